@@ -1,0 +1,72 @@
+"""How fast is the training loop on a network so small that the loop itself is what costs?
+
+The first graph's session and `train softmax` take the same steps (batch 100, rate 0.01) in turn,
+several times in one process; the median of each and of their ratio is reported. Start-up,
+compilation and validation are left out on both sides; the logging of costs is in.
+
+    python benchmarks/loop.py
+"""
+
+import json
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import tensorflow as tf
+
+from firstlight import first_graph, runs
+from firstlight.datasets import mnist
+from firstlight.training import loop, prepare
+
+ROUNDS, STEPS = 7, 5_000
+
+
+def session_rate() -> float:
+    """Steps per second of the session, from the first step's cost to the last's."""
+    times: list[float] = []
+    first_graph.train(
+        mnist.load("train"),
+        mnist.load("test").images[:100],
+        STEPS + 1,
+        on_cost=lambda step, cost: times.append(time.perf_counter()),
+    )
+    return STEPS / (times[-1] - times[0])
+
+
+def loop_rate(folder: Path) -> float:
+    """Steps per second of the compiled loop: its batches, its steps, its log."""
+    training = loop.Training(prepare.settings("softmax", "mnist", "", 0, 0, None, steps=STEPS))
+    training.run = runs.create(training.settings, folder)
+    take = loop.compile_steps(training.network, training.optimizer, training.recipe)
+    with training.run.metrics_file.open("w", encoding="utf-8") as log:
+        began = 0.0
+        for start, end, images, labels in loop.batches(training):
+            costs, accuracies = (v.numpy() for v in take(images, labels, end - start))
+            training.state.step = end
+            loop.log_steps(training, log, STEPS // loop.LOGGED_STEPS, start, costs, accuracies)
+            began, skipped = (began, skipped) if began else (time.perf_counter(), end)
+        return (STEPS - skipped) / (time.perf_counter() - began)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        rounds = [(session_rate(), loop_rate(Path(folder) / str(i))) for i in range(ROUNDS)]
+    result = {
+        "session_steps_per_second": round(statistics.median(s for s, _ in rounds)),
+        "loop_steps_per_second": round(statistics.median(ours for _, ours in rounds)),
+        "ratio": round(statistics.median(ours / s for s, ours in rounds), 2),
+        "ratios": [round(ours / s, 2) for s, ours in rounds],
+        "rounds": ROUNDS,
+        "steps": STEPS,
+        "versions": f"Python {platform.python_version()}, TensorFlow {tf.__version__}",
+        "machine": f"{platform.machine()}, {len(tf.config.list_physical_devices('CPU'))} device",
+    }
+    json.dump(result, sys.stdout, indent=2)
+    print()
+
+
+if __name__ == "__main__":
+    main()

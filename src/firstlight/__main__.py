@@ -1,0 +1,5 @@
+"""`python -m firstlight` is `firstlight`."""
+
+from firstlight.cli import main
+
+main()

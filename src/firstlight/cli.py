@@ -1,0 +1,251 @@
+"""The door: each verb parses its flags, calls the module of its name, and prints.
+
+Results go to stdout, progress and notices to stderr. TensorFlow is imported inside the verbs that
+need it, so that the others start at once.
+"""
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.exceptions import TyperException
+
+from firstlight import __version__, catalog, runs
+from firstlight.errors import FirstlightError, GateMissed, UsageError
+from firstlight.training import prepare
+
+app = typer.Typer(
+    name="firstlight",
+    help="From a first neural network to one that wins competitions.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no notices.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="All that TensorFlow has to say.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of weights and order.")]
+Data = Annotated[str, typer.Option(metavar="NAME|DIR", help="A dataset by name, or where one is.")]
+
+
+class Split(StrEnum):
+    TEST = "test"
+    VAL = "val"
+    TRAIN = "train"
+
+
+def main() -> None:
+    """Run a verb; a mistake of the user's is one line on stderr and the contract's exit code."""
+    try:
+        code = app(standalone_mode=False)
+    except (FirstlightError, TyperException) as error:
+        message = str(error) or error.__class__.__name__
+        print("firstlight:", " ".join(message.split()), file=sys.stderr)
+        code = error.exit_code
+    except BrokenPipeError:  # the reader of our output has gone: `firstlight list | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    sys.exit(code)
+
+
+@app.callback(invoke_without_command=True)
+def options(version: Annotated[bool, typer.Option("--version")] = False) -> None:
+    if version:
+        print(f"firstlight {__version__}")
+        raise typer.Exit
+
+
+@app.command("first-graph")
+def first_graph(
+    steps: Annotated[int, typer.Option(min=1)] = 1000,
+    batch_size: Annotated[int, typer.Option(min=1)] = 100,
+    lr: Annotated[float, typer.Option(help="How far a step goes.")] = 0.01,
+    seed: Seed = 0,
+    log_every: Annotated[int, typer.Option(min=1, help="Print every N-th cost.")] = 100,
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """The first network: an explicit graph that a session runs."""
+    with tensorflow(verbose):
+        from firstlight import first_run
+
+    def on_cost(step: int, cost: float) -> None:
+        if not json_ and not quiet and ((step - 1) % log_every == 0 or step == steps):
+            print(f"Cost: {cost:.6f}", flush=True)
+
+    result, predicted, labels = first_run.train(steps, batch_size, lr, seed, on_cost)
+    show(result, json_, [*training_lines(result), *prediction_lines(predicted, labels)])
+
+
+@app.command()
+def train(
+    context: typer.Context,
+    network: Annotated[str, typer.Argument(help="See `firstlight list`.")] = "",
+    data: Data = "mnist",
+    recipe: Annotated[str, typer.Option(help="One of the network's recipes.")] = "",
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the images.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Batches, instead of epochs.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1)] = None,
+    lr: Annotated[float | None, typer.Option(help="The schedule's highest rate.")] = None,
+    seed: Seed = 0,
+    patience: Annotated[
+        int, typer.Option(min=0, help="Stop after N epochs without a better one; 0: never.")
+    ] = 0,
+    out: Annotated[Path | None, typer.Option(metavar="RUN", help="The run folder.")] = None,
+    resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Go on with a run.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Use so many training and validation images.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="One step, leaving nothing.")] = False,
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Train a network; leaves a run folder."""
+    if resume:
+        refuse_beside_resume(context)
+        run = runs.existing(resume)
+        with tensorflow(verbose):
+            from firstlight.training import loop
+        result = loop.resume(run, quiet)
+    else:
+        flags = {"epochs": epochs, "steps": steps, "batch_size": batch_size, "learning_rate": lr}
+        with tensorflow(verbose):
+            settings = prepare.settings(network, data, recipe, seed, patience, limit, **flags)
+            from firstlight.training import loop
+        result = loop.dry_run(settings) if dry_run else loop.train(settings, out, quiet)
+    show(result, json_, training_lines(result))
+
+
+@app.command()
+def evaluate(
+    folders: Annotated[list[Path], typer.Argument(metavar="RUN...")],
+    data: Annotated[str, typer.Option(metavar="NAME|DIR", help="Other data than its own.")] = "",
+    split: Annotated[Split, typer.Option(help="Which images.")] = Split.TEST,
+    min_accuracy: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Exit with 3 if it is not reached.")
+    ] = None,
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """How accurate a run is, and what it got wrong; several runs answer together."""
+    with tensorflow(verbose):
+        from firstlight import evaluate as evaluation
+        from firstlight import figures
+    opened = [runs.existing(folder) for folder in folders]
+    facts, seen, probabilities = evaluation.evaluate(opened, data, split)
+    if len(opened) == 1:
+        runs.write_json(opened[0].evaluation, facts)
+        figures.draw_evaluation(opened[0], facts, seen, probabilities)
+    show(facts, json_, evaluation_lines(facts, opened))
+    if min_accuracy is not None and facts["accuracy"] < min_accuracy:
+        raise GateMissed(f"accuracy {facts['accuracy']:.4f} is below --min-accuracy {min_accuracy}")
+
+
+@app.command()
+def graph(
+    target: Annotated[str, typer.Argument(metavar="NETWORK|RUN|first-graph")],
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to.")] = None,
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Draw a network's graph twice: its blocks, and TensorFlow's own operations."""
+    with tensorflow(verbose):
+        from firstlight import graphs
+    files = [str(path) for path in graphs.draw(target, out)]
+    show({"target": target, "files": files}, json_, files)
+
+
+@app.command("list")
+def list_(json_: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
+    """The networks and datasets that there are."""
+    networks, datasets = catalog.networks(), catalog.datasets()
+    lines = [f"{'network':<10}{'input':<10}{'parameters':>11}  recipes"]
+    for entry in networks:
+        size, recipes = "×".join(map(str, entry["input"])), ", ".join(entry["recipes"])
+        lines.append(f"{entry['name']:<10}{size:<10}{entry['parameters']:>11,}  {recipes}")
+    lines += ["", "dataset   classes", *(f"{d['name']:<10}{d['classes']:>7}" for d in datasets)]
+    show({"networks": networks, "datasets": datasets}, json_, lines)
+
+
+def show(result: Any, as_json: bool, lines: list[str]) -> None:
+    """The verb's answer on stdout: the JSON document alone, or lines for a person."""
+    print(json.dumps(result, ensure_ascii=False) if as_json else "\n".join(lines))
+
+
+def training_lines(result: dict[str, Any]) -> list[str]:
+    return [
+        f"{result['network']} on {result['data']}: {result['steps']:,} steps in "
+        f"{result['seconds']:.1f} s, cost {result['first_cost']:.4f} → {result['final_cost']:.4f}",
+        f"test accuracy {result['test_accuracy']:.2%}",
+        f"run {result['run']}",
+    ]
+
+
+def prediction_lines(predicted: Any, labels: Any) -> list[str]:
+    shown = 20
+    return [
+        f"predicted  {' '.join(map(str, predicted[:shown]))}",
+        f"labels     {' '.join(map(str, labels[:shown]))}",
+        " " * 11 + " ".join(" " if p == l else "^" for p, l in zip(predicted, labels[:shown])),
+    ]
+
+
+def evaluation_lines(facts: dict[str, Any], opened: list[runs.Run]) -> list[str]:
+    low, high = facts["interval95"]
+    lines = [
+        f"{facts['network']} on {facts['data']} ({facts['split']}): {facts['accuracy']:.2%} right, "
+        f"{facts['correct']:,} of {facts['examples']:,} (95 % interval {low:.2%} to {high:.2%})"
+    ]
+    lines += [
+        f"  image {m['index']}: {m['label']} taken for {m['predicted']}, {m['confidence']:.1%} sure"
+        for m in facts["mistakes"][:5]
+    ]
+    return lines + ([f"pictures in {opened[0].figures}"] if len(opened) == 1 else [])
+
+
+def refuse_beside_resume(context: typer.Context) -> None:
+    """A run goes on as it began: no flag may change it."""
+    allowed = {"resume", "json_", "quiet", "verbose"}
+    given = [name for name in context.params if name not in allowed and was_given(context, name)]
+    if given:
+        raise UsageError(f"--resume goes on with a run as it began: leave out {', '.join(given)}")
+
+
+def was_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+@contextmanager
+def tensorflow(verbose: bool) -> Iterator[None]:
+    """Import TensorFlow in here: what it says while it starts is kept back, unless it fails."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    if verbose:
+        yield
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    shown = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)  # the C++ part writes there without asking Python
+        try:
+            yield
+        except ModuleNotFoundError as error:
+            raise FirstlightError(
+                f"{error.name} is not installed; this verb needs: pip install 'firstlight[train]'"
+            ) from None
+        finally:
+            os.dup2(shown, 2)
+            os.close(shown)

@@ -1,0 +1,62 @@
+"""IMAGES IN. A dataset is a file here: CLASSES and load(split), for split "train", "val" or "test".
+
+`idx.py` and `npz.py` read the same from a directory or file of the user's.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+SPLITS = ("train", "val", "test")
+
+
+class Examples(NamedTuple):
+    """Images (N, height, width, channels) uint8, 0 to 255, and their labels (N,) int32."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def first(self, count: int | None) -> "Examples":
+        return Examples(self.images[:count], self.labels[:count])
+
+
+def hold_out(examples: Examples, split: str) -> Examples:
+    """Part the published training images: the last twelfth (5,000 of 60,000) is for validation."""
+    cut = len(examples.labels) - len(examples.labels) // 12
+    keep = slice(None, cut) if split == "train" else slice(cut, None)
+    return Examples(examples.images[keep], examples.labels[keep])
+
+
+def flat(images: np.ndarray) -> np.ndarray:
+    """Images (N, 28, 28, 1) uint8 as rows of 784 values (N, 784) float32, 0 to 1."""
+    return images.reshape(len(images), -1).astype(np.float32) / 255
+
+
+def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
+    """Labels (N,) as rows with a single 1 (N, classes) float32: 3 is 0 0 0 1 0 0 0 0 0 0."""
+    identity: np.ndarray = np.eye(classes, dtype=np.float32)
+    return identity[labels]
+
+
+def shuffled(examples: int, seed: int) -> Callable[[int, int], np.ndarray]:
+    """An endless stream of rows, each epoch in a new order; `rows(start, stop)` is a piece of it.
+
+    The stream depends on nothing but `examples` and `seed`, so the batch of any step can be had
+    at any time: a run that was stopped goes on with the very batch that it would have had.
+    """
+
+    @lru_cache(maxsize=2)  # a piece touches at most two epochs, unless it is longer than one
+    def order(epoch: int) -> np.ndarray:
+        return np.random.default_rng([seed, epoch]).permutation(examples)
+
+    def rows(start: int, stop: int) -> np.ndarray:
+        pieces = []
+        while start < stop:
+            epoch, offset = divmod(start, examples)
+            pieces.append(order(epoch)[offset : offset + stop - start])
+            start += len(pieces[-1])
+        return np.concatenate(pieces)
+
+    return rows

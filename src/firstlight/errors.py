@@ -1,0 +1,30 @@
+"""What can go wrong, and the exit code that says so.
+
+    FirstlightError   1   the run failed
+    ├── UsageError    2   asked for something there is not
+    ├── GateMissed    3   --min-accuracy was not reached
+    ├── DataError     4   data missing or damaged
+    └── Interrupted 130   stopped by the user, after a checkpoint
+
+A message is one line: what was given, what there is, what to do.
+"""
+
+
+class FirstlightError(Exception):
+    exit_code = 1
+
+
+class UsageError(FirstlightError):
+    exit_code = 2
+
+
+class GateMissed(FirstlightError):
+    exit_code = 3
+
+
+class DataError(FirstlightError):
+    exit_code = 4
+
+
+class Interrupted(FirstlightError):
+    exit_code = 130

@@ -1,0 +1,101 @@
+"""How accurate is it, and what did it get wrong?"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from firstlight import catalog, model
+from firstlight.catalog import Dataset
+from firstlight.datasets import Examples
+from firstlight.errors import UsageError
+from firstlight.runs import Run
+
+_BATCH = 500  # images at a time: few enough for any memory, enough to keep the cores busy
+
+
+def evaluate(runs: list[Run], data: str, split: str) -> tuple[dict[str, Any], Examples, np.ndarray]:
+    """The facts of evaluation.json, the images they are about, and the probabilities.
+
+    Several runs are an ensemble: their probabilities are averaged. Without `data`, the data that
+    the first run was trained on.
+
+    Raises:
+        UsageError: the data's classes or image size are not the network's.
+        DataError: a run or the data is missing or damaged.
+    """
+    settings = [run.settings() for run in runs]
+    dataset = catalog.dataset(data or settings[0]["data"])
+    examples = dataset.load(split)
+    mean = np.mean([_of_run(run, dataset, examples) for run in runs], axis=0)
+    names = " + ".join(setting["network"] for setting in settings)
+    facts = {"network": names, "data": dataset.name, "split": split}
+    return facts | summary(mean, examples.labels), examples, mean
+
+
+def summary(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """Accuracy and what it is made of, from probabilities (N, classes) and labels (N,)."""
+    predicted, confidence = probabilities.argmax(1), probabilities.max(1)
+    wrong = np.flatnonzero(predicted != labels)
+    correct, classes = len(labels) - len(wrong), probabilities.shape[1]
+    confusion = np.zeros((classes, classes), int)
+    np.add.at(confusion, (labels, predicted), 1)
+    surest_first = wrong[np.argsort(-confidence[wrong], kind="stable")]
+    top5 = np.argsort(-probabilities, axis=1)[:, :5] == labels[:, np.newaxis]
+    return {
+        "examples": len(labels),
+        "correct": correct,
+        "accuracy": correct / len(labels),
+        "interval95": interval95(correct, len(labels)),
+        **({"top5": float(top5.any(1).mean())} if classes > 10 else {}),
+        "confusion": confusion.tolist(),  # a row a label, a column a prediction
+        "mistakes": [
+            {
+                "index": int(index),
+                "label": int(labels[index]),
+                "predicted": int(predicted[index]),
+                "confidence": round(float(confidence[index]), 6),
+            }
+            for index in surest_first
+        ],
+    }
+
+
+def interval95(correct: int, examples: int) -> list[float]:
+    """Where the accuracy on endless such images would lie, 95 times of 100 (Wilson, 1927)."""
+    z, p = 1.959964, correct / examples
+    centre = p + z * z / (2 * examples)
+    half = z * math.sqrt(p * (1 - p) / examples + (z / (2 * examples)) ** 2)
+    return [(centre + sign * half) / (1 + z * z / examples) for sign in (-1, 1)]
+
+
+def predictor(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from images (N, *INPUT) uint8 to the network's logits (N, classes), compiled."""
+    # A tensor of any length as input: the last, shorter batch needs no second graph.
+    signature = tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8)
+    answer = tf.function(lambda x: network(x, training=False), input_signature=[signature])
+
+    def logits(images: np.ndarray) -> np.ndarray:
+        batches = range(0, len(images), _BATCH)
+        return np.concatenate([answer(images[i : i + _BATCH]).numpy() for i in batches])
+
+    return logits
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Logits (N, classes) → probabilities (N, classes), each row adding up to 1."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def _of_run(run: Run, dataset: Dataset, examples: Examples) -> np.ndarray:
+    network, classes = model.load(run)
+    if len(classes) != len(dataset.classes):
+        raise UsageError(
+            f"{run.folder} knows {len(classes)} classes, {dataset.name} has {len(dataset.classes)}"
+        )
+    catalog.fits(dataset, examples, network.name, network.input_shape[1:])
+    return softmax(predictor(network)(examples.images))

@@ -1,0 +1,143 @@
+"""The first lesson's program: one layer of ten neurons, as an explicit TensorFlow graph.
+
+First the computation is described, as a graph of operations in which nothing is computed yet;
+then a session runs it, fed with 100 images at a time.
+
+    input  (100, 784) ──┐
+                        matmul ── + ── logits (100, 10) ──┐
+    layer1_weights ─────┘         │                       softmax cross entropy ── mean ── cost
+    layer1_biases ────────────────┘    labels (100, 10) ──┘
+
+TensorFlow 2 keeps this way of working in `tf.compat.v1`: it computes at once by default, but a
+placeholder, a session and a feed show what `tf.function` and Keras do out of sight.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from firstlight.datasets import Examples, flat, one_hot, shuffled
+from firstlight.errors import FirstlightError, UsageError
+
+v1 = tf.compat.v1
+Result = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+PIXELS = 28 * 28
+CLASSES = 10
+
+
+class FirstGraph(NamedTuple):
+    """The graph, and the tensors and operations in it that the session asks for."""
+
+    graph: tf.Graph
+    weights: tf.Variable  # (784, 10): how much each pixel speaks for each digit
+    biases: tf.Variable  # (10,)
+    logits: tf.Tensor  # (100, 10): the higher, the more likely that digit
+    cost: tf.Tensor  # (): mean cross entropy, in nats
+    optimizer: tf.Operation  # running it changes weights and biases by one step
+    initialize: tf.Operation
+
+
+def build(batch_size: int = 100, learning_rate: float = 0.01, seed: int = 0) -> FirstGraph:
+    """Describe the computation. Nothing is computed here."""
+    graph = tf.Graph()
+    with graph.as_default():
+        v1.set_random_seed(seed)
+        # Placeholders: the two ends that are fed, anew at each step.
+        images = v1.placeholder(tf.float32, (batch_size, PIXELS), name="input")
+        labels = v1.placeholder(tf.float32, (batch_size, CLASSES), name="labels")
+
+        # Variables: what is learned, and kept from step to step.
+        # Normal random numbers; those beyond two deviations are drawn again.
+        normal = tf.random.truncated_normal((PIXELS, CLASSES))
+        weights = v1.get_variable("layer1_weights", initializer=normal)
+        biases = v1.get_variable("layer1_biases", initializer=tf.zeros(CLASSES))
+
+        # Operations: (100, 784) · (784, 10) + (10,) = (100, 10).
+        logits = tf.add(tf.matmul(images, weights, name="matmul"), biases, name="logits")
+        losses = tf.nn.softmax_cross_entropy_with_logits(
+            labels=labels, logits=logits, name="softmax_cross_entropy"
+        )
+        cost = tf.reduce_mean(losses, name="cost")
+
+        # Training: the gradient of the cost, and a small step against it.
+        descent = v1.train.GradientDescentOptimizer(learning_rate)
+        optimizer = descent.minimize(cost, name="optimizer")
+        initialize = v1.global_variables_initializer()
+    return FirstGraph(graph, weights, biases, logits, cost, optimizer, initialize)
+
+
+def train(
+    examples: Examples,
+    test_images: np.ndarray,
+    steps: int = 1000,
+    batch_size: int = 100,
+    learning_rate: float = 0.01,
+    seed: int = 0,
+    on_cost: Callable[[int, float], None] = lambda step, cost: None,
+) -> Result:
+    """Run the graph in a session: `steps` times, `batch_size` images at a time.
+
+    `on_cost(step, cost)` is told each step's cost, step counting from 1. Returns the weights
+    (784, 10), the biases (10,) and the logits (N, 10) of the test images.
+
+    Raises:
+        FirstlightError: the cost is no longer a number.
+    """
+    images, labels = flat(examples.images), one_hot(examples.labels, CLASSES)
+    rows = shuffled(len(images), seed)
+    first = build(batch_size, learning_rate, seed)
+    with v1.Session(graph=first.graph) as session:
+        session.run(first.initialize)
+        for step in range(steps):
+            batch = rows(step * batch_size, (step + 1) * batch_size)
+            fed = feed(first.graph, input=images[batch], labels=labels[batch])
+            _, cost = session.run([first.optimizer, first.cost], fed)
+            if not np.isfinite(cost):
+                raise FirstlightError(f"the cost was {cost} at step {step + 1}; lower --lr")
+            on_cost(step + 1, float(cost))
+        weights, biases = session.run([first.weights, first.biases])
+        return weights, biases, predict(session, first, flat(test_images), batch_size)
+
+
+def predict(
+    session: tf.compat.v1.Session, first: FirstGraph, images: np.ndarray, size: int
+) -> np.ndarray:
+    """Logits (N, 10) for images (N, 784), through the same graph, so in batches of its size."""
+    nobody = np.zeros((size, CLASSES))  # the logits do not depend on the labels, but a feed does
+    logits = []
+    for start in range(0, len(images), size):
+        # np.resize fills the last batch up with repeated images, which [:len(images)] cuts off.
+        batch = np.resize(images[start : start + size], (size, PIXELS))
+        logits.append(session.run(first.logits, feed(first.graph, input=batch, labels=nobody)))
+    return np.concatenate(logits)[: len(images)]
+
+
+def feed(graph: tf.Graph, **values: np.ndarray) -> dict[str, np.ndarray]:
+    """What to feed, by the names of the graph's placeholders, as `session.run` wants it.
+
+    Raises:
+        UsageError: a placeholder is missing, unknown, or is given another shape.
+    """
+    placeholders = {op.name: op.outputs[0] for op in graph.get_operations() if _is_fed(op)}
+    for name in values.keys() - placeholders.keys():
+        there = ", ".join(map(_describe, placeholders.values()))
+        raise UsageError(f"no placeholder {name!r} to feed; there are: {there}")
+    for name, tensor in placeholders.items():
+        if name not in values:
+            raise UsageError(f"the feed misses a placeholder: {_describe(tensor)}")
+        given = np.asarray(values[name])
+        if given.dtype.kind not in "fiu" or not tensor.shape.is_compatible_with(given.shape):
+            raise UsageError(f"{_describe(tensor)} was fed {given.dtype} {given.shape}")
+    return {f"{name}:0": value for name, value in values.items()}
+
+
+def _is_fed(operation: tf.Operation) -> bool:
+    return bool(operation.type == "Placeholder")
+
+
+def _describe(placeholder: tf.Tensor) -> str:
+    name, shape = placeholder.op.name, tuple(placeholder.shape)
+    return f"placeholder {name!r}, which expects {placeholder.dtype.name} {shape}"

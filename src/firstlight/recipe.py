@@ -1,0 +1,31 @@
+"""A recipe: how a network is trained. It stands beside the network, in the network's file."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Every field exists because some network's recipe needed it; flags override the first four."""
+
+    batch_size: int
+    learning_rate: float  # the highest of the schedule
+    epochs: int | None = None  # passes over the training images, or ...
+    steps: int | None = None  # ... a number of batches: exactly one of the two is set
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    momentum: float = 0.0  # Nesterov's, for sgd
+    weight_decay: float = 0.0  # decoupled; biases and batch norm are left out
+    label_smoothing: float = 0.0
+    schedule: Literal["constant", "one-cycle"] = "constant"
+    steps_per_call: int = 1  # many small steps in one call of the compiled graph
+    xla: bool = False  # faster for dense layers on a CPU, slower for convolutions
+
+    def total_steps(self, examples: int) -> int:
+        """How many batches the recipe takes on so many training images."""
+        return self.steps or self.epoch_ends(examples)[-1]
+
+    def epoch_ends(self, examples: int) -> list[int]:
+        """The step after which each epoch is complete; the last is where training ends."""
+        epochs = self.epochs or -(-self.steps * self.batch_size // examples)  # type: ignore[operator]
+        ends = [-(-epoch * examples // self.batch_size) for epoch in range(1, epochs + 1)]
+        return [min(end, self.steps or end) for end in ends]

@@ -1,0 +1,139 @@
+"""The run folder: all that a training leaves, and all that the next verb knows.
+
+runs/NETWORK-DATA-N/
+├── run.json            network, data, recipe, seed, versions, command line, data hashes, result
+├── metrics.jsonl       a line per logged step: step, epoch, split, loss, accuracy, lr, seconds
+├── checkpoints/        last.npz (all that resuming needs), best.npz (the best weights so far)
+├── model/              model.json (network, classes), weights.npz: the weights that are kept
+├── figures/*.png       drawn from the files above
+├── evaluation.json
+└── MODEL_CARD.md
+"""
+
+import json
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from firstlight.errors import DataError, UsageError
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[BinaryIO]:
+    """Write a file whole or not at all: under another name, renamed when it is complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    with whole(path) as file:
+        file.write(text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Raises DataError if the file is not there or not JSON."""
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing; is {path.parent} a run folder?") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read ({error})") from None
+
+
+class Run:
+    """The names of the files in a run folder, and the two that are read most."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.settings_file = folder / "run.json"
+        self.metrics_file = folder / "metrics.jsonl"
+        self.last = folder / "checkpoints" / "last.npz"
+        self.best = folder / "checkpoints" / "best.npz"
+        self.model_file = folder / "model" / "model.json"
+        self.weights = folder / "model" / "weights.npz"
+        self.figures = folder / "figures"
+        self.evaluation = folder / "evaluation.json"
+        self.card = folder / "MODEL_CARD.md"
+
+    def settings(self) -> dict[str, Any]:
+        settings: dict[str, Any] = read_json(self.settings_file)
+        return settings
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The logged steps; a last line that a killed process left half written is passed over."""
+        if not self.metrics_file.exists():
+            return []
+        lines = self.metrics_file.read_text("utf-8").split("\n")
+        return [json.loads(line) for line in lines[:-1]]
+
+    def forget_after(self, step: int) -> None:
+        """Drop the metrics logged after a checkpoint: resuming will log them again."""
+        kept = [json.dumps(line) + "\n" for line in self.metrics() if line["step"] <= step]
+        write_text(self.metrics_file, "".join(kept))
+
+
+def existing(folder: Path) -> Run:
+    """A run that is there.
+
+    Raises:
+        DataError: no such folder, or it holds no run.json.
+    """
+    if not (folder / "run.json").is_file():
+        runs = sorted(path.parent.name for path in folder.parent.glob("*/run.json"))
+        there = f"; runs in {folder.parent}: {', '.join(runs)}" if runs else ""
+        raise DataError(f"no run at {folder}{there}")
+    return Run(folder)
+
+
+def create(settings: dict[str, Any], folder: Path | None = None) -> Run:
+    """A new run folder with its run.json: `folder`, or the next runs/NETWORK-DATA-N.
+
+    Raises:
+        UsageError: the folder is there already and not empty.
+    """
+    run = Run(folder or _next_folder(f"{settings['network']}-{Path(settings['data']).name}"))
+    if folder and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} is there already; give another --out, or --resume {folder}")
+    run.folder.mkdir(parents=True, exist_ok=True)
+    write_json(run.settings_file, settings | _circumstances())
+    return run
+
+
+def _next_folder(name: str) -> Path:
+    number = 1
+    while True:  # two trainings that start at once must not take the same number
+        folder = Path("runs") / f"{name}-{number}"
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            number += 1
+
+
+def _circumstances() -> dict[str, Any]:
+    packages = ("firstlight", "tensorflow-cpu", "tensorflow", "keras", "numpy")
+    installed = {d.metadata["Name"].lower() for d in metadata.distributions() if d.metadata["Name"]}
+    versions = {name: metadata.version(name) for name in packages if name in installed}
+    return {
+        "command": shlex.join(["firstlight", *sys.argv[1:]]),
+        "versions": {"python": platform.python_version(), **versions},
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+    }

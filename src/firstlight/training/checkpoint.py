@@ -1,0 +1,55 @@
+"""A checkpoint: arrays by name and a few facts, in one .npz file, written whole or not at all."""
+
+import json
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from firstlight.errors import DataError
+from firstlight.runs import whole
+
+Arrays = dict[str, np.ndarray]
+_FACTS = "facts.json"  # as an array of bytes: a JSON text beside the arrays
+
+
+def save(path: Path, arrays: Arrays, facts: dict[str, Any] | None = None) -> None:
+    """Write the arrays, and facts that JSON can hold."""
+    text = np.frombuffer(json.dumps(facts or {}).encode(), np.uint8)
+    with whole(path) as file:
+        np.savez(file, allow_pickle=False, **{_FACTS: text}, **arrays)
+
+
+def load(path: Path) -> tuple[Arrays, dict[str, Any]]:
+    """The arrays and facts that `save` wrote. Nothing in the file is ever run.
+
+    Raises:
+        DataError: no such file, or it is damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        facts: dict[str, Any] = json.loads(arrays.pop(_FACTS).tobytes())
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing: the run has no such checkpoint") from None
+    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path}: not a whole checkpoint ({error})") from None
+    return arrays, facts
+
+
+def restore(variables: dict[str, Any], arrays: Arrays, path: Path) -> None:
+    """Give each variable the array of its name.
+
+    Raises:
+        DataError: a variable has no array, an array no variable, or a shape differs.
+    """
+    for name in sorted(variables.keys() ^ arrays.keys()):
+        lacking = "the file lacks" if name in variables else "the network has no"
+        raise DataError(f"{path} does not fit the network: {lacking} {name}")
+    for name, variable in variables.items():
+        if tuple(variable.shape) != arrays[name].shape:
+            shapes = f"{arrays[name].shape}, the network's is {tuple(variable.shape)}"
+            raise DataError(f"{path} does not fit the network: {name} is {shapes}")
+        variable.assign(arrays[name])

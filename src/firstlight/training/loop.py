@@ -1,0 +1,349 @@
+"""TRAINING: the only loop. Settings go in (what run.json holds); a run folder comes out.
+
+    for each call of the compiled graph:          a thread has its batches ready
+        for each step in it:                      forward, cost, gradients, update
+        log, check for a stop, checkpoint
+        at the end of each epoch: validate, keep the best weights, stop if it no longer gets better
+
+The batch of a step is a function of seed and step alone, and a checkpoint holds everything else,
+so a run that was killed at any moment resumes to the very weights it would have reached.
+"""
+
+import json
+import math
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from firstlight import catalog, evaluate, model, runs
+from firstlight.datasets import shuffled
+from firstlight.errors import FirstlightError, Interrupted
+from firstlight.progress import Progress
+from firstlight.recipe import Recipe
+from firstlight.runs import Run
+from firstlight.training import checkpoint
+
+SECONDS_BETWEEN_CHECKPOINTS = 60.0
+LOGGED_STEPS = 1000  # a run's curve needs no more points than this, however long it is
+
+
+@dataclass
+class State:
+    """Where a training is: what a checkpoint holds beside the arrays."""
+
+    step: int = 0
+    seconds: float = 0.0  # of training so far, validation included
+    first_cost: float = math.nan
+    final_cost: float = math.nan
+    best_step: int = 0
+    best_accuracy: float = -1.0
+    best_loss: float = math.inf
+    epochs_without_better: int = 0
+    stopped: str = ""  # why, once it has
+
+
+class Training:
+    """What is being trained: its network, optimizer, data and state."""
+
+    run: Run
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.settings = settings
+        self.recipe = Recipe(**self.settings["recipe"])
+        self.dataset = catalog.dataset(self.settings["data"])
+        chosen = catalog.network(self.settings["network"])
+        self.examples = self.dataset.load("train").first(self.settings["limit"])
+        self.held_out = self.dataset.load("val").first(self.settings["limit"])
+        catalog.fits(self.dataset, self.examples, self.settings["network"], chosen.INPUT)
+        keras.utils.set_random_seed(self.settings["seed"])
+        self.network = chosen.build(len(self.dataset.classes))
+        self.epoch_ends = self.recipe.epoch_ends(len(self.examples.labels))
+        self.optimizer = build_optimizer(self.recipe, self.epoch_ends[-1])
+        self.optimizer.build(self.network.trainable_variables)
+        self.predict = evaluate.predictor(self.network)
+        self.state = State()
+
+    def variables(self) -> dict[str, Any]:
+        """All that changes while training: weights, random states, the optimizer's memory."""
+        optimizer = {f"optimizer/{i}": v for i, v in enumerate(self.optimizer.variables)}
+        return {v.path: v for v in self.network.variables} | optimizer
+
+    def save(self) -> None:
+        arrays = {name: variable.numpy() for name, variable in self.variables().items()}
+        checkpoint.save(self.run.last, arrays, asdict(self.state))
+
+    def restore(self) -> None:
+        arrays, facts = checkpoint.load(self.run.last)
+        checkpoint.restore(self.variables(), arrays, self.run.last)
+        self.state = State(**facts)
+
+
+def train(settings: dict[str, Any], out: Path | None = None, quiet: bool = False) -> dict[str, Any]:
+    """Train what the settings describe (see prepare.py) and leave a run folder.
+
+    Returns what the command line prints as JSON. The weights that are kept, in model/, are those
+    with the best accuracy on the validation images; the test images are measured once, at the end.
+
+    Raises:
+        Interrupted: SIGINT or SIGTERM came; a checkpoint has been written.
+        FirstlightError: the cost is no longer a number.
+        DataError, UsageError: the data is damaged, or does not fit the network.
+    """
+    training = Training(settings)  # first: what cannot be trained leaves no folder
+    training.run = runs.create(settings, out)
+    return finish(training, quiet)
+
+
+def resume(run: Run, quiet: bool = False) -> dict[str, Any]:
+    """Go on with a run from its last checkpoint; see `train`."""
+    training = Training(run.settings())
+    training.run = run
+    training.restore()
+    run.forget_after(training.state.step)
+    return finish(training, quiet)
+
+
+def dry_run(settings: dict[str, Any]) -> dict[str, Any]:
+    """Take the whole path with one step on one batch, and leave nothing."""
+    one = settings["recipe"] | {"epochs": None, "steps": 1, "steps_per_call": 1}
+    short = settings | {"recipe": one, "limit": one["batch_size"]}
+    with tempfile.TemporaryDirectory() as folder:
+        return train(short, Path(folder), quiet=True) | {"run": None}
+
+
+def finish(training: Training, quiet: bool) -> dict[str, Any]:
+    run = training.run
+    with Progress(training.epoch_ends[-1], training.state.step, quiet) as progress:
+        steps(training, progress)
+        progress.say(f"stopped: {training.state.stopped}")
+    kept, _ = checkpoint.load(run.best)
+    model.save(run, training.settings["network"], training.dataset.classes, kept)
+    facts = result(training)
+    runs.write_json(run.settings_file, run.settings() | {"result": asdict(training.state) | facts})
+    return facts
+
+
+def result(training: Training) -> dict[str, Any]:
+    """Measure the kept weights on the test images."""
+    network, _ = model.load(training.run)
+    test = training.dataset.load("test")
+    right = evaluate.predictor(network)(test.images).argmax(1) == test.labels
+    state = training.state
+    return {
+        "network": training.settings["network"],
+        "data": training.dataset.name,
+        "steps": state.step,
+        "first_cost": state.first_cost,
+        "final_cost": state.final_cost,
+        "test_accuracy": float(right.mean()),
+        "seconds": round(state.seconds, 3),
+        "run": str(training.run.folder),
+    }
+
+
+def steps(training: Training, progress: Progress) -> None:
+    """Take the steps that are left, until the recipe's end or an early stop."""
+    state, run, recipe = training.state, training.run, training.recipe
+    take = compile_steps(training.network, training.optimizer, recipe)
+    log_every = max(1, training.epoch_ends[-1] // LOGGED_STEPS)
+    saved, began = time.monotonic(), time.monotonic() - state.seconds
+    with stop_signals() as stop, run.metrics_file.open("a", encoding="utf-8") as log:
+        for start, end, images, labels in batches(training):
+            costs, accuracies = (values.numpy() for values in take(images, labels, end - start))
+            state.step, state.seconds = end, time.monotonic() - began
+            log_steps(training, log, log_every, start, costs, accuracies)
+            progress.at(end, f"cost {state.final_cost:.4f}  accuracy {accuracies[-1]:.2%}")
+            if end in training.epoch_ends:
+                validate(training, log, progress)
+            if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS or stop() or state.stopped:
+                log.flush()
+                training.save()
+                saved = time.monotonic()
+            if state.stopped:
+                return
+            if stop():
+                go_on = f"firstlight train --resume {run.folder}"
+                raise Interrupted(f"interrupted after step {end:,}; go on with: {go_on}")
+
+
+def batches(training: Training) -> Iterator[tuple[int, int, tf.Tensor, tf.Tensor]]:
+    """What each call of the compiled graph takes: (start, end, images, labels).
+
+    Images (calls, batch, height, width, channels) uint8, labels (calls, batch). They are gathered
+    by a thread while the graph computes, so that input never starves it.
+    """
+    recipe, state = training.recipe, training.state
+    size, count = recipe.batch_size, recipe.steps_per_call
+    rows = shuffled(len(training.examples.labels), training.settings["seed"])
+    images, labels = (tf.constant(array) for array in training.examples)
+
+    def gather(start: int, end: int) -> tuple[int, int, tf.Tensor, tf.Tensor]:
+        # A shorter last call is filled up, so that the graph is compiled for one shape only.
+        taken = np.resize(rows(start * size, end * size), (count, size))
+        return start, end, tf.gather(images, taken), tf.gather(labels, taken)
+
+    left = calls(state.step, training.epoch_ends, count)
+    with ThreadPoolExecutor(1) as thread:
+        ready = thread.submit(gather, *left[0]) if left else None
+        for call in [*left[1:], None]:
+            now, ready = ready, thread.submit(gather, *call) if call else None
+            if now:
+                yield now.result()
+
+
+def calls(step: int, epoch_ends: list[int], count: int) -> list[tuple[int, int]]:
+    """The steps that are left, `count` to a call; an epoch's end ends a call."""
+    bounds = []
+    for end in epoch_ends:
+        while step < end:
+            bounds.append((step, min(step + count, end)))
+            step = bounds[-1][1]
+    return bounds
+
+
+def compile_steps(
+    network: keras.Model, optimizer: keras.optimizers.Optimizer, recipe: Recipe
+) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+    """The training step, as a graph that takes several of them: (images, labels, how many).
+
+    Returns the cost and the accuracy of each step, (calls,) float32.
+    """
+    variables = network.trainable_variables
+
+    def step(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            logits = network(images, training=True)
+            cost = tf.reduce_mean(cross_entropy(labels, logits, recipe.label_smoothing))
+        optimizer.apply(tape.gradient(cost, variables), variables)
+        right = tf.equal(tf.argmax(logits, axis=1, output_type=labels.dtype), labels)
+        return cost, tf.reduce_mean(tf.cast(right, tf.float32))
+
+    @tf.function(jit_compile=recipe.xla)
+    def take(images: tf.Tensor, labels: tf.Tensor, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        costs = tf.TensorArray(tf.float32, recipe.steps_per_call)
+        accuracies = tf.TensorArray(tf.float32, recipe.steps_per_call)
+        i = tf.constant(0)
+        while i < count:  # not `for i in tf.range(count)`: XLA would compile each count anew
+            cost, accuracy = step(images[i], labels[i])
+            costs, accuracies = costs.write(i, cost), accuracies.write(i, accuracy)
+            i += 1
+        return costs.stack(), accuracies.stack()
+
+    return lambda images, labels, count: take(images, labels, tf.constant(count))
+
+
+def cross_entropy(labels: tf.Tensor, logits: tf.Tensor, smoothing: float) -> tf.Tensor:
+    """Softmax cross entropy (N,), in nats; `smoothing` spreads that share over all classes."""
+    classes = logits.shape[-1]
+    target = tf.one_hot(labels, classes) * (1 - smoothing) + smoothing / classes
+    return tf.nn.softmax_cross_entropy_with_logits(target, logits)
+
+
+def build_optimizer(recipe: Recipe, total_steps: int) -> keras.optimizers.Optimizer:
+    rate: Any = recipe.learning_rate
+    if recipe.schedule == "one-cycle":  # a fifth of the way up, then along a cosine down to zero
+        up = total_steps // 5
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0, total_steps - up, warmup_target=recipe.learning_rate, warmup_steps=up
+        )
+    decay = recipe.weight_decay or None
+    if recipe.optimizer == "adam":
+        optimizer = keras.optimizers.Adam(rate, weight_decay=decay)
+    else:
+        nesterov = recipe.momentum > 0
+        optimizer = keras.optimizers.SGD(rate, recipe.momentum, nesterov, weight_decay=decay)
+    if decay:
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def log_steps(
+    training: Training, log: Any, every: int, start: int, costs: np.ndarray, accuracies: np.ndarray
+) -> None:
+    """Write lines for the steps of one call, and stop at a cost that is no number."""
+    state = training.state
+    rate = float(training.optimizer.learning_rate)
+    for step in range(start + 1, state.step + 1):
+        cost = float(costs[step - start - 1])
+        if not math.isfinite(cost):
+            raise FirstlightError(f"the cost was {cost} at step {step}; lower --lr")
+        if step == 1:
+            state.first_cost = cost
+        if step == 1 or step % every == 0:
+            log_line(training, log, step, "train", cost, accuracies[step - start - 1], rate)
+    state.final_cost = cost
+
+
+def log_line(
+    training: Training, log: Any, step: int, split: str, cost: float, accuracy: float, rate: float
+) -> None:
+    line = {
+        "step": step,
+        "epoch": round(step * training.recipe.batch_size / len(training.examples.labels), 4),
+        "split": split,
+        "loss": float(f"{cost:.9g}"),  # nine digits say all that a float32 holds
+        "accuracy": round(float(accuracy), 6),
+        "lr": float(f"{rate:.6g}"),
+        "seconds": round(training.state.seconds, 3),
+    }
+    log.write(json.dumps(line) + "\n")
+
+
+def validate(training: Training, log: Any, progress: Progress) -> None:
+    """Measure on the validation images, keep the weights if they are the best, decide to stop."""
+    state, labels = training.state, training.held_out.labels
+    logits = training.predict(training.held_out.images)
+    loss = float(np.mean(cross_entropy(labels, logits, smoothing=0.0)))
+    accuracy = float(np.mean(logits.argmax(1) == labels))
+    rate = float(training.optimizer.learning_rate)
+    log_line(training, log, state.step, "val", loss, accuracy, rate)
+    if better := (accuracy, -loss) > (state.best_accuracy, -state.best_loss):
+        state.best_step, state.best_accuracy, state.best_loss = state.step, accuracy, loss
+        checkpoint.save(training.run.best, model.arrays(training.network))
+    state.epochs_without_better = 0 if better else state.epochs_without_better + 1
+    epoch = training.epoch_ends.index(state.step) + 1
+    progress.say(
+        f"epoch {epoch}  validation accuracy {accuracy:.2%}  cost {loss:.4f}"
+        f"{'  (best so far)' if better else ''}"
+    )
+    state.stopped = reason_to_stop(training)
+
+
+def reason_to_stop(training: Training) -> str:
+    """Why training ends here; empty if it goes on."""
+    state, patience = training.state, training.settings["patience"]
+    kept = f"kept the weights of step {state.best_step:,} ({state.best_accuracy:.2%} on validation)"
+    if state.step == training.epoch_ends[-1]:
+        return f"all {state.step:,} steps are done; {kept}"
+    if patience and state.epochs_without_better >= patience:
+        return f"validation accuracy has not risen for {patience} epochs; {kept}"
+    return ""
+
+
+@contextmanager
+def stop_signals() -> Iterator[Callable[[], bool]]:
+    """SIGINT and SIGTERM ask the loop to stop after its call; a second one stops it at once."""
+    asked = False
+
+    def ask(number: int, frame: Any) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,45 @@
+"""From flags to run.json: what a training is, written down before it starts."""
+
+import math
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from firstlight import catalog
+from firstlight.errors import UsageError
+
+
+def settings(
+    network: str,
+    data: str,
+    recipe_name: str,
+    seed: int,
+    patience: int,
+    limit: int | None,
+    **overrides: float | None,
+) -> dict[str, Any]:
+    """All that decides a training; `overrides` are the recipe's fields that flags have set.
+
+    Raises:
+        UsageError: no such network or recipe, both --epochs and --steps, or an impossible rate.
+        DataError: no such data, or it is damaged.
+    """
+    recipe = catalog.recipe(recipe_name, network, catalog.network(network))
+    given = {name: value for name, value in overrides.items() if value is not None}
+    if {"epochs", "steps"} <= given.keys():
+        raise UsageError("--epochs and --steps are two ways to say one thing: give one of them")
+    if {"epochs", "steps"} & given.keys():
+        recipe = replace(recipe, epochs=None, steps=None)
+    recipe = replace(recipe, **given)  # type: ignore[arg-type]
+    if not 0 < recipe.learning_rate < math.inf:
+        raise UsageError(f"--lr {recipe.learning_rate}: a learning rate is above 0")
+    dataset = catalog.dataset(data)
+    return {
+        "network": network,
+        "data": str(Path(data).resolve()) if Path(data).exists() else data,
+        "recipe": asdict(recipe),
+        "seed": seed,
+        "patience": patience,
+        "limit": limit,
+        "sha256": dataset.fingerprint(),
+    }
