@@ -65,7 +65,7 @@ def network(name: str) -> Network:
     there = [entry["name"] for entry in networks()]
     if name not in there:
         raise UsageError(f"no network {name!r}; there are: {', '.join(there)}")
-    return importlib.import_module(f"firstlight.networks.{name}")  # type: ignore[return-value]
+    return importlib.import_module(f"firstlight.networks.{name}")
 
 
 def recipe(name: str, network_name: str, chosen: Network) -> Recipe:
