@@ -42,12 +42,13 @@ def loop_rate(folder: Path) -> float:
     training.run = runs.create(training.settings, folder)
     take = loop.compile_steps(training.network, training.optimizer, training.recipe)
     with training.run.metrics_file.open("w", encoding="utf-8") as log:
-        began = 0.0
+        began, skipped = 0.0, 0  # the first call compiles
         for start, end, images, labels in loop.batches(training):
             costs, accuracies = (v.numpy() for v in take(images, labels, end - start))
             training.state.step = end
             loop.log_steps(training, log, STEPS // loop.LOGGED_STEPS, start, costs, accuracies)
-            began, skipped = (began, skipped) if began else (time.perf_counter(), end)
+            if not skipped:
+                began, skipped = time.perf_counter(), end
         return (STEPS - skipped) / (time.perf_counter() - began)
 
 

@@ -195,11 +195,11 @@ def training_lines(result: dict[str, Any]) -> list[str]:
 
 
 def prediction_lines(predicted: Any, labels: Any) -> list[str]:
-    shown = 20
+    pairs = list(zip(predicted[:20], labels[:20], strict=True))
     return [
-        f"predicted  {' '.join(map(str, predicted[:shown]))}",
-        f"labels     {' '.join(map(str, labels[:shown]))}",
-        " " * 11 + " ".join(" " if p == l else "^" for p, l in zip(predicted, labels[:shown])),
+        "predicted  " + " ".join(str(answer) for answer, _ in pairs),
+        "labels     " + " ".join(str(label) for _, label in pairs),
+        "wrong      " + " ".join(" " if answer == label else "^" for answer, label in pairs),
     ]
 
 
