@@ -84,6 +84,7 @@ def first_graph(
             print(f"Cost: {cost:.6f}", flush=True)
 
     result, predicted, labels = first_run.train(steps, batch_size, lr, seed, on_cost)
+    draw_training(result["run"])
     show(result, json_, [*training_lines(result), *prediction_lines(predicted, labels)])
 
 
@@ -124,6 +125,7 @@ def train(
             settings = prepare.settings(network, data, recipe, seed, patience, limit, **flags)
             from firstlight.training import loop
         result = loop.dry_run(settings) if dry_run else loop.train(settings, out, quiet)
+    draw_training(result["run"])
     show(result, json_, training_lines(result))
 
 
@@ -183,6 +185,13 @@ def list_(json_: Json = False, quiet: Quiet = False, verbose: Verbose = False) -
 def show(result: Any, as_json: bool, lines: list[str]) -> None:
     """The verb's answer on stdout: the JSON document alone, or lines for a person."""
     print(json.dumps(result, ensure_ascii=False) if as_json else "\n".join(lines))
+
+
+def draw_training(folder: str | None) -> None:
+    if folder:  # a dry run leaves none
+        from firstlight import figures
+
+        figures.draw_training(runs.existing(Path(folder)))
 
 
 def training_lines(result: dict[str, Any]) -> list[str]:

@@ -48,7 +48,8 @@ def fingerprint(path: Path) -> dict[str, str]:
 
 def _array(path: Path, name: str) -> np.ndarray:
     try:
-        with np.load(path, allow_pickle=False) as arrays:  # a pickle would run foreign code
+        # A pickle would run foreign code.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return np.asarray(arrays[name])
     except KeyError:
         raise DataError(f"{path}: has no array {name}, as Keras's mnist.npz has") from None

@@ -13,7 +13,7 @@ from firstlight.networks._layers import BatchNorm
 from firstlight.recipe import Recipe
 
 INPUT = (28, 28, 1)
-PARAMETERS = 141_482
+PARAMETERS = 141_426
 RECIPES = {
     "default": Recipe(
         epochs=5,

@@ -29,8 +29,8 @@ def load(path: Path) -> tuple[Arrays, dict[str, Any]]:
         DataError: no such file, or it is damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
         facts: dict[str, Any] = json.loads(arrays.pop(_FACTS).tobytes())
     except FileNotFoundError:
         raise DataError(f"{path} is missing: the run has no such checkpoint") from None

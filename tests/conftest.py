@@ -1,0 +1,59 @@
+"""What the tests share: small data cut from MNIST, and the command line called in-process."""
+
+import gzip
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from firstlight import cli
+from firstlight.datasets import idx, mnist
+
+
+class Answer(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+def write_idx(path: Path, array: np.ndarray) -> None:
+    header = bytes((0, 0, 8, array.ndim)) + np.array(array.shape, ">u4").tobytes()
+    content = header + array.astype(np.uint8).tobytes()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with 600 training and 100 test images of MNIST, as IDX files."""
+    folder = tmp_path_factory.mktemp("digits")
+    for name, count in zip(idx.NAMES, (600, 600, 100, 100), strict=True):
+        write_idx(folder / name, idx.read(mnist.DIRECTORY, name)[:count])
+    return folder
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder, where runs/ may be written."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def firstlight(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., Answer]:
+    """The command line, in this process: firstlight("train", "softmax") → code, out, err."""
+
+    def call(*arguments: object) -> Answer:
+        capfd.readouterr()
+        monkeypatch.setattr(sys, "argv", ["firstlight", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit_:
+            cli.main()
+        sys.stdout.flush()
+        out, err = capfd.readouterr()
+        return Answer(int(exit_.value.code or 0), out, err)
+
+    return call

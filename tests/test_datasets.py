@@ -1,0 +1,205 @@
+"""Images in: what they are, how they are split, and that damage never goes unnoticed."""
+
+import gzip
+import shutil
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import write_idx
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firstlight import catalog
+from firstlight.datasets import Examples, flat, hold_out, idx, mnist, npz, one_hot, shuffled
+from firstlight.errors import DataError
+
+
+def test_mnist_is_as_published() -> None:
+    sizes = {split: mnist.load(split).images.shape for split in ("train", "val", "test")}
+    assert sizes == {
+        "train": (55_000, 28, 28, 1),
+        "val": (5_000, 28, 28, 1),
+        "test": (10_000, 28, 28, 1),
+    }
+    test = mnist.load("test")
+    assert test.images.dtype == np.uint8 and test.labels[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
+    assert np.bincount(test.labels).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+
+
+def test_validation_is_the_last_twelfth_and_in_no_other_split() -> None:
+    everything = Examples(np.arange(60_000), np.arange(60_000))
+    assert hold_out(everything, "train").labels.tolist() == list(range(55_000))
+    assert hold_out(everything, "val").labels.tolist() == list(range(55_000, 60_000))
+
+
+def test_views_of_the_first_lesson() -> None:
+    images = np.array([[[[0], [255]], [[51], [0]]]], np.uint8)
+    assert flat(images).tolist() == [pytest.approx([0, 1, 0.2, 0])]
+    assert one_hot(np.array([2, 0]), 3).tolist() == [[0, 0, 1], [1, 0, 0]]
+
+
+@given(st.integers(1, 50), st.integers(0, 3), st.integers(0, 200), st.integers(1, 120))
+def test_shuffled_is_one_stream_of_whole_epochs(examples: int, seed: int, start: int, n: int) -> None:
+    rows = shuffled(examples, seed)
+    piece = rows(start, start + n)
+    assert piece.tolist() == [int(rows(i, i + 1)[0]) for i in range(start, start + n)]
+    assert sorted(rows(3 * examples, 4 * examples)) == list(range(examples))
+
+
+def test_shuffled_depends_on_the_seed_and_the_epoch() -> None:
+    rows = shuffled(1000, 0)
+    assert rows(0, 1000).tolist() != rows(1000, 2000).tolist()
+    assert rows(0, 1000).tolist() != shuffled(1000, 1)(0, 1000).tolist()
+
+
+@pytest.fixture
+def copy(digits: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(digits, tmp_path / "copy"))
+
+
+def test_a_directory_loads_gzipped_or_not(copy: Path) -> None:
+    plain = [catalog.dataset(str(copy)).load(split) for split in ("train", "val", "test")]
+    hashes = idx.fingerprint(copy)
+    for path in list(copy.iterdir()):
+        path.with_name(path.name + ".gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+    zipped = catalog.dataset(str(copy))
+    for split, before in zip(("train", "val", "test"), plain, strict=True):
+        after = zipped.load(split)
+        assert np.array_equal(after.images, before.images)
+        assert np.array_equal(after.labels, before.labels)
+    assert len(plain[0].labels) == 550 and len(plain[1].labels) == 50
+    assert zipped.fingerprint() == hashes and zipped.classes == mnist.CLASSES
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def truncate_gzip(path: Path) -> None:
+    path.with_name(path.name + ".gz").write_bytes(gzip.compress(path.read_bytes())[:-1000])
+    path.unlink()
+
+
+def damage_gzip(path: Path) -> None:
+    packed = bytearray(gzip.compress(path.read_bytes()))
+    packed[len(packed) // 2] ^= 0xFF
+    path.write_bytes(packed)
+
+
+def rename(path: Path) -> None:
+    path.rename(path.with_name("training-images"))
+
+
+def swap_magic(path: Path) -> None:
+    path.write_bytes(b"\x00\x00\x0d\x03" + path.read_bytes()[4:])
+
+
+def huge_header(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:4] + struct.pack(">3I", 2**31, 2**31, 2**31))
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def only_magic(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:7])
+
+
+def no_images(path: Path) -> None:
+    write_idx(path, np.zeros((0, 28, 28)))
+
+
+def too_few(path: Path) -> None:
+    write_idx(path, idx.read(path.parent, path.name)[:599])
+
+
+def trailing(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b"x")
+
+
+FAULTS: list[tuple[Callable[[Path], None], str]] = [
+    (truncate, "truncated"),
+    (truncate_gzip, "truncated gzip"),
+    (damage_gzip, "damaged or truncated gzip"),
+    (rename, "is missing; there is: "),
+    (swap_magic, "not an IDX file of images"),
+    (huge_header, "truncated"),
+    (empty, "starts with nothing"),
+    (only_magic, "shorter than its own header"),
+    (no_images, "empty"),
+    (too_few, "599 images but train-labels-idx1-ubyte 600 labels"),
+    (trailing, "too long"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "message"), FAULTS, ids=[f.__name__ for f, _ in FAULTS])
+def test_a_bad_file_is_named_with_its_fault(
+    copy: Path, spoil: Callable[[Path], None], message: str
+) -> None:
+    spoil(copy / "train-images-idx3-ubyte")
+    with pytest.raises(DataError) as error:
+        catalog.dataset(str(copy)).load("train")
+    assert message in str(error.value) and "train-images-idx3-ubyte" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_labels_in_the_place_of_images_are_noticed(copy: Path) -> None:
+    shutil.copy(copy / "train-labels-idx1-ubyte", copy / "train-images-idx3-ubyte")
+    with pytest.raises(DataError, match="not an IDX file of images"):
+        idx.load("train", copy)
+
+
+def test_an_altered_mnist_file_is_refused(copy: Path) -> None:
+    with pytest.raises(DataError, match="altered"):
+        idx.load("train", copy, mnist.SHA256)
+
+
+@pytest.fixture
+def keras_file(digits: Path, tmp_path: Path) -> Path:
+    part = {name: idx.read(digits, name) for name in idx.NAMES}
+    arrays = dict(zip(("x_train", "y_train", "x_test", "y_test"), part.values(), strict=True))
+    np.savez(tmp_path / npz.NAME, **arrays)
+    return tmp_path / npz.NAME
+
+
+def test_keras_file_or_its_directory_loads(keras_file: Path, digits: Path) -> None:
+    for where in (keras_file, keras_file.parent):
+        for split in ("train", "val", "test"):
+            ours, theirs = idx.load(split, digits), catalog.dataset(str(where)).load(split)
+            assert np.array_equal(ours.images, theirs.images)
+            assert np.array_equal(ours.labels, theirs.labels)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"x_train": np.zeros((3, 28, 28), np.uint8)}, "no array y_train"),
+        ({"x_train": np.zeros((3, 28, 28)), "y_train": np.zeros(3, int)}, "float64"),
+        ({"x_train": np.zeros((3, 28, 28), np.uint8), "y_train": np.zeros(2, int)}, "y_train is"),
+        ({"x_train": np.zeros((1, 2, 2), np.uint8), "y_train": np.array([-1])}, "negative"),
+        ({"x_train": np.array([{}], object), "y_train": np.zeros(1, int)}, "not a readable"),
+    ],
+)
+def test_a_bad_keras_file_is_refused(
+    tmp_path: Path, arrays: dict[str, np.ndarray], message: str
+) -> None:
+    np.savez(tmp_path / npz.NAME, **arrays)
+    with pytest.raises(DataError, match=message):
+        catalog.dataset(str(tmp_path)).load("train")
+
+
+def test_a_truncated_keras_file_is_refused(keras_file: Path) -> None:
+    truncate(keras_file)
+    with pytest.raises(DataError, match=r"not a readable \.npz file"):
+        catalog.dataset(str(keras_file)).load("train")
+
+
+def test_catalog_lists_without_importing_and_refuses_with_what_there_is() -> None:
+    assert catalog.datasets() == [{"name": "mnist", "classes": 10}]
+    with pytest.raises(DataError, match="no dataset or path 'mnits'; datasets: mnist"):
+        catalog.dataset("mnits")

@@ -1,0 +1,75 @@
+"""The first lesson: the graph is what the lesson says, its cost falls, a wrong feed is explained."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from firstlight import first_graph
+from firstlight.datasets import mnist
+from firstlight.errors import FirstlightError, UsageError
+
+
+def test_the_graph_has_the_lessons_names_and_shapes() -> None:
+    graph = first_graph.build().graph
+    for name, shape in {
+        "input": (100, 784),
+        "labels": (100, 10),
+        "layer1_weights": (784, 10),
+        "layer1_biases": (10,),
+        "logits": (100, 10),
+        "cost": (),
+    }.items():
+        tensor = graph.get_tensor_by_name(f"{name}:0")
+        assert tuple(tensor.shape) == shape or tensor.dtype == tf.resource
+    types = {op.type for op in graph.get_operations()}
+    assert {"Placeholder", "MatMul", "AddV2", "SoftmaxCrossEntropyWithLogits", "Mean"} <= types
+    assert "optimizer" in {op.name for op in graph.get_operations()}
+
+
+def test_its_cost_falls_as_the_lesson_says() -> None:
+    costs: list[float] = []
+    test = mnist.load("test")
+    _, _, logits = first_graph.train(
+        mnist.load("train"), test.images, on_cost=lambda step, cost: costs.append(cost)
+    )
+    assert len(costs) == 1000
+    assert 9 < costs[0] < 17 and 2 < costs[-1] < 5
+    assert logits.shape == (10_000, 10)
+    assert np.mean(logits.argmax(1) == test.labels) > 0.35  # a tenth by chance
+
+
+def test_predictions_do_not_depend_on_the_batch_size() -> None:
+    examples, images = mnist.load("val"), mnist.load("test").images[:250]
+    by_7, by_100 = (
+        first_graph.train(examples, images, steps=1, batch_size=size, learning_rate=1e-9)[2]
+        for size in (7, 100)
+    )
+    assert by_7.shape == (250, 10)
+    np.testing.assert_allclose(by_7, by_100, rtol=1e-3, atol=1e-3)
+
+
+IMAGES, LABELS = np.zeros((100, 784)), np.zeros((100, 10))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"input": IMAGES}, r"misses a placeholder: placeholder 'labels', .* float32 \(100, 10\)"),
+        ({"image": IMAGES, "labels": LABELS}, r"no placeholder 'image' .* 'input', which expects"),
+        ({"input": IMAGES[:50], "labels": LABELS}, r"'input', .* \(100, 784\) was fed .* \(50, 784"),
+        ({"input": IMAGES, "labels": LABELS[0]}, r"'labels', which expects float32 \(100, 10\) was"),
+        ({"input": np.full((100, 784), "1"), "labels": LABELS}, "'input'.* was fed <U1"),
+    ],
+)
+def test_a_wrong_feed_names_the_placeholder_and_what_it_expects(
+    values: dict[str, np.ndarray], message: str
+) -> None:
+    graph = first_graph.build().graph
+    with pytest.raises(UsageError, match=message) as error:
+        first_graph.feed(graph, **values)
+    assert "\n" not in str(error.value)
+
+
+def test_a_cost_that_is_no_number_stops_it() -> None:
+    with pytest.raises(FirstlightError, match="lower --lr"):
+        first_graph.train(mnist.load("val"), IMAGES[:1], steps=20, learning_rate=1e38)
