@@ -25,8 +25,30 @@ def test_mnist_is_as_published() -> None:
         "test": (10_000, 28, 28, 1),
     }
     test = mnist.load("test")
-    assert test.images.dtype == np.uint8 and test.labels[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
-    assert np.bincount(test.labels).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    assert test.images.dtype == np.uint8 and test.labels[:10].tolist() == [
+        7,
+        2,
+        1,
+        0,
+        4,
+        1,
+        4,
+        9,
+        5,
+        9,
+    ]
+    assert np.bincount(test.labels).tolist() == [
+        980,
+        1135,
+        1032,
+        1010,
+        982,
+        892,
+        958,
+        1028,
+        974,
+        1009,
+    ]
 
 
 def test_validation_is_the_last_twelfth_and_in_no_other_split() -> None:
@@ -42,7 +64,9 @@ def test_views_of_the_first_lesson() -> None:
 
 
 @given(st.integers(1, 50), st.integers(0, 3), st.integers(0, 200), st.integers(1, 120))
-def test_shuffled_is_one_stream_of_whole_epochs(examples: int, seed: int, start: int, n: int) -> None:
+def test_shuffled_is_one_stream_of_whole_epochs(
+    examples: int, seed: int, start: int, n: int
+) -> None:
     rows = shuffled(examples, seed)
     piece = rows(start, start + n)
     assert piece.tolist() == [int(rows(i, i + 1)[0]) for i in range(start, start + n)]

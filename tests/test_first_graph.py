@@ -1,4 +1,4 @@
-"""The first lesson: the graph is what the lesson says, its cost falls, a wrong feed is explained."""
+"""The first lesson: the graph is as it says, its cost falls, a wrong feed is explained."""
 
 import numpy as np
 import pytest
@@ -56,8 +56,14 @@ IMAGES, LABELS = np.zeros((100, 784)), np.zeros((100, 10))
     [
         ({"input": IMAGES}, r"misses a placeholder: placeholder 'labels', .* float32 \(100, 10\)"),
         ({"image": IMAGES, "labels": LABELS}, r"no placeholder 'image' .* 'input', which expects"),
-        ({"input": IMAGES[:50], "labels": LABELS}, r"'input', .* \(100, 784\) was fed .* \(50, 784"),
-        ({"input": IMAGES, "labels": LABELS[0]}, r"'labels', which expects float32 \(100, 10\) was"),
+        (
+            {"input": IMAGES[:50], "labels": LABELS},
+            r"'input', .* \(100, 784\) was fed .* \(50, 784",
+        ),
+        (
+            {"input": IMAGES, "labels": LABELS[0]},
+            r"'labels', which expects float32 \(100, 10\) was",
+        ),
         ({"input": np.full((100, 784), "1"), "labels": LABELS}, "'input'.* was fed <U1"),
     ],
 )

@@ -268,7 +268,8 @@ def _labels(box: Box, arrows: list[Arrow]) -> str:
     labels = dict.fromkeys(a.label for a in arrows if a.source == box.name and a.label)
     x, y = box.middle + 6, box.bottom + 14
     return "".join(
-        f'<text x="{x:.0f}" y="{y + 12 * i:.0f}" font-size="11" fill="#616e7c">'
+        f'<text x="{x:.0f}" y="{y + 12 * i:.0f}" font-size="11" '
+        f'fill="#616e7c" paint-order="stroke" stroke="#ffffff" stroke-width="3">'
         f"{escape(label)}</text>"
         for i, label in enumerate(labels)
     )

@@ -165,13 +165,18 @@ def steps(training: Training, progress: Progress) -> None:
             progress.at(end, f"cost {state.final_cost:.4f}  accuracy {accuracies[-1]:.2%}")
             if end in training.epoch_ends:
                 validate(training, log, progress)
-            if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS or stop() or state.stopped:
+            interrupted = stop()
+            if (
+                time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS
+                or interrupted
+                or state.stopped
+            ):
                 log.flush()
                 training.save()
                 saved = time.monotonic()
             if state.stopped:
                 return
-            if stop():
+            if interrupted:
                 go_on = f"firstlight train --resume {run.folder}"
                 raise Interrupted(f"interrupted after step {end:,}; go on with: {go_on}")
 

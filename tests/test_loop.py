@@ -1,0 +1,238 @@
+"""The training loop: the first graph's mathematics, and nothing lost when it is stopped."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from firstlight import catalog, first_graph, runs
+from firstlight.datasets import mnist
+from firstlight.errors import DataError, FirstlightError, Interrupted, UsageError
+from firstlight.progress import Progress
+from firstlight.recipe import Recipe
+from firstlight.training import checkpoint, loop, prepare
+
+NETWORKS = [entry["name"] for entry in catalog.networks()]
+v1 = tf.compat.v1
+
+
+def settings(
+    network: str, data: object = "mnist", patience: int = 0, **changes: Any
+) -> dict[str, Any]:
+    return prepare.settings(network, str(data), "", 0, patience, None, **changes)
+
+
+def test_softmax_through_the_loop_is_the_first_graph(here: Path) -> None:
+    expected: list[float] = []
+    examples = mnist.load("train")
+    first_graph.train(
+        examples, examples.images[:1], on_cost=lambda step, cost: expected.append(cost)
+    )
+    first = first_graph.build()
+    with v1.Session(graph=first.graph) as session:
+        session.run(first.initialize)
+        weights, biases = session.run([first.weights, first.biases])
+
+    training = loop.Training(settings("softmax"))
+    training.network.get_layer("layer1").set_weights([weights.T, biases])
+    training.run = runs.create(training.settings)
+    with Progress(1000, quiet=True) as progress:
+        loop.steps(training, progress)
+
+    costs = [line["loss"] for line in training.run.metrics() if line["split"] == "train"]
+    assert len(costs) == len(expected) == 1000
+    np.testing.assert_allclose(costs, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_stopped_run_resumes_to_bit_equal_weights(
+    network: str, digits: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = settings(network, digits, steps=10, batch_size=60)
+    loop.train(whole, here / "whole", quiet=True)
+    stop_at = iter([False] * 4)  # the fifth call, or the one that ends the epoch of nine steps
+    ask = lambda: next(stop_at, True)  # noqa: E731
+    cut = whole | {"recipe": whole["recipe"] | {"steps_per_call": 1}}
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "stop_signals", _always(ask))
+        with pytest.raises(Interrupted, match=r"after step 5; go on with: .* --resume .*cut"):
+            loop.train(cut, here / "cut", quiet=True)
+    loop.resume(runs.existing(here / "cut"), quiet=True)
+
+    one, other = (
+        checkpoint.load(here / name / "checkpoints/last.npz")[0] for name in ("whole", "cut")
+    )
+    assert one.keys() == other.keys()
+    for name in one:
+        assert np.array_equal(one[name], other[name]), name
+    lines = [
+        [(m["step"], m["split"], m["loss"]) for m in runs.Run(here / n).metrics()]
+        for n in ("whole", "cut")
+    ]
+    assert lines[0] == lines[1]
+
+
+class _always:
+    """In the place of `stop_signals`: asks to stop when the test says so."""
+
+    def __init__(self, ask: Any) -> None:
+        self.ask = ask
+
+    def __call__(self) -> "_always":
+        return self
+
+    def __enter__(self) -> Any:
+        return self.ask
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_it_after_a_checkpoint(number: int, digits: Path, here: Path) -> None:
+    arguments = ["train", "lenet5", "--data", str(digits), "--epochs", "3000", "--out", "cut"]
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "firstlight", *arguments],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    killer = threading.Timer(100, process.kill)
+    with process:
+        killer.start()
+        assert process.stderr
+        for line in process.stderr:
+            if line.startswith("epoch 2 "):
+                process.send_signal(number)
+                break
+        rest = process.stderr.read()
+    killer.cancel()
+    assert process.returncode == 130
+    assert rest.splitlines()[-1].startswith("firstlight: interrupted after step ")
+    assert "firstlight train --resume cut" in rest and "Traceback" not in rest
+    _, facts = checkpoint.load(here / "cut/checkpoints/last.npz")
+    assert facts["step"] > 0 and not list(here.rglob("*.part"))
+    run = runs.Run(here / "cut")
+    shorter = run.settings() | {
+        "recipe": run.settings()["recipe"] | {"epochs": None, "steps": facts["step"] + 1}
+    }
+    runs.write_json(run.settings_file, shorter)
+    assert loop.resume(run, quiet=True)["steps"] == facts["step"] + 1
+
+
+def test_it_stops_when_validation_no_longer_improves(digits: Path, here: Path) -> None:
+    never_better = settings("softmax", digits, patience=2, epochs=50, learning_rate=1e-12)
+    result = loop.train(never_better, here / "run", quiet=True)
+    state = runs.Run(here / "run").settings()["result"]
+    assert state["best_step"] == 6 and state["epochs_without_better"] == 2
+    assert result["steps"] == state["step"] == 17  # three epochs of 550 images, 100 at a time
+    assert state["stopped"].startswith("validation accuracy has not risen for 2 epochs; kept the")
+
+
+def test_the_best_weights_are_kept_not_the_last(digits: Path, here: Path) -> None:
+    loop.train(settings("mlp", digits, epochs=6), here / "run", quiet=True)
+    run = runs.Run(here / "run")
+    held_out = {
+        m["step"]: (m["accuracy"], -m["loss"]) for m in run.metrics() if m["split"] == "val"
+    }
+    assert run.settings()["result"]["best_step"] == max(held_out, key=lambda step: held_out[step])
+    best, kept = checkpoint.load(run.best)[0], checkpoint.load(run.weights)[0]
+    assert all(np.array_equal(best[name], kept[name]) for name in kept)
+
+
+def test_metrics_have_the_contracts_keys(digits: Path, here: Path) -> None:
+    loop.train(settings("softmax", digits, steps=20), here / "run", quiet=True)
+    for text in (here / "run/metrics.jsonl").read_text().splitlines():
+        keys = ["step", "epoch", "split", "loss", "accuracy", "lr", "seconds"]
+        assert list(json.loads(text)) == keys
+
+
+@pytest.mark.parametrize("xla", [False, True])
+@pytest.mark.parametrize("steps_per_call", [1, 4, 7])
+def test_steps_per_call_changes_nothing_but_speed(
+    xla: bool, steps_per_call: int, digits: Path, here: Path
+) -> None:
+    losses = []
+    for count in (1, steps_per_call):
+        chosen = settings("softmax", digits, steps=9)
+        chosen["recipe"] |= {"xla": xla, "steps_per_call": count}
+        loop.train(chosen, here / f"run{count}-{len(losses)}", quiet=True)
+        lines = runs.Run(here / f"run{count}-{len(losses)}").metrics()
+        losses.append([m["loss"] for m in lines])
+    assert losses[0] == losses[1]
+
+
+def test_the_schedule_goes_up_and_down_to_nothing() -> None:
+    recipe = Recipe(epochs=1, batch_size=1, learning_rate=0.5, schedule="one-cycle")
+    rates = [
+        float(loop.build_optimizer(recipe, 100)._learning_rate(step))
+        for step in (0, 10, 20, 60, 100)
+    ]
+    assert rates == pytest.approx([0, 0.25, 0.5, 0.25, 0], abs=1e-6)
+
+
+def test_weight_decay_leaves_biases_and_batch_norm_alone() -> None:
+    recipe = Recipe(epochs=1, batch_size=1, learning_rate=0.1, weight_decay=0.5)
+    network = catalog.network("convnet").build(10)
+    optimizer = loop.build_optimizer(recipe, 10)
+    optimizer.build(network.trainable_variables)
+    decayed = {v.path for v in network.trainable_variables if optimizer._use_weight_decay(v)}
+    assert decayed == {f"conv{i}/kernel" for i in range(1, 5)} | {"output/kernel"}
+
+
+def test_a_cost_that_is_no_number_is_said(digits: Path, here: Path) -> None:
+    with pytest.raises(FirstlightError, match=r"the cost was .* at step .*; lower --lr"):
+        loop.train(settings("mlp", digits, epochs=5, learning_rate=1e30), here / "run", quiet=True)
+
+
+def test_what_cannot_be_trained_leaves_no_folder(tmp_path: Path, here: Path) -> None:
+    from conftest import write_idx
+
+    small = np.zeros((24, 20, 20))
+    for name in ("train-images-idx3-ubyte", "t10k-images-idx3-ubyte"):
+        write_idx(tmp_path / name, small)
+    for name in ("train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"):
+        write_idx(tmp_path / name, np.arange(24) % 3)
+    with pytest.raises(UsageError, match=r"softmax takes images 28×28×1, those of .* are 20×20×1"):
+        loop.train(settings("softmax", tmp_path), here / "run", quiet=True)
+    assert not (here / "run").exists()
+
+
+def test_a_damaged_checkpoint_is_named(digits: Path, here: Path) -> None:
+    loop.train(settings("softmax", digits, steps=2), here / "run", quiet=True)
+    last = here / "run/checkpoints/last.npz"
+    last.write_bytes(last.read_bytes()[:-50])
+    with pytest.raises(DataError, match=r"last\.npz: not a whole checkpoint"):
+        loop.resume(runs.existing(here / "run"), quiet=True)
+
+
+def test_a_half_written_file_never_takes_the_name(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    runs.write_text(path, "before")
+    with pytest.raises(RuntimeError), runs.whole(path) as file:
+        file.write(b"half")
+        raise RuntimeError
+    assert path.read_text() == "before" and os.listdir(tmp_path) == ["file"]
+
+
+def test_input_is_gathered_while_the_graph_computes(digits: Path) -> None:
+    training = loop.Training(settings("softmax", digits, steps=300))
+    stream = loop.batches(training)
+    start, end, images, labels = next(stream)
+    assert (start, end) == (0, 6)  # an epoch's end ends a call, which is filled up to its length
+    assert images.shape == (100, 100, 28, 28, 1) and labels.shape == (100, 100)
+    time.sleep(0.2)
+    began = time.perf_counter()
+    next(stream)
+    assert time.perf_counter() - began < 0.1  # it lay ready
+    stream.close()
