@@ -1,6 +1,7 @@
 """What the tests share: small data cut from MNIST, and the command line called in-process."""
 
 import gzip
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before anything imports TensorFlow, as the verbs do
 
 from firstlight import cli
 from firstlight.datasets import idx, mnist

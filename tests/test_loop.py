@@ -44,7 +44,7 @@ def test_softmax_through_the_loop_is_the_first_graph(here: Path) -> None:
 
     training = loop.Training(settings("softmax"))
     training.network.get_layer("layer1").set_weights([weights.T, biases])
-    training.run = runs.create(training.settings)
+    training.into(runs.create(training.settings))
     with Progress(1000, quiet=True) as progress:
         loop.steps(training, progress)
 

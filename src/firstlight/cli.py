@@ -48,7 +48,7 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except (FirstlightError, TyperException) as error:
-        message = str(error) or error.__class__.__name__
+        message = error.format_message() if isinstance(error, TyperException) else str(error)
         print("firstlight:", " ".join(message.split()), file=sys.stderr)
         code = error.exit_code
     except BrokenPipeError:  # the reader of our output has gone: `firstlight list | head -1`

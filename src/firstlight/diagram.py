@@ -36,7 +36,7 @@ class Box:
 
     def __post_init__(self) -> None:
         first = len(self.title) * 1.1 + len(self.corner) + 3 * bool(self.corner)
-        longest = max(first, *(len(line) for line in self.lines))
+        longest = max([first, *map(len, self.lines)])
         self.width = max(110, longest * CHARACTER + 2 * PADDING)
         self.height = LINE * (1 + len(self.lines)) + 2 * PADDING - 4
 

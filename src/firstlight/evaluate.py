@@ -69,7 +69,8 @@ def interval95(correct: int, examples: int) -> list[float]:
     z, p = 1.959964, correct / examples
     centre = p + z * z / (2 * examples)
     half = z * math.sqrt(p * (1 - p) / examples + (z / (2 * examples)) ** 2)
-    return [(centre + sign * half) / (1 + z * z / examples) for sign in (-1, 1)]
+    low, high = ((centre + sign * half) / (1 + z * z / examples) for sign in (-1, 1))
+    return [max(0.0, low), min(1.0, high)]  # rounding can lead just outside
 
 
 def predictor(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:

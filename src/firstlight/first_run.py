@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from firstlight import first_graph, model, runs
+from firstlight import card, first_graph, model, runs
 from firstlight.datasets import mnist
 
 _BEFORE_FIRST = {"network": "first-graph", "data": "mnist", "limit": None}
@@ -60,7 +60,7 @@ def train(
     arrays = {"layer1/kernel": weights.T, "layer1/bias": biases}  # softmax keeps a row a digit
     model.save(run, "softmax", mnist.CLASSES, arrays)
     predicted = logits.argmax(1)
-    result = {
+    result: dict[str, Any] = {
         "network": "first-graph",
         "data": "mnist",
         "steps": steps,
@@ -70,4 +70,5 @@ def train(
         "seconds": round(time.monotonic() - began, 3),
         "run": str(run.folder),
     }
+    card.write(run, mnist.CLASSES, "28×28×1", result)
     return result, predicted, test.labels

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from firstlight import catalog, evaluate, model, runs
+from firstlight import card, catalog, evaluate, model, runs
 from firstlight.datasets import shuffled
 from firstlight.errors import FirstlightError, Interrupted
 from firstlight.progress import Progress
@@ -73,6 +74,14 @@ class Training:
         self.predict = evaluate.predictor(self.network)
         self.state = State()
 
+    def into(self, run: Run) -> "Training":
+        """Take the run folder that it writes to."""
+        self.run = run
+        # TensorBoard's files beside metrics.jsonl, where the extra that reads them is installed.
+        wanted = find_spec("tensorboard") is not None
+        self.events = tf.summary.create_file_writer(str(run.folder / "events")) if wanted else None
+        return self
+
     def variables(self) -> dict[str, Any]:
         """All that changes while training: weights, random states, the optimizer's memory."""
         optimizer = {f"optimizer/{i}": v for i, v in enumerate(self.optimizer.variables)}
@@ -100,14 +109,12 @@ def train(settings: dict[str, Any], out: Path | None = None, quiet: bool = False
         DataError, UsageError: the data is damaged, or does not fit the network.
     """
     training = Training(settings)  # first: what cannot be trained leaves no folder
-    training.run = runs.create(settings, out)
-    return finish(training, quiet)
+    return finish(training.into(runs.create(settings, out)), quiet)
 
 
 def resume(run: Run, quiet: bool = False) -> dict[str, Any]:
     """Go on with a run from its last checkpoint; see `train`."""
-    training = Training(run.settings())
-    training.run = run
+    training = Training(run.settings()).into(run)
     training.restore()
     run.forget_after(training.state.step)
     return finish(training, quiet)
@@ -130,6 +137,8 @@ def finish(training: Training, quiet: bool) -> dict[str, Any]:
     model.save(run, training.settings["network"], training.dataset.classes, kept)
     facts = result(training)
     runs.write_json(run.settings_file, run.settings() | {"result": asdict(training.state) | facts})
+    size = "×".join(map(str, training.network.input_shape[1:]))
+    card.write(run, training.dataset.classes, size, facts)
     return facts
 
 
@@ -302,6 +311,10 @@ def log_line(
         "seconds": round(training.state.seconds, 3),
     }
     log.write(json.dumps(line) + "\n")
+    if training.events:
+        with training.events.as_default(step):
+            tf.summary.scalar(f"{split}/loss", cost)
+            tf.summary.scalar(f"{split}/accuracy", accuracy)
 
 
 def validate(training: Training, log: Any, progress: Progress) -> None:

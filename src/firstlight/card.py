@@ -1,0 +1,50 @@
+"""The model card of a run: what somebody who is handed the model needs to know."""
+
+from typing import Any
+
+from firstlight.runs import Run, write_text
+
+CARD = """# {network} on {data}
+
+Answers which of {classes} an image shows. Trained by firstlight {version} with
+
+    {command}
+
+| | |
+|---|---|
+| images | {data}; 1 in 12 of the training images held out for validation |
+| input | {size}, uint8, 0 to 255, as they come: the network scales them itself |
+| training | {steps:,} steps, seed {seed}, {seconds:.0f} s on {machine} |
+| validation accuracy | {validation} |
+| test accuracy | {accuracy:.2%}, measured once, after training |
+| versions | {versions} |
+
+The weights are in `model/weights.npz`, plain arrays by name. It knows nothing but its classes: any
+image, be it no {kind} at all, gets one of them. It expects images as those it was trained on: for
+MNIST one digit, light on black, its 20×20 box centred by its mass in 28×28.
+
+SHA-256 of the data:
+
+{hashes}
+"""
+
+
+def write(run: Run, classes: tuple[str, ...], size: str, result: dict[str, Any]) -> None:
+    """Write MODEL_CARD.md of a run that has just been trained."""
+    settings = run.settings()
+    best = settings.get("result", {}).get("best_accuracy")
+    text = CARD.format(
+        **{key: result[key] for key in ("network", "data", "steps", "seconds")},
+        accuracy=result["test_accuracy"],
+        classes=", ".join(classes) if len(classes) <= 20 else f"{len(classes)} classes",
+        kind="digit" if result["data"] == "mnist" else "such image",
+        size=size,
+        version=settings["versions"]["firstlight"],
+        command=settings["command"],
+        seed=settings["seed"],
+        machine=settings["machine"],
+        validation="not measured" if best is None else f"{best:.2%}",
+        versions=", ".join(f"{name} {number}" for name, number in settings["versions"].items()),
+        hashes="\n".join(f"- `{value}` {name}" for name, value in settings["sha256"].items()),
+    )
+    write_text(run.card, text)

@@ -1,0 +1,160 @@
+"""The contract: exit codes, one-line errors, JSON keys, and a start without TensorFlow."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Answer
+
+from firstlight import catalog
+from firstlight.datasets import mnist
+
+Firstlight = Callable[..., Answer]
+VERBS = ["first-graph", "train", "evaluate", "graph", "list"]
+
+
+def is_one_line(answer: Answer) -> bool:
+    lines = answer.err.splitlines()
+    return answer.out == "" and len(lines) == 1 and lines[0].startswith("firstlight: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["train"], 2, "no network ''; there are: convnet"),
+        (["train", "lenet"], 2, "no network 'lenet'; there are: convnet, lenet5, mlp, softmax"),
+        (["train", "softmax", "--recipe", "fast"], 2, "no recipe 'fast' for softmax; there are: d"),
+        (["train", "softmax", "--epochs", "1", "--steps", "1"], 2, "give one of them"),
+        (["train", "softmax", "--epochs", "0"], 2, "--epochs"),
+        (["train", "softmax", "--lr", "-1"], 2, "a learning rate is above 0"),
+        (["train", "softmax", "--lr", "nan"], 2, "a learning rate is above 0"),
+        (["train", "softmax", "--lr", "fast"], 2, "--lr"),
+        (["train", "softmax", "--bogus"], 2, "--bogus"),
+        (
+            ["train", "softmax", "--data", "nowhere"],
+            4,
+            "no dataset or path 'nowhere'; datasets: mnist",
+        ),
+        (["train", "softmax", "--data", "."], 4, "train-labels-idx1-ubyte (or train-labels"),
+        (["train", "softmax", "--resume", "nowhere"], 2, "leave out network"),
+        (["train", "--resume", "nowhere"], 4, "no run at nowhere"),
+        (["train", "--resume", "nowhere", "--lr", "1"], 2, "leave out lr"),
+        (["evaluate"], 2, "RUN"),
+        (["evaluate", "nowhere"], 4, "no run at nowhere"),
+        (["evaluate", "nowhere", "--split", "exam"], 2, "--split"),
+        (["graph", "nowhere"], 2, "no network or run 'nowhere'; networks: first-graph, convnet"),
+        (["first-graph", "--steps", "0"], 2, "--steps"),
+        (["first-graph", "--lr", "1e38", "--steps", "20"], 1, "lower --lr"),
+        (["bogus"], 2, "bogus"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_is_one_line_with_the_contracts_code(
+    firstlight: Firstlight, arguments: list[str], code: int, message: str
+) -> None:
+    answer = firstlight(*arguments, "-q") if arguments != ["bogus"] else firstlight("bogus")
+    assert answer.code == code
+    assert message in answer.err and is_one_line(answer)
+
+
+def test_a_damaged_bundled_file_is_exit_4(
+    firstlight: Firstlight, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = Path(shutil.copytree(mnist.DIRECTORY, tmp_path / "files"))
+    labels = copy / "train-labels-idx1-ubyte.gz"
+    labels.write_bytes(labels.read_bytes()[:-9])
+    monkeypatch.setattr(mnist, "DIRECTORY", copy)
+    for verb in (["first-graph"], ["train", "softmax"]):
+        answer = firstlight(*verb)
+        assert answer.code == 4 and is_one_line(answer)
+        assert "train-labels-idx1-ubyte.gz: damaged or truncated gzip" in answer.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_list_is_what_the_folders_hold(firstlight: Firstlight) -> None:
+    listed = json.loads(firstlight("list", "--json").out)
+    files = {path.stem for path in (catalog.PACKAGE / "networks").glob("[!_]*.py")}
+    assert {network["name"] for network in listed["networks"]} == files
+    for entry in listed["networks"]:
+        chosen = catalog.network(entry["name"])
+        assert entry["input"] == list(chosen.INPUT) and entry["parameters"] == chosen.PARAMETERS
+        assert entry["recipes"] == list(chosen.RECIPES)
+    assert listed["datasets"] == [{"name": "mnist", "classes": 10}]
+    assert "softmax" in firstlight("list").out
+
+
+def test_first_graph_prints_its_falling_cost(firstlight: Firstlight) -> None:
+    lines = firstlight("first-graph", "--steps", "25", "--log-every", "10").out.splitlines()
+    costs = [line for line in lines if re.fullmatch(r"Cost: \d+\.\d{6}", line)]
+    assert len(costs) == 4  # steps 1, 11, 21 and the last
+    assert any(line.startswith("test accuracy ") for line in lines)
+    assert any(line.startswith("predicted ") for line in lines)
+    assert any(line == "labels     7 2 1 0 4 1 4 9 5 9 0 6 9 0 1 5 9 7 3 4" for line in lines)
+
+
+def test_a_run_folder_is_not_written_over(firstlight: Firstlight, digits: Path) -> None:
+    train = ["train", "softmax", "--data", digits, "--steps", "2", "--out", "run"]
+    assert firstlight(*train).code == 0
+    answer = firstlight(*train, "-q")
+    assert answer.code == 2 and "run is there already" in answer.err
+
+
+def test_a_dry_run_takes_the_whole_path_and_leaves_nothing(
+    firstlight: Firstlight, digits: Path, here: Path
+) -> None:
+    answer = firstlight("train", "lenet5", "--data", digits, "--dry-run", "--json")
+    assert answer.code == 0 and not list(here.iterdir())
+    result = json.loads(answer.out)
+    assert result["steps"] == 1 and result["run"] is None
+
+
+def test_limit_and_lr_and_batch_size_override_the_recipe(
+    firstlight: Firstlight, digits: Path, here: Path
+) -> None:
+    flags = ["--limit", 40, "--lr", 0.02, "--batch-size", 20, "--epochs", 3, "--out", "run"]
+    result = json.loads(firstlight("train", "mlp", "--data", digits, *flags, "--json").out)
+    assert result["steps"] == 6
+    settings = json.loads((here / "run/run.json").read_text())
+    assert settings["recipe"]["learning_rate"] == 0.02 and settings["recipe"]["batch_size"] == 20
+    assert settings["limit"] == 40 and settings["seed"] == 0
+    assert {"command", "versions", "machine", "sha256"} <= settings.keys()
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["list"], ["train", "--help"]])
+def test_it_starts_without_tensorflow(arguments: list[str]) -> None:
+    program = (
+        "import sys; sys.argv = ['firstlight', *sys.argv[1:]]\n"
+        "from firstlight import cli\n"
+        "try:\n    cli.main()\nexcept SystemExit as exit: assert not exit.code, exit.code\n"
+        "heavy = {'tensorflow', 'keras', 'matplotlib'} & sys.modules.keys()\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", program, *arguments], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_and_takes_json_and_quiet(firstlight: Firstlight, verb: str) -> None:
+    answer = firstlight(verb, "--help")
+    assert answer.code == 0
+    assert all(flag in answer.out for flag in ("--json", "--quiet", "--verbose"))
+
+
+def test_tensorflow_missing_is_said_with_what_to_install(
+    firstlight: Firstlight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [n for n in sys.modules if n.startswith("firstlight.training.loop")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    monkeypatch.setattr(sys.modules["firstlight.training"], "loop", None, raising=False)
+    monkeypatch.delattr(sys.modules["firstlight.training"], "loop")
+    answer = firstlight("train", "softmax", "--steps", "1")
+    assert answer.code == 1 and is_one_line(answer)
+    assert (
+        "tensorflow is not installed; this verb needs: pip install 'firstlight[train]'"
+        in answer.err
+    )
