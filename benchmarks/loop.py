@@ -40,7 +40,7 @@ def loop_rate(folder: Path) -> float:
     """Steps per second of the compiled loop: its batches, its steps, its log."""
     training = loop.Training(prepare.settings("softmax", "mnist", "", 0, 0, None, steps=STEPS))
     training.into(runs.create(training.settings, folder))
-    take = loop.compile_steps(training.network, training.optimizer, training.recipe)
+    take = loop.compile_steps(training)
     with training.run.metrics_file.open("w", encoding="utf-8") as log:
         began, skipped = 0.0, 0  # the first call compiles
         for start, end, images, labels in loop.batches(training):

@@ -16,7 +16,7 @@ import platform
 import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -128,12 +128,18 @@ def _next_folder(name: str) -> Path:
             number += 1
 
 
+def versions() -> dict[str, str]:
+    """Python's, and those of the packages that a training's numbers depend on."""
+    found = {"python": platform.python_version()}
+    for name in ("firstlight", "tensorflow-cpu", "tensorflow", "keras", "numpy"):
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
 def _circumstances() -> dict[str, Any]:
-    packages = ("firstlight", "tensorflow-cpu", "tensorflow", "keras", "numpy")
-    installed = {d.metadata["Name"].lower() for d in metadata.distributions() if d.metadata["Name"]}
-    versions = {name: metadata.version(name) for name in packages if name in installed}
     return {
         "command": shlex.join(["firstlight", *sys.argv[1:]]),
-        "versions": {"python": platform.python_version(), **versions},
+        "versions": versions(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
     }

@@ -66,11 +66,13 @@ class Training:
         self.examples = self.dataset.load("train").first(self.settings["limit"])
         self.held_out = self.dataset.load("val").first(self.settings["limit"])
         catalog.fits(self.dataset, self.examples, self.settings["network"], chosen.INPUT)
-        keras.utils.set_random_seed(self.settings["seed"])
-        self.network = chosen.build(len(self.dataset.classes))
         self.epoch_ends = self.recipe.epoch_ends(len(self.examples.labels))
-        self.optimizer = build_optimizer(self.recipe, self.epoch_ends[-1])
-        self.optimizer.build(self.network.trainable_variables)
+        self.strategy = tf.distribute.get_strategy()  # the one whose scope we are in
+        keras.utils.set_random_seed(self.settings["seed"])
+        with self.strategy.scope():
+            self.network = chosen.build(len(self.dataset.classes))
+            self.optimizer = build_optimizer(self.recipe, self.epoch_ends[-1])
+            self.optimizer.build(self.network.trainable_variables)
         self.predict = evaluate.predictor(self.network)
         self.state = State()
 
@@ -162,8 +164,8 @@ def result(training: Training) -> dict[str, Any]:
 
 def steps(training: Training, progress: Progress) -> None:
     """Take the steps that are left, until the recipe's end or an early stop."""
-    state, run, recipe = training.state, training.run, training.recipe
-    take = compile_steps(training.network, training.optimizer, recipe)
+    state, run = training.state, training.run
+    take = compile_steps(training)
     log_every = max(1, training.epoch_ends[-1] // LOGGED_STEPS)
     saved, began = time.monotonic(), time.monotonic() - state.seconds
     with stop_signals() as stop, run.metrics_file.open("a", encoding="utf-8") as log:
@@ -225,22 +227,23 @@ def calls(step: int, epoch_ends: list[int], count: int) -> list[tuple[int, int]]
     return bounds
 
 
-def compile_steps(
-    network: keras.Model, optimizer: keras.optimizers.Optimizer, recipe: Recipe
-) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+def compile_steps(training: Training) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
     """The training step, as a graph that takes several of them: (images, labels, how many).
 
-    Returns the cost and the accuracy of each step, (calls,) float32.
+    Returns the cost and the accuracy of each step, (calls,) float32. Each replica of the strategy
+    sees its part of a batch; costs and gradients are added up over all of them.
     """
-    variables = network.trainable_variables
+    network, optimizer, strategy = training.network, training.optimizer, training.strategy
+    recipe, variables = training.recipe, training.network.trainable_variables
 
     def step(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             logits = network(images, training=True)
-            cost = tf.reduce_mean(cross_entropy(labels, logits, recipe.label_smoothing))
+            losses = cross_entropy(labels, logits, recipe.label_smoothing)
+            cost = tf.reduce_sum(losses) / recipe.batch_size
         optimizer.apply(tape.gradient(cost, variables), variables)
         right = tf.equal(tf.argmax(logits, axis=1, output_type=labels.dtype), labels)
-        return cost, tf.reduce_mean(tf.cast(right, tf.float32))
+        return cost, tf.reduce_sum(tf.cast(right, tf.float32)) / recipe.batch_size
 
     @tf.function(jit_compile=recipe.xla)
     def take(images: tf.Tensor, labels: tf.Tensor, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -248,7 +251,8 @@ def compile_steps(
         accuracies = tf.TensorArray(tf.float32, recipe.steps_per_call)
         i = tf.constant(0)
         while i < count:  # not `for i in tf.range(count)`: XLA would compile each count anew
-            cost, accuracy = step(images[i], labels[i])
+            each = strategy.run(step, (images[i], labels[i]))
+            cost, accuracy = (strategy.reduce("SUM", value, axis=None) for value in each)
             costs, accuracies = costs.write(i, cost), accuracies.write(i, accuracy)
             i += 1
         return costs.stack(), accuracies.stack()

@@ -1,0 +1,42 @@
+# `make run` shows the whole thing, `make test` proves it; both do all the set-up they need.
+PYTHON ?= python3
+EXTRA ?= train
+BIN := .venv/bin
+FIRSTLIGHT := $(BIN)/firstlight
+LINES := 3000
+
+.PHONY: run test test-large check clean
+run: .venv/$(EXTRA)
+	$(FIRSTLIGHT) first-graph
+	$(FIRSTLIGHT) evaluate "$$(ls -td runs/first-graph-mnist-* | head -n 1)"
+	$(FIRSTLIGHT) train convnet
+	$(FIRSTLIGHT) evaluate "$$(ls -td runs/convnet-mnist-* | head -n 1)"
+	$(FIRSTLIGHT) graph first-graph
+	@echo "Look at the pictures: runs/*/figures/*.png and runs/graph-first-graph/*.svg"
+
+test: .venv/dev
+	$(BIN)/pytest -m "not large"
+
+test-large: .venv/dev
+	$(BIN)/pytest -m large
+
+check: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	@lines=$$(cat $$(find src -name '*.py') | grep -c '[^[:space:]]'); \
+	echo "src: $$lines lines, at most $(LINES)"; test $$lines -le $(LINES)
+
+clean:
+	rm -rf .venv dist .mypy_cache .pytest_cache .ruff_cache
+
+# The stamp says which extra is installed; a changed pyproject.toml installs anew.
+.venv/train .venv/gpu: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$(@F)]'
+	touch $@
+
+.venv/dev: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[train,dev]'
+	touch $@ .venv/train
