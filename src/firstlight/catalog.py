@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from firstlight.datasets import Examples, idx, npz
 from firstlight.errors import DataError, UsageError
@@ -18,15 +18,20 @@ from firstlight.recipe import Recipe
 PACKAGE = Path(__file__).parent
 
 
-class Network(Protocol):
-    """What a file in networks/ defines."""
+@dataclass(frozen=True)
+class Network:
+    """A network that has been found: a file in networks/, or one of its variants.
 
-    INPUT: tuple[int, int, int]  # height, width, channels
-    PARAMETERS: int  # trainable, for ten classes
-    RECIPES: dict[str, Recipe]  # the first is the default
+    A file defines INPUT, PARAMETERS (trainable, for ten classes), RECIPES by name, the first its
+    default, and `build`. Where one file holds variants of a network, PARAMETERS is a dictionary by
+    variant, "" being the plain one, and `build` takes the variant; its name is `file-variant`.
+    """
 
-    def build(self, classes: int) -> Any:
-        """A Keras model: images (N, *INPUT) uint8 → logits (N, classes)."""
+    name: str
+    input: tuple[int, int, int]  # height, width, channels
+    parameters: int
+    recipes: dict[str, Recipe]
+    build: Callable[[int], Any]  # classes → Keras model: images (N, *input) uint8 → logits
 
 
 @dataclass(frozen=True)
@@ -43,12 +48,13 @@ def networks() -> list[dict[str, Any]]:
     """Every network: name, input, parameters, names of its recipes."""
     return [
         {
-            "name": path.stem,
+            "name": _join(path.stem, variant),
             "input": list(_constant(path, "INPUT")),
-            "parameters": _constant(path, "PARAMETERS"),
-            "recipes": _keys(path, "RECIPES"),
+            "parameters": parameters,
+            "recipes": [name for name, of in _recipes(path).items() if of == variant],
         }
         for path in _files("networks", "RECIPES")
+        for variant, parameters in _variants(_constant(path, "PARAMETERS")).items()
     ]
 
 
@@ -61,20 +67,37 @@ def datasets() -> list[dict[str, Any]]:
 
 
 def network(name: str) -> Network:
-    """The network's module. Imports TensorFlow."""
+    """The network of that name. Imports TensorFlow.
+
+    Raises:
+        UsageError: there is none.
+    """
     there = [entry["name"] for entry in networks()]
     if name not in there:
         raise UsageError(f"no network {name!r}; there are: {', '.join(there)}")
-    return importlib.import_module(f"firstlight.networks.{name}")
+    stem, _, variant = name.partition("-")
+    module: Any = importlib.import_module(f"firstlight.networks.{stem}")
+    recipes = {key: r for key, r in module.RECIPES.items() if r.variant == variant}
+    build = partial(module.build, variant=variant) if variant else module.build
+    return Network(name, module.INPUT, _variants(module.PARAMETERS)[variant], recipes, build)
 
 
-def recipe(name: str, network_name: str, chosen: Network) -> Recipe:
-    """The network's recipe of that name; its first if the name is empty."""
-    name = name or next(iter(chosen.RECIPES))
-    if name not in chosen.RECIPES:
-        there = ", ".join(chosen.RECIPES)
-        raise UsageError(f"no recipe {name!r} for {network_name}; there are: {there}")
-    return chosen.RECIPES[name]
+def recipe(name: str, network_name: str) -> tuple[str, Recipe]:
+    """A recipe and the network that it trains; the network's first recipe if the name is empty.
+
+    A recipe of a variant is also found by the plain network's name: `convnet`, recipe `record`.
+
+    Raises:
+        UsageError: there is no such network or recipe.
+    """
+    there: dict[str, tuple[str, Recipe]] = {}
+    listed = [entry["name"] for entry in networks()]
+    for other in [network_name, *(n for n in listed if n.startswith(f"{network_name}-"))]:
+        there = {key: (other, r) for key, r in network(other).recipes.items()} | there
+    first = next(key for key, (other, _) in there.items() if other == network_name)
+    if name and name not in there:
+        raise UsageError(f"no recipe {name!r} for {network_name}; there are: {', '.join(there)}")
+    return there[name or first]
 
 
 def dataset(name: str) -> Dataset:
@@ -121,7 +144,22 @@ def _constant(path: Path, name: str) -> Any:
     return ast.literal_eval(value)
 
 
-def _keys(path: Path, name: str) -> list[str]:
-    value = _assigned(path, name)
-    assert isinstance(value, ast.Dict), f"{path}: {name} must be written as a dictionary"
-    return [ast.literal_eval(key) for key in value.keys if key is not None]
+def _recipes(path: Path) -> dict[str, str]:
+    """The names of a file's recipes, each with the variant that it is for."""
+    recipes = _assigned(path, "RECIPES")
+    assert isinstance(recipes, ast.Dict), f"{path}: RECIPES must be written as a dictionary"
+    found = {}
+    for key, call in zip(recipes.keys, recipes.values, strict=True):
+        assert key and isinstance(call, ast.Call), f"{path}: a recipe is a name and Recipe(...)"
+        named = {word.arg: word.value for word in call.keywords}
+        variant = ast.literal_eval(named["variant"]) if "variant" in named else ""
+        found[ast.literal_eval(key)] = variant
+    return found
+
+
+def _variants(parameters: Any) -> dict[str, int]:
+    return parameters if isinstance(parameters, dict) else {"": parameters}
+
+
+def _join(stem: str, variant: str) -> str:
+    return f"{stem}-{variant}" if variant else stem

@@ -1,6 +1,6 @@
 """A recipe: how a network is trained. It stands beside the network, in the network's file."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 
@@ -18,6 +18,10 @@ class Recipe:
     label_smoothing: float = 0.0
     schedule: Literal["constant", "one-cycle"] = "constant"
     steps_per_call: int = 1  # many small steps in one call of the compiled graph
+    average: float = 0.0  # share of the old in a running mean of the weights; 0: none is kept
+    augment: dict[str, float] = field(default_factory=dict)  # what, how strongly: see augment.py
+    precision: Literal["float32", "bfloat16"] = "float32"  # of what layers compute, not of weights
+    variant: str = ""  # of the network, if its file holds several
     xla: bool = False  # faster for dense layers on a CPU, slower for convolutions
 
     def total_steps(self, examples: int) -> int:

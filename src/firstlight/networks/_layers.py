@@ -19,22 +19,32 @@ class BatchNorm(keras.layers.Layer):
         self.epsilon = epsilon
 
     def build(self, shape: tuple[int, ...]) -> None:
-        maps = shape[-1:]
-        self.gamma = self.add_weight(shape=maps, initializer="ones", name="gamma")
-        self.beta = self.add_weight(shape=maps, initializer="zeros", name="beta")
-        self.mean = self.add_weight(shape=maps, initializer="zeros", trainable=False, name="mean")
-        self.variance = self.add_weight(
-            shape=maps, initializer="ones", trainable=False, name="variance"
-        )
+        # Statistics are float32 whatever the maps are: a mean over thousands of numbers needs it.
+        def a_map_each(name: str, first: str, trainable: bool = True) -> Any:
+            return self.add_weight(
+                shape=shape[-1:],
+                initializer=first,
+                dtype="float32",
+                trainable=trainable,
+                autocast=False,
+                name=name,
+            )
+
+        self.gamma, self.beta = a_map_each("gamma", "ones"), a_map_each("beta", "zeros")
+        self.mean = a_map_each("mean", "zeros", trainable=False)
+        self.variance = a_map_each("variance", "ones", trainable=False)
 
     def call(self, x: Any, training: bool = False) -> Any:
-        batch_norm = tf.compat.v1.nn.fused_batch_norm
-        if not training:
-            y, _, _ = batch_norm(
-                x, self.gamma, self.beta, self.mean, self.variance, self.epsilon, is_training=False
-            )
-            return y
-        y, mean, variance = batch_norm(x, self.gamma, self.beta, epsilon=self.epsilon)
-        for moving, now in ((self.mean, mean), (self.variance, variance)):
+        known = (tf.zeros(0), tf.zeros(0)) if training else (self.mean, self.variance)
+        y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=x,
+            scale=self.gamma,
+            offset=self.beta,
+            mean=known[0],
+            variance=known[1],
+            epsilon=self.epsilon,
+            is_training=training,
+        )
+        for moving, now in ((self.mean, mean), (self.variance, variance)) if training else ():
             moving.assign(moving * self.momentum + now * (1 - self.momentum))
         return y

@@ -33,6 +33,7 @@ from firstlight.progress import Progress
 from firstlight.recipe import Recipe
 from firstlight.runs import Run
 from firstlight.training import checkpoint
+from firstlight.training.augment import augmenter
 
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 LOGGED_STEPS = 1000  # a run's curve needs no more points than this, however long it is
@@ -54,7 +55,10 @@ class State:
 
 
 class Training:
-    """What is being trained: its network, optimizer, data and state."""
+    """What is being trained: its network, optimizer, data and state.
+
+    `network` is the one that learns; `twin` is what is measured and kept of it.
+    """
 
     run: Run
 
@@ -65,15 +69,17 @@ class Training:
         chosen = catalog.network(self.settings["network"])
         self.examples = self.dataset.load("train").first(self.settings["limit"])
         self.held_out = self.dataset.load("val").first(self.settings["limit"])
-        catalog.fits(self.dataset, self.examples, self.settings["network"], chosen.INPUT)
+        catalog.fits(self.dataset, self.examples, chosen.name, chosen.input)
         self.epoch_ends = self.recipe.epoch_ends(len(self.examples.labels))
         self.strategy = tf.distribute.get_strategy()  # the one whose scope we are in
         keras.utils.set_random_seed(self.settings["seed"])
         with self.strategy.scope():
-            self.network = chosen.build(len(self.dataset.classes))
+            with computing_in(self.recipe.precision):
+                self.network = chosen.build(len(self.dataset.classes))
+            self.twin = chosen.build(len(self.dataset.classes))
             self.optimizer = build_optimizer(self.recipe, self.epoch_ends[-1])
             self.optimizer.build(self.network.trainable_variables)
-        self.predict = evaluate.predictor(self.network)
+        self.predict = evaluate.predictor(self.twin)
         self.state = State()
 
     def into(self, run: Run) -> "Training":
@@ -83,6 +89,14 @@ class Training:
         wanted = find_spec("tensorboard") is not None
         self.events = tf.summary.create_file_writer(str(run.folder / "events")) if wanted else None
         return self
+
+    def measure(self, images: np.ndarray) -> np.ndarray:
+        """Logits (N, classes) of the weights as they would be kept: in full precision, averaged."""
+        for kept, weight in zip(self.twin.weights, self.network.weights, strict=True):
+            kept.assign(weight)
+        if self.recipe.average:
+            self.optimizer.finalize_variable_values(self.twin.trainable_variables)
+        return self.predict(images)
 
     def variables(self) -> dict[str, Any]:
         """All that changes while training: weights, random states, the optimizer's memory."""
@@ -111,7 +125,8 @@ def train(settings: dict[str, Any], out: Path | None = None, quiet: bool = False
         DataError, UsageError: the data is damaged, or does not fit the network.
     """
     training = Training(settings)  # first: what cannot be trained leaves no folder
-    return finish(training.into(runs.create(settings, out)), quiet)
+    training.into(runs.create(settings, out)).save()  # even a run killed at once can be resumed
+    return finish(training, quiet)
 
 
 def resume(run: Run, quiet: bool = False) -> dict[str, Any]:
@@ -146,9 +161,10 @@ def finish(training: Training, quiet: bool) -> dict[str, Any]:
 
 def result(training: Training) -> dict[str, Any]:
     """Measure the kept weights on the test images."""
-    network, _ = model.load(training.run)
+    kept, _ = checkpoint.load(training.run.weights)
+    checkpoint.restore(model.variables(training.twin), kept, training.run.weights)
     test = training.dataset.load("test")
-    right = evaluate.predictor(network)(test.images).argmax(1) == test.labels
+    right = training.predict(test.images).argmax(1) == test.labels
     state = training.state
     return {
         "network": training.settings["network"],
@@ -170,7 +186,9 @@ def steps(training: Training, progress: Progress) -> None:
     saved, began = time.monotonic(), time.monotonic() - state.seconds
     with stop_signals() as stop, run.metrics_file.open("a", encoding="utf-8") as log:
         for start, end, images, labels in batches(training):
-            costs, accuracies = (values.numpy() for values in take(images, labels, end - start))
+            costs, accuracies = (
+                values.numpy() for values in take(images, labels, start, end - start)
+            )
             state.step, state.seconds = end, time.monotonic() - began
             log_steps(training, log, log_every, start, costs, accuracies)
             progress.at(end, f"cost {state.final_cost:.4f}  accuracy {accuracies[-1]:.2%}")
@@ -228,17 +246,19 @@ def calls(step: int, epoch_ends: list[int], count: int) -> list[tuple[int, int]]
 
 
 def compile_steps(training: Training) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
-    """The training step, as a graph that takes several of them: (images, labels, how many).
+    """The training step, as a graph that takes several of them: (images, labels, start, count).
 
     Returns the cost and the accuracy of each step, (calls,) float32. Each replica of the strategy
     sees its part of a batch; costs and gradients are added up over all of them.
     """
     network, optimizer, strategy = training.network, training.optimizer, training.strategy
     recipe, variables = training.recipe, training.network.trainable_variables
+    augment = augmenter(recipe.augment)
+    seed = tf.constant(training.settings["seed"], tf.int64)
 
     def step(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
-            logits = network(images, training=True)
+            logits = tf.cast(network(images, training=True), tf.float32)
             losses = cross_entropy(labels, logits, recipe.label_smoothing)
             cost = tf.reduce_sum(losses) / recipe.batch_size
         optimizer.apply(tape.gradient(cost, variables), variables)
@@ -246,18 +266,37 @@ def compile_steps(training: Training) -> Callable[..., tuple[tf.Tensor, tf.Tenso
         return cost, tf.reduce_sum(tf.cast(right, tf.float32)) / recipe.batch_size
 
     @tf.function(jit_compile=recipe.xla)
-    def take(images: tf.Tensor, labels: tf.Tensor, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def take(
+        images: tf.Tensor, labels: tf.Tensor, start: tf.Tensor, count: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         costs = tf.TensorArray(tf.float32, recipe.steps_per_call)
         accuracies = tf.TensorArray(tf.float32, recipe.steps_per_call)
-        i = tf.constant(0)
+        i = tf.constant(0, tf.int64)
         while i < count:  # not `for i in tf.range(count)`: XLA would compile each count anew
-            each = strategy.run(step, (images[i], labels[i]))
+            varied = augment(images[i], tf.stack([seed, start + i]))
+            each = strategy.run(step, (varied, labels[i]))
             cost, accuracy = (strategy.reduce("SUM", value, axis=None) for value in each)
-            costs, accuracies = costs.write(i, cost), accuracies.write(i, accuracy)
+            place = tf.cast(i, tf.int32)
+            costs, accuracies = costs.write(place, cost), accuracies.write(place, accuracy)
             i += 1
         return costs.stack(), accuracies.stack()
 
-    return lambda images, labels, count: take(images, labels, tf.constant(count))
+    def call(images: tf.Tensor, labels: tf.Tensor, *numbers: int) -> tuple[tf.Tensor, tf.Tensor]:
+        return take(images, labels, *(tf.constant(number, tf.int64) for number in numbers))
+
+    return call
+
+
+@contextmanager
+def computing_in(precision: str) -> Iterator[None]:
+    """Layers built in here compute in that precision; their weights are float32 all the same."""
+    policy = {"float32": "float32", "bfloat16": "mixed_bfloat16"}[precision]
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def cross_entropy(labels: tf.Tensor, logits: tf.Tensor, smoothing: float) -> tf.Tensor:
@@ -269,6 +308,7 @@ def cross_entropy(labels: tf.Tensor, logits: tf.Tensor, smoothing: float) -> tf.
 
 def build_optimizer(recipe: Recipe, total_steps: int) -> keras.optimizers.Optimizer:
     rate: Any = recipe.learning_rate
+    average = {"use_ema": recipe.average > 0, "ema_momentum": recipe.average or None}
     if recipe.schedule == "one-cycle":  # a fifth of the way up, then along a cosine down to zero
         up = total_steps // 5
         rate = keras.optimizers.schedules.CosineDecay(
@@ -276,10 +316,12 @@ def build_optimizer(recipe: Recipe, total_steps: int) -> keras.optimizers.Optimi
         )
     decay = recipe.weight_decay or None
     if recipe.optimizer == "adam":
-        optimizer = keras.optimizers.Adam(rate, weight_decay=decay)
+        optimizer = keras.optimizers.Adam(rate, weight_decay=decay, **average)
     else:
         nesterov = recipe.momentum > 0
-        optimizer = keras.optimizers.SGD(rate, recipe.momentum, nesterov, weight_decay=decay)
+        optimizer = keras.optimizers.SGD(
+            rate, recipe.momentum, nesterov, weight_decay=decay, **average
+        )
     if decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
@@ -324,14 +366,14 @@ def log_line(
 def validate(training: Training, log: Any, progress: Progress) -> None:
     """Measure on the validation images, keep the weights if they are the best, decide to stop."""
     state, labels = training.state, training.held_out.labels
-    logits = training.predict(training.held_out.images)
+    logits = training.measure(training.held_out.images)
     loss = float(np.mean(cross_entropy(labels, logits, smoothing=0.0)))
     accuracy = float(np.mean(logits.argmax(1) == labels))
     rate = float(training.optimizer.learning_rate)
     log_line(training, log, state.step, "val", loss, accuracy, rate)
     if better := (accuracy, -loss) > (state.best_accuracy, -state.best_loss):
         state.best_step, state.best_accuracy, state.best_loss = state.step, accuracy, loss
-        checkpoint.save(training.run.best, model.arrays(training.network))
+        checkpoint.save(training.run.best, model.arrays(training.twin))
     state.epochs_without_better = 0 if better else state.epochs_without_better + 1
     epoch = training.epoch_ends.index(state.step) + 1
     progress.say(

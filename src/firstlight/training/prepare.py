@@ -24,7 +24,7 @@ def settings(
         UsageError: no such network or recipe, both --epochs and --steps, or an impossible rate.
         DataError: no such data, or it is damaged.
     """
-    recipe = catalog.recipe(recipe_name, network, catalog.network(network))
+    network, recipe = catalog.recipe(recipe_name, network)
     given = {name: value for name, value in overrides.items() if value is not None}
     if {"epochs", "steps"} <= given.keys():
         raise UsageError("--epochs and --steps are two ways to say one thing: give one of them")

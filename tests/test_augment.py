@@ -1,0 +1,83 @@
+"""Augmentation: what a recipe names is done, within its bounds, and the same for the same seed."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from firstlight.datasets import mnist
+from firstlight.training import augment
+
+IMAGES = mnist.load("val").images[:200]
+SEED = tf.constant([3, 14], tf.int64)
+ALL = {
+    "rotate": 15, "scale": 0.1, "shear": 0.1, "shift": 2, "elastic": 1.5, "stroke": 0.5, "noise": 9,
+}  # fmt: skip
+
+
+def varied(strengths: dict[str, float], seed: tf.Tensor = SEED) -> np.ndarray:
+    result = augment.augmenter(strengths)(tf.constant(IMAGES), seed).numpy()
+    assert result.shape == IMAGES.shape and result.dtype == np.uint8
+    return result
+
+
+def ink(images: np.ndarray) -> np.ndarray:
+    return images.sum(axis=(1, 2, 3), dtype=float)
+
+
+def centre(images: np.ndarray) -> np.ndarray:
+    """The centre of mass of each image, (N, 2): x, y."""
+    y, x = np.mgrid[:28, :28]
+    mass = images[..., 0] / ink(images)[:, np.newaxis, np.newaxis]
+    return np.stack([(mass * x).sum((1, 2)), (mass * y).sum((1, 2))], axis=1)
+
+
+def test_names_are_those_of_strengths() -> None:
+    assert set(ALL) == set(augment.STRENGTHS)
+
+
+def test_nothing_named_changes_nothing() -> None:
+    assert np.array_equal(varied({}), IMAGES)
+
+
+@pytest.mark.parametrize("name", augment.STRENGTHS)
+def test_each_changes_most_images_and_off_it_does_not(name: str) -> None:
+    changed = (varied({name: ALL[name]}) != IMAGES).any((1, 2, 3))
+    assert changed.mean() > 0.95
+    assert np.array_equal(varied({name: 0}), IMAGES)
+
+
+def test_it_depends_on_the_seed_alone() -> None:
+    assert np.array_equal(varied(ALL), varied(ALL))
+    assert not np.array_equal(varied(ALL), varied(ALL, tf.constant([3, 15], tf.int64)))
+
+
+def test_a_shift_goes_no_further_than_it_says_and_both_ways() -> None:
+    moved = centre(varied({"shift": 2})) - centre(IMAGES)
+    assert np.abs(moved).max() < 2.2  # ink that leaves the image moves the centre a little more
+    assert moved.min() < -1.5 and moved.max() > 1.5
+
+
+def test_a_scale_changes_ink_by_its_square() -> None:
+    share = ink(varied({"scale": 0.1})) / ink(IMAGES)
+    assert share.min() > 0.9**2 - 0.06 and share.max() < 1 / 0.9**2 + 0.05
+
+
+def test_a_stroke_is_thicker_or_thinner() -> None:
+    share = ink(varied({"stroke": 0.5})) / ink(IMAGES)
+    assert share.min() < 0.8 and share.max() > 1.2
+
+
+def test_a_quarter_turn_is_a_quarter_turn() -> None:
+    """The map itself: where pixels come from, at a known angle."""
+    identity = dict.fromkeys(augment.STRENGTHS, 0.0)
+    x, y = augment.affine(1, 28, 28, identity, SEED)
+    upright = tf.constant(IMAGES[:1], tf.float32)
+    assert np.allclose(augment.sample(upright, x, y), upright, atol=1e-3)
+    turned = augment.sample(upright, y, 27 - x)
+    assert np.allclose(turned[0], np.rot90(upright[0], -1), atol=1e-3)
+
+
+def test_the_spline_adds_up_to_one_and_is_smooth() -> None:
+    rows = augment.spline(28, 7)
+    assert rows.shape == (28, 7) and np.allclose(rows.sum(1), 1) and rows.min() >= 0
+    assert np.abs(np.diff(rows, n=2, axis=0)).max() < 0.08
