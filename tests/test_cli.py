@@ -15,7 +15,7 @@ from firstlight import catalog
 from firstlight.datasets import mnist
 
 Firstlight = Callable[..., Answer]
-VERBS = ["first-graph", "train", "evaluate", "graph", "list"]
+VERBS = ["first-graph", "train", "evaluate", "compare", "graph", "list"]
 
 
 def is_one_line(answer: Answer) -> bool:
@@ -27,7 +27,7 @@ def is_one_line(answer: Answer) -> bool:
     ("arguments", "code", "message"),
     [
         (["train"], 2, "no network ''; there are: convnet"),
-        (["train", "lenet"], 2, "no network 'lenet'; there are: convnet, lenet5, mlp, softmax"),
+        (["train", "lenet"], 2, "no network 'lenet'; there are: convnet, convnet-record, lenet5"),
         (["train", "softmax", "--recipe", "fast"], 2, "no recipe 'fast' for softmax; there are: d"),
         (["train", "softmax", "--epochs", "1", "--steps", "1"], 2, "give one of them"),
         (["train", "softmax", "--epochs", "0"], 2, "--epochs"),
@@ -79,11 +79,11 @@ def test_a_damaged_bundled_file_is_exit_4(
 def test_list_is_what_the_folders_hold(firstlight: Firstlight) -> None:
     listed = json.loads(firstlight("list", "--json").out)
     files = {path.stem for path in (catalog.PACKAGE / "networks").glob("[!_]*.py")}
-    assert {network["name"] for network in listed["networks"]} == files
+    assert {network["name"].partition("-")[0] for network in listed["networks"]} == files
     for entry in listed["networks"]:
         chosen = catalog.network(entry["name"])
-        assert entry["input"] == list(chosen.INPUT) and entry["parameters"] == chosen.PARAMETERS
-        assert entry["recipes"] == list(chosen.RECIPES)
+        assert entry["input"] == list(chosen.input) and entry["parameters"] == chosen.parameters
+        assert entry["recipes"] == list(chosen.recipes)
     assert listed["datasets"] == [{"name": "mnist", "classes": 10}]
     assert "softmax" in firstlight("list").out
 

@@ -102,7 +102,7 @@ def test_both_pictures_of_every_network(name: str, here: Path) -> None:
     pictures = [path.read_text("utf-8") for path in files]
     for picture in pictures:
         legible(picture)
-    assert f"{catalog.network(name).PARAMETERS:,} trainable parameters" in pictures[0]
+    assert f"{catalog.network(name).parameters:,} trainable parameters" in pictures[0]
     network = catalog.network(name).build(10)
     assert nodes(pictures[0]).keys() == {layer.name for layer in network.layers}
     assert len(nodes(pictures[1])) > 3

@@ -16,8 +16,8 @@ NETWORKS = [entry["name"] for entry in catalog.networks()]
 def test_parameters_are_as_stated(name: str) -> None:
     chosen = catalog.network(name)
     network = chosen.build(10)
-    assert sum(int(np.prod(v.shape)) for v in network.trainable_variables) == chosen.PARAMETERS
-    assert network.input_shape == (None, *chosen.INPUT)
+    assert sum(int(np.prod(v.shape)) for v in network.trainable_variables) == chosen.parameters
+    assert network.input_shape == (None, *chosen.input)
     assert network.name == name
 
 
@@ -25,14 +25,14 @@ def test_parameters_are_as_stated(name: str) -> None:
 @pytest.mark.parametrize("classes", [2, 10])
 def test_images_become_logits(name: str, classes: int) -> None:
     chosen = catalog.network(name)
-    images = np.random.default_rng(0).integers(0, 256, (3, *chosen.INPUT), np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (3, *chosen.input), np.uint8)
     logits = chosen.build(classes)(images)
     assert logits.shape == (3, classes) and np.isfinite(logits).all()
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_its_recipes_can_be_carried_out(name: str) -> None:
-    for recipe in catalog.network(name).RECIPES.values():
+    for recipe in catalog.network(name).recipes.values():
         assert bool(recipe.epochs) != bool(recipe.steps)
         assert recipe.total_steps(55_000) == recipe.epoch_ends(55_000)[-1] > 0
         loop.build_optimizer(recipe, recipe.total_steps(55_000))

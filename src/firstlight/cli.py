@@ -35,6 +35,7 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no noti
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="All that TensorFlow has to say.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of weights and order.")]
 Data = Annotated[str, typer.Option(metavar="NAME|DIR", help="A dataset by name, or where one is.")]
+OtherData = Annotated[str, typer.Option(metavar="NAME|DIR", help="Other data than its own.")]
 
 
 class Split(StrEnum):
@@ -132,7 +133,7 @@ def train(
 @app.command()
 def evaluate(
     folders: Annotated[list[Path], typer.Argument(metavar="RUN...")],
-    data: Annotated[str, typer.Option(metavar="NAME|DIR", help="Other data than its own.")] = "",
+    data: OtherData = "",
     split: Annotated[Split, typer.Option(help="Which images.")] = Split.TEST,
     min_accuracy: Annotated[
         float | None, typer.Option(min=0, max=1, help="Exit with 3 if it is not reached.")
@@ -153,6 +154,23 @@ def evaluate(
     show(facts, json_, evaluation_lines(facts, opened))
     if min_accuracy is not None and facts["accuracy"] < min_accuracy:
         raise GateMissed(f"accuracy {facts['accuracy']:.4f} is below --min-accuracy {min_accuracy}")
+
+
+@app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="RUN")],
+    second: Annotated[Path, typer.Argument(metavar="RUN")],
+    data: OtherData = "",
+    split: Annotated[Split, typer.Option(help="Which images.")] = Split.TEST,
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Which of two runs is better, image by image, or whether it was luck."""
+    with tensorflow(verbose):
+        from firstlight import compare as comparison
+    facts = comparison.compare(runs.existing(first), runs.existing(second), data, split)
+    show(facts, json_, comparison_lines(facts))
 
 
 @app.command()
@@ -236,6 +254,14 @@ def refuse_beside_resume(context: typer.Context) -> None:
 def was_given(context: typer.Context, name: str) -> bool:
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
+
+
+def comparison_lines(facts: dict[str, Any]) -> list[str]:
+    return [
+        *(f"{run}: {acc:.2%}" for run, acc in zip(facts["runs"], facts["accuracy"], strict=True)),
+        f"both right {facts['both_right']:,}, both wrong {facts['both_wrong']:,}",
+        facts["verdict"],
+    ]
 
 
 @contextmanager

@@ -1,0 +1,384 @@
+"""Side by side with the examples that everyone starts from: how long until 99.0 %, until 99.5 %?
+
+    python benchmarks/speed.py               every contender, in turn, into results/speed.json
+    python benchmarks/speed.py --table       only write the tables into README
+
+The network and recipe of Keras's own MNIST example and of PyTorch's (their repositories'
+`mnist_convnet.py` and `mnist/main.py`, as published) against ours, on the same 55,000 training
+images, each in a process of its own, alone on the machine. All are measured on the test images at
+the same moments, every quarter of an epoch; measuring is not counted as training, compiling is.
+Then, for one network, ours, the images per second of a training step, and the share of the
+machine's peak, which is the rate of a large matrix product in the same run.
+PyTorch is a dependency of this file alone: pip install torch==2.13.0
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "speed.json"
+README = HERE.parent / "README.md"
+BEGIN, END = "<!-- speed -->", "<!-- /speed -->"
+MOMENT = 13_750  # images: a quarter of an epoch
+TARGETS = (0.990, 0.995)
+SECONDS, WARM_UP, BATCH = 6.0, 10, 128  # of the throughput measurement
+
+
+class Clock:
+    """Counts training and stands still while accuracy is measured."""
+
+    def __init__(self, answer: Callable[[np.ndarray], np.ndarray], stop_at: float) -> None:
+        from firstlight.datasets import mnist
+
+        self.test, self.answer, self.stop_at = mnist.load("test"), answer, stop_at
+        self.measured: list[tuple[int, float, float]] = []  # images seen, seconds, accuracy
+        self.spent, self.since = 0.0, time.perf_counter()
+
+    def saw(self, images: int) -> bool:
+        """After a step: measures if a moment has come; true once the target is reached."""
+        if images // MOMENT > len(self.measured):
+            self.spent += time.perf_counter() - self.since
+            accuracy = float(np.mean(self.answer(self.test.images) == self.test.labels))
+            self.measured.append((images, round(self.spent, 2), accuracy))
+            self.since = time.perf_counter()
+        return bool(self.measured) and self.measured[-1][2] >= self.stop_at
+
+
+def keras_example(seed: int) -> list[tuple[int, float, float]]:
+    import keras
+    from keras import layers
+
+    from firstlight.datasets import mnist, one_hot
+
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Flatten(),
+            layers.Dropout(0.5),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+    model.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
+
+    def answer(images: np.ndarray) -> np.ndarray:
+        scaled = images.astype("float32") / 255
+        return np.asarray(model.predict(scaled, batch_size=500, verbose=0)).argmax(1)
+
+    train = mnist.load("train")
+    clock = Clock(answer, TARGETS[1])
+
+    class Measure(keras.callbacks.Callback):
+        seen = 0
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            self.seen += 128
+            if clock.saw(self.seen):
+                self.model.stop_training = True
+
+    images, labels = train.images.astype("float32") / 255, one_hot(train.labels, 10)
+    model.fit(images, labels, batch_size=128, epochs=15, verbose=0, callbacks=[Measure()])
+    return clock.measured
+
+
+def pytorch_example(seed: int) -> list[tuple[int, float, float]]:
+    import torch
+    import torch.nn.functional as F
+    from torch import nn
+
+    from firstlight.datasets import mnist
+
+    torch.manual_seed(seed)
+    network = nn.Sequential(
+        nn.Conv2d(1, 32, 3),
+        nn.ReLU(),
+        nn.Conv2d(32, 64, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Dropout(0.25),
+        nn.Flatten(),
+        nn.Linear(9216, 128),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Linear(128, 10),
+    )
+
+    def tensor(images: np.ndarray) -> Any:
+        scaled = (images.astype("float32") / 255 - 0.1307) / 0.3081
+        return torch.from_numpy(scaled).permute(0, 3, 1, 2).contiguous()
+
+    def answer(images: np.ndarray) -> np.ndarray:
+        network.eval()
+        with torch.no_grad():
+            parts = [network(part).argmax(1) for part in tensor(images).split(1000)]
+        network.train()
+        return torch.cat(parts).numpy()
+
+    train = mnist.load("train")
+    images, labels = tensor(train.images), torch.from_numpy(train.labels).long()
+    optimizer = torch.optim.Adadelta(network.parameters(), lr=1.0)
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.7)
+    clock = Clock(answer, TARGETS[1])
+    seen = 0
+    for _ in range(14):
+        for rows in torch.randperm(len(labels)).split(64):
+            optimizer.zero_grad()
+            F.cross_entropy(network(images[rows]), labels[rows]).backward()
+            optimizer.step()
+            seen += len(rows)
+            if clock.saw(seen):
+                return clock.measured
+        schedule.step()
+    return clock.measured
+
+
+def ours(recipe: str, epochs: int | None, seed: int) -> list[tuple[int, float, float]]:
+    from firstlight.training import loop, prepare
+
+    settings = prepare.settings("convnet", "mnist", recipe, seed, 0, None, epochs=epochs)
+    training = loop.Training(settings)
+    clock = Clock(lambda images: training.measure(images).argmax(1), stop_at=2)
+    training.predict(training.held_out.images[:1])  # measuring is compiled before the clock starts
+    clock.since = time.perf_counter()
+    take = loop.compile_steps(training)
+    for start, end, images, labels in loop.batches(training):
+        take(images, labels, start, end - start)[0].numpy()
+        seen = min(end * training.recipe.batch_size, 55_000 * (epochs or 1))
+        clock.saw(seen)
+    return clock.measured
+
+
+CONTENDERS: dict[str, tuple[Callable[[int], list[tuple[int, float, float]]], int]] = {
+    "Keras's example": (keras_example, 3),
+    "PyTorch's example": (pytorch_example, 3),
+    "ours, quick": (lambda seed: ours("quick", None, seed), 10),
+    "ours, record, 4 epochs": (lambda seed: ours("record", 4, seed), 5),
+}
+
+
+def throughput(name: str) -> dict[str, float]:
+    """Images per second of a training step of `convnet`, batch 128, and of a matrix product."""
+    step = STEPS[name]()
+    for _ in range(WARM_UP):
+        step()
+    count, began = 0, time.perf_counter()
+    while time.perf_counter() - began < SECONDS:
+        step()
+        count += 1
+    return {"images_per_second": count * BATCH / (time.perf_counter() - began)}
+
+
+def batch() -> tuple[np.ndarray, np.ndarray]:
+    from firstlight.datasets import mnist
+
+    examples = mnist.load("val").first(BATCH)
+    return examples.images, examples.labels
+
+
+def our_step(precision: str) -> Callable[[], object]:
+    import tensorflow as tf
+
+    from firstlight.training import loop, prepare
+
+    settings = prepare.settings("convnet", "mnist", "quick", 0, 0, None)
+    settings["recipe"] |= {"precision": precision, "steps_per_call": 1}
+    training = loop.Training(settings)
+    take = loop.compile_steps(training)
+    images, labels = (tf.constant(array[np.newaxis]) for array in batch())
+    return lambda: take(images, labels, 0, 1)[0].numpy()
+
+
+def keras_step(policy: str) -> Callable[[], object]:
+    """`fit` on the same layers, from an array that lies in memory: one epoch of 40 steps a call."""
+    import keras
+    from keras import layers
+
+    keras.config.set_dtype_policy(policy)
+    from firstlight.networks import convnet
+
+    stack: list[Any] = [keras.Input((28, 28, 1))]
+    for maps, size, stride in convnet.CONVOLUTIONS[""]:
+        stack += [
+            layers.Conv2D(maps, size, stride, padding="same", use_bias=False),
+            layers.BatchNormalization(momentum=0.9),
+            layers.ReLU(),
+        ]
+    model = keras.Sequential([*stack, layers.Flatten(), layers.Dense(10, dtype="float32")])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.01, 0.9, True, weight_decay=5e-4), loss)
+    images, labels = (np.concatenate([array] * 40) for array in batch())
+    images = images.astype("float32") / 255
+    return lambda: model.fit(images, labels, batch_size=BATCH, verbose=0, shuffle=False)
+
+
+def pytorch_step(precision: str) -> Callable[[], object]:
+    import torch
+    from torch import nn
+
+    from firstlight.networks import convnet
+
+    torch.set_num_threads(os.cpu_count() or 1)
+    stack, before, side = [], 1, 28
+    for maps, size, stride in convnet.CONVOLUTIONS[""]:
+        stack += [
+            nn.Conv2d(before, maps, size, stride, padding=size // 2, bias=False),
+            nn.BatchNorm2d(maps),
+            nn.ReLU(),
+        ]
+        before, side = maps, side // stride
+    network: Any = nn.Sequential(*stack, nn.Flatten(), nn.Linear(before * side * side, 10))
+    network = network.to(memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(
+        network.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4
+    )
+    array, numbers = batch()
+    images = torch.from_numpy(array.astype("float32") / 255).permute(0, 3, 1, 2)
+    images = images.to(memory_format=torch.channels_last)
+    labels = torch.from_numpy(numbers).long()
+
+    def step() -> None:
+        optimizer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+            logits = network(images)
+        nn.functional.cross_entropy(logits.float(), labels).backward()
+        optimizer.step()
+
+    return step
+
+
+STEPS: dict[str, Callable[[], Callable[[], object]]] = {
+    "ours, float32": lambda: our_step("float32"),
+    "ours, bfloat16": lambda: our_step("bfloat16"),
+    "Keras fit, float32": lambda: keras_step("float32"),
+    "Keras fit, bfloat16": lambda: keras_step("mixed_bfloat16"),
+    "PyTorch, float32": lambda: pytorch_step("float32"),
+    "PyTorch, bfloat16": lambda: pytorch_step("bfloat16"),
+}
+
+
+def peak(precision: str) -> float:
+    """Operations per second of the best of ten products of two 4096×4096 matrices."""
+    import tensorflow as tf
+
+    matrix = tf.cast(tf.random.normal((4096, 4096)), precision)
+    product = tf.function(lambda: tf.reduce_sum(tf.matmul(matrix, matrix)))
+    best = float("inf")
+    for _ in range(10):
+        began = time.perf_counter()
+        product().numpy()
+        best = min(best, time.perf_counter() - began)
+    return 2 * 4096**3 / best
+
+
+def in_a_process(*arguments: str) -> Any:
+    """What this file prints when it is run with these arguments, as JSON."""
+    quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(
+        [sys.executable, __file__, *arguments], check=True, stdout=subprocess.PIPE, env=quiet
+    )
+    return json.loads(done.stdout)
+
+
+def measure() -> dict[str, Any]:
+    from ladder import processor
+
+    from firstlight import runs
+
+    result: dict[str, Any] = {"processor": processor(), "versions": runs.versions()}
+    result["peak"] = {p: in_a_process("--peak", p) for p in ("float32", "bfloat16")}
+    result["throughput"] = {name: in_a_process("--throughput", name) for name in STEPS}
+    result["curves"] = {}
+    for name, (_, seeds) in CONTENDERS.items():
+        result["curves"][name] = [in_a_process("--train", name, str(s)) for s in range(seeds)]
+        print(name, [curve[-1] for curve in result["curves"][name]], file=sys.stderr, flush=True)
+    return result
+
+
+def seconds_to(curve: list[list[float]], target: float) -> float:
+    """When a curve first reaches the target, in seconds of training; infinite if it never does."""
+    return next((seconds for _, seconds, accuracy in curve if accuracy >= target), float("inf"))
+
+
+def tables(result: dict[str, Any]) -> str:
+    rows = ["| training | n | seconds to 99.0 % | seconds to 99.5 % | at its end |"]
+    rows += ["|---|--:|--:|--:|--:|"]
+    for name, curves in result["curves"].items():
+        cells = [name, str(len(curves))]
+        for target in TARGETS:
+            times = [seconds_to(curve, target) for curve in curves]
+            reached = [t for t in times if t < float("inf")]
+            few = f" ({len(reached)} of {len(times)})" if len(reached) < len(times) else ""
+            cells.append(f"{np.mean(reached):.1f}{few}" if reached else "not reached")
+        ends = [(curve[-1][1], 100 * curve[-1][2]) for curve in curves]
+        seconds, accuracy = np.mean(ends, axis=0)
+        cells.append(f"{accuracy:.2f} ± {np.std(ends, axis=0, ddof=1)[1]:.2f} % in {seconds:.1f} s")
+        rows.append(f"| {' | '.join(cells)} |")
+    rows += ["", "| a training step of `convnet`, batch 128 | images a second | share of peak |"]
+    rows += ["|---|--:|--:|"]
+    for name, found in result["throughput"].items():
+        rate = found["images_per_second"]
+        share = rate * operations() / result["peak"][name.split(", ")[1]]
+        rows.append(f"| {name} | {rate:,.0f} | {share:.0%} |")
+    peaks = " and ".join(f"{v / 1e9:,.0f} GFLOP/s in {p}" for p, v in result["peak"].items())
+    versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
+    return "\n".join([*rows, "", f"{result['processor']}, peak {peaks}; {versions}."])
+
+
+def operations() -> int:
+    """Floating-point operations of a training step of `convnet`, an image: thrice its answer's."""
+    from firstlight.networks import convnet
+
+    total, before, side = 0, 1, 28
+    for maps, size, stride in convnet.CONVOLUTIONS[""]:
+        side //= stride
+        total += side * side * size * size * before * maps
+        before = maps
+    return 3 * 2 * (total + side * side * before * 10)
+
+
+def iterate_steps(name: str) -> dict[str, float]:
+    found = throughput(name)
+    if name.startswith("Keras"):  # a call of fit is forty steps
+        found["images_per_second"] *= 40
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--table", action="store_true", help="only write the tables")
+    parser.add_argument("--peak")
+    parser.add_argument("--throughput")
+    parser.add_argument("--train", nargs=2, metavar=("CONTENDER", "SEED"))
+    given = parser.parse_args()
+    if given.peak or given.throughput or given.train:
+        if given.peak:
+            answer: Any = peak(given.peak)
+        elif given.throughput:
+            answer = iterate_steps(given.throughput)
+        else:
+            answer = CONTENDERS[given.train[0]][0](int(given.train[1]))
+        print(json.dumps(answer))
+        return
+    if not given.table:
+        RESULTS.write_text(json.dumps(measure(), indent=1) + "\n")
+    before, rest = README.read_text("utf-8").split(BEGIN)
+    after = rest.split(END)[1]
+    written = tables(json.loads(RESULTS.read_text()))
+    README.write_text(f"{before}{BEGIN}\n{written}\n{END}{after}", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

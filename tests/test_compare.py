@@ -1,0 +1,49 @@
+"""Two runs on the same images: who is right where the other is wrong, and whether it is luck."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Answer
+
+from firstlight import compare, runs
+from firstlight.errors import UsageError
+from firstlight.training import loop, prepare
+
+
+@pytest.mark.parametrize(
+    ("counts", "chance"),
+    # The exact binomial tails, from their definition: 2 · Σ C(n, k) / 2ⁿ.
+    [((0, 0), 1), ((5, 5), 1), ((0, 5), 2 / 32), ((1, 9), 22 / 1024), ((10, 2), 158 / 4096)],
+)
+def test_mcnemar(counts: tuple[int, int], chance: float) -> None:
+    assert compare.mcnemar(*counts) == pytest.approx(chance)
+    assert compare.mcnemar(*counts[::-1]) == pytest.approx(chance)
+
+
+def test_the_verdict_names_the_better_or_none() -> None:
+    assert compare.verdict(["a", "b"], 2, 20, 0.0001).startswith("b is better: 2 images only a")
+    assert compare.verdict(["a", "b"], 9, 10, 0.9).startswith("no difference to be seen")
+
+
+def test_a_comparison_adds_up(digits: Path, here: Path, firstlight: Callable[..., Answer]) -> None:
+    for name, steps in (("good", 200), ("bad", 1)):
+        chosen = prepare.settings("mlp", str(digits), "", 0, 0, None, steps=steps)
+        loop.train(chosen, here / name, quiet=True)
+    good, bad = (runs.existing(here / name) for name in ("good", "bad"))
+    facts = compare.compare(good, bad)
+    only = len(facts["only_first"]), len(facts["only_second"])
+    assert facts["both_right"] + facts["both_wrong"] + sum(only) == facts["examples"] == 100
+    assert np.isclose(facts["accuracy"][0] - facts["accuracy"][1], (only[0] - only[1]) / 100)
+    assert facts["p"] == compare.mcnemar(*only) < 0.05
+    assert facts["verdict"].startswith(f"{here / 'good'} is better")
+    assert "good is better" in firstlight("compare", "good", "bad").out
+
+
+def test_runs_of_different_data_need_to_be_told_which(digits: Path, here: Path) -> None:
+    for name, data in (("one", str(digits)), ("other", "mnist")):
+        chosen = prepare.settings("softmax", data, "", 0, 0, 100, steps=1)
+        loop.train(chosen, here / name, quiet=True)
+    with pytest.raises(UsageError, match=r"trained on .*; choose with --data"):
+        compare.compare(runs.existing(here / "one"), runs.existing(here / "other"))
