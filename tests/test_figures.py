@@ -63,6 +63,12 @@ def test_samples_of_few_images_and_an_empty_class(tmp_path: Path) -> None:
     assert size(tmp_path / "samples.png") > (400, 100)
 
 
+def test_augmented(tmp_path: Path) -> None:
+    images = np.zeros((4, 28, 28, 1), np.uint8)
+    figures.augmented(images, {"rotate": 9, "noise": 5}, tmp_path / "augmentation.png")
+    assert size(tmp_path / "augmentation.png") > (400, 100)
+
+
 def test_class_weights(tmp_path: Path) -> None:
     figures.class_weights(
         np.random.default_rng(0).normal(size=(10, 28, 28)), "0123456789", tmp_path / "w.png"

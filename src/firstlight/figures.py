@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from firstlight import catalog
 from firstlight.datasets import Examples
 from firstlight.runs import Run, whole
-from firstlight.training import checkpoint
+from firstlight.training import augment, checkpoint
 
 INK, PALE, ACCENT, WARNING = "#1f2933", "#9aa5b1", "#2f6fed", "#d1495b"
 SHADES = LinearSegmentedColormap.from_list("mistakes", ["#ffffff", "#f3c9cf", WARNING])
@@ -45,6 +45,8 @@ def draw_training(run: Run) -> None:
     learning_curves(run.metrics(), run.figures / "learning_curves.png", kept, title)
     shown = dataset.load("train").first(settings["limit"])
     samples(shown, dataset.classes, run.figures / "samples.png", f"{dataset.name}, training images")
+    if strengths := settings["recipe"].get("augment"):
+        augmented(shown.images[:A_CLASS], strengths, run.figures / "augmentation.png")
 
 
 def draw_evaluation(
@@ -181,6 +183,20 @@ def samples(examples: Examples, classes: Sequence[str], path: Path, title: str) 
         for panel, index in zip(row, found, strict=False):
             _image(panel, examples.images[index])
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    _save(figure, path)
+
+
+def augmented(images: np.ndarray, strengths: dict[str, float], path: Path) -> None:
+    """A row of images as they are, then one for each augmentation alone, then all together."""
+    alone = {f"{name} {value:g}": {name: value} for name, value in strengths.items()}
+    rows = {"as it is": {}, **alone, "together": strengths}
+    figure, panels = _grid(len(rows) * len(images), len(images), caption=False)
+    for number, (name, chosen) in enumerate(rows.items()):
+        row = panels[number * len(images) : (number + 1) * len(images)]
+        row[0].text(-0.2, 0.5, name, transform=row[0].transAxes, ha="right", va="center")
+        for panel, image in zip(row, augment.example(images, chosen), strict=True):
+            _image(panel, image)
+    figure.suptitle("What augmentation does", x=0.01, ha="left", fontsize=11)
     _save(figure, path)
 
 

@@ -40,6 +40,12 @@ def augmenter(strengths: Mapping[str, float]) -> Callable[[tf.Tensor, tf.Tensor]
     return augment if strengths else lambda images, seed: images
 
 
+def example(images: np.ndarray, strengths: Mapping[str, float]) -> np.ndarray:
+    """The images (N, height, width, channels) uint8, varied once."""
+    varied: np.ndarray = augmenter(strengths)(tf.constant(images), tf.zeros(2, tf.int64)).numpy()
+    return varied
+
+
 @tf.function(jit_compile=True)  # a hundred small operations on each pixel's place, fused into one
 def warp(images: tf.Tensor, strength: Mapping[str, float], seed: tf.Tensor) -> tf.Tensor:
     """Each image seen through a random affine map and a random smooth field."""
