@@ -11,18 +11,17 @@ The weights measured are those that were best on the validation images.
 
 import argparse
 import json
-import platform
 import statistics
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-HERE = Path(__file__).parent
-RESULTS = HERE / "results" / "ladder.jsonl"
+from matplotlib.figure import Figure
+from report import HERE, RESULTS, circumstances, into_readme, processor, spread
+
+FILE = RESULTS / "ladder.jsonl"
 RUNS = HERE.parent / "runs" / "ladder"
-README = HERE.parent / "README.md"
-BEGIN, END = "<!-- ladder -->", "<!-- /ladder -->"
 
 
 class Rung(NamedTuple):
@@ -48,12 +47,6 @@ RUNGS = [
 ]
 
 
-def processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if sys.platform == "linux" else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return f"{len(names)} × {names[0]}" if names else platform.processor()
-
-
 def done() -> list[dict[str, Any]]:
     return (
         [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
@@ -74,14 +67,9 @@ def measure(rung: Rung, seed: int) -> None:
     settings = json.loads((Path(result.pop("run")) / "run.json").read_text())
     line = {"rung": rung.name, "seed": seed, **result, "command": " ".join(command)}
     line |= {"versions": settings["versions"], "processor": processor()}
-    with RESULTS.open("a") as file:
+    with FILE.open("a") as file:
         file.write(json.dumps(line) + "\n")
     print(f"{rung.name}, seed {seed}: {result['test_accuracy']:.2%} in {result['seconds']:.1f} s")
-
-
-def spread(values: list[float], digits: int) -> str:
-    deviation = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.{digits}f}{deviation}"
 
 
 def table(lines: list[dict[str, Any]]) -> str:
@@ -107,10 +95,29 @@ def table(lines: list[dict[str, Any]]) -> str:
         parameters = f"{size[found[0]['network']]:,}"
         cells = (rung.name, parameters, seconds, cost, error, len(found), rung.published)
         rows.append(f"| {' | '.join(map(str, cells))} |")
-    last = lines[-1]
-    versions = ", ".join(f"{name} {number}" for name, number in last["versions"].items())
-    rows += ["", f"Mean ± standard deviation over n seeds; {last['processor']}; {versions}."]
-    return "\n".join(rows)
+    where = circumstances(lines[-1]["processor"], lines[-1]["versions"])
+    return "\n".join([*rows, "", f"Mean ± standard deviation over n seeds; {where}"])
+
+
+def picture(lines: list[dict[str, Any]]) -> None:
+    """Test error against training seconds, both logarithmic; a point a seed, a name a rung."""
+    figure = Figure((7.5, 4.2), layout="constrained", dpi=120)
+    panel = figure.subplots()
+    for rung in RUNGS:
+        found = [line for line in lines if line["rung"] == rung.name]
+        if not found:
+            continue
+        seconds = [line["seconds"] for line in found]
+        errors = [100 * (1 - line["test_accuracy"]) for line in found]
+        panel.plot(seconds, errors, "o", ms=5, alpha=0.5, mec="none")
+        place = (statistics.mean(seconds), statistics.mean(errors))
+        panel.annotate(rung.name, place, (8, 6), textcoords="offset points", fontsize=9)
+    panel.set(xscale="log", yscale="log", xlabel="seconds of training", ylabel="test error, %")
+    for axis in (panel.xaxis, panel.yaxis):
+        axis.set_major_formatter("{x:g}")
+    panel.grid(which="both", color="#9aa5b1", alpha=0.25, lw=0.6)
+    panel.spines[["top", "right"]].set_visible(False)
+    figure.savefig(RESULTS / "ladder.png")
 
 
 def main() -> None:
@@ -124,9 +131,8 @@ def main() -> None:
             for seed in range(rung.seeds) if given.only in ("", rung.name) else ():
                 if (rung.name, seed) not in there:
                     measure(rung, seed)
-    before, rest = README.read_text("utf-8").split(BEGIN)
-    after = rest.split(END)[1]
-    README.write_text(f"{before}{BEGIN}\n{table(done())}\n{END}{after}", "utf-8")
+    into_readme("ladder", table(done()))
+    picture(done())
 
 
 if __name__ == "__main__":

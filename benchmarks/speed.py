@@ -19,15 +19,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from report import RESULTS, circumstances, into_readme, processor
 
-HERE = Path(__file__).parent
-RESULTS = HERE / "results" / "speed.json"
-README = HERE.parent / "README.md"
-BEGIN, END = "<!-- speed -->", "<!-- /speed -->"
+FILE = RESULTS / "speed.json"
 MOMENT = 13_750  # images: a quarter of an epoch
 TARGETS = (0.990, 0.995)
 SECONDS, WARM_UP, BATCH = 6.0, 10, 128  # of the throughput measurement
@@ -293,8 +290,6 @@ def in_a_process(*arguments: str) -> Any:
 
 
 def measure() -> dict[str, Any]:
-    from ladder import processor
-
     from firstlight import runs
 
     result: dict[str, Any] = {"processor": processor(), "versions": runs.versions()}
@@ -333,8 +328,8 @@ def tables(result: dict[str, Any]) -> str:
         share = rate * operations() / result["peak"][name.split(", ")[1]]
         rows.append(f"| {name} | {rate:,.0f} | {share:.0%} |")
     peaks = " and ".join(f"{v / 1e9:,.0f} GFLOP/s in {p}" for p, v in result["peak"].items())
-    versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
-    return "\n".join([*rows, "", f"{result['processor']}, peak {peaks}; {versions}."])
+    where = circumstances(f"{result['processor']}, peak {peaks}", result["versions"])
+    return "\n".join([*rows, "", where])
 
 
 def operations() -> int:
@@ -373,11 +368,8 @@ def main() -> None:
         print(json.dumps(answer))
         return
     if not given.table:
-        RESULTS.write_text(json.dumps(measure(), indent=1) + "\n")
-    before, rest = README.read_text("utf-8").split(BEGIN)
-    after = rest.split(END)[1]
-    written = tables(json.loads(RESULTS.read_text()))
-    README.write_text(f"{before}{BEGIN}\n{written}\n{END}{after}", "utf-8")
+        FILE.write_text(json.dumps(measure(), indent=1) + "\n")
+    into_readme("speed", tables(json.loads(FILE.read_text())))
 
 
 if __name__ == "__main__":

@@ -172,6 +172,43 @@ def test_steps_per_call_changes_nothing_but_speed(
     assert losses[0] == losses[1]
 
 
+def test_a_processor_without_bfloat16_is_said(
+    digits: Path, here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(prepare, "multiplies_bfloat16", lambda: False)
+    chosen = settings("convnet", digits, steps=1, batch_size=8)
+    assert chosen["recipe"]["precision"] == "float32"
+    loop.train(chosen, here / "run")
+    assert "computing in float32: this processor does not" in capfd.readouterr().err
+
+
+def test_bfloat16_computes_nearly_what_float32_does(digits: Path, here: Path) -> None:
+    costs = []
+    for precision in ("float32", "bfloat16"):
+        chosen = settings("convnet", digits, steps=20, batch_size=60)
+        chosen["recipe"] |= {"precision": precision}
+        training = loop.Training(chosen)
+        training.into(runs.create(chosen, here / precision))
+        assert {w.dtype for w in training.network.weights} == {"float32"}
+        with Progress(20, quiet=True) as progress:
+            loop.steps(training, progress)
+        costs.append([m["loss"] for m in training.run.metrics() if m["split"] == "train"])
+    np.testing.assert_allclose(costs[0][:3], costs[1][:3], rtol=0.05)
+
+
+def test_the_kept_weights_are_the_running_mean(digits: Path, here: Path) -> None:
+    chosen = settings("softmax", digits, steps=2, learning_rate=1.0)
+    chosen["recipe"] |= {"average": 0.75, "steps_per_call": 1}
+    training = loop.Training(chosen)
+    take, seen = loop.compile_steps(training), []
+    for start, end, images, labels in loop.batches(training):
+        take(images, labels, start, end - start)
+        seen.append(training.network.get_layer("layer1").get_weights()[1])
+    training.measure(training.held_out.images)
+    kept = training.twin.get_layer("layer1").get_weights()[1]
+    np.testing.assert_allclose(kept, 0.75 * seen[0] + 0.25 * seen[1], rtol=1e-5)
+
+
 def test_the_schedule_goes_up_and_down_to_nothing() -> None:
     recipe = Recipe(epochs=1, batch_size=1, learning_rate=0.5, schedule="one-cycle")
     rates = [

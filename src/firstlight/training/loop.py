@@ -148,6 +148,8 @@ def dry_run(settings: dict[str, Any]) -> dict[str, Any]:
 def finish(training: Training, quiet: bool) -> dict[str, Any]:
     run = training.run
     with Progress(training.epoch_ends[-1], training.state.step, quiet) as progress:
+        for notice in training.settings["notices"]:
+            progress.say(notice)
         steps(training, progress)
         progress.say(f"stopped: {training.state.stopped}")
     kept, _ = checkpoint.load(run.best)
@@ -184,7 +186,7 @@ def steps(training: Training, progress: Progress) -> None:
     take = compile_steps(training)
     log_every = max(1, training.epoch_ends[-1] // LOGGED_STEPS)
     saved, began = time.monotonic(), time.monotonic() - state.seconds
-    with stop_signals() as stop, run.metrics_file.open("a", encoding="utf-8") as log:
+    with stop_signals() as stop, run.metrics_file.open("a", 1, "utf-8") as log:
         for start, end, images, labels in batches(training):
             costs, accuracies = (
                 values.numpy() for values in take(images, labels, start, end - start)

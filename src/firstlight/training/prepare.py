@@ -34,6 +34,10 @@ def settings(
     if not 0 < recipe.learning_rate < math.inf:
         raise UsageError(f"--lr {recipe.learning_rate}: a learning rate is above 0")
     dataset = catalog.dataset(data)
+    notices = []
+    if recipe.precision == "bfloat16" and not multiplies_bfloat16():
+        recipe = replace(recipe, precision="float32")
+        notices.append("computing in float32: this processor does not multiply bfloat16 matrices")
     return {
         "network": network,
         "data": str(Path(data).resolve()) if Path(data).exists() else data,
@@ -42,4 +46,11 @@ def settings(
         "patience": patience,
         "limit": limit,
         "sha256": dataset.fingerprint(),
+        "notices": notices,
     }
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether the processor has units for it (AMX); elsewhere bfloat16 is the slower of the two."""
+    facts = Path("/proc/cpuinfo")
+    return facts.exists() and "amx_bf16" in facts.read_text()

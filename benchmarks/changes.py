@@ -1,0 +1,113 @@
+"""Which single change buys which gain: from the first graph to the convolutions, one at a time.
+
+    python benchmarks/changes.py
+
+Every line changes one thing in the line above it. All see the training images ten times, 128 at a
+time, and keep the weights that were best on the validation images. The results go to
+results/changes.json, and a table into README.
+"""
+
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+from keras import layers
+from report import RESULTS, circumstances, into_readme, processor, spread
+
+from firstlight import catalog, runs
+from firstlight.networks import convnet
+from firstlight.recipe import Recipe
+from firstlight.training import loop
+
+SEEDS = 3
+
+
+def stack(*middle: Any, output: Any) -> keras.Model:
+    image = keras.Input((28, 28, 1), dtype="uint8", name="image")
+    x = layers.Rescaling(1 / 255)(image)
+    for layer in (*middle, layers.Flatten(), output):
+        x = layer(x)
+    return keras.Model(image, x)
+
+
+def large_weights() -> keras.Model:
+    normal = keras.initializers.TruncatedNormal(stddev=1.0)
+    return stack(output=layers.Dense(10, kernel_initializer=normal))
+
+
+def small_weights() -> keras.Model:
+    return stack(output=layers.Dense(10))  # Glorot and Bengio (2010): uniform, ±0.087 here
+
+
+def hidden_layer() -> keras.Model:
+    return stack(layers.Flatten(), layers.Dense(800, "relu"), output=layers.Dense(10))
+
+
+def convolutions() -> keras.Model:
+    """The layers of `convnet` with biases in the place of batch norm."""
+    maps = [
+        layers.Conv2D(maps, size, stride, "same", activation="relu")
+        for maps, size, stride in convnet.CONVOLUTIONS[""]
+    ]
+    return stack(*maps, output=layers.Dense(10))
+
+
+class Change(NamedTuple):
+    name: str
+    build: Callable[[], keras.Model]
+    recipe: Recipe
+
+
+PLAIN = Recipe(epochs=10, batch_size=128, learning_rate=0.01, steps_per_call=10)
+SCHEDULED = replace(PLAIN, learning_rate=0.1, momentum=0.9, weight_decay=5e-4, schedule="one-cycle")
+RECORD = convnet.RECIPES["record"]
+VARIED = replace(SCHEDULED, augment=RECORD.augment)
+CHANGES = [
+    Change("the first graph's layer, ten epochs", large_weights, PLAIN),
+    Change("initialisation: small weights", small_weights, PLAIN),
+    Change("a hidden layer of 800", hidden_layer, PLAIN),
+    Change("optimizer: momentum, a rate that rises and falls", hidden_layer, SCHEDULED),
+    Change("convolutions", convolutions, SCHEDULED),
+    Change("batch norm", lambda: convnet.build(10), SCHEDULED),
+    Change("augmentation", lambda: convnet.build(10), VARIED),
+    Change("averaging", lambda: convnet.build(10), replace(VARIED, average=RECORD.average)),
+]
+
+
+def train(change: Change, seed: int) -> dict[str, Any]:
+    """What `firstlight train --json` would say of it."""
+    network = catalog.Network(change.name, (28, 28, 1), 0, {}, lambda classes: change.build())
+    catalog.network = lambda name: network
+    settings = {"network": change.name, "data": "mnist", "recipe": asdict(change.recipe)}
+    settings |= {"seed": seed, "patience": 0, "limit": None, "sha256": {}, "notices": []}
+    with tempfile.TemporaryDirectory() as folder:
+        return loop.train(settings, Path(folder) / "run", quiet=True)
+
+
+def table(result: dict[str, Any]) -> str:
+    rows = ["| change | test error, % | seconds |", "|---|--:|--:|"]
+    for name, found in result["changes"].items():
+        error = spread([100 * (1 - run["test_accuracy"]) for run in found], 2)
+        rows.append(f"| {name} | {error} | {spread([run['seconds'] for run in found], 1)} |")
+    where = circumstances(result["processor"], result["versions"])
+    return "\n".join([*rows, "", f"Mean ± standard deviation, n = {SEEDS}; {where}"])
+
+
+def main() -> None:
+    result: dict[str, Any] = {"processor": processor(), "versions": runs.versions(), "changes": {}}
+    for change in CHANGES:
+        found = [train(change, seed) for seed in range(SEEDS)]
+        result["changes"][change.name] = [run | {"run": None} for run in found]
+        errors = [f"{1 - run['test_accuracy']:.2%}" for run in found]
+        print(change.name, *errors, file=sys.stderr, flush=True)
+    (RESULTS / "changes.json").write_text(json.dumps(result, indent=1) + "\n")
+    into_readme("changes", table(result))
+
+
+if __name__ == "__main__":
+    main()
