@@ -20,6 +20,8 @@ import tensorflow as tf
 from firstlight import first_graph, runs
 from firstlight.datasets import mnist
 from firstlight.training import loop, prepare
+from firstlight.training.step import compile_steps
+from firstlight.training.training import Training
 
 ROUNDS, STEPS = 7, 5_000
 
@@ -38,13 +40,13 @@ def session_rate() -> float:
 
 def loop_rate(folder: Path) -> float:
     """Steps per second of the compiled loop: its batches, its steps, its log."""
-    training = loop.Training(prepare.settings("softmax", "mnist", "", 0, 0, None, steps=STEPS))
+    training = Training(prepare.settings("softmax", "mnist", "", 0, 0, None, steps=STEPS))
     training.into(runs.create(training.settings, folder))
-    take = loop.compile_steps(training)
+    take = compile_steps(training)
     with training.run.metrics_file.open("w", encoding="utf-8") as log:
         began, skipped = 0.0, 0  # the first call compiles
         for start, end, images, labels in loop.batches(training):
-            costs, accuracies = (v.numpy() for v in take(images, labels, end - start))
+            costs, accuracies = (v.numpy() for v in take(images, labels, start, end - start))
             training.state.step = end
             loop.log_steps(training, log, STEPS // loop.LOGGED_STEPS, start, costs, accuracies)
             if not skipped:

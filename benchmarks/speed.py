@@ -144,13 +144,15 @@ def pytorch_example(seed: int) -> list[tuple[int, float, float]]:
 
 def ours(recipe: str, epochs: int | None, seed: int) -> list[tuple[int, float, float]]:
     from firstlight.training import loop, prepare
+    from firstlight.training.step import compile_steps
+    from firstlight.training.training import Training
 
     settings = prepare.settings("convnet", "mnist", recipe, seed, 0, None, epochs=epochs)
-    training = loop.Training(settings)
+    training = Training(settings)
     clock = Clock(lambda images: training.measure(images).argmax(1), stop_at=2)
     training.predict(training.held_out.images[:1])  # measuring is compiled before the clock starts
     clock.since = time.perf_counter()
-    take = loop.compile_steps(training)
+    take = compile_steps(training)
     for start, end, images, labels in loop.batches(training):
         take(images, labels, start, end - start)[0].numpy()
         seen = min(end * training.recipe.batch_size, 55_000 * (epochs or 1))
@@ -188,12 +190,14 @@ def batch() -> tuple[np.ndarray, np.ndarray]:
 def our_step(precision: str) -> Callable[[], object]:
     import tensorflow as tf
 
-    from firstlight.training import loop, prepare
+    from firstlight.training import prepare
+    from firstlight.training.step import compile_steps
+    from firstlight.training.training import Training
 
     settings = prepare.settings("convnet", "mnist", "quick", 0, 0, None)
     settings["recipe"] |= {"precision": precision, "steps_per_call": 1}
-    training = loop.Training(settings)
-    take = loop.compile_steps(training)
+    training = Training(settings)
+    take = compile_steps(training)
     images, labels = (tf.constant(array[np.newaxis]) for array in batch())
     return lambda: take(images, labels, 0, 1)[0].numpy()
 

@@ -10,7 +10,9 @@ from firstlight.training import augment
 IMAGES = mnist.load("val").images[:200]
 SEED = tf.constant([3, 14], tf.int64)
 ALL = {
-    "rotate": 15, "scale": 0.1, "shear": 0.1, "shift": 2, "elastic": 1.5, "stroke": 0.5, "noise": 9,
+    "stroke": 0.5, "outline": 1, "blur": 1,
+    "rotate": 15, "scale": 0.1, "shear": 0.1, "shift": 2, "elastic": 1.5,
+    "light": 2, "bright": 90, "noise": 30, "specks": 0.2,
 }  # fmt: skip
 
 
@@ -67,10 +69,27 @@ def test_a_stroke_is_thicker_or_thinner() -> None:
     assert share.min() < 0.8 and share.max() > 1.2
 
 
+def test_light_and_brightness_only_lighten_the_paper() -> None:
+    for name in ("light", "bright"):
+        lit = varied({name: ALL[name]})
+        assert lit[IMAGES == 0].min() >= 0 and lit[IMAGES == 0].mean() > 10
+
+
+def test_an_outline_is_hollow() -> None:
+    thick = np.zeros((1, 28, 28, 1), np.uint8)
+    thick[:, 8:20, 8:20] = 255
+    edges = augment.augmenter({"outline": 1})(tf.constant(thick), SEED).numpy()
+    assert edges[0, 14, 14, 0] == 0 and edges[0, 8, 14, 0] == 255
+
+
+def test_specks_are_a_share_of_the_pixels() -> None:
+    changed = (varied({"specks": 0.4}) != IMAGES).mean((1, 2, 3))
+    assert changed.max() < 0.4 and 0.02 < changed.mean() < 0.1
+
+
 def test_a_quarter_turn_is_a_quarter_turn() -> None:
     """The map itself: where pixels come from, at a known angle."""
-    identity = dict.fromkeys(augment.STRENGTHS, 0.0)
-    x, y = augment.affine(1, 28, 28, identity, SEED)
+    x, y = augment.affine(1, 28, 28, SEED, rotate=0, scale=0, shear=0, shift=0)
     upright = tf.constant(IMAGES[:1], tf.float32)
     assert np.allclose(augment.sample(upright, x, y), upright, atol=1e-3)
     turned = augment.sample(upright, y, 27 - x)

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from firstlight import catalog
 from firstlight.networks._layers import BatchNorm
-from firstlight.training import loop
+from firstlight.training.optimizer import build_optimizer
 
 NETWORKS = [entry["name"] for entry in catalog.networks()]
 
@@ -35,7 +35,7 @@ def test_its_recipes_can_be_carried_out(name: str) -> None:
     for recipe in catalog.network(name).recipes.values():
         assert bool(recipe.epochs) != bool(recipe.steps)
         assert recipe.total_steps(55_000) == recipe.epoch_ends(55_000)[-1] > 0
-        loop.build_optimizer(recipe, recipe.total_steps(55_000))
+        build_optimizer(recipe, recipe.total_steps(55_000))
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -2,12 +2,21 @@
 
     images (N, height, width, channels) uint8 → the same, warped, thickened or thinned, noised
 
-What a recipe names is done, with the strength that it gives; what it does not name is not:
+What a recipe names is done, with the strength that it gives; what it does not name is not. Each
+image gets its own share of it, up to the strength:
 
-    rotate    degrees, either way        shift    pixels, either way
-    scale     share, larger or smaller   elastic  pixels: the deviation of a smooth random field
-    shear     share, either way          stroke   share of the way to one pixel thicker or thinner
-                                         noise    grey values: the deviation of each pixel
+    stroke    share of the way to one pixel thicker or thinner
+    outline   share of the images of which only the edges of the strokes are left
+    blur      share of the way to a mean over five pixels, across, down, or both
+    rotate    degrees, either way
+    scale     share, larger or smaller
+    shear     share, either way
+    shift     pixels, either way
+    elastic   pixels: the deviation of a smooth random field
+    light     how many times as strong as the image a smooth random light over it is
+    bright    grey values, added everywhere
+    noise     grey values: the deviation of each pixel
+    specks    share of the pixels that are black or white instead
 
 Elastic distortions are those of Simard, Steinkraus and Platt (2003), section 2, with a cubic
 B-spline to smooth the random field. All that is random depends on the seed given and nothing else.
@@ -18,23 +27,20 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import tensorflow as tf
 
-STRENGTHS = ("rotate", "scale", "shear", "shift", "elastic", "stroke", "noise")
-WARPS = STRENGTHS[:5]
-KNOTS = 7  # of the elastic field, along each side of an image
+KNOTS = 7  # of a smooth random field, along each side of an image
+Strengths = Mapping[str, float]
 
 
-def augmenter(strengths: Mapping[str, float]) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """A function of images (N, height, width, channels) uint8 and a seed (2,) int32."""
-    strength = dict.fromkeys(STRENGTHS, 0.0) | dict(strengths)
+def augmenter(strengths: Strengths) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """A function of images (N, height, width, channels) uint8 and a seed (2,) int64."""
 
     def augment(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         x = tf.cast(images, tf.float32)
-        if any(strength[name] for name in WARPS):
-            x = warp(x, strength, seed)
-        if strength["stroke"]:
-            x = stroke(x, strength["stroke"], seed + 2)
-        if strength["noise"]:
-            x += tf.random.stateless_normal(tf.shape(x), seed + 3, stddev=strength["noise"])
+        for number, (names, change) in enumerate(CHANGES):
+            chosen = {name: strengths.get(name, 0.0) for name in names}
+            if any(chosen.values()):
+                # Each change its own numbers: seeds of one step are 1,000 apart from the next's.
+                x = change(x, seed * 1000 + number * 10, **chosen)
         return tf.cast(tf.clip_by_value(tf.round(x), 0, 255), tf.uint8)
 
     return augment if strengths else lambda images, seed: images
@@ -46,21 +52,82 @@ def example(images: np.ndarray, strengths: Mapping[str, float]) -> np.ndarray:
     return varied
 
 
+def share(images: tf.Tensor, strength: float, seed: tf.Tensor) -> tf.Tensor:
+    """A number for each image (N, 1, 1, 1) up to the strength: four of five are below its half.
+
+    So an image that is hard in one way is seldom hard in all others too.
+    """
+    return strength * tf.random.stateless_uniform((images.shape[0], 1, 1, 1), seed) ** 3
+
+
+def stroke(images: tf.Tensor, seed: tf.Tensor, stroke: float) -> tf.Tensor:
+    """Ink, which is light, thicker or thinner."""
+    thick, thin = grown(images), -grown(-images)
+    part = tf.random.stateless_uniform((images.shape[0], 1, 1, 1), seed, -stroke, stroke)
+    return tf.where(part > 0, images + part * (thick - images), images + part * (images - thin))
+
+
+def outline(images: tf.Tensor, seed: tf.Tensor, outline: float) -> tf.Tensor:
+    """Some images become the difference between their ink grown and their ink shrunk."""
+    edges = grown(images) + grown(-images)
+    chance = tf.random.stateless_uniform((images.shape[0], 1, 1, 1), seed)
+    return tf.where(chance < outline, edges, images)
+
+
+def grown(images: tf.Tensor) -> tf.Tensor:
+    return tf.nn.max_pool2d(images, 3, 1, "SAME")
+
+
+def blur(images: tf.Tensor, seed: tf.Tensor, blur: float) -> tf.Tensor:
+    """Across by one random part, then down by another."""
+    for number, window in enumerate(((1, 5), (5, 1))):
+        mean = tf.nn.avg_pool2d(images, window, 1, "SAME")
+        images += share(images, blur, seed + number) * (mean - images)
+    return images
+
+
+def light(images: tf.Tensor, seed: tf.Tensor, light: float) -> tf.Tensor:
+    """Uneven light over everything, as fog and shadows are, and less contrast below it."""
+    count, height, width, _ = images.shape
+    field = smooth(tf.random.stateless_uniform((count, KNOTS, KNOTS, 1), seed), height, width)
+    strength = share(images, light, seed + 1)
+    return (images + strength * 255 * field) / (1 + strength)
+
+
+def bright(images: tf.Tensor, seed: tf.Tensor, bright: float) -> tf.Tensor:
+    return images + share(images, bright, seed)
+
+
+def noise(images: tf.Tensor, seed: tf.Tensor, noise: float) -> tf.Tensor:
+    return images + share(images, noise, seed) * tf.random.stateless_normal(images.shape, seed + 1)
+
+
+def specks(images: tf.Tensor, seed: tf.Tensor, specks: float) -> tf.Tensor:
+    part, where = share(images, specks, seed), tf.random.stateless_uniform(images.shape, seed + 1)
+    return tf.where(where < part / 2, 0.0, tf.where(where < part, 255.0, images))
+
+
 @tf.function(jit_compile=True)  # a hundred small operations on each pixel's place, fused into one
-def warp(images: tf.Tensor, strength: Mapping[str, float], seed: tf.Tensor) -> tf.Tensor:
+def warp(images: tf.Tensor, seed: tf.Tensor, elastic: float, **strengths: float) -> tf.Tensor:
     """Each image seen through a random affine map and a random smooth field."""
     count, height, width, _ = images.shape
-    x, y = affine(count, height, width, strength, seed)
-    if strength["elastic"]:
+    x, y = affine(count, height, width, seed, **strengths)
+    if elastic:
         knots = tf.random.stateless_normal((count, KNOTS, KNOTS, 2), seed + 1)
-        rows, columns = spline(height, KNOTS), spline(width, KNOTS)
-        field = tf.einsum("yj,xk,njkc->nyxc", rows, columns, strength["elastic"] * knots)
+        field = smooth(elastic * knots, height, width)
         x, y = x + field[..., 0], y + field[..., 1]
     return sample(images, x, y)
 
 
 def affine(
-    count: int, height: int, width: int, strength: Mapping[str, float], seed: tf.Tensor
+    count: int,
+    height: int,
+    width: int,
+    seed: tf.Tensor,
+    rotate: float,
+    scale: float,
+    shear: float,
+    shift: float,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Where each pixel of each image comes from: x and y, both (N, height, width)."""
     middle_y, middle_x = (height - 1) / 2, (width - 1) / 2
@@ -70,13 +137,18 @@ def affine(
         indexing="ij",
     )
     random = tf.random.stateless_uniform((6, count, 1, 1), seed, -1, 1)
-    angle = random[0] * strength["rotate"] * np.pi / 180
-    scale_x, scale_y = 1 + random[1] * strength["scale"], 1 + random[2] * strength["scale"]
-    cos, sin, shear = tf.cos(angle), tf.sin(angle), random[3] * strength["shear"]
-    shift_x, shift_y = random[4] * strength["shift"], random[5] * strength["shift"]
-    from_x = scale_x * (cos * x + (cos * shear - sin) * y) + shift_x + middle_x
-    from_y = scale_y * (sin * x + (sin * shear + cos) * y) + shift_y + middle_y
+    angle, slant = random[0] * rotate * np.pi / 180, random[3] * shear
+    scale_x, scale_y = 1 + random[1] * scale, 1 + random[2] * scale
+    cos, sin = tf.cos(angle), tf.sin(angle)
+    from_x = scale_x * (cos * x + (cos * slant - sin) * y) + random[4] * shift + middle_x
+    from_y = scale_y * (sin * x + (sin * slant + cos) * y) + random[5] * shift + middle_y
     return from_x, from_y
+
+
+def smooth(knots: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """A smooth field (N, height, width, channels) through values at a few knots."""
+    rows, columns = spline(height, knots.shape[1]), spline(width, knots.shape[2])
+    return tf.einsum("yj,xk,njkc->nyxc", rows, columns, knots)
 
 
 def spline(length: int, knots: int) -> np.ndarray:
@@ -108,9 +180,14 @@ def sample(images: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
     return upper * (1 - low_share) + lower * low_share
 
 
-def stroke(images: tf.Tensor, strength: float, seed: tf.Tensor) -> tf.Tensor:
-    """Ink, which is light, thicker or thinner by up to `strength` of a pixel all around."""
-    thick = tf.nn.max_pool2d(images, 3, 1, "SAME")
-    thin = -tf.nn.max_pool2d(-images, 3, 1, "SAME")
-    share = tf.random.stateless_uniform((tf.shape(images)[0], 1, 1, 1), seed, -strength, strength)
-    return tf.where(share > 0, images + share * (thick - images), images + share * (images - thin))
+CHANGES: tuple[tuple[tuple[str, ...], Callable[..., tf.Tensor]], ...] = (  # in this order
+    (("stroke",), stroke),
+    (("outline",), outline),
+    (("blur",), blur),
+    (("rotate", "scale", "shear", "shift", "elastic"), warp),
+    (("light",), light),
+    (("bright",), bright),
+    (("noise",), noise),
+    (("specks",), specks),
+)
+STRENGTHS = tuple(name for names, _ in CHANGES for name in names)

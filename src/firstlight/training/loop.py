@@ -1,5 +1,9 @@
 """TRAINING: the only loop. Settings go in (what run.json holds); a run folder comes out.
 
+    training.py    what is being trained        augment.py     the images, a little different
+    step.py        one step, compiled           optimizer.py   how weights follow gradients
+    prepare.py     from flags to settings       checkpoint.py  all of it in a file
+
     for each call of the compiled graph:          a thread has its batches ready
         for each step in it:                      forward, cost, gradients, update
         log, check for a stop, checkpoint
@@ -17,100 +21,24 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from importlib.util import find_spec
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from firstlight import card, catalog, evaluate, model, runs
+from firstlight import card, model, runs
 from firstlight.datasets import shuffled
 from firstlight.errors import FirstlightError, Interrupted
 from firstlight.progress import Progress
-from firstlight.recipe import Recipe
 from firstlight.runs import Run
 from firstlight.training import checkpoint
-from firstlight.training.augment import augmenter
+from firstlight.training.step import compile_steps, cross_entropy
+from firstlight.training.training import Training
 
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 LOGGED_STEPS = 1000  # a run's curve needs no more points than this, however long it is
-
-
-@dataclass
-class State:
-    """Where a training is: what a checkpoint holds beside the arrays."""
-
-    step: int = 0
-    seconds: float = 0.0  # of training so far, validation included
-    first_cost: float = math.nan
-    final_cost: float = math.nan
-    best_step: int = 0
-    best_accuracy: float = -1.0
-    best_loss: float = math.inf
-    epochs_without_better: int = 0
-    stopped: str = ""  # why, once it has
-
-
-class Training:
-    """What is being trained: its network, optimizer, data and state.
-
-    `network` is the one that learns; `twin` is what is measured and kept of it.
-    """
-
-    run: Run
-
-    def __init__(self, settings: dict[str, Any]) -> None:
-        self.settings = settings
-        self.recipe = Recipe(**self.settings["recipe"])
-        self.dataset = catalog.dataset(self.settings["data"])
-        chosen = catalog.network(self.settings["network"])
-        self.examples = self.dataset.load("train").first(self.settings["limit"])
-        self.held_out = self.dataset.load("val").first(self.settings["limit"])
-        catalog.fits(self.dataset, self.examples, chosen.name, chosen.input)
-        self.epoch_ends = self.recipe.epoch_ends(len(self.examples.labels))
-        self.strategy = tf.distribute.get_strategy()  # the one whose scope we are in
-        keras.utils.set_random_seed(self.settings["seed"])
-        with self.strategy.scope():
-            with computing_in(self.recipe.precision):
-                self.network = chosen.build(len(self.dataset.classes))
-            self.twin = chosen.build(len(self.dataset.classes))
-            self.optimizer = build_optimizer(self.recipe, self.epoch_ends[-1])
-            self.optimizer.build(self.network.trainable_variables)
-        self.predict = evaluate.predictor(self.twin)
-        self.state = State()
-
-    def into(self, run: Run) -> "Training":
-        """Take the run folder that it writes to."""
-        self.run = run
-        # TensorBoard's files beside metrics.jsonl, where the extra that reads them is installed.
-        wanted = find_spec("tensorboard") is not None
-        self.events = tf.summary.create_file_writer(str(run.folder / "events")) if wanted else None
-        return self
-
-    def measure(self, images: np.ndarray) -> np.ndarray:
-        """Logits (N, classes) of the weights as they would be kept: in full precision, averaged."""
-        for kept, weight in zip(self.twin.weights, self.network.weights, strict=True):
-            kept.assign(weight)
-        if self.recipe.average:
-            self.optimizer.finalize_variable_values(self.twin.trainable_variables)
-        return self.predict(images)
-
-    def variables(self) -> dict[str, Any]:
-        """All that changes while training: weights, random states, the optimizer's memory."""
-        optimizer = {f"optimizer/{i}": v for i, v in enumerate(self.optimizer.variables)}
-        return {v.path: v for v in self.network.variables} | optimizer
-
-    def save(self) -> None:
-        arrays = {name: variable.numpy() for name, variable in self.variables().items()}
-        checkpoint.save(self.run.last, arrays, asdict(self.state))
-
-    def restore(self) -> None:
-        arrays, facts = checkpoint.load(self.run.last)
-        checkpoint.restore(self.variables(), arrays, self.run.last)
-        self.state = State(**facts)
 
 
 def train(settings: dict[str, Any], out: Path | None = None, quiet: bool = False) -> dict[str, Any]:
@@ -245,88 +173,6 @@ def calls(step: int, epoch_ends: list[int], count: int) -> list[tuple[int, int]]
             bounds.append((step, min(step + count, end)))
             step = bounds[-1][1]
     return bounds
-
-
-def compile_steps(training: Training) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
-    """The training step, as a graph that takes several of them: (images, labels, start, count).
-
-    Returns the cost and the accuracy of each step, (calls,) float32. Each replica of the strategy
-    sees its part of a batch; costs and gradients are added up over all of them.
-    """
-    network, optimizer, strategy = training.network, training.optimizer, training.strategy
-    recipe, variables = training.recipe, training.network.trainable_variables
-    augment = augmenter(recipe.augment)
-    seed = tf.constant(training.settings["seed"], tf.int64)
-
-    def step(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        with tf.GradientTape() as tape:
-            logits = tf.cast(network(images, training=True), tf.float32)
-            losses = cross_entropy(labels, logits, recipe.label_smoothing)
-            cost = tf.reduce_sum(losses) / recipe.batch_size
-        optimizer.apply(tape.gradient(cost, variables), variables)
-        right = tf.equal(tf.argmax(logits, axis=1, output_type=labels.dtype), labels)
-        return cost, tf.reduce_sum(tf.cast(right, tf.float32)) / recipe.batch_size
-
-    @tf.function(jit_compile=recipe.xla)
-    def take(
-        images: tf.Tensor, labels: tf.Tensor, start: tf.Tensor, count: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        costs = tf.TensorArray(tf.float32, recipe.steps_per_call)
-        accuracies = tf.TensorArray(tf.float32, recipe.steps_per_call)
-        i = tf.constant(0, tf.int64)
-        while i < count:  # not `for i in tf.range(count)`: XLA would compile each count anew
-            varied = augment(images[i], tf.stack([seed, start + i]))
-            each = strategy.run(step, (varied, labels[i]))
-            cost, accuracy = (strategy.reduce("SUM", value, axis=None) for value in each)
-            place = tf.cast(i, tf.int32)
-            costs, accuracies = costs.write(place, cost), accuracies.write(place, accuracy)
-            i += 1
-        return costs.stack(), accuracies.stack()
-
-    def call(images: tf.Tensor, labels: tf.Tensor, *numbers: int) -> tuple[tf.Tensor, tf.Tensor]:
-        return take(images, labels, *(tf.constant(number, tf.int64) for number in numbers))
-
-    return call
-
-
-@contextmanager
-def computing_in(precision: str) -> Iterator[None]:
-    """Layers built in here compute in that precision; their weights are float32 all the same."""
-    policy = {"float32": "float32", "bfloat16": "mixed_bfloat16"}[precision]
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
-def cross_entropy(labels: tf.Tensor, logits: tf.Tensor, smoothing: float) -> tf.Tensor:
-    """Softmax cross entropy (N,), in nats; `smoothing` spreads that share over all classes."""
-    classes = logits.shape[-1]
-    target = tf.one_hot(labels, classes) * (1 - smoothing) + smoothing / classes
-    return tf.nn.softmax_cross_entropy_with_logits(target, logits)
-
-
-def build_optimizer(recipe: Recipe, total_steps: int) -> keras.optimizers.Optimizer:
-    rate: Any = recipe.learning_rate
-    average = {"use_ema": recipe.average > 0, "ema_momentum": recipe.average or None}
-    if recipe.schedule == "one-cycle":  # a fifth of the way up, then along a cosine down to zero
-        up = total_steps // 5
-        rate = keras.optimizers.schedules.CosineDecay(
-            0.0, total_steps - up, warmup_target=recipe.learning_rate, warmup_steps=up
-        )
-    decay = recipe.weight_decay or None
-    if recipe.optimizer == "adam":
-        optimizer = keras.optimizers.Adam(rate, weight_decay=decay, **average)
-    else:
-        nesterov = recipe.momentum > 0
-        optimizer = keras.optimizers.SGD(
-            rate, recipe.momentum, nesterov, weight_decay=decay, **average
-        )
-    if decay:
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
 
 
 def log_steps(

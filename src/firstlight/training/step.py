@@ -1,0 +1,65 @@
+"""One training step, compiled: forward, cost, gradients, update.
+
+images ── augment ── network ── softmax cross entropy ── mean ── cost
+                        │                                          │
+                     weights ←────────── optimizer ←────────── gradients
+                        └── running mean, if the recipe keeps one
+"""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from firstlight.training.augment import augmenter
+from firstlight.training.optimizer import follow
+from firstlight.training.training import Training
+
+
+def compile_steps(training: Training) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+    """The training step, as a graph that takes several of them: (images, labels, start, count).
+
+    Returns the cost and the accuracy of each step, (calls,) float32. Each replica of the strategy
+    sees its part of a batch; costs and gradients are added up over all of them.
+    """
+    network, optimizer, strategy = training.network, training.optimizer, training.strategy
+    recipe, variables = training.recipe, training.network.trainable_variables
+    augment = augmenter(recipe.augment)
+    seed = tf.constant(training.settings["seed"], tf.int64)
+
+    def step(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            logits = tf.cast(network(images, training=True), tf.float32)
+            losses = cross_entropy(labels, logits, recipe.label_smoothing)
+            cost = tf.reduce_sum(losses) / recipe.batch_size
+        optimizer.apply(tape.gradient(cost, variables), variables)
+        follow(training.averages, variables, recipe.average, optimizer.iterations)
+        right = tf.equal(tf.argmax(logits, axis=1, output_type=labels.dtype), labels)
+        return cost, tf.reduce_sum(tf.cast(right, tf.float32)) / recipe.batch_size
+
+    @tf.function(jit_compile=recipe.xla)
+    def take(
+        images: tf.Tensor, labels: tf.Tensor, start: tf.Tensor, count: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        costs = tf.TensorArray(tf.float32, recipe.steps_per_call)
+        accuracies = tf.TensorArray(tf.float32, recipe.steps_per_call)
+        i = tf.constant(0, tf.int64)
+        while i < count:  # not `for i in tf.range(count)`: XLA would compile each count anew
+            varied = augment(images[i], tf.stack([seed, start + i]))
+            each = strategy.run(step, (varied, labels[i]))
+            cost, accuracy = (strategy.reduce("SUM", value, axis=None) for value in each)
+            place = tf.cast(i, tf.int32)
+            costs, accuracies = costs.write(place, cost), accuracies.write(place, accuracy)
+            i += 1
+        return costs.stack(), accuracies.stack()
+
+    def call(images: tf.Tensor, labels: tf.Tensor, *numbers: int) -> tuple[tf.Tensor, tf.Tensor]:
+        return take(images, labels, *(tf.constant(number, tf.int64) for number in numbers))
+
+    return call
+
+
+def cross_entropy(labels: tf.Tensor, logits: tf.Tensor, smoothing: float) -> tf.Tensor:
+    """Softmax cross entropy (N,), in nats; `smoothing` spreads that share over all classes."""
+    classes = logits.shape[-1]
+    target = tf.one_hot(labels, classes) * (1 - smoothing) + smoothing / classes
+    return tf.nn.softmax_cross_entropy_with_logits(target, logits)
