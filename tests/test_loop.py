@@ -153,6 +153,14 @@ def test_the_best_weights_are_kept_not_the_last(digits: Path, here: Path) -> Non
     assert all(np.array_equal(best[name], kept[name]) for name in kept)
 
 
+def test_the_last_weights_are_kept_if_the_recipe_says_so(digits: Path, here: Path) -> None:
+    chosen = settings("mlp", digits, epochs=4)
+    chosen["recipe"] |= {"keep": "last"}
+    loop.train(chosen, here / "run", quiet=True)
+    state = runs.Run(here / "run").settings()["result"]
+    assert state["best_step"] == state["step"]
+
+
 def test_metrics_have_the_contracts_keys(digits: Path, here: Path) -> None:
     loop.train(settings("softmax", digits, steps=20), here / "run", quiet=True)
     for text in (here / "run/metrics.jsonl").read_text().splitlines():

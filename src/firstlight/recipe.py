@@ -18,6 +18,7 @@ class Recipe:
     label_smoothing: float = 0.0
     schedule: Literal["constant", "one-cycle"] = "constant"
     steps_per_call: int = 1  # many small steps in one call of the compiled graph
+    keep: Literal["best", "last"] = "best"  # weights: best on validation, or those of the last step
     average: float = 0.0  # share of the old in a running mean of the weights; 0: none is kept
     augment: dict[str, float] = field(default_factory=dict)  # what, how strongly: see augment.py
     precision: Literal["float32", "bfloat16"] = "float32"  # of what layers compute, not of weights

@@ -212,14 +212,16 @@ def log_line(
 
 
 def validate(training: Training, log: Any, progress: Progress) -> None:
-    """Measure on the validation images, keep the weights if they are the best, decide to stop."""
+    """Measure on the validation images, keep the weights that should be, decide to stop."""
     state, labels = training.state, training.held_out.labels
     logits = training.measure(training.held_out.images)
     loss = float(np.mean(cross_entropy(labels, logits, smoothing=0.0)))
     accuracy = float(np.mean(logits.argmax(1) == labels))
     rate = float(training.optimizer.learning_rate)
     log_line(training, log, state.step, "val", loss, accuracy, rate)
-    if better := (accuracy, -loss) > (state.best_accuracy, -state.best_loss):
+    better = (accuracy, -loss) > (state.best_accuracy, -state.best_loss)
+    at_end = state.step == training.epoch_ends[-1]
+    if better or (at_end and training.recipe.keep == "last"):
         state.best_step, state.best_accuracy, state.best_loss = state.step, accuracy, loss
         checkpoint.save(training.run.best, model.arrays(training.twin))
     state.epochs_without_better = 0 if better else state.epochs_without_better + 1
