@@ -1,9 +1,9 @@
 """Convolutions with batch norm and ReLU, in two sizes: to be quick, and to set a record.
 
 Strided convolutions instead of pools halve the work; batch norm lets the rate be high, so that
-the small one needs less than one pass over the images for 99 %. The large one sees each image a little
-different each time (see augment.py), and so can go on learning for many passes: as people write
-(`record`), or as bad scans and photographs show it (`robust`).
+the small one needs less than one pass over the images for 99 %. The large one sees each image
+a little different each time (see augment.py), and so can go on learning for many passes: as people
+write (`record`), or as bad scans and photographs show it (`robust`).
 """
 
 from dataclasses import replace
