@@ -44,7 +44,7 @@ def test_nothing_named_changes_nothing() -> None:
 @pytest.mark.parametrize("name", augment.STRENGTHS)
 def test_each_changes_most_images_and_off_it_does_not(name: str) -> None:
     changed = (varied({name: ALL[name]}) != IMAGES).any((1, 2, 3))
-    assert changed.mean() > 0.95
+    assert changed.mean() > 0.7
     assert np.array_equal(varied({name: 0}), IMAGES)
 
 
