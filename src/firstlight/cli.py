@@ -44,6 +44,12 @@ class Split(StrEnum):
     TRAIN = "train"
 
 
+class Format(StrEnum):
+    ONNX = "onnx"
+    LITERT = "litert"
+    SAVEDMODEL = "savedmodel"
+
+
 def main() -> None:
     """Run a verb; a mistake of the user's is one line on stderr and the contract's exit code."""
     try:
@@ -188,6 +194,26 @@ def graph(
     show({"target": target, "files": files}, json_, files)
 
 
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="RUN")],
+    format_: Annotated[Format, typer.Option("--format", help="For which programs.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Where to; a folder for savedmodel.")
+    ] = None,
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Write a run's network for other programs; kept only if it answers as the network does."""
+    run = runs.existing(folder)
+    with tensorflow(verbose):
+        from firstlight import export as exporting
+
+        facts = exporting.export(run, format_, out)
+    show(facts, json_, export_lines(facts))
+
+
 @app.command("list")
 def list_(json_: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """The networks and datasets that there are."""
@@ -241,6 +267,13 @@ def evaluation_lines(facts: dict[str, Any], opened: list[runs.Run]) -> list[str]
         for m in facts["mistakes"][:5]
     ]
     return lines + ([f"pictures in {opened[0].figures}"] if len(opened) == 1 else [])
+
+
+def export_lines(facts: dict[str, Any]) -> list[str]:
+    return [
+        f"{facts['file']}: {facts['bytes']:,} bytes; on {facts['examples']} images its logits are "
+        f"within {facts['largest_difference']:.2g} of the network's"
+    ]
 
 
 def refuse_beside_resume(context: typer.Context) -> None:

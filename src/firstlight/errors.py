@@ -4,6 +4,7 @@
     ├── UsageError    2   asked for something there is not
     ├── GateMissed    3   --min-accuracy was not reached
     ├── DataError     4   data missing or damaged
+    ├── ExportError   5   an exported file was not the network it came from
     └── Interrupted 130   stopped by the user, after a checkpoint
 
 A message is one line: what was given, what there is, what to do.
@@ -24,6 +25,10 @@ class GateMissed(FirstlightError):
 
 class DataError(FirstlightError):
     exit_code = 4
+
+
+class ExportError(FirstlightError):
+    exit_code = 5
 
 
 class Interrupted(FirstlightError):

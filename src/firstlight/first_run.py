@@ -70,5 +70,6 @@ def train(
         "seconds": round(time.monotonic() - began, 3),
         "run": str(run.folder),
     }
+    runs.write_json(run.settings_file, run.settings() | {"result": result})
     card.write(run, mnist.CLASSES, "28×28×1", result)
     return result, predicted, test.labels

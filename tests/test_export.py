@@ -1,0 +1,235 @@
+"""Every network in every format, opened again as its user would; and what must not be kept."""
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from conftest import Answer, write_idx
+from keras import layers
+
+from firstlight import catalog, cli, evaluate, export, model, runs
+from firstlight.datasets import mnist
+from firstlight.errors import ExportError
+from firstlight.runs import Run
+from firstlight.training import loop, prepare
+
+Firstlight = Callable[..., Answer]
+Make = Callable[[str], Path]
+# Those that take digits: the others need pictures.
+NETWORKS = [entry["name"] for entry in catalog.networks() if entry["input"] == [28, 28, 1]]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Make:
+    """A run of any network, two steps long: trained("convnet") → its folder, the same each time."""
+    folder = tmp_path_factory.mktemp("trained")
+
+    def run(network: str) -> Path:
+        if not (folder / network).exists():
+            settings = prepare.settings(network, str(digits), "", 0, 0, 100, steps=2, batch_size=20)
+            loop.train(settings, folder / network, quiet=True)
+        return folder / network
+
+    return run
+
+
+def source(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Images of no training, seven of them, and the network's own logits."""
+    images = mnist.load("test").images[5000:5007]
+    return images, evaluate.predictor(model.load(Run(folder))[0])(images)
+
+
+def about(file: Path) -> dict[str, Any]:
+    """What a file says of itself, by no means of ours."""
+    if file.suffix == ".onnx":
+        text = onnxruntime.InferenceSession(file).get_modelmeta().custom_metadata_map["firstlight"]
+    elif file.suffix == ".tflite":
+        text = zipfile.ZipFile(file).read("firstlight.json").decode()
+    else:
+        text = (file / "assets.extra" / "firstlight.json").read_text("utf-8")
+    facts: dict[str, Any] = json.loads(text)
+    return facts
+
+
+def leftovers(folder: Path) -> list[Path]:
+    return list(folder.rglob("*.part"))
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("format", export.FORMATS)
+def test_every_network_in_every_format(trained: Make, network: str, format: str) -> None:
+    folder = trained(network)
+    facts = export.export(runs.existing(folder), format)
+    file = Path(facts["file"])
+    assert file.parent == folder / "model"
+    assert file.name == {"onnx": f"{network}.onnx", "litert": f"{network}.tflite"}.get(
+        format, "saved_model"
+    )
+    assert facts["largest_difference"] <= 1e-4 and facts["examples"] == 256 and facts["bytes"] > 0
+    images, logits = source(folder)
+    opened = export.FORMATS[format].open(file)
+    assert opened.inputs == {"image": ("uint8", (None, 28, 28, 1))}
+    assert opened.outputs == {"logits": ("float32", (None, 10))}
+    for count in (1, 7):
+        assert opened.logits(images[:count]) == pytest.approx(logits[:count], abs=1e-4)
+    assert about(file)["network"] == network and not leftovers(folder)
+
+
+def test_the_door_and_the_formats_agree() -> None:
+    assert [str(format) for format in cli.Format] == list(export.FORMATS)
+
+
+def test_the_first_graphs_run_says_where_it_is_from(firstlight: Firstlight, here: Path) -> None:
+    trained = json.loads(firstlight("first-graph", "--steps", 5, "--seed", 3, "--json").out)
+    answer = firstlight("export", trained["run"], "--format", "onnx", "--json")
+    facts = json.loads(answer.out)
+    assert answer.code == 0 and answer.err == ""
+    assert facts.keys() == {"run", "format", "file", "largest_difference", "examples", "bytes"}
+    assert facts["file"] == "runs/first-graph-mnist-1/model/softmax.onnx"
+    assert facts["bytes"] == (here / facts["file"]).stat().st_size
+    said = about(here / facts["file"])
+    assert said["network"] == "softmax" and said["data"] == "mnist" and said["input"] == [28, 28, 1]
+    assert said["classes"] == list(mnist.CLASSES) and "centred" in said["preprocessing"]
+    assert said["trained"].pop("firstlight")
+    accuracy = trained["test_accuracy"]
+    assert said["trained"] == {"seed": 3, "steps": 5, "test_accuracy": accuracy}
+    assert said["preprocessing"] in onnx.load(here / facts["file"]).doc_string
+
+
+def test_other_data_than_mnist(firstlight: Firstlight, here: Path) -> None:
+    """Three classes, fewer than 256 images in all, in a folder that is not called digits."""
+    draw, data = np.random.default_rng(0), here / "shapes"
+    data.mkdir()
+    for split, count in (("train", 60), ("t10k", 30)):
+        write_idx(data / f"{split}-images-idx3-ubyte", draw.integers(0, 256, (count, 28, 28)))
+        write_idx(data / f"{split}-labels-idx1-ubyte", np.arange(count) % 3)
+    train = ["train", "lenet5", "--data", data, "--steps", 2, "--batch-size", 10, "--out", "run"]
+    assert firstlight(*train).code == 0
+    facts = json.loads(firstlight("export", "run", "--format", "onnx", "--json").out)
+    said = about(Path(facts["file"]))
+    assert facts["examples"] == 90 and said["data"] == "shapes" and said["classes"] == [*"012"]
+    assert "28×28×1" in said["preprocessing"] and "digit" not in said["preprocessing"]
+
+
+@pytest.mark.parametrize("format", export.FORMATS)
+def test_a_wrong_export_is_removed(
+    firstlight: Firstlight,
+    trained: Make,
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    format: str,
+) -> None:
+    """Its weights are others: exit 5, and what was there before is untouched."""
+    right = export.FORMATS[format]
+    old = here / "old" / "saved_model.pb" if format == "savedmodel" else here / "old"
+    old.parent.mkdir(exist_ok=True)
+    old.write_text("as it was")
+
+    def wrong(network: keras.Model, path: Path, facts: dict[str, Any]) -> None:
+        other = keras.models.clone_model(network)
+        other.set_weights([weight + 0.01 for weight in network.get_weights()])
+        right.write(other, path, facts)
+
+    monkeypatch.setitem(export.FORMATS, format, right._replace(write=wrong))
+    for out in ("old", "new"):
+        answer = firstlight("export", trained("softmax"), "--format", format, "--out", out)
+        assert answer.code == 5 and answer.out == "" and answer.err.count("\n") == 1
+        assert "its logits differ from the network's by up to " in answer.err
+    assert old.read_text() == "as it was" and [path.name for path in here.iterdir()] == ["old"]
+
+
+def test_an_operation_that_onnx_has_not_is_exit_5(
+    firstlight: Firstlight, trained: Make, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """tf2onnx writes the exact GELU as an operation that there is not, and says nothing."""
+    image = keras.Input((28, 28, 1), dtype="uint8", name="image")
+    x = layers.Dense(10)(layers.Flatten()(layers.Rescaling(1 / 255)(image)))
+    unknown = keras.Model(image, keras.activations.gelu(x, approximate=False))
+    monkeypatch.setattr(model, "load", lambda run: (unknown, mnist.CLASSES))
+    answer = firstlight("export", trained("mlp"), "--format", "onnx", "--out", "new.onnx")
+    assert answer.code == 5 and answer.err.count("\n") == 1 and "Erfc" in answer.err
+    assert not list(here.iterdir())
+
+
+def test_a_new_export_takes_the_old_ones_place(
+    firstlight: Firstlight, trained: Make, here: Path
+) -> None:
+    (here / "file").write_text("old")
+    (here / "folder" / "variables").mkdir(parents=True)
+    (here / "folder" / "variables" / "old").touch()
+    for format, out in (("litert", "file"), ("savedmodel", "folder"), ("savedmodel", "folder")):
+        assert firstlight("export", trained("mlp"), "--format", format, "--out", out).code == 0
+    assert about(here / "folder")["network"] == "mlp"
+    assert (here / "file").stat().st_size > 2_000_000
+    assert not (here / "folder" / "variables" / "old").exists()
+    assert sorted(path.name for path in here.iterdir()) == ["file", "folder"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["run"], 2, "--format"),
+        (["run", "--format", "bogus"], 2, "bogus"),
+        (["nowhere", "--format", "onnx"], 4, "no run at nowhere"),
+        (["run", "--format", "onnx", "--out", "folder"], 2, "folder is a folder"),
+        (["run", "--format", "savedmodel", "--out", "folder"], 2, "no SavedModel"),
+        (["run", "--format", "savedmodel", "--out", "folder/file"], 2, "no SavedModel"),
+        (["run", "--format", "onnx", "--out", "folder/file/x"], 2, "cannot be written"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    firstlight: Firstlight,
+    trained: Make,
+    here: Path,
+    arguments: list[str],
+    code: int,
+    message: str,
+) -> None:
+    (here / "run").symlink_to(trained("softmax"))
+    (here / "folder").mkdir()
+    (here / "folder" / "file").write_text("somebody's")
+    answer = firstlight("export", *arguments)
+    assert answer.code == code and message in answer.err and answer.err.count("\n") == 1
+    assert (here / "folder" / "file").read_text() == "somebody's" and not leftovers(here)
+
+
+def test_data_that_has_gone_is_exit_4(firstlight: Firstlight, trained: Make, here: Path) -> None:
+    settings = Run(trained("softmax")).settings() | {"data": str(here / "gone")}
+    run = runs.create(settings, here / "run")
+    answer = firstlight("export", run.folder, "--format", "onnx")
+    assert answer.code == 4 and answer.err.count("\n") == 1
+
+
+def test_weights_in_another_file_are_refused(trained: Make, here: Path) -> None:
+    file = export.export(Run(trained("softmax")), "onnx", here / "one.onnx")["file"]
+    onnx.save(onnx.load(file), here / "two.onnx", save_as_external_data=True, size_threshold=0)
+    with pytest.raises(ExportError, match="in another file"):
+        export.open_onnx(here / "two.onnx")
+
+
+def test_inputs_that_nobody_promised_are_refused(trained: Make) -> None:
+    network, _ = model.load(Run(trained("softmax")))
+    images = mnist.load("test").images[:3]
+    right = export.Opened(
+        {"image": ("uint8", (None, 28, 28, 1))},
+        {"logits": ("float32", (None, 10))},
+        evaluate.predictor(network),
+    )
+    assert export.compared(right, network, images) == 0
+    for wrong in (
+        right._replace(inputs=right.inputs | {"mean": ("float32", (1,))}),
+        right._replace(inputs={"image": ("uint8", (1, 28, 28, 1))}),
+        right._replace(outputs={"Identity:0": ("float32", (None, 10))}),
+    ):
+        with pytest.raises(ExportError, match="it takes"):
+            export.compared(wrong, network, images)
+    nothing = right._replace(logits=lambda images: np.full((len(images), 10), np.nan))
+    with pytest.raises(ExportError, match="by up to nan"):
+        export.compared(nothing, network, images)
