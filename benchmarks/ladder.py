@@ -48,9 +48,7 @@ RUNGS = [
 
 
 def done() -> list[dict[str, Any]]:
-    return (
-        [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
-    )
+    return [json.loads(line) for line in FILE.read_text().splitlines()] if FILE.exists() else []
 
 
 def measure(rung: Rung, seed: int) -> None:
