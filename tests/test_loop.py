@@ -222,6 +222,21 @@ def test_the_kept_weights_are_the_running_mean(digits: Path, here: Path) -> None
     np.testing.assert_allclose(kept, 3 / 12 * after_one + 9 / 12 * seen[1], rtol=1e-5, atol=1e-7)
 
 
+def test_the_last_epochs_see_the_images_as_they_are(digits: Path, here: Path) -> None:
+    chosen = settings("softmax", digits, epochs=2, batch_size=50)
+    costs = []
+    for augment, settle in (({"shift": 3}, 1), ({"shift": 3}, 0), ({}, 0)):
+        chosen["recipe"] |= {"augment": augment, "settle": settle, "learning_rate": 1e-9}
+        training = Training(chosen)
+        training.into(runs.create(chosen, here / f"{len(costs)}"))
+        with Progress(22, quiet=True) as progress:
+            loop.steps(training, progress)
+        costs.append([m["loss"] for m in training.run.metrics() if m["split"] == "train"])
+    settled, varied, plain = costs
+    assert settled[:11] == varied[:11] and settled[11:] == plain[11:]
+    assert settled[:11] != plain[:11] and settled[11:] != varied[11:]
+
+
 def test_the_schedule_goes_up_and_down_to_nothing() -> None:
     recipe = Recipe(epochs=1, batch_size=1, learning_rate=0.5, schedule="one-cycle")
     rates = [

@@ -21,6 +21,7 @@ class Recipe:
     keep: Literal["best", "last"] = "best"  # weights: best on validation, or those of the last step
     average: float = 0.0  # share of the old in a running mean of the weights; 0: none is kept
     augment: dict[str, float] = field(default_factory=dict)  # what, how strongly: see augment.py
+    settle: int = 0  # epochs at the end that see the images as they are
     precision: Literal["float32", "bfloat16"] = "float32"  # of what layers compute, not of weights
     variant: str = ""  # of the network, if its file holds several
     xla: bool = False  # faster for dense layers on a CPU, slower for convolutions

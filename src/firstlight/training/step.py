@@ -23,7 +23,7 @@ def compile_steps(training: Training) -> Callable[..., tuple[tf.Tensor, tf.Tenso
     """
     network, optimizer, strategy = training.network, training.optimizer, training.strategy
     recipe, variables = training.recipe, training.network.trainable_variables
-    augment = augmenter(recipe.augment)
+    augment, varied_until = augmenter(recipe.augment), training.varied_until
     seed = tf.constant(training.settings["seed"], tf.int64)
 
     def step(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -44,8 +44,10 @@ def compile_steps(training: Training) -> Callable[..., tuple[tf.Tensor, tf.Tenso
         accuracies = tf.TensorArray(tf.float32, recipe.steps_per_call)
         i = tf.constant(0, tf.int64)
         while i < count:  # not `for i in tf.range(count)`: XLA would compile each count anew
-            varied = augment(images[i], tf.stack([seed, start + i]))
-            each = strategy.run(step, (varied, labels[i]))
+            seen = images[i]
+            if start + i < varied_until:
+                seen = augment(seen, tf.stack([seed, start + i]))
+            each = strategy.run(step, (seen, labels[i]))
             cost, accuracy = (strategy.reduce("SUM", value, axis=None) for value in each)
             place = tf.cast(i, tf.int32)
             costs, accuracies = costs.write(place, cost), accuracies.write(place, accuracy)

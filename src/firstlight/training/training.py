@@ -50,6 +50,10 @@ class Training:
         self.held_out = self.dataset.load("val").first(self.settings["limit"])
         catalog.fits(self.dataset, self.examples, chosen.name, chosen.input)
         self.epoch_ends = self.recipe.epoch_ends(len(self.examples.labels))
+        # The step from which on images are no longer augmented. What a network expects of an image,
+        # its batch statistics too, comes to be what the images to read are like.
+        varied = self.epoch_ends[: len(self.epoch_ends) - self.recipe.settle]
+        self.varied_until = varied[-1] if varied else 0
         self.strategy = tf.distribute.get_strategy()  # the one whose scope we are in
         keras.utils.set_random_seed(self.settings["seed"])
         with self.strategy.scope():
