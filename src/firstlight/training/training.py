@@ -52,7 +52,7 @@ class Training:
         self.epoch_ends = self.recipe.epoch_ends(len(self.examples.labels))
         # The step from which on images are no longer augmented. What a network expects of an image,
         # its batch statistics too, comes to be what the images to read are like.
-        varied = self.epoch_ends[: len(self.epoch_ends) - self.recipe.settle]
+        varied = self.epoch_ends[: max(0, len(self.epoch_ends) - self.recipe.settle)]
         self.varied_until = varied[-1] if varied else 0
         self.strategy = tf.distribute.get_strategy()  # the one whose scope we are in
         keras.utils.set_random_seed(self.settings["seed"])
