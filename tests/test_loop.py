@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from firstlight import catalog, first_graph, runs
+from firstlight import catalog, checkpoint, first_graph, runs
 from firstlight.datasets import mnist
 from firstlight.errors import DataError, FirstlightError, Interrupted, UsageError
 from firstlight.progress import Progress
 from firstlight.recipe import Recipe
-from firstlight.training import checkpoint, loop, prepare
+from firstlight.training import loop, prepare
 from firstlight.training.optimizer import build_optimizer
 from firstlight.training.step import compile_steps
 from firstlight.training.training import Training

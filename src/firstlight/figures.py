@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from firstlight import catalog
+from firstlight import catalog, checkpoint
 from firstlight.datasets import Examples
 from firstlight.runs import Run, whole
-from firstlight.training import augment, checkpoint
+from firstlight.training import augment
 
 INK, PALE, ACCENT, WARNING = "#1f2933", "#9aa5b1", "#2f6fed", "#d1495b"
 SHADES = LinearSegmentedColormap.from_list("mistakes", ["#ffffff", "#f3c9cf", WARNING])

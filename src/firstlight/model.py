@@ -8,10 +8,9 @@ from typing import Any
 
 import keras
 
-from firstlight import catalog
+from firstlight import catalog, checkpoint
+from firstlight.checkpoint import Arrays
 from firstlight.runs import Run, read_json, write_json
-from firstlight.training import checkpoint
-from firstlight.training.checkpoint import Arrays
 
 
 def save(run: Run, network: str, classes: tuple[str, ...], arrays: Arrays) -> None:

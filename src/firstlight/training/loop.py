@@ -2,7 +2,7 @@
 
     training.py    what is being trained        augment.py     the images, a little different
     step.py        one step, compiled           optimizer.py   how weights follow gradients
-    prepare.py     from flags to settings       checkpoint.py  all of it in a file
+    prepare.py     from flags to settings
 
     for each call of the compiled graph:          a thread has its batches ready
         for each step in it:                      forward, cost, gradients, update
@@ -28,12 +28,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from firstlight import card, model, runs
+from firstlight import card, checkpoint, model, runs
 from firstlight.datasets import shuffled
 from firstlight.errors import FirstlightError, Interrupted
 from firstlight.progress import Progress
 from firstlight.runs import Run
-from firstlight.training import checkpoint
 from firstlight.training.step import compile_steps, cross_entropy
 from firstlight.training.training import Training
 

@@ -11,10 +11,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from firstlight import catalog, evaluate, model
+from firstlight import catalog, checkpoint, evaluate, model
 from firstlight.recipe import Recipe
 from firstlight.runs import Run
-from firstlight.training import checkpoint
 from firstlight.training.optimizer import build_optimizer, running_means
 
 
