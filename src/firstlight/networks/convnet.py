@@ -1,7 +1,7 @@
 """Convolutions with batch norm and ReLU, in two sizes: to be quick, and to set a record.
 
 Strided convolutions instead of pools halve the work; batch norm lets the rate be high, so that
-the small one needs less than one pass over the images for 99 %. The large one sees each image
+the small one needs one pass over the images for 99 %. The large one sees each image
 a little different each time (see augment.py), and so can go on learning for many passes: as people
 write (`record`), or as bad scans and photographs show it (`robust`).
 """
@@ -40,7 +40,7 @@ HARDSHIP = {  # what scanners, cameras and bad light do to a digit
 }  # fmt: skip
 RECIPES = {
     "quick": Recipe(
-        steps=360,  # five sixths of an epoch
+        epochs=1,
         batch_size=128,
         learning_rate=0.2,
         momentum=0.9,
