@@ -1,0 +1,205 @@
+"""Which ink may be digits, and in which order one reads it.
+
+    contrast (h, w)  →  blobs  →  lines of blobs, top to bottom, each left to right
+
+Left out are ruled lines, frames and underlines, what runs along the picture's edge, specks, and
+the dots, commas and dashes between digits. What is a digit's second stroke is joined to its first.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firstlight.read import components
+from firstlight.read.blobs import Blob, joined, run_lengths, trimmed
+
+Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+SMALLEST = 10  # pixels of the working picture: a digit of fewer cannot be told
+
+
+def lines(contrast: Floats) -> list[list[Blob]]:
+    """Blobs that may be digits, in reading order."""
+    return in_lines(whole_strokes(without_edges(blobs(contrast), contrast.shape)))
+
+
+def blobs(contrast: Floats) -> list[Blob]:
+    """Connected ink. What is less than half as dark as the ink that it hangs on to is no ink."""
+    labels, boxes = components.label(contrast > 0)
+    mask = without_rules(contrast > 0.5 * darkness(contrast, labels, len(boxes))[labels])
+    labels, boxes = components.label(mask)
+    levels = darkness(contrast, labels, len(boxes))
+    found = [
+        cut_out(contrast, labels, number, boxes[number - 1], levels[number])
+        for number in tall_enough(boxes)
+    ]
+    return [blob for frame in found for blob in without_frame(frame)]
+
+
+def darkness(contrast: Floats, labels: NDArray[np.int32], count: int) -> Floats:
+    """How dark each component's ink is: (count + 1,), the mean weighted by the contrast itself.
+
+    So weighted, the halo and the texture that hang on to a stroke count for little.
+    """
+    flat = labels.ravel()
+    total = np.bincount(flat, contrast.ravel(), count + 1)
+    squares = np.bincount(flat, contrast.ravel() ** 2, count + 1)
+    return np.asarray(squares / np.maximum(total, 1e-6), np.float32)
+
+
+def tall_enough(boxes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Numbers of the components that are no specks."""
+    sides = boxes[:, 2:] - boxes[:, :2]
+    return np.flatnonzero(sides.max(1, initial=0) >= SMALLEST / 2) + 1
+
+
+def cut_out(
+    contrast: Floats, labels: NDArray[np.int32], number: int, box: NDArray[np.int64], level: float
+) -> Blob:
+    """A component with its grey edges: a pixel more on each side than the mask has."""
+    left, top = max(box[0] - 1, 0), max(box[1] - 1, 0)
+    here = (slice(top, box[3] + 1), slice(left, box[2] + 1))
+    near = np.pad(labels[here] == number, 1)
+    near = near[1:-1, :-2] | near[1:-1, 1:-1] | near[1:-1, 2:] | near[:-2, 1:-1] | near[2:, 1:-1]
+    ink = np.where(near, (contrast[here] / level - 0.25) * 2, 0).clip(0, 1)
+    return trimmed(Blob(int(left), int(top), ink.astype(np.float32)))
+
+
+def without_rules(mask: Mask) -> Mask:
+    """Without lines that cross most of the picture: ruled paper, squared paper, a cheque's line."""
+    across = thin_lines(mask, 0.6 * mask.shape[1])
+    if not across.any():  # a long upright stroke alone is a 1
+        return mask
+    return mask & ~across & ~thin_lines(mask.T, 0.6 * mask.shape[0]).T
+
+
+def without_frame(blob: Blob) -> list[Blob]:
+    """What is left of a blob without the box around it or the line under it; mostly itself."""
+    mask = blob.ink >= 0.5
+    across, along = thin_lines(mask, 0.8 * blob.width), thin_lines(mask.T, 0.8 * blob.height).T
+    if both_sides(across.any(1)) and both_sides(along.any(0)):
+        lines_ = across | along
+    elif blob.width > 2 * blob.height:
+        lines_ = thin_lines(mask, 1.5 * blob.height)
+    else:
+        return [blob]
+    if not lines_.any():
+        return [blob]
+    labels, boxes = components.label(mask & ~lines_)
+    parts = [cut_out(blob.ink, labels, n, boxes[n - 1], 1.0) for n in tall_enough(boxes)]
+    return [replace(part, x=part.x + blob.x, y=part.y + blob.y) for part in parts]
+
+
+def both_sides(filled: Any) -> bool:
+    third = max(1, len(filled) // 3)
+    return bool(filled[:third].any() and filled[-third:].any())
+
+
+def thin_lines(mask: Mask, length: float) -> Mask:
+    """The pixels of nearly level lines at least so long, but for the strokes that cross them."""
+    upright = run_lengths(mask.T).T
+    broad = np.pad(mask, ((1, 1), (0, 0)))
+    broad = broad[:-2] | broad[1:-1] | broad[2:]  # then a line may lean a little,
+    broad = without_gaps(broad, length / 20)  # and be printed faintly
+    line = mask & (run_lengths(broad) >= length)
+    if not line.any():
+        return line
+    thickness = float(np.median(upright[line]))
+    return line & (upright <= 2 * thickness) & (thickness <= length / 20)
+
+
+def without_gaps(mask: Mask, longest: float) -> Mask:
+    """The gaps in its rows filled, up to a length."""
+    gaps = ~mask
+    return mask | (gaps & (run_lengths(gaps) <= longest))
+
+
+def without_edges(found: list[Blob], shape: tuple[int, ...]) -> list[Blob]:
+    """Without what lies along the picture's edge, a shadow or the table, if there is more."""
+    kept = [blob for blob in found if not lies_along(blob, shape)]
+    return kept or found
+
+
+def lies_along(blob: Blob, shape: tuple[int, ...]) -> bool:
+    height, width = shape
+    mask = blob.ink >= 0.5
+    touching = (
+        mask[:, 0].sum() * (blob.x <= 1)
+        + mask[0].sum() * (blob.y <= 1)
+        + mask[:, -1].sum() * (blob.right >= width - 1)
+        + mask[-1].sum() * (blob.bottom >= height - 1)
+    )
+    return bool(touching > max(blob.height, blob.width) / 2)
+
+
+def whole_strokes(found: list[Blob]) -> list[Blob]:
+    """Small blobs joined to the digit that they are a part of, or left out: dots and dashes."""
+    whole = list(found)
+    for small in sorted(found, key=lambda blob: max(blob.height, blob.width)):
+        near = [blob for blob in whole if blob is not small and is_small_beside(small, blob)]
+        if small not in whole or not (near or small.flat):  # it has grown, or is a digit
+            continue
+        whole.remove(small)
+        owner = max(near, key=lambda blob: overlap(small, blob), default=None)
+        if owner and is_part_of(small, owner):
+            whole[whole.index(owner)] = joined([owner, small])
+    return [blob for blob in whole if blob.height >= SMALLEST]
+
+
+def is_small_beside(small: Blob, tall: Blob) -> bool:
+    near = gap(small, tall) < tall.height and small.y < tall.bottom + 0.3 * tall.height
+    below_top = small.bottom > tall.y - 0.3 * tall.height
+    flat = small.flat and small.height < 0.4 * tall.height
+    return near and below_top and (flat or max(small.height, small.width) < 0.45 * tall.height)
+
+
+def is_part_of(small: Blob, tall: Blob) -> bool:
+    """Over or in the digit: the end of a broken stroke; or on its upper right: the flag of a 5."""
+    above, below = small.y - tall.y, small.bottom - tall.bottom
+    if not (-0.2 * tall.height < above and below < 0.1 * tall.height):
+        return False
+    flag = small.flat and small.bottom < tall.y + 0.3 * tall.height
+    return overlap(small, tall) >= (0.1 if flag else 0.5) * small.width
+
+
+def overlap(one: Blob, other: Blob) -> float:
+    """Pixels that they share from left to right."""
+    return max(0, min(one.right, other.right) - max(one.x, other.x))
+
+
+def gap(one: Blob, other: Blob) -> float:
+    return max(0, max(one.x, other.x) - min(one.right, other.right))
+
+
+def in_lines(found: list[Blob]) -> list[list[Blob]]:
+    """Each blob goes to the line whose last digit is most beside it, so that lines may lean."""
+    grown: list[list[Blob]] = []
+    for blob in sorted(found, key=lambda blob: blob.middle):
+        shares = [beside(blob, line[-1]) for line in grown]
+        if shares and max(shares) > 0.4:
+            grown[int(np.argmax(shares))].append(blob)
+        else:
+            grown.append([blob])
+    return sorted(grown, key=lambda line: np.mean([blob.middle[1] for blob in line]))
+
+
+def beside(one: Blob, other: Blob) -> float:
+    """The part of the lower one's height that both share."""
+    shared = min(one.bottom, other.bottom) - max(one.y, other.y)
+    return shared / min(one.height, other.height)
+
+
+def single(contrast: Floats) -> list[Blob]:
+    """All ink that belongs to the one digit in the middle: a blob, or none."""
+    found = blobs(contrast)
+    if not found:
+        return []
+    main = max(found, key=lambda blob: blob.amount)
+    return [joined([main, *(b for b in found if b is not main and belongs(b, main))])]
+
+
+def belongs(part: Blob, main: Blob) -> bool:
+    return overlap(part, main) >= 0.5 * part.width
