@@ -60,37 +60,34 @@ def shortened(text: str, most: int) -> str:
 
 
 def side_by_side(left: Image.Image, right: Image.Image) -> Image.Image:
-    """Both as wide as half of the sheet, and not higher than the sheet is wide."""
-    half = WIDTH // 2 - MARGIN - GAP
-    by = min(half / left.width, WIDTH / left.height)
-    size = resized(left, by)
+    size = resized(left, half_size(left))
     page = Image.new("RGB", (WIDTH - 2 * MARGIN, size[1]), PAGE)
-    for x, picture in ((0, left), (half + 2 * GAP, right)):
+    for x, picture in ((0, left), (WIDTH // 2 - MARGIN + GAP, right)):
         page.paste(picture.resize(size, Image.Resampling.LANCZOS), (x, 0))
     return page
 
 
 def answered(reading: Reading) -> Image.Image:
     """The picture, paled, with a box around each digit and the answer over it."""
-    picture = Image.blend(
-        reading.picture.image, Image.new("RGB", reading.picture.image.size, PAGE), 0.25
-    )
+    picture = reading.picture.image
     # Drawn at the size at which it will be shown, or lines and letters would be shrunk with it.
-    half = WIDTH // 2 - MARGIN - GAP
-    by = min(half / picture.width, WIDTH / picture.height)
-    picture = picture.resize(
-        (max(1, round(picture.width * by)), max(1, round(picture.height * by)))
-    )
+    by = half_size(picture)
+    picture = picture.resize(resized(picture, by))
+    picture = Image.blend(picture, Image.new("RGB", picture.size, PAGE), 0.25)
     pen = ImageDraw.Draw(picture)
     for digit in (digit for line in reading.lines for digit in line.digits):
         x, y, w, h = (side / reading.picture.scale * by for side in digit.box)
         color = color_of(digit)
         pen.rectangle((x - 2, y - 2, x + w + 1, y + h + 1), outline=color, width=2)
         size = min(max(14.0, h * 0.4), 30.0)
-        above = y - size - 5 if y > size + 5 else y + h + 3
-        halo = {"stroke_width": 2, "stroke_fill": PAGE}
-        pen.text((x + w / 2, above), digit.digit, color, font(size), anchor="ma", **halo)
+        place = (x + w / 2, y - size - 5 if y > size + 5 else y + h + 3)
+        pen.text(place, digit.digit, color, font(size), "ma", stroke_width=2, stroke_fill=PAGE)
     return picture
+
+
+def half_size(picture: Image.Image) -> float:
+    """To make it as wide as half of the sheet, and not higher than the sheet is wide."""
+    return min((WIDTH // 2 - MARGIN - GAP) / picture.width, WIDTH / picture.height)
 
 
 def resized(picture: Image.Image, by: float) -> tuple[int, int]:
