@@ -19,6 +19,7 @@ Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 SMALLEST = 10  # pixels of the working picture: a digit of fewer cannot be told
+MOST_PARTS = 8  # of a single digit and its neighbours
 
 
 def lines(contrast: Floats) -> list[list[Blob]]:
@@ -193,13 +194,8 @@ def beside(one: Blob, other: Blob) -> float:
 
 
 def single(contrast: Floats) -> list[Blob]:
-    """All ink that belongs to the one digit in the middle: a blob, or none."""
+    """From left to right what may be the one digit of the picture, or parts of it; no specks."""
     found = blobs(contrast)
-    if not found:
-        return []
-    main = max(found, key=lambda blob: blob.amount)
-    return [joined([main, *(b for b in found if b is not main and belongs(b, main))])]
-
-
-def belongs(part: Blob, main: Blob) -> bool:
-    return overlap(part, main) >= 0.5 * part.width
+    most = max((max(blob.height, blob.width) for blob in found), default=0)
+    kept = [blob for blob in found if max(blob.height, blob.width) >= 0.2 * most]
+    return sorted(kept, key=lambda blob: blob.middle)[:MOST_PARTS]

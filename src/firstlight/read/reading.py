@@ -76,8 +76,8 @@ def read(source: Source, model: Path | None = None, single: bool = False) -> Rea
     picture = open_picture(source)
     contrast = ink.find(picture.grey)
     if single:
-        blobs = locate.single(contrast)
-        chains = [one_by_one(blobs, network)]
+        found = locate.single(contrast)
+        chains = [read_single(found, network)] if found else []
     else:
         chains = [read_line(line, network) for line in locate.lines(contrast)]
     lines = (Line(tuple(digits(chain, network, picture.scale))) for chain in chains)
@@ -94,11 +94,22 @@ def one_by_one(blobs: list[Blob], network: Recognizer) -> list[Recognized]:
 
 
 def read_line(line: list[Blob], network: Recognizer) -> list[Recognized]:
-    height = split.line_height(line)
-    possible = split.candidates(split.pieces(line), height)
+    possible = split.candidates(split.pieces(line), split.line_height(line))
     seen = one_by_one([candidate.blob for candidate in possible], network)
-    sure = network.sureness(np.array([probabilities for _, _, probabilities in seen]))
-    return [seen[index] for index in split.surest(possible, sure)]
+    return [seen[i] for i in split.likeliest_chain(possible, doubts(possible, seen, network))]
+
+
+def read_single(blobs: list[Blob], network: Recognizer) -> list[Recognized]:
+    possible = split.stretches(split.pieces(blobs))
+    seen = one_by_one([candidate.blob for candidate in possible], network)
+    return [seen[int(doubts(possible, seen, network).argmin())]]
+
+
+def doubts(
+    possible: list[split.Candidate], seen: list[Recognized], network: Recognizer
+) -> NDArray[np.float32]:
+    probabilities = np.array([probabilities for _, _, probabilities in seen])
+    return split.doubts(possible, network.sureness(probabilities))
 
 
 def digits(chain: list[Recognized], network: Recognizer, scale: float) -> list[Digit]:

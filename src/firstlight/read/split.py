@@ -19,6 +19,7 @@ Ints = NDArray[np.int64]
 WIDE = 0.8  # of the line's height: what is narrower is one digit
 MOST_CUTS = 5
 MOST_PIECES = 6
+CUT = 0.3  # what one cut stroke counts, as a logarithm of probability
 
 
 class Piece(NamedTuple):
@@ -71,7 +72,7 @@ def cut_up(blob: Blob, height: float) -> list[tuple[Blob, float]]:
             left, cost = np.maximum(left, seam), ink / pen
         elif ink == 0 and parts:  # a crumb at the right end belongs to the part before it
             parts[-1] = joined([parts[-1][0], part]), parts[-1][1]
-    return parts
+    return parts or [(blob, 0.0)]
 
 
 def cheapest_seams(ink: Floats, pen: float, apart: float) -> list[tuple[Ints, float]]:
@@ -132,34 +133,55 @@ def candidates(found: list[Piece], height: float) -> list[Candidate]:
             inner = found[start + 1 : end]
             if inner and (inner[-1].gap > 0.15 or blob.width > 1.6 * height):
                 break
-            ends = found[start].cut + (found[end].cut if end < len(found) else 0.0)
+            ends = strokes_cut(found, start, end)
             possible.append(Candidate(start, end, blob, penalty(blob, inner, ends, height)))
     return possible
 
 
+def stretches(found: list[Piece]) -> list[Candidate]:
+    """Every stretch of pieces, where the whole picture is one digit and the rest its neighbours.
+
+    A part of the ink is as much less likely than all of it as it is smaller.
+    """
+    everything = joined([piece.blob for piece in found]).amount
+    possible = []
+    for start in range(len(found)):
+        for end in range(start + 1, len(found) + 1):
+            blob = joined([piece.blob for piece in found[start:end]])
+            share = max(blob.amount / everything, 1e-6)
+            against = CUT * strokes_cut(found, start, end) - float(np.log(share))
+            possible.append(Candidate(start, end, blob, against))
+    return possible
+
+
+def strokes_cut(found: list[Piece], start: int, end: int) -> float:
+    return found[start].cut + (found[end].cut if end < len(found) else 0.0)
+
+
 def penalty(blob: Blob, inner: list[Piece], ends: float, height: float) -> float:
     """What speaks against a stretch's being one digit, as a logarithm of probability."""
-    apart = sum(0.3 + 5 * piece.gap for piece in inner if piece.cut == 0)
-    low = 10 * max(0.0, 0.5 - blob.height / height)
-    wide = 6 * max(0.0, blob.width / height - 1.0) ** 1
-    return 0.3 * ends + apart + low + wide
+    apart = sum(0.15 + 2.5 * piece.gap for piece in inner if piece.cut == 0)
+    low = 5 * max(0.0, 0.6 - blob.height / height)
+    wide = 3 * max(0.0, blob.width / height - 1)
+    return CUT * ends + apart + low + wide
 
 
-def surest(possible: list[Candidate], sure: Floats) -> list[int]:
-    """The chain of candidates through the line that is surest per pixel of ink: their indices.
+def doubts(possible: list[Candidate], sure: Floats) -> Floats:
+    """For each candidate what speaks against it, its likeliest digit's improbability included."""
+    against = np.array([candidate.penalty for candidate in possible], np.float32)
+    return np.asarray(against - np.log(np.maximum(sure, 1e-4)), np.float32)
 
-    Args:
-        sure: (n,), the probability of each candidate's likeliest digit.
-    """
-    last = max(candidate.end for candidate in possible)
+
+def likeliest_chain(possible: list[Candidate], doubt: Floats) -> list[int]:
+    """The chain of candidates through the whole line with the least doubt: their indices."""
     best: dict[int, tuple[float, list[int]]] = {0: (0.0, [])}
+    last = max(candidate.end for candidate in possible)
     for end in range(1, last + 1):
-        chains = []
-        for index, candidate in enumerate(possible):
-            if candidate.end == end and candidate.start in best:
-                before, chain = best[candidate.start]
-                doubt = candidate.penalty - float(np.log(max(sure[index], 1e-4)))
-                chains.append((before + doubt, [*chain, index]))
+        chains = [
+            (best[candidate.start][0] + float(doubt[index]), [*best[candidate.start][1], index])
+            for index, candidate in enumerate(possible)
+            if candidate.end == end and candidate.start in best
+        ]
         if chains:
             best[end] = min(chains)
     return best[last][1]
