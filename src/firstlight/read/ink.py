@@ -7,6 +7,8 @@ than any stroke, leaves whatever is wider than the window as it is, up to its ve
 the table beside the sheet are wider; pens are not.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
@@ -96,7 +98,7 @@ def grain(darker: Floats) -> tuple[Floats, Floats]:
     return middle + 0.67 * spread, spread
 
 
-def slide(array: NDArray[np.uint8], size: int, best: np.ufunc) -> NDArray[np.uint8]:
+def slide(array: NDArray[Any], size: int, best: np.ufunc) -> NDArray[Any]:
     """np.maximum or np.minimum over a size×size window around every pixel, at any size as fast.
 
     Van Herk's way: cut each row into blocks of `size`, run along every block once from the left
@@ -107,14 +109,14 @@ def slide(array: NDArray[np.uint8], size: int, best: np.ufunc) -> NDArray[np.uin
     return np.ascontiguousarray(array)
 
 
-def _slide_columns(array: NDArray[np.uint8], size: int, best: np.ufunc) -> NDArray[np.uint8]:
+def _slide_columns(array: NDArray[Any], size: int, best: np.ufunc) -> NDArray[Any]:
     height, width = array.shape
     more = -(height + size - 1) % size
     padded = np.pad(array, ((size // 2, size // 2 + more), (0, 0)), "edge")
     blocks = padded.reshape(-1, size, width)
     down = best.accumulate(blocks, axis=1).reshape(padded.shape)
     up = best.accumulate(blocks[:, ::-1], axis=1)[:, ::-1].reshape(padded.shape)
-    return np.asarray(best(up[:height], down[size - 1 : size - 1 + height]), np.uint8)
+    return np.asarray(best(up[:height], down[size - 1 : size - 1 + height]))
 
 
 def _shrunk(grey: Grey, side: int) -> Grey:

@@ -19,12 +19,13 @@ Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 SMALLEST = 10  # pixels of the working picture: a digit of fewer cannot be told
+PALEST = 0.35  # of the usual ink: a pencil beside a pen has half
 MOST_PARTS = 8  # of a single digit and its neighbours
 
 
 def lines(contrast: Floats) -> list[list[Blob]]:
     """Blobs that may be digits, in reading order."""
-    return in_lines(whole_strokes(without_edges(blobs(contrast), contrast.shape)))
+    return in_lines(whole_strokes(blobs(contrast)))
 
 
 def blobs(contrast: Floats) -> list[Blob]:
@@ -33,11 +34,23 @@ def blobs(contrast: Floats) -> list[Blob]:
     mask = without_rules(contrast > 0.5 * darkness(contrast, labels, len(boxes))[labels])
     labels, boxes = components.label(mask)
     levels = darkness(contrast, labels, len(boxes))
-    found = [
-        cut_out(contrast, labels, number, boxes[number - 1], levels[number])
+    found = {
+        cut_out(contrast, labels, number, boxes[number - 1], levels[number]): float(levels[number])
         for number in tall_enough(boxes)
-    ]
-    return [blob for frame in found for blob in without_frame(frame)]
+    }
+    inner = dark_enough({blob: found[blob] for blob in without_edges(list(found), contrast.shape)})
+    return [part for blob in inner for part in without_frame(blob)]
+
+
+def dark_enough(found: dict[Blob, float]) -> list[Blob]:
+    """Without what is far paler than most of the ink: what shows through, grain, printed patterns.
+
+    Args:
+        found: blobs, and how dark each is.
+    """
+    inked = sum(blob.amount for blob in found)
+    usual = sum(blob.amount * level for blob, level in found.items()) / max(inked, 1.0)
+    return [blob for blob, level in found.items() if level > PALEST * usual]
 
 
 def darkness(contrast: Floats, labels: NDArray[np.int32], count: int) -> Floats:
@@ -45,9 +58,10 @@ def darkness(contrast: Floats, labels: NDArray[np.int32], count: int) -> Floats:
 
     So weighted, the halo and the texture that hang on to a stroke count for little.
     """
-    flat = labels.ravel()
-    total = np.bincount(flat, contrast.ravel(), count + 1)
-    squares = np.bincount(flat, contrast.ravel() ** 2, count + 1)
+    inked = labels > 0
+    of, values = labels[inked], contrast[inked]
+    total = np.bincount(of, values, count + 1)
+    squares = np.bincount(of, values**2, count + 1)
     return np.asarray(squares / np.maximum(total, 1e-6), np.float32)
 
 
@@ -101,13 +115,13 @@ def both_sides(filled: Any) -> bool:
 
 def thin_lines(mask: Mask, length: float) -> Mask:
     """The pixels of nearly level lines at least so long, but for the strokes that cross them."""
-    upright = run_lengths(mask.T).T
     broad = np.pad(mask, ((1, 1), (0, 0)))
     broad = broad[:-2] | broad[1:-1] | broad[2:]  # then a line may lean a little,
     broad = without_gaps(broad, length / 20)  # and be printed faintly
     line = mask & (run_lengths(broad) >= length)
     if not line.any():
         return line
+    upright = run_lengths(mask.T).T
     thickness = float(np.median(upright[line]))
     return line & (upright <= 2 * thickness) & (thickness <= length / 20)
 
@@ -138,8 +152,8 @@ def lies_along(blob: Blob, shape: tuple[int, ...]) -> bool:
 
 def whole_strokes(found: list[Blob]) -> list[Blob]:
     """Small blobs joined to the digit that they are a part of, or left out: dots and dashes."""
-    whole = list(found)
-    for small in sorted(found, key=lambda blob: max(blob.height, blob.width)):
+    whole = without_breaks(found)
+    for small in sorted(whole, key=lambda blob: max(blob.height, blob.width)):
         near = [blob for blob in whole if blob is not small and is_small_beside(small, blob)]
         if small not in whole or not (near or small.flat):  # it has grown, or is a digit
             continue
@@ -148,6 +162,22 @@ def whole_strokes(found: list[Blob]) -> list[Blob]:
         if owner and is_part_of(small, owner):
             whole[whole.index(owner)] = joined([owner, small])
     return [blob for blob in whole if blob.height >= SMALLEST]
+
+
+def without_breaks(found: list[Blob]) -> list[Blob]:
+    """Blobs joined that lie one above the other, nearer than the pen is wide."""
+    whole: list[Blob] = []
+    for blob in sorted(found, key=lambda blob: blob.y):
+        above = [upper for upper in whole if is_broken_off(blob, upper)]
+        whole = [upper for upper in whole if upper not in above]
+        whole.append(joined([*above, blob]))
+    return whole
+
+
+def is_broken_off(lower: Blob, upper: Blob) -> bool:
+    under = overlap(lower, upper) >= 0.5 * min(lower.width, upper.width)
+    pen = min(lower.pen, upper.pen)
+    return under and -pen <= lower.y - upper.bottom <= pen
 
 
 def is_small_beside(small: Blob, tall: Blob) -> bool:

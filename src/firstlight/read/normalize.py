@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from firstlight.read.blobs import Blob, stroke
+from firstlight.read.ink import slide
 
 SIDE, BOX = 28, 20
 FINE = 4  # work at four times the size: edges get their grey from the average of 4×4
@@ -20,10 +21,16 @@ Floats = NDArray[np.float32]
 
 def normalize(blob: Blob) -> NDArray[np.uint8]:
     """Ink (h, w), 0..1 → image (28, 28, 1), 0..255."""
-    ink = thickened(fitted(blob.ink))
+    ink = thickened(fitted(without_hairlines(blob.ink, blob.pen)))
     fine = centered(ink)
     coarse = fine.reshape(SIDE, FINE, SIDE, FINE).mean((1, 3))
     return np.asarray((coarse * 255).round().clip(0, 255), np.uint8)[..., None]
+
+
+def without_hairlines(ink: Floats, pen: float) -> Floats:
+    """Strokes that averaging would leave grey are first made as broad as two fine pixels."""
+    shrinking = max(ink.shape) / (BOX * FINE)
+    return slide(ink, int(2 * shrinking) | 1, np.maximum) if pen < 2 * shrinking else ink
 
 
 def fitted(ink: Floats) -> Floats:

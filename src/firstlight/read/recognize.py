@@ -48,7 +48,7 @@ class Recognizer:
 
 
 @functools.cache
-def recognizer(path: Path = DIGITS) -> Recognizer:
+def recognizer(path: Path) -> Recognizer:
     """The model of that file, opened once."""
     return Recognizer(path)
 

@@ -61,7 +61,7 @@ def cut_up(blob: Blob, height: float) -> list[tuple[Blob, float]]:
     if blob.width < WIDE * min(height, blob.height):
         return [(blob, 0.0)]
     pen = max(blob.pen, 1.0)
-    seams = cheapest_seams(blob.ink, pen, 0.2 * min(height, blob.height))
+    seams = cheapest_seams(blob.ink, 0.2 * min(height, blob.height))
     columns = np.arange(blob.width)
     parts, left, cost = [], np.zeros(blob.height, np.int64), 0.0
     for seam, ink in [*seams, (np.full(blob.height, blob.width), 0.0)]:
@@ -75,7 +75,7 @@ def cut_up(blob: Blob, height: float) -> list[tuple[Blob, float]]:
     return parts or [(blob, 0.0)]
 
 
-def cheapest_seams(ink: Floats, pen: float, apart: float) -> list[tuple[Ints, float]]:
+def cheapest_seams(ink: Floats, apart: float) -> list[tuple[Ints, float]]:
     """Ways from top to bottom through the least ink: for each the column by row, and its ink.
 
     From every column at half the height the cheapest way is found to the top and to the bottom,
