@@ -17,9 +17,11 @@ from firstlight.read.blobs import Blob, joined, run_lengths, trimmed
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 SMALLEST = 10  # pixels of the working picture: a digit of fewer cannot be told
 PALEST = 0.35  # of the usual ink: a pencil beside a pen has half
+STEEPEST = 0.12  # of a ruled line: a sheet that is turned by 7 degrees
 MOST_PARTS = 8  # of a single digit and its neighbours
 
 
@@ -85,10 +87,42 @@ def cut_out(
 
 def without_rules(mask: Mask) -> Mask:
     """Without lines that cross most of the picture: ruled paper, squared paper, a cheque's line."""
-    across = thin_lines(mask, 0.6 * mask.shape[1])
+    across = long_lines(mask)
     if not across.any():  # a long upright stroke alone is a 1
         return mask
-    return mask & ~across & ~thin_lines(mask.T, 0.6 * mask.shape[0]).T
+    return mask & ~across & ~long_lines(mask.T).T
+
+
+def long_lines(mask: Mask) -> Mask:
+    """Those that are level when the picture is sheared as the fullest row asks for."""
+    width = mask.shape[1]
+    fall = lean(mask)
+    if not fall:
+        return thin_lines(mask, 0.6 * width)
+    rows = fall * np.arange(width) // width
+    padded = np.pad(mask, ((abs(fall), abs(fall)), (0, 0)))
+    lines_ = sheared(thin_lines(sheared(padded, rows), 0.6 * width), -rows)
+    return lines_[abs(fall) : -abs(fall)]
+
+
+def sheared(mask: Mask, rows: Ints) -> Mask:
+    """Each column moved up by so many rows; what leaves at the top comes in below."""
+    height = mask.shape[0]
+    return np.take_along_axis(mask, (np.arange(height)[:, None] + rows) % height, 0)
+
+
+def lean(mask: Mask) -> int:
+    """How far the picture's lines rise or fall from its left to its right side, in pixels."""
+    width = mask.shape[1]
+    every = max(1, width // 100)  # a hundred columns will do
+    y, x = np.nonzero(mask[:, ::every])
+    reach = round(STEEPEST * width)
+    fullest = [
+        np.bincount(y + reach - rise * x * every // width, minlength=1).max()
+        for rise in range(-reach, reach + 1)
+    ]
+    best = int(np.argmax(fullest)) - reach
+    return best if fullest[best + reach] > 1.2 * fullest[reach] else 0
 
 
 def without_frame(blob: Blob) -> list[Blob]:
@@ -114,7 +148,7 @@ def both_sides(filled: Any) -> bool:
 
 
 def thin_lines(mask: Mask, length: float) -> Mask:
-    """The pixels of nearly level lines at least so long, but for the strokes that cross them."""
+    """The pixels of thin level lines at least so long, but for the strokes that cross them."""
     broad = np.pad(mask, ((1, 1), (0, 0)))
     broad = broad[:-2] | broad[1:-1] | broad[2:]  # then a line may lean a little,
     broad = without_gaps(broad, length / 20)  # and be printed faintly
