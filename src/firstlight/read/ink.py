@@ -50,7 +50,9 @@ def paper(grey: Grey) -> Grey:
     """What is under the dark strokes: grey closed with a window wider than they are."""
     small = _shrunk(grey, 600)
     size = window(grey.shape, small.shape)
-    filled = slide(slide(small, size, np.maximum), size, np.minimum)
+    half = size // 2
+    framed = np.pad(small, half, "edge")  # else a dark edge would be ink, having no other side
+    filled = slide(slide(framed, size, np.maximum), size, np.minimum)[half:-half, half:-half]
     # A pixel here is several there: at a shadow's edge, rather the darker paper than false ink.
     filled = slide(filled, 3, np.minimum) if small.shape != grey.shape else filled
     height, width = grey.shape
@@ -60,10 +62,10 @@ def paper(grey: Grey) -> Grey:
 def window(shape: tuple[int, ...], small: tuple[int, ...]) -> int:
     """The side of the closing's window in pixels of the shrunk picture: odd.
 
-    A quarter of the picture's shorter side, for somebody writes with a broad felt pen; all of it
+    A third of the picture's shorter side, for somebody writes with a broad felt pen; all of it
     if it is as small as one digit, for then strokes can be half as broad as the picture.
     """
-    side = max(min(shape) / 4, min(*shape, 128))
+    side = max(min(shape) / 3, min(*shape, 128))
     return max(3, round(side * small[0] / shape[0]) // 2 * 2 + 1)
 
 
