@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
@@ -139,7 +140,8 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=20, help="of each style")
     parser.add_argument("--model", type=Path)
     given = parser.parse_args()
-    result: dict[str, Any] = {"processor": processor(), "versions": runs.versions()}
+    used = {name: metadata.version(name) for name in ("onnxruntime", "pillow")}
+    result: dict[str, Any] = {"processor": processor(), "versions": runs.versions() | used}
     if given.real:
         result["single"] = singles(given.real, given.model)
         result["strings"] = strings(given.real, given.model)

@@ -80,7 +80,8 @@ def answered(reading: Reading) -> Image.Image:
         color = color_of(digit)
         pen.rectangle((x - 2, y - 2, x + w + 1, y + h + 1), outline=color, width=2)
         size = min(max(14.0, h * 0.4), 30.0)
-        place = (x + w / 2, y - size - 5 if y > size + 5 else y + h + 3)
+        over, under = y - size - 5, min(y + h + 3, picture.height - size - 4)
+        place = (x + w / 2, over if over > 0 else under)
         pen.text(place, digit.digit, color, font(size), "ma", stroke_width=2, stroke_fill=PAGE)
     return picture
 

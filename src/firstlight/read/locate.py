@@ -211,7 +211,7 @@ def without_breaks(found: list[Blob]) -> list[Blob]:
 def is_broken_off(lower: Blob, upper: Blob) -> bool:
     under = overlap(lower, upper) >= 0.5 * min(lower.width, upper.width)
     pen = min(lower.pen, upper.pen)
-    return under and -pen <= lower.y - upper.bottom <= pen
+    return under and not is_under(lower, upper) and -pen <= lower.y - upper.bottom <= pen
 
 
 def is_small_beside(small: Blob, tall: Blob) -> bool:
@@ -223,11 +223,16 @@ def is_small_beside(small: Blob, tall: Blob) -> bool:
 
 def is_part_of(small: Blob, tall: Blob) -> bool:
     """Over or in the digit: the end of a broken stroke; or on its upper right: the flag of a 5."""
-    above, below = small.y - tall.y, small.bottom - tall.bottom
-    if not (-0.2 * tall.height < above and below < 0.1 * tall.height):
-        return False
-    flag = small.flat and small.bottom < tall.y + 0.3 * tall.height
-    return overlap(small, tall) >= (0.1 if flag else 0.5) * small.width
+    above, below = tall.y - small.y, small.bottom - tall.bottom
+    if small.flat and small.bottom < tall.y + 0.3 * tall.height:
+        return above < 0.4 * tall.height and overlap(small, tall) >= 0.1 * small.width
+    inside = above < 0.2 * tall.height and below < 0.1 * tall.height
+    return inside and not is_under(small, tall) and overlap(small, tall) >= 0.5 * small.width
+
+
+def is_under(small: Blob, tall: Blob) -> bool:
+    """A line that was drawn or printed under it."""
+    return small.flat and small.middle[1] > tall.bottom - 0.1 * tall.height
 
 
 def overlap(one: Blob, other: Blob) -> float:

@@ -79,7 +79,7 @@ def read(source: Source, model: Path | None = None, single: bool = False) -> Rea
         found = locate.single(contrast)
         chains = [read_single(found, network)] if found else []
     else:
-        chains = [read_line(line, network) for line in locate.lines(contrast)]
+        chains = read_lines(locate.lines(contrast), network)
     lines = (Line(tuple(digits(chain, network, picture.scale))) for chain in chains)
     return Reading(tuple(line for line in lines if line.digits), picture, contrast)
 
@@ -93,10 +93,16 @@ def one_by_one(blobs: list[Blob], network: Recognizer) -> list[Recognized]:
     return list(zip(blobs, images, network.probabilities(images), strict=True))
 
 
-def read_line(line: list[Blob], network: Recognizer) -> list[Recognized]:
-    possible = split.candidates(split.pieces(line), split.line_height(line))
-    seen = one_by_one([candidate.blob for candidate in possible], network)
-    return [seen[i] for i in split.likeliest_chain(possible, doubts(possible, seen, network))]
+def read_lines(lines: list[list[Blob]], network: Recognizer) -> list[list[Recognized]]:
+    """The likeliest chain of digits of each line; all the picture's candidates in one batch."""
+    possible = [split.candidates(split.pieces(line), split.line_height(line)) for line in lines]
+    seen = iter(one_by_one([candidate.blob for line in possible for candidate in line], network))
+    chains = []
+    for line in possible:
+        own = [next(seen) for _ in line]
+        chain = split.likeliest_chain(line, doubts(line, own, network))
+        chains.append([own[index] for index in chain])
+    return chains
 
 
 def read_single(blobs: list[Blob], network: Recognizer) -> list[Recognized]:

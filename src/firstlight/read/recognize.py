@@ -8,6 +8,7 @@ divided by it) and `threshold` (what is less probable is not told).
 
 import functools
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from firstlight.errors import DataError, UsageError
 
 DIGITS = Path(__file__).with_name("digits.onnx")
 NONE = "none"
+NONE_WEIGHT = 0.05
 INPUT = [28, 28, 1]
+EXTERNAL_DATA_FOLDER = "session.model_external_initializers_file_folder_path"
 
 
 class Recognizer:
@@ -31,7 +34,6 @@ class Recognizer:
         self.classes: list[str] = about["classes"]
         self.threshold = float(about.get("threshold", 0.5))
         self._temperature = float(about.get("temperature", 1.0))
-        self._digits = [i for i, name in enumerate(self.classes) if name != NONE]
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Images (n, 28, 28, 1), 0..255, all in one batch → (n, classes), rows summing to 1."""
@@ -43,8 +45,12 @@ class Recognizer:
         return np.asarray(powers / powers.sum(1, keepdims=True), np.float32)
 
     def sureness(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(n, classes) → (n,): the probability of the likeliest digit; "none" is not one."""
-        return np.asarray(probabilities[:, self._digits].max(1), np.float32)
+        """(n, classes) → (n,): how sure it is of the likeliest class; of "none" far less.
+
+        Else two halves of a digit, surely no digits, would be likelier than the digit.
+        """
+        weights = [NONE_WEIGHT if name == NONE else 1.0 for name in self.classes]
+        return np.asarray((probabilities * weights).max(1), np.float32)
 
 
 @functools.cache
@@ -61,8 +67,9 @@ def _session(path: Path) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 2  # so small a network gains nothing from more
     options.log_severity_level = 4  # what is wrong is said by our own line
+    # Weights in other files are refused: a model could name any file that we may read.
+    options.add_session_config_entry(EXTERNAL_DATA_FOLDER, os.devnull)
     try:
-        # From bytes, not from a path: then weights cannot lie in files beside it or elsewhere.
         return onnxruntime.InferenceSession(
             path.read_bytes(), options, providers=["CPUExecutionProvider"]
         )
