@@ -19,7 +19,7 @@ Ints = NDArray[np.int64]
 WIDE = 0.8  # of the line's height: what is narrower is one digit
 MOST_CUTS = 5
 MOST_PIECES = 6
-CUT = 0.3  # what one cut stroke counts, as a logarithm of probability
+CUT = 0.2  # what one cut stroke counts, as a logarithm of probability
 
 
 class Piece(NamedTuple):
@@ -162,7 +162,7 @@ def penalty(blob: Blob, inner: list[Piece], ends: float, height: float) -> float
     """What speaks against a stretch's being one digit, as a logarithm of probability."""
     apart = sum(0.15 + 2.5 * piece.gap for piece in inner if piece.cut == 0)
     low = 5 * max(0.0, 0.6 - blob.height / height)
-    wide = 3 * max(0.0, blob.width / height - 1)
+    wide = 3 * max(0.0, blob.width / height - 1) + 3 * max(0.0, blob.width / blob.height - 1.3)
     return CUT * ends + apart + low + wide
 
 
