@@ -257,6 +257,23 @@ def test_a_model_that_is_none(firstlight: Firstlight, write: Any, here: Path) ->
     assert text.code == 4 and len(text.err.splitlines()) == 1
 
 
+def test_a_model_of_something_else_and_one_with_weights_elsewhere(
+    firstlight: Firstlight, write: Any, here: Path
+) -> None:
+    onnx = pytest.importorskip("onnx")
+    Image.fromarray(write("1")).save("one.png")
+    model = onnx.load(recognize.DIGITS)
+    onnx.save(model, "outside.onnx", save_as_external_data=True, location="w", size_threshold=99)
+    outside = firstlight("read", "one.png", "--model", "outside.onnx")
+    assert outside.code == 4 and "outside.onnx is no ONNX model that can be run" in outside.err
+    del model.metadata_props[:]
+    onnx.save(onnx.load(recognize.DIGITS), "same.onnx")
+    assert firstlight("read", "one.png", "--model", "same.onnx").out == "1\n"
+    onnx.save(model, "other.onnx")
+    other = firstlight("read", "one.png", "--model", "other.onnx")
+    assert other.code == 2 and "other.onnx takes image tensor(uint8)" in other.err
+
+
 def test_it_reads_without_tensorflow(write: Any, tmp_path: Path) -> None:
     Image.fromarray(write("8")).save(tmp_path / "eight.png")
     program = (

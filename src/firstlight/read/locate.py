@@ -209,7 +209,8 @@ def without_breaks(found: list[Blob]) -> list[Blob]:
 
 
 def is_broken_off(lower: Blob, upper: Blob) -> bool:
-    under = overlap(lower, upper) >= 0.5 * min(lower.width, upper.width)
+    alike = 0.4 < lower.height / upper.height < 2.5  # what is smaller is looked at later
+    under = alike and overlap(lower, upper) >= 0.5 * min(lower.width, upper.width)
     pen = min(lower.pen, upper.pen)
     return under and not is_under(lower, upper) and -pen <= lower.y - upper.bottom <= pen
 
