@@ -22,6 +22,7 @@ Ints = NDArray[np.int64]
 SMALLEST = 10  # pixels of the working picture: a digit of fewer cannot be told
 PALEST = 0.35  # of the usual ink: a pencil beside a pen has half
 STEEPEST = 0.12  # of a ruled line: a sheet that is turned by 7 degrees
+MOST_BLOBS = 400  # of a picture: foliage has thousands, and would take minutes
 MOST_PARTS = 8  # of a single digit and its neighbours
 
 
@@ -68,9 +69,10 @@ def darkness(contrast: Floats, labels: NDArray[np.int32], count: int) -> Floats:
 
 
 def tall_enough(boxes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Numbers of the components that are no specks."""
-    sides = boxes[:, 2:] - boxes[:, :2]
-    return np.flatnonzero(sides.max(1, initial=0) >= SMALLEST / 2) + 1
+    """Numbers of the components that are no specks; of very many the largest."""
+    longest = (boxes[:, 2:] - boxes[:, :2]).max(1, initial=0)
+    order = np.argsort(-longest, kind="stable")[:MOST_BLOBS]
+    return order[longest[order] >= SMALLEST / 2] + 1
 
 
 def cut_out(
