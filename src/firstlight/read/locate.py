@@ -72,7 +72,7 @@ def tall_enough(boxes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Numbers of the components that are no specks; of very many the largest."""
     longest = (boxes[:, 2:] - boxes[:, :2]).max(1, initial=0)
     order = np.argsort(-longest, kind="stable")[:MOST_BLOBS]
-    return order[longest[order] >= SMALLEST / 2] + 1
+    return np.asarray(order[longest[order] >= SMALLEST / 2] + 1)
 
 
 def cut_out(
