@@ -214,6 +214,36 @@ def export(
     show(facts, json_, export_lines(facts))
 
 
+@app.command()
+def read(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...")],
+    model: Annotated[
+        Path | None, typer.Option(metavar="MODEL.onnx", help="Another model than our own.")
+    ] = None,
+    explain: Annotated[
+        Path | None, typer.Option(metavar="PICTURE", help="Draw how they were read, as a PNG.")
+    ] = None,
+    single: Annotated[bool, typer.Option("--single", help="Each image is one digit.")] = False,
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Read the handwritten digits in pictures."""
+    from firstlight.read import reading
+
+    results, unread = reading.read_all(images, model, single)
+    if explain:
+        from firstlight.read import explain as explanation
+
+        explanation.draw([(p.name, r) for p, r in results.items()], explain)
+    facts = [reading.facts(path, results.get(path), unread.get(path)) for path in images]
+    show(facts, json_, reading_lines([fact for fact in facts if Path(fact["file"]) in results]))
+    for problem in unread.values():
+        print("firstlight:", problem, file=sys.stderr)
+    if unread:
+        raise typer.Exit(1)
+
+
 @app.command("list")
 def list_(json_: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """The networks and datasets that there are."""
@@ -274,6 +304,14 @@ def export_lines(facts: dict[str, Any]) -> list[str]:
         f"{facts['file']}: {facts['bytes']:,} bytes; on {facts['examples']} images its logits are "
         f"within {facts['largest_difference']:.2g} of the network's"
     ]
+
+
+def reading_lines(facts: list[dict[str, Any]]) -> list[str]:
+    """The text alone of one picture; of several, each with its name before it."""
+    told = [(fact["file"], fact["text"] or fact["note"]) for fact in facts]
+    if len(told) == 1:
+        return [told[0][1]]
+    return [f"{file}: {line}" for file, text in told for line in text.split("\n")]
 
 
 def refuse_beside_resume(context: typer.Context) -> None:

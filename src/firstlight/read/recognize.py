@@ -1,0 +1,99 @@
+"""Which digit is it: a network in an ONNX file, run by ONNX Runtime.
+
+The file has one input, `image`: uint8 (n, 28, 28, 1), light ink on black; one output, `logits`:
+float32 (n, classes); and a property `firstlight`, a JSON document: `classes` (their names; one may
+be "none": no digit), `input` [28, 28, 1], and, if it was calibrated, `temperature` (the logits are
+divided by it) and `threshold` (what is less probable is not told).
+"""
+
+import functools
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firstlight.errors import DataError, UsageError
+
+DIGITS = Path(__file__).with_name("digits.onnx")
+NONE = "none"
+NONE_WEIGHT = 0.05
+INPUT = [28, 28, 1]
+EXTERNAL_DATA_FOLDER = "session.model_external_initializers_file_folder_path"
+
+
+class Recognizer:
+    """A model in memory: `classes`, `threshold`, and `probabilities` of images."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises DataError if there is no such model, UsageError if it is not one of digits."""
+        self._session = _session(path)
+        about = _about(self._session, path)
+        self.classes: list[str] = about["classes"]
+        self.threshold = float(about.get("threshold", 0.5))
+        self._temperature = float(about.get("temperature", 1.0))
+
+    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Images (n, 28, 28, 1), 0..255, all in one batch → (n, classes), rows summing to 1."""
+        if not len(images):
+            return np.zeros((0, len(self.classes)), np.float32)
+        (logits,) = self._session.run(["logits"], {"image": images})
+        scaled = logits / self._temperature
+        powers = np.exp(scaled - scaled.max(1, keepdims=True))
+        return np.asarray(powers / powers.sum(1, keepdims=True), np.float32)
+
+    def sureness(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, classes) → (n,): how sure it is of the likeliest class; of "none" far less.
+
+        Else two halves of a digit, surely no digits, would be likelier than the digit.
+        """
+        weights = [NONE_WEIGHT if name == NONE else 1.0 for name in self.classes]
+        return np.asarray((probabilities * weights).max(1), np.float32)
+
+
+@functools.cache
+def recognizer(path: Path) -> Recognizer:
+    """The model of that file, opened once."""
+    return Recognizer(path)
+
+
+def _session(path: Path) -> Any:
+    import onnxruntime
+
+    if not path.is_file():
+        raise DataError(f"no model at {path}; `firstlight export` makes one")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 2  # so small a network gains nothing from more
+    options.log_severity_level = 4  # what is wrong is said by our own line
+    # Weights in other files are refused: a model could name any file that we may read.
+    options.add_session_config_entry(EXTERNAL_DATA_FOLDER, os.devnull)
+    try:
+        return onnxruntime.InferenceSession(
+            path.read_bytes(), options, providers=["CPUExecutionProvider"]
+        )
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from None
+    except Exception as error:  # ONNX Runtime's own classes, which share no other base
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path} is no ONNX model that can be run ({reason[:120]})") from None
+
+
+def _about(session: Any, path: Path) -> dict[str, Any]:
+    """The property `firstlight`, compared with what the model takes and gives."""
+    takes = {i.name: (i.type, i.shape[1:]) for i in session.get_inputs()}
+    gives = {o.name: (o.type, o.shape[1:]) for o in session.get_outputs()}
+    try:
+        about = json.loads(session.get_modelmeta().custom_metadata_map["firstlight"])
+        expected = {"logits": ("tensor(float)", [len(about["classes"])])}
+        fits = takes == {"image": ("tensor(uint8)", INPUT)} and gives == expected
+    except (KeyError, TypeError, ValueError):
+        fits = False
+    if not fits:
+        given = ", ".join(f"{name} {kind} {shape}" for name, (kind, shape) in takes.items())
+        raise UsageError(
+            f"{path} takes {given}: not a model of digits; one takes image uint8 (n, 28, 28, 1) "
+            "and says its classes, as `firstlight export` writes it"
+        )
+    return dict(about)

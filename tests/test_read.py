@@ -1,0 +1,345 @@
+"""The reader: pictures of digits of MNIST, written on the spot, in all the ways pictures come."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Answer
+from PIL import Image, ImageDraw
+
+from firstlight.datasets import mnist
+from firstlight.errors import DataError, UsageError
+from firstlight.read import components, ink, locate, normalize, pictures, read, recognize, split
+from firstlight.read.blobs import Blob
+
+Firstlight = Callable[..., Answer]
+
+
+@pytest.fixture(scope="module")
+def write() -> Callable[..., np.ndarray]:
+    """write("305") → a grey picture (h, w), dark on white, digits of MNIST 84 pixels high."""
+    images, labels = mnist.load("test")
+    plain = [3, 2, 1, 18, 4, 15, 11, 0, 61, 7]  # one of each class, and none of the odd ones
+    assert labels[plain].tolist() == list(range(10))
+    first = {str(labels[i]): images[i, ..., 0] for i in plain}
+
+    def call(*lines: str, gap: int = 12, dark: float = 0.8) -> np.ndarray:
+        page = np.zeros((len(lines) * 130 + 60, max(map(len, lines)) * (80 + gap) + 60), np.float32)
+        for row, line in enumerate(lines):
+            x = 30
+            for character in line:
+                digit = enlarged(first[character])
+                part = page[30 + 130 * row :, x:][: digit.shape[0], : digit.shape[1]]
+                np.maximum(part, digit, out=part)
+                x += digit.shape[1] + gap
+        return (255 * (1 - dark * page)).astype(np.uint8)
+
+    return call
+
+
+def enlarged(image: np.ndarray) -> np.ndarray:
+    big = Image.fromarray(image).resize((112, 112), Image.Resampling.BICUBIC)
+    array = np.asarray(big, np.float32) / 255
+    rows, columns = np.flatnonzero(array.max(1) > 0.3), np.flatnonzero(array.max(0) > 0.3)
+    return array[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def test_dark_on_light_and_light_on_dark(write: Any) -> None:
+    page = write("0123456789")
+    assert read(page).text == "0123456789"
+    assert read(255 - page).text == "0123456789"
+
+
+def test_lines_in_reading_order_with_boxes_in_the_pictures_pixels(write: Any) -> None:
+    result = read(write("314", "2760"))
+    assert result.text == "314\n2760" and result.note is None
+    tops = [[digit.box[1] for digit in line.digits] for line in result.lines]
+    assert max(tops[0]) < 120 < min(tops[1])
+    x, y, _, height = result.lines[0].digits[0].box
+    assert (x, y) == pytest.approx((30, 30), abs=3) and height == pytest.approx(80, abs=6)
+
+
+def test_uneven_light_and_a_hard_shadow(write: Any) -> None:
+    page = write("50324")
+    light = np.linspace(1, 0.5, page.shape[1]) * np.where(np.arange(page.shape[1]) < 220, 0.6, 1)
+    noise = np.random.default_rng(0).normal(0, 3, page.shape)
+    assert read((page * light + noise).clip(0, 255).astype(np.uint8)).text == "50324"
+
+
+def test_ruled_paper(write: Any) -> None:
+    page = write("8063")
+    page[10::40] = np.minimum(page[10::40], 150)
+    page[11::40] = np.minimum(page[11::40], 150)
+    assert read(page).text == "8063"
+
+
+def test_a_box_around_and_a_line_under(write: Any) -> None:
+    image = Image.fromarray(write("472"))
+    pen = ImageDraw.Draw(image)
+    pen.rectangle((10, 10, image.width - 10, image.height - 10), outline=60, width=3)
+    pen.line((25, 140, 300, 143), 60, 4)
+    assert read(image).text == "472"
+
+
+def test_dots_dashes_and_equals_are_left_out(write: Any) -> None:
+    image = Image.fromarray(write("3 0 2".replace(" ", ""), gap=60))
+    pen = ImageDraw.Draw(image)
+    pen.ellipse((120, 100, 132, 112), fill=50)  # a dot on the line
+    pen.line((260, 70, 295, 66), 50, 7)  # a dash
+    for y in (60, 80):  # "="
+        pen.line((image.width - 50, y, image.width - 15, y), 50, 7)
+    assert read(image).text == "302"
+
+
+def test_a_broken_stroke_is_joined(write: Any) -> None:
+    page = write("6")
+    page[60:64] = 255
+    assert read(page).text == "6"
+
+
+def test_touching_digits_are_cut(write: Any) -> None:
+    assert read(write("2753", gap=-6)).text == "2753"
+
+
+def test_one_digit_for_the_whole_picture(write: Any) -> None:
+    page = write("5")
+    assert read(page, single=True).text == "5"
+    small = Image.fromarray(page).resize((28, 28))
+    assert read(small, single=True).text == "5"
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGB", "RGBA", "CMYK", "I;16", "I", "F"])
+def test_every_kind_of_pixels(write: Any, mode: str) -> None:
+    grey = write("728")
+    if mode == "1":
+        image = Image.fromarray(grey > 128)
+    elif mode in ("I;16", "I", "F"):
+        kind = {"I;16": np.uint16, "I": np.int32, "F": np.float32}[mode]
+        image = Image.fromarray(
+            (grey.astype(np.float64) * (1 if mode == "F" else 257)).astype(kind)
+        )
+        assert image.mode == mode
+    else:
+        image = Image.fromarray(grey).convert("RGB").convert(mode)
+    assert read(image).text == "728"
+
+
+@pytest.mark.parametrize("ink_is", [0, 255])
+def test_ink_on_nothing(write: Any, ink_is: int) -> None:
+    """A drawing on a transparent canvas: all its pixels have one colour."""
+    grey = write("39", dark=1)
+    color = np.full_like(grey, ink_is)
+    assert read(Image.fromarray(np.dstack([color, color, color, 255 - grey]))).text == "39"
+
+
+def test_a_file_that_is_turned_by_its_exif(write: Any, tmp_path: Path) -> None:
+    upright = Image.fromarray(write("461"))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise
+    path = tmp_path / "turned.jpg"
+    upright.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
+    result = read(path)
+    assert result.text == "461" and result.picture.size == upright.size
+
+
+def test_a_large_photograph_is_reduced_and_its_boxes_are_not(write: Any, tmp_path: Path) -> None:
+    image = Image.fromarray(write("9270")).resize((4400, 1900))
+    path = tmp_path / "large.jpg"
+    image.save(path)
+    result = read(path)
+    assert result.text == "9270"
+    assert result.picture.grey.size <= pictures.WORKING_PIXELS * 1.01
+    x, _, width, _ = result.lines[0].digits[-1].box
+    assert 2500 < x < x + width < 4400
+
+
+@pytest.mark.parametrize("paper", [0, 128, 255])
+def test_an_empty_picture(paper: int) -> None:
+    blank = np.full((300, 400), paper, np.uint8)
+    noisy = (blank + np.random.default_rng(1).normal(0, 4, blank.shape)).clip(0, 255)
+    for page in (blank, noisy.astype(np.uint8)):
+        result = read(page)
+        assert result.text == "" and result.note == "no digits found"
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 500), (20_000, 20), (3, 3)])
+def test_odd_sizes(size: tuple[int, int]) -> None:
+    assert read(Image.new("L", size, 255)).note == "no digits found"
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros((4, 4, 7)), np.zeros(5), np.zeros((0, 5)), np.full((9, 9), np.nan)]
+)
+def test_an_array_that_is_no_picture(array: np.ndarray) -> None:
+    with pytest.raises(UsageError, match="an array of"):
+        read(array)
+
+
+def bad_files(folder: Path) -> dict[str, str]:
+    """Writes files that cannot be read; for each what is said of it."""
+    good = folder / "good.png"
+    Image.effect_noise((200, 200), 80).save(good)
+    (folder / "truncated.png").write_bytes(good.read_bytes()[:3000])
+    (folder / "empty.png").touch()
+    (folder / "text.png").write_text("a letter")
+    (folder / "directory.png").mkdir()
+    Image.new("1", (30_000, 30_000)).save(folder / "bomb.png")
+    Image.new("RGB", (9, 9)).save(folder / "other.ppm")
+    return {
+        "truncated.png": "damaged picture",
+        "empty.png": "empty file",
+        "text.png": "not a picture; PNG, JPEG",
+        "directory.png": "is a directory",
+        "bomb.png": "more than 40 million pixels",
+        "other.ppm": "not a picture",
+        "missing.png": "no such file",
+    }
+
+
+def test_bad_files_are_told_and_the_others_read(
+    firstlight: Firstlight, write: Any, here: Path
+) -> None:
+    problems = bad_files(here)
+    Image.fromarray(write("15")).save(here / "fine.png")
+    answer = firstlight("read", *problems, "fine.png", "--json")
+    assert answer.code == 1
+    told = answer.err.splitlines()
+    assert len(told) == len(problems)
+    for line, (name, problem) in zip(told, problems.items(), strict=True):
+        assert line.startswith(f"firstlight: {name}: ") and problem in line
+    facts = json.loads(answer.out)
+    assert [fact["file"] for fact in facts] == [*problems, "fine.png"]
+    assert facts[-1]["text"] == "15" and facts[0]["lines"] == [] and facts[0]["note"]
+    with pytest.raises(DataError, match=r"empty\.png: empty file"):
+        read("empty.png")
+
+
+def test_the_command_line(firstlight: Firstlight, write: Any, here: Path) -> None:
+    Image.fromarray(write("273", "60")).save("page.png")
+    Image.new("L", (90, 90), 255).save("blank.png")
+    assert firstlight("read", "page.png").out == "273\n60\n"
+    both = firstlight("read", "page.png", "blank.png", "--explain", "how.png")
+    assert (
+        both.out == "page.png: 273\npage.png: 60\nblank.png: no digits found\n" and both.code == 0
+    )
+    with Image.open("how.png") as picture:
+        assert picture.width == 1200
+    (fact,) = json.loads(firstlight("read", "page.png", "--json").out)
+    assert fact.keys() == {"file", "text", "lines", "note"} and fact["note"] is None
+    digit = fact["lines"][1]["digits"][0]
+    assert digit.keys() == {"digit", "confidence", "box"} and digit["digit"] == "6"
+    assert 0.5 < digit["confidence"] <= 1 and len(digit["box"]) == 4
+
+
+def test_a_digit_that_cannot_be_told_has_its_candidates(
+    firstlight: Firstlight, write: Any, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.fromarray(write("7")).save("seven.png")
+    monkeypatch.setattr(recognize.recognizer(recognize.DIGITS), "threshold", 1.1)
+    (fact,) = json.loads(firstlight("read", "seven.png", "--json").out)
+    assert fact["text"] == "?"
+    (digit,) = fact["lines"][0]["digits"]
+    assert len(digit["candidates"]) == 3
+    assert digit["candidates"][0] == {"digit": "7", "confidence": digit["confidence"]}
+
+
+def test_a_model_that_is_none(firstlight: Firstlight, write: Any, here: Path) -> None:
+    Image.fromarray(write("1")).save("one.png")
+    Path("text.onnx").write_text("no model")
+    missing = firstlight("read", "one.png", "--model", "missing.onnx")
+    assert missing.code == 4 and "no model at missing.onnx" in missing.err
+    text = firstlight("read", "one.png", "--model", "text.onnx")
+    assert text.code == 4 and len(text.err.splitlines()) == 1
+
+
+def test_a_model_of_something_else_and_one_with_weights_elsewhere(
+    firstlight: Firstlight, write: Any, here: Path
+) -> None:
+    onnx = pytest.importorskip("onnx")
+    Image.fromarray(write("1")).save("one.png")
+    model = onnx.load(recognize.DIGITS)
+    onnx.save(model, "outside.onnx", save_as_external_data=True, location="w", size_threshold=99)
+    outside = firstlight("read", "one.png", "--model", "outside.onnx")
+    assert outside.code == 4 and "outside.onnx is no ONNX model that can be run" in outside.err
+    model = onnx.load(recognize.DIGITS)
+    onnx.save(model, "same.onnx")
+    assert firstlight("read", "one.png", "--model", "same.onnx").out == "1\n"
+    del model.metadata_props[:]
+    onnx.save(model, "other.onnx")
+    other = firstlight("read", "one.png", "--model", "other.onnx")
+    assert other.code == 2 and "other.onnx takes image tensor(uint8)" in other.err
+
+
+def test_it_reads_without_tensorflow(write: Any, tmp_path: Path) -> None:
+    Image.fromarray(write("8")).save(tmp_path / "eight.png")
+    program = (
+        "import sys\n"
+        "import firstlight\n"
+        "assert 'numpy' not in sys.modules\n"
+        "from firstlight import cli\n"
+        "try:\n    cli.main()\nexcept SystemExit as exit: assert not exit.code, exit.code\n"
+        "heavy = {'tensorflow', 'keras', 'matplotlib', 'scipy', 'cv2'} & sys.modules.keys()\n"
+        "assert not heavy, heavy\n"
+    )
+    command = [sys.executable, "-c", program, "read", str(tmp_path / "eight.png")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout == "8\n"
+
+
+def test_a_normalised_digit_is_as_mnist_made_it() -> None:
+    ink_ = np.zeros((300, 100), np.float32)
+    ink_[:, 40:60] = 1  # a 1, its mass to the right
+    ink_[200:, 60:] = 1
+    image = normalize.normalize(Blob(0, 0, ink_))[..., 0]
+    rows, columns = np.flatnonzero(image.max(1)), np.flatnonzero(image.max(0))
+    assert np.ptp(rows) + 1 in (20, 21) and np.ptp(columns) < 10
+    y, x = np.average(np.indices((28, 28)), axis=(1, 2), weights=np.stack([image, image]))
+    assert (y, x) == pytest.approx((13.5, 13.5), abs=0.6)
+    assert image[0].max() == 0 and image.max() == 255
+
+
+def test_a_thin_pen_is_broadened() -> None:
+    thin = np.zeros((400, 200), np.float32)
+    thin[:, 98:101] = 1
+    thin[397:, :] = 1
+    image = normalize.normalize(Blob(0, 0, thin))[..., 0]
+    assert (image[4:18] / 255).sum(1).mean() == pytest.approx(normalize.THINNEST, abs=0.5)
+
+
+def test_components_with_corners() -> None:
+    mask = np.array([[1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 0, 0], [1, 1, 0, 1]], bool)
+    labels, boxes = components.label(mask)
+    assert labels[0, 0] == labels[1, 1] != 0 and len(boxes) == 4
+    assert boxes[labels[0, 3] - 1].tolist() == [3, 0, 4, 2]
+
+
+@pytest.mark.parametrize("size", [1, 3, 21, 151])
+def test_a_sliding_maximum_is_that_of_the_window(size: int) -> None:
+    array = np.random.default_rng(2).integers(0, 256, (40, 57), np.uint8)
+    padded = np.pad(array, size // 2, "edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (size, size))
+    assert (ink.slide(array, size, np.maximum) == windows.max((2, 3))).all()
+
+
+def test_a_seam_goes_round_the_ink() -> None:
+    pair = np.zeros((60, 80), np.float32)
+    pair[:, 5:30] = pair[:, 50:75] = 1
+    pair[40:44, 30:50] = 1  # where they touch
+    column, crossed = min(split.cheapest_seams(pair, 10), key=lambda seam: seam[1])
+    assert ((column >= 29) & (column <= 50)).all() and crossed == pytest.approx(4)
+
+
+def test_two_lines_that_lean() -> None:
+    blobs = [
+        Blob(60 * i, 100 * row + 12 * i, np.ones((40, 30), np.float32))
+        for row in (0, 1)
+        for i in range(8)
+    ]
+    found = locate.in_lines(blobs)
+    assert [len(line) for line in found] == [8, 8]
+    assert [blob.x for blob in found[1]] == [60 * i for i in range(8)]
