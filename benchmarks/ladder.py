@@ -101,7 +101,7 @@ def picture(lines: list[dict[str, Any]]) -> None:
     """Test error against training seconds, both logarithmic; a point a seed, a name a rung."""
     figure = Figure((7.5, 4.2), layout="constrained", dpi=120)
     panel = figure.subplots()
-    for rung in RUNGS:
+    for number, rung in enumerate(RUNGS):
         found = [line for line in lines if line["rung"] == rung.name]
         if not found:
             continue
@@ -109,7 +109,8 @@ def picture(lines: list[dict[str, Any]]) -> None:
         errors = [100 * (1 - line["test_accuracy"]) for line in found]
         panel.plot(seconds, errors, "o", ms=5, alpha=0.5, mec="none")
         place = (statistics.mean(seconds), statistics.mean(errors))
-        panel.annotate(rung.name, place, (8, 6), textcoords="offset points", fontsize=9)
+        beside = (8, 6 if number % 2 else -14)  # neighbours' names would run into each other
+        panel.annotate(rung.name, place, beside, textcoords="offset points", fontsize=9)
     panel.set(xscale="log", yscale="log", xlabel="seconds of training", ylabel="test error, %")
     for axis in (panel.xaxis, panel.yaxis):
         axis.set_major_formatter("{x:g}")
