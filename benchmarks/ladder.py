@@ -109,7 +109,7 @@ def picture(lines: list[dict[str, Any]]) -> None:
         errors = [100 * (1 - line["test_accuracy"]) for line in found]
         panel.plot(seconds, errors, "o", ms=5, alpha=0.5, mec="none")
         place = (statistics.mean(seconds), statistics.mean(errors))
-        beside = (8, 6 if number % 2 else -14)  # neighbours' names would run into each other
+        beside = (8, 6 if number else -14)  # the first two names would run into each other
         panel.annotate(rung.name, place, beside, textcoords="offset points", fontsize=9)
     panel.set(xscale="log", yscale="log", xlabel="seconds of training", ylabel="test error, %")
     for axis in (panel.xaxis, panel.yaxis):
