@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from firstlight import __version__, catalog, runs
+from firstlight import __version__, answers, catalog, runs
 from firstlight.errors import FirstlightError, GateMissed, UsageError
 from firstlight.training import prepare
 
@@ -92,7 +92,7 @@ def first_graph(
 
     result, predicted, labels = first_run.train(steps, batch_size, lr, seed, on_cost)
     draw_training(result["run"])
-    show(result, json_, [*training_lines(result), *prediction_lines(predicted, labels)])
+    show(result, json_, [*answers.training(result), *answers.prediction(predicted, labels)])
 
 
 @app.command()
@@ -133,7 +133,7 @@ def train(
             from firstlight.training import loop
         result = loop.dry_run(settings) if dry_run else loop.train(settings, out, quiet)
     draw_training(result["run"])
-    show(result, json_, training_lines(result))
+    show(result, json_, answers.training(result))
 
 
 @app.command()
@@ -157,7 +157,7 @@ def evaluate(
     if len(opened) == 1:
         runs.write_json(opened[0].evaluation, facts)
         figures.draw_evaluation(opened[0], facts, seen, probabilities)
-    show(facts, json_, evaluation_lines(facts, opened))
+    show(facts, json_, answers.evaluation(facts, opened))
     if min_accuracy is not None and facts["accuracy"] < min_accuracy:
         raise GateMissed(f"accuracy {facts['accuracy']:.4f} is below --min-accuracy {min_accuracy}")
 
@@ -176,7 +176,7 @@ def compare(
     with tensorflow(verbose):
         from firstlight import compare as comparison
     facts = comparison.compare(runs.existing(first), runs.existing(second), data, split)
-    show(facts, json_, comparison_lines(facts))
+    show(facts, json_, answers.comparison(facts))
 
 
 @app.command()
@@ -211,7 +211,7 @@ def export(
         from firstlight import export as exporting
 
         facts = exporting.export(run, format_, out)
-    show(facts, json_, export_lines(facts))
+    show(facts, json_, answers.export(facts))
 
 
 @app.command()
@@ -237,7 +237,7 @@ def read(
 
         explanation.draw([(p.name, r) for p, r in results.items()], explain)
     facts = [reading.facts(path, results.get(path), unread.get(path)) for path in images]
-    show(facts, json_, reading_lines([fact for fact in facts if Path(fact["file"]) in results]))
+    show(facts, json_, answers.reading([fact for fact in facts if Path(fact["file"]) in results]))
     for problem in unread.values():
         print("firstlight:", problem, file=sys.stderr)
     if unread:
@@ -247,13 +247,8 @@ def read(
 @app.command("list")
 def list_(json_: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """The networks and datasets that there are."""
-    networks, datasets = catalog.networks(), catalog.datasets()
-    lines = [f"{'network':<10}{'input':<10}{'parameters':>11}  recipes"]
-    for entry in networks:
-        size, recipes = "×".join(map(str, entry["input"])), ", ".join(entry["recipes"])
-        lines.append(f"{entry['name']:<10}{size:<10}{entry['parameters']:>11,}  {recipes}")
-    lines += ["", "dataset   classes", *(f"{d['name']:<10}{d['classes']:>7}" for d in datasets)]
-    show({"networks": networks, "datasets": datasets}, json_, lines)
+    facts = {"networks": catalog.networks(), "datasets": catalog.datasets()}
+    show(facts, json_, answers.catalog(facts))
 
 
 def show(result: Any, as_json: bool, lines: list[str]) -> None:
@@ -268,52 +263,6 @@ def draw_training(folder: str | None) -> None:
         figures.draw_training(runs.existing(Path(folder)))
 
 
-def training_lines(result: dict[str, Any]) -> list[str]:
-    return [
-        f"{result['network']} on {result['data']}: {result['steps']:,} steps in "
-        f"{result['seconds']:.1f} s, cost {result['first_cost']:.4f} → {result['final_cost']:.4f}",
-        f"test accuracy {result['test_accuracy']:.2%}",
-        f"run {result['run']}",
-    ]
-
-
-def prediction_lines(predicted: Any, labels: Any) -> list[str]:
-    pairs = list(zip(predicted[:20], labels[:20], strict=True))
-    return [
-        "predicted  " + " ".join(str(answer) for answer, _ in pairs),
-        "labels     " + " ".join(str(label) for _, label in pairs),
-        "wrong      " + " ".join(" " if answer == label else "^" for answer, label in pairs),
-    ]
-
-
-def evaluation_lines(facts: dict[str, Any], opened: list[runs.Run]) -> list[str]:
-    low, high = facts["interval95"]
-    lines = [
-        f"{facts['network']} on {facts['data']} ({facts['split']}): {facts['accuracy']:.2%} right, "
-        f"{facts['correct']:,} of {facts['examples']:,} (95 % interval {low:.2%} to {high:.2%})"
-    ]
-    lines += [
-        f"  image {m['index']}: {m['label']} taken for {m['predicted']}, {m['confidence']:.1%} sure"
-        for m in facts["mistakes"][:5]
-    ]
-    return lines + ([f"pictures in {opened[0].figures}"] if len(opened) == 1 else [])
-
-
-def export_lines(facts: dict[str, Any]) -> list[str]:
-    return [
-        f"{facts['file']}: {facts['bytes']:,} bytes; on {facts['examples']} images its logits are "
-        f"within {facts['largest_difference']:.2g} of the network's"
-    ]
-
-
-def reading_lines(facts: list[dict[str, Any]]) -> list[str]:
-    """The text alone of one picture; of several, each with its name before it."""
-    told = [(fact["file"], fact["text"] or fact["note"]) for fact in facts]
-    if len(told) == 1:
-        return [told[0][1]]
-    return [f"{file}: {line}" for file, text in told for line in text.split("\n")]
-
-
 def refuse_beside_resume(context: typer.Context) -> None:
     """A run goes on as it began: no flag may change it."""
     allowed = {"resume", "json_", "quiet", "verbose"}
@@ -325,14 +274,6 @@ def refuse_beside_resume(context: typer.Context) -> None:
 def was_given(context: typer.Context, name: str) -> bool:
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
-
-
-def comparison_lines(facts: dict[str, Any]) -> list[str]:
-    return [
-        *(f"{run}: {acc:.2%}" for run, acc in zip(facts["runs"], facts["accuracy"], strict=True)),
-        f"both right {facts['both_right']:,}, both wrong {facts['both_wrong']:,}",
-        facts["verdict"],
-    ]
 
 
 @contextmanager

@@ -1,0 +1,69 @@
+"""What a verb answers a person who has not asked for JSON: a function a verb, facts to lines."""
+
+from typing import Any
+
+from firstlight.runs import Run
+
+
+def training(result: dict[str, Any]) -> list[str]:
+    return [
+        f"{result['network']} on {result['data']}: {result['steps']:,} steps in "
+        f"{result['seconds']:.1f} s, cost {result['first_cost']:.4f} → {result['final_cost']:.4f}",
+        f"test accuracy {result['test_accuracy']:.2%}",
+        f"run {result['run']}",
+    ]
+
+
+def prediction(predicted: Any, labels: Any) -> list[str]:
+    pairs = list(zip(predicted[:20], labels[:20], strict=True))
+    return [
+        "predicted  " + " ".join(str(answer) for answer, _ in pairs),
+        "labels     " + " ".join(str(label) for _, label in pairs),
+        "wrong      " + " ".join(" " if answer == label else "^" for answer, label in pairs),
+    ]
+
+
+def evaluation(facts: dict[str, Any], opened: list[Run]) -> list[str]:
+    low, high = facts["interval95"]
+    lines = [
+        f"{facts['network']} on {facts['data']} ({facts['split']}): {facts['accuracy']:.2%} right, "
+        f"{facts['correct']:,} of {facts['examples']:,} (95 % interval {low:.2%} to {high:.2%})"
+    ]
+    lines += [
+        f"  image {m['index']}: {m['label']} taken for {m['predicted']}, {m['confidence']:.1%} sure"
+        for m in facts["mistakes"][:5]
+    ]
+    return lines + ([f"pictures in {opened[0].figures}"] if len(opened) == 1 else [])
+
+
+def export(facts: dict[str, Any]) -> list[str]:
+    return [
+        f"{facts['file']}: {facts['bytes']:,} bytes; on {facts['examples']} images its logits are "
+        f"within {facts['largest_difference']:.2g} of the network's"
+    ]
+
+
+def reading(facts: list[dict[str, Any]]) -> list[str]:
+    """The text alone of one picture; of several, each with its name before it."""
+    told = [(fact["file"], fact["text"] or fact["note"]) for fact in facts]
+    if len(told) == 1:
+        return [told[0][1]]
+    return [f"{file}: {line}" for file, text in told for line in text.split("\n")]
+
+
+def comparison(facts: dict[str, Any]) -> list[str]:
+    return [
+        *(f"{run}: {acc:.2%}" for run, acc in zip(facts["runs"], facts["accuracy"], strict=True)),
+        f"both right {facts['both_right']:,}, both wrong {facts['both_wrong']:,}",
+        facts["verdict"],
+    ]
+
+
+def catalog(facts: dict[str, Any]) -> list[str]:
+    width = 2 + max(len(entry["name"]) for entry in facts["networks"])
+    lines = [f"{'network':<{width}}{'input':<11}{'parameters':>11}  recipes"]
+    for entry in facts["networks"]:
+        size, recipes = "×".join(map(str, entry["input"])), ", ".join(entry["recipes"])
+        lines.append(f"{entry['name']:<{width}}{size:<11}{entry['parameters']:>11,}  {recipes}")
+    known = [f"{entry['name']:<{width}}{entry['classes']:>7}" for entry in facts["datasets"]]
+    return [*lines, "", f"{'dataset':<{width}}classes", *known]
