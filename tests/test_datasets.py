@@ -13,8 +13,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firstlight import catalog
-from firstlight.datasets import Examples, flat, hold_out, idx, mnist, npz, one_hot, shuffled
+from firstlight.datasets import (
+    Examples,
+    cutouts,
+    flat,
+    hold_out,
+    idx,
+    mnist,
+    npz,
+    one_hot,
+    shuffled,
+)
 from firstlight.errors import DataError
+from firstlight.read.blobs import Blob
 
 
 def test_mnist_is_as_published() -> None:
@@ -55,6 +66,37 @@ def test_validation_is_the_last_twelfth_and_in_no_other_split() -> None:
     everything = Examples(np.arange(60_000), np.arange(60_000))
     assert hold_out(everything, "train").labels.tolist() == list(range(55_000))
     assert hold_out(everything, "val").labels.tolist() == list(range(55_000, 60_000))
+
+
+def test_cutouts_are_mnist_and_what_the_reader_cuts_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cutouts, "LINES", {"val": 40})
+    first, again = cutouts.load("val"), cutouts.load("val")
+    np.testing.assert_array_equal(first.images, again.images)  # the seed decides
+    published = mnist.load("val")
+    np.testing.assert_array_equal(first.images[:5000], published.images)
+    made, labels = first.images[5000:], first.labels[5000:]
+    assert set(labels) == set(range(11)) and made.shape[1:] == (28, 28, 1)
+    assert 0.2 < (labels == cutouts.NONE).mean() < 0.8
+    # Normalised as the reader does it: light strokes on a paper of 0, about in the middle.
+    assert np.median(made) == 0 and made.max() == 255
+    middle = (made * np.arange(28)[:, None, None]).sum((1, 2, 3)) / made.sum((1, 2, 3))
+    assert np.abs(middle - 13.5).max() < 4
+
+
+def test_what_is_cut_out_is_a_digit_if_it_is_most_of_one_and_little_of_another() -> None:
+    alone = np.zeros((2, 20, 30), np.float32)
+    alone[0, 4:16, 3:9] = 1  # two blocks for digits, labelled 3 and 8
+    alone[1, 4:16, 15:21] = 1
+    line = cutouts.Written(alone.max(0), alone, np.array([3, 8], np.int32))
+
+    def cut(left: int, right: int) -> int | None:
+        return cutouts.what_it_is(Blob(left, 4, line.ink[4:16, left:right]), line)
+
+    assert cut(3, 9) == 3 and cut(15, 21) == 8
+    assert cut(3, 21) == cutouts.NONE  # both in one
+    assert cut(3, 5) is None  # a third of one, and as upright as a 1
+    part = Blob(3, 4, line.ink[4:8, 3:9])
+    assert cutouts.what_it_is(part, line) == cutouts.NONE  # a third of one, and flat
 
 
 def test_views_of_the_first_lesson() -> None:
@@ -224,6 +266,7 @@ def test_a_truncated_keras_file_is_refused(keras_file: Path) -> None:
 
 
 def test_catalog_lists_without_importing_and_refuses_with_what_there_is() -> None:
-    assert catalog.datasets() == [{"name": "mnist", "classes": 10}]
-    with pytest.raises(DataError, match="no dataset or path 'mnits'; datasets: mnist"):
+    there = [{"name": "cutouts", "classes": 11}, {"name": "mnist", "classes": 10}]
+    assert catalog.datasets() == there
+    with pytest.raises(DataError, match="no dataset or path 'mnits'; datasets: cutouts, mnist"):
         catalog.dataset("mnits")

@@ -94,10 +94,13 @@ def test_the_first_graphs_run_says_where_it_is_from(firstlight: Firstlight, here
     answer = firstlight("export", trained["run"], "--format", "onnx", "--json")
     facts = json.loads(answer.out)
     assert answer.code == 0 and answer.err == ""
-    assert facts.keys() == {"run", "format", "file", "largest_difference", "examples", "bytes"}
+    written = {"run", "format", "file", "largest_difference", "examples", "bytes"}
+    assert facts.keys() == {*written, *export.CALIBRATION}
     assert facts["file"] == "runs/first-graph-mnist-1/model/softmax.onnx"
     assert facts["bytes"] == (here / facts["file"]).stat().st_size
     said = about(here / facts["file"])
+    assert {key: said[key] for key in export.CALIBRATION}.items() <= facts.items()
+    assert facts["calibration_error"][1] < facts["calibration_error"][0]
     assert said["network"] == "softmax" and said["data"] == "mnist" and said["input"] == [28, 28, 1]
     assert said["classes"] == list(mnist.CLASSES) and "centred" in said["preprocessing"]
     assert said["trained"].pop("firstlight")

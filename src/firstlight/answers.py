@@ -37,9 +37,13 @@ def evaluation(facts: dict[str, Any], opened: list[Run]) -> list[str]:
 
 
 def export(facts: dict[str, Any]) -> list[str]:
+    before, after = facts["calibration_error"]
     return [
         f"{facts['file']}: {facts['bytes']:,} bytes; on {facts['examples']} images its logits are "
-        f"within {facts['largest_difference']:.2g} of the network's"
+        f"within {facts['largest_difference']:.2g} of the network's",
+        f"calibrated: logits ÷ {facts['temperature']:.3g}, off by {before:.2%} before and "
+        f"{after:.2%} after; at least {facts['threshold']:.0%} sure, {facts['told']:.1%} of the "
+        f"answers are told, of them {facts['wrong']:.2%} wrong",
     ]
 
 

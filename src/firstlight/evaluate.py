@@ -30,7 +30,10 @@ def evaluate(runs: list[Run], data: str, split: str) -> tuple[dict[str, Any], Ex
     settings = [run.settings() for run in runs]
     dataset = catalog.dataset(data or settings[0]["data"])
     examples = dataset.load(split)
-    mean = np.mean([_of_run(run, dataset, examples) for run in runs], axis=0)
+    each = [_of_run(run, dataset, examples) for run in runs]
+    if len({probabilities.shape for probabilities in each}) > 1:
+        raise UsageError("runs that know different classes cannot answer together")
+    mean = np.mean(each, axis=0)
     names = " + ".join(setting["network"] for setting in settings)
     facts = {"network": names, "data": dataset.name, "split": split}
     return facts | summary(mean, examples.labels), examples, mean
@@ -86,6 +89,10 @@ def predictor(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     return logits
 
 
+def listed(classes: tuple[str, ...]) -> str:
+    return ", ".join(classes[:12]) + (f" and {len(classes) - 12} more" if len(classes) > 12 else "")
+
+
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Logits (N, classes) → probabilities (N, classes), each row adding up to 1."""
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -94,9 +101,10 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 def _of_run(run: Run, dataset: Dataset, examples: Examples) -> np.ndarray:
     network, classes = model.load(run)
-    if len(classes) != len(dataset.classes):
+    if classes[: len(dataset.classes)] != dataset.classes:  # it may know more, as "none"
         raise UsageError(
-            f"{run.folder} knows {len(classes)} classes, {dataset.name} has {len(dataset.classes)}"
+            f"{run.folder} knows the classes {listed(classes)}; "
+            f"{dataset.name} has {listed(dataset.classes)}"
         )
     catalog.fits(dataset, examples, network.name, network.input_shape[1:])
     return softmax(predictor(network)(examples.images))

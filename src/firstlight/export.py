@@ -28,14 +28,17 @@ import tensorflow as tf
 import tf2onnx
 from onnx.external_data_helper import uses_external_data
 
-from firstlight import catalog, evaluate, model
+from firstlight import calibrate, catalog, evaluate, model
 from firstlight.catalog import Dataset
 from firstlight.errors import ExportError, UsageError
 from firstlight.runs import Run
+from firstlight.training import augment
 
 OPSET = 17  # the newest that passes ONNX's full check here; tf2onnx would take an older one
 EXAMPLES = 256
 LARGEST_DIFFERENCE = 1e-4  # of a logit: rounding, in another order of the sums
+CALIBRATION = ("temperature", "threshold", "calibration_error", "told", "wrong")
+_CALIBRATED_ON = 20_000  # validation images at most
 _BATCH = 50  # EXAMPLES is no multiple of it: the last batch is shorter, and must be taken too
 
 Ends = dict[str, tuple[str, tuple[int | None, ...]]]  # inputs or outputs: name → type, shape
@@ -69,12 +72,13 @@ def export(run: Run, format: str, out: Path | None = None) -> dict[str, Any]:
     network, classes = model.load(run)
     dataset = catalog.dataset(run.settings()["data"])
     images = real_images(dataset, network)
+    facts = about(run, network, classes, dataset.name) | calibration(run, network, dataset)
     kind = FORMATS[format]
     path = out or run.weights.with_name(kind.file.format(network=network.name))
     refuse_to_replace(path, format)
     with kept_if_right(path) as new:
         try:
-            kind.write(network, new, about(run, network, classes, dataset.name))
+            kind.write(network, new, facts)
             difference = compared(kind.open(new), network, images)
         except Exception as error:  # exporters raise anything
             raise ExportError(f"no {format} of {run.folder} is kept: {reason(error)}") from error
@@ -84,6 +88,7 @@ def export(run: Run, format: str, out: Path | None = None) -> dict[str, Any]:
         "file": str(path),
         "largest_difference": difference,
         "examples": len(images),
+        **{key: facts[key] for key in CALIBRATION},
         "bytes": sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file()),
     }
 
@@ -105,6 +110,14 @@ def about(run: Run, network: keras.Model, classes: tuple[str, ...], data: str) -
             "firstlight": settings["versions"]["firstlight"],
         },
     }
+
+
+def calibration(run: Run, network: keras.Model, dataset: Dataset) -> dict[str, Any]:
+    """How far to trust it, measured on validation images made as hard as in its training."""
+    held_out = dataset.load("val").first(_CALIBRATED_ON)
+    varied = augment.example(held_out.images, run.settings()["recipe"].get("augment", {}))
+    logits = evaluate.predictor(network)(varied)
+    return calibrate.calibrate(logits, held_out.labels, dataset.classes)
 
 
 def preprocessing(size: tuple[int, ...], data: str) -> str:
