@@ -1,10 +1,10 @@
 """Which single change buys which gain: from the first graph to the convolutions, one at a time.
 
-    python benchmarks/changes.py
+    python benchmarks/changes.py        what results/changes.json has not got yet, in turn
 
 Every line changes one thing in the line above it. All see the training images ten times, 128 at a
-time, and keep the weights that were best on the validation images. The results go to
-results/changes.json, and a table into README.
+time, and keep the weights that were best on the validation images. All compute in bfloat16 where
+the processor multiplies it. The results go to results/changes.json, and a table into README.
 """
 
 import json
@@ -22,8 +22,9 @@ from report import RESULTS, circumstances, into_readme, processor, spread
 from firstlight import catalog, runs
 from firstlight.networks import convnet
 from firstlight.recipe import Recipe
-from firstlight.training import loop
+from firstlight.training import loop, prepare
 
+FILE = RESULTS / "changes.json"
 SEEDS = 3
 
 
@@ -63,7 +64,13 @@ class Change(NamedTuple):
     recipe: Recipe
 
 
-PLAIN = Recipe(epochs=10, batch_size=128, learning_rate=0.01, steps_per_call=10)
+PLAIN = Recipe(
+    epochs=10,
+    batch_size=128,
+    learning_rate=0.01,
+    steps_per_call=10,
+    precision="bfloat16" if prepare.multiplies_bfloat16() else "float32",
+)
 SCHEDULED = replace(PLAIN, learning_rate=0.1, momentum=0.9, weight_decay=5e-4, schedule="one-cycle")
 RECORD = convnet.RECIPES["record"]
 VARIED = replace(SCHEDULED, augment=RECORD.augment)
@@ -99,13 +106,15 @@ def table(result: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    result: dict[str, Any] = {"processor": processor(), "versions": runs.versions(), "changes": {}}
+    result: dict[str, Any] = json.loads(FILE.read_text()) if FILE.exists() else {"changes": {}}
+    result |= {"processor": processor(), "versions": runs.versions()}
     for change in CHANGES:
-        found = [train(change, seed) for seed in range(SEEDS)]
-        result["changes"][change.name] = [run | {"run": None} for run in found]
+        found = result["changes"].setdefault(change.name, [])
+        for seed in range(len(found), SEEDS):
+            found.append(train(change, seed) | {"run": None})
+            FILE.write_text(json.dumps(result, indent=1) + "\n")
         errors = [f"{1 - run['test_accuracy']:.2%}" for run in found]
         print(change.name, *errors, file=sys.stderr, flush=True)
-    (RESULTS / "changes.json").write_text(json.dumps(result, indent=1) + "\n")
     into_readme("changes", table(result))
 
 

@@ -7,14 +7,23 @@ digit each, and strings/*.png with strings/labels.tsv (file, digits, group). Pag
 MNIST's test digits, see pages.py; every page is read by the whole reader, and again with one of its
 steps replaced by the plainest thing that could stand in its place.
 
-The results go to results/reading.json.
+Where Tesseract is installed it reads the same pictures, asked for digits alone. Then a page as a
+photograph of twelve megapixels is read by `firstlight read` from the shell, and pages of 1,600
+pixels one after another in one process.
+
+The results go to results/reading.json, and tables into README.
 """
 
 import argparse
 import csv
+import io
 import json
+import os
+import shutil
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -26,7 +35,7 @@ from unittest import mock
 import numpy as np
 from pages import STYLES, page
 from PIL import Image
-from report import RESULTS, processor
+from report import RESULTS, circumstances, into_readme, processor
 
 from firstlight import runs
 from firstlight.read import ink, locate, normalize, read, reading, split
@@ -96,42 +105,118 @@ def likeliest(result: reading.Reading) -> str:
     return result.lines[0].digits[0].candidates[0][0] if result.lines else ""
 
 
-def strings(folder: Path, model: Path | None) -> dict[str, Any]:
+Reader = Callable[[Image.Image], str]
+
+
+def strings(folder: Path, reader: Reader) -> dict[str, Any]:
+    """How many fields are read without a mistake, in all and by group."""
     with (folder / "strings" / "labels.tsv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
-    texts = {row["file"]: read(folder / "strings" / row["file"], model).text for row in rows}
-    wrong = {
-        r["file"]: [r["digits"], texts[r["file"]]] for r in rows if r["digits"] != texts[r["file"]]
-    }
+    wrong, groups = {}, {row["group"]: [0, 0] for row in rows}
+    for row in rows:
+        text = reader(Image.open(folder / "strings" / row["file"]))
+        groups[row["group"]][1] += 1
+        if text == row["digits"]:
+            groups[row["group"]][0] += 1
+        else:
+            wrong[row["file"]] = [row["digits"], text]
     print("strings wrong:", wrong, file=sys.stderr)
-    return {"pictures": len(rows), "right": len(rows) - len(wrong), "wrong": wrong}
+    right = len(rows) - len(wrong)
+    return {"pictures": len(rows), "right": right, "groups": groups, "wrong": wrong}
 
 
-def pages(count: int, step: Step | None, model: Path | None) -> dict[str, float]:
+def tesseract(picture: Image.Image) -> str:
+    """What Tesseract reads: the picture is a block of text, and its letters are digits."""
+    buffer = io.BytesIO()
+    picture.convert("L").save(buffer, "PNG")
+    flags = ["--psm", "6", "-c", "tessedit_char_whitelist=0123456789"]
+    command = ["tesseract", "stdin", "stdout", *flags]
+    done = subprocess.run(command, input=buffer.getvalue(), capture_output=True, check=True)
+    lines = done.stdout.decode().split("\n")
+    return "\n".join("".join(line.split()) for line in lines if line.strip())
+
+
+def pages(count: int, reader: Reader, name: str) -> dict[str, float]:
     """For each style the share of lines of text that are read without a mistake."""
     shares = {}
-    for name, style in STYLES.items():
+    for style_name, style in STYLES.items():
         right, lines = 0, 0
         for number in range(count):
             picture, text = page(style, "test", np.random.default_rng(number))
-            with without(step):
-                answer = read(picture, model).text.split("\n")
+            answer = reader(picture).split("\n")
             lines += text.count("\n") + 1
             right += sum(line in answer for line in text.split("\n"))
-        shares[name] = round(right / lines, 4)
-    print(step.name if step else "whole reader", shares, file=sys.stderr)
+        shares[style_name] = round(right / lines, 4)
+    print(name, shares, file=sys.stderr)
     return shares
 
 
-def seconds(model: Path | None) -> list[float]:
-    """Of reading a photograph's page, the model in memory."""
+def from_the_shell() -> dict[str, float]:
+    """Of `firstlight read` on a photograph of 12 megapixels: seconds, and megabytes at most."""
     picture, _ = page(STYLES["photograph"], "test", np.random.default_rng(0))
-    taken = []
-    for _ in range(5):
-        start = time.perf_counter()
-        read(picture.copy(), model)
-        taken.append(time.perf_counter() - start)
-    return taken
+    by = (12e6 / (picture.width * picture.height)) ** 0.5
+    large = picture.resize((round(picture.width * by), round(picture.height * by)))
+    seconds, megabytes = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "photograph.jpg"
+        large.save(path, quality=90)
+        for _ in range(7):
+            began = time.perf_counter()
+            child = subprocess.Popen(
+                [sys.executable, "-m", "firstlight", "read", str(path)], stdout=subprocess.DEVNULL
+            )
+            _, _, used = os.wait4(child.pid, 0)
+            seconds.append(time.perf_counter() - began)
+            megabytes.append(used.ru_maxrss / 1024)
+    return {"seconds": statistics.median(seconds), "megabytes": max(megabytes)}
+
+
+def photographs_a_second(model: Path | None) -> float:
+    """Pages of 1,600 pixels, from the JPEG file's bytes to the text, the model in memory."""
+    files = []
+    for number in range(20):
+        picture, _ = page(STYLES["photograph"], "test", np.random.default_rng(number))
+        by = 1600 / max(picture.size)
+        buffer = io.BytesIO()
+        picture.resize((round(picture.width * by), round(picture.height * by))).save(buffer, "JPEG")
+        files.append(buffer)
+    read(Image.open(files[0]), model)
+    began = time.perf_counter()
+    for file in files:
+        read(Image.open(file), model)
+    return len(files) / (time.perf_counter() - began)
+
+
+def tables(result: dict[str, Any]) -> str:
+    """What README shows of it."""
+    rows = []
+    if "strings" in result:
+        rows = ["| handwriting that is not MNIST | pictures | read right | Tesseract |"]
+        rows += ["|---|--:|--:|--:|"]
+        for name, facts in result["single"].items():
+            share = facts["right"] / facts["pictures"]
+            rows.append(f"| digits: {name} | {facts['pictures']} | {share:.1%} | |")
+        ours, other = result["strings"], result.get("tesseract", {}).get("strings")
+        share = f"{other['right'] / other['pictures']:.0%}" if other else ""
+        rows.append(
+            f"| amounts on cheques | {ours['pictures']} | {ours['right'] / ours['pictures']:.0%} "
+            f"| {share} |"
+        )
+    styles = list(next(iter(result["lines_right"].values())))
+    rows += ["", f"| lines of composed pages, % right | {' | '.join(styles)} |"]
+    rows += ["|---|" + "--:|" * len(styles)]
+    for name, shares in result["lines_right"].items():
+        rows.append(f"| {name} | {' | '.join(f'{shares[style]:.0%}' for style in styles)} |")
+    shell = result["from_the_shell"]
+    rows += [
+        "",
+        f"`firstlight read` on a photograph of 12 megapixels: {shell['seconds']:.2f} s, "
+        f"{shell['megabytes']:.0f} MB at most. In one process: "
+        f"{result['photographs_a_second']:.1f} photographs of 1,600 pixels a second. "
+        f"{result['pages_of_each_style']} pages of each style; "
+        + circumstances(result["processor"], result["versions"]),
+    ]
+    return "\n".join(rows).strip()
 
 
 def main() -> None:
@@ -140,17 +225,31 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=20, help="of each style")
     parser.add_argument("--model", type=Path)
     given = parser.parse_args()
+
+    def ours(picture: Image.Image) -> str:
+        return read(picture, given.model).text
+
     used = {name: metadata.version(name) for name in ("onnxruntime", "pillow")}
     result: dict[str, Any] = {"processor": processor(), "versions": runs.versions() | used}
+    other = {"tesseract": tesseract} if shutil.which("tesseract") else {}
     if given.real:
         result["single"] = singles(given.real, given.model)
-        result["strings"] = strings(given.real, given.model)
-    result["seconds"] = round(statistics.median(seconds(given.model)), 3)
+        result["strings"] = strings(given.real, ours)
+        for name, reader in other.items():
+            result[name] = {"strings": strings(given.real, reader)}
+    result["from_the_shell"] = from_the_shell()
+    result["photographs_a_second"] = round(photographs_a_second(given.model), 2)
     result["pages_of_each_style"] = given.pages
-    result["lines_right"] = {"whole reader": pages(given.pages, None, given.model)}
+    whole = "whole reader"
+    result["lines_right"] = {whole: pages(given.pages, ours, whole)}
     for step in STEPS:
-        result["lines_right"][f"without: {step.name}"] = pages(given.pages, step, given.model)
+        name = f"without: {step.name}"
+        with without(step):
+            result["lines_right"][name] = pages(given.pages, ours, name)
+    for name, reader in other.items():
+        result["lines_right"][name.title()] = pages(given.pages, reader, name)
     (RESULTS / "reading.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    into_readme("reading", tables(result))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,119 @@
+"""How fast the reader's network answers, beside Keras `predict` and PyTorch on the same layers.
+
+    python benchmarks/classifier.py
+
+Images of MNIST's test set, 28×28 uint8, in memory; each contender in a process of its own, in
+turn, several rounds; medians. PyTorch (channels last, no gradients) is a dependency of this file
+and of speed.py alone: pip install torch==2.13.0. The results go to results/classifier.json and
+into README.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from report import RESULTS, circumstances, into_readme, processor
+
+from firstlight import runs
+from firstlight.datasets import mnist
+
+ROUNDS = 5
+BATCH = 500
+Answer = Callable[[np.ndarray], Any]
+
+
+def ours() -> Answer:
+    from firstlight.read.recognize import DIGITS, recognizer
+
+    return recognizer(DIGITS).probabilities
+
+
+def keras_predict() -> Answer:
+    from firstlight import catalog
+
+    network = catalog.network("convnet-reader").build(11)
+    return lambda images: network.predict(images, batch_size=BATCH, verbose=0)
+
+
+def pytorch() -> Answer:
+    import torch
+    from torch import nn
+
+    from firstlight.networks import convnet
+
+    torch.set_num_threads(os.cpu_count() or 1)
+    stack, before, side = [], 1, 28
+    for maps, size, stride in convnet.CONVOLUTIONS["reader"]:
+        stack += [
+            nn.Conv2d(before, maps, size, stride, padding=size // 2, bias=False),
+            nn.BatchNorm2d(maps),
+            nn.ReLU(),
+        ]
+        before, side = maps, -(-side // stride)
+    network: Any = nn.Sequential(*stack, nn.Flatten(), nn.Linear(before * side * side, 11))
+    network = network.eval().to(memory_format=torch.channels_last)
+
+    def answer(images: np.ndarray) -> Any:
+        scaled = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+        with torch.no_grad():
+            return network(scaled.to(memory_format=torch.channels_last))
+
+    return answer
+
+
+CONTENDERS = {"ours (ONNX Runtime)": ours, "Keras predict": keras_predict, "PyTorch": pytorch}
+
+
+def measure(name: str) -> dict[str, float]:
+    """Images per second in batches, and milliseconds for one image alone."""
+    images = mnist.load("test").images
+    answer = CONTENDERS[name]()
+    answer(images[:BATCH])
+    answer(images[:1])
+    began = time.perf_counter()
+    for start in range(0, len(images), BATCH):
+        answer(images[start : start + BATCH])
+    rate = len(images) / (time.perf_counter() - began)
+    alone = []
+    for row in range(200):
+        began = time.perf_counter()
+        answer(images[row : row + 1])
+        alone.append(time.perf_counter() - began)
+    return {"images_per_second": rate, "milliseconds_alone": 1e3 * statistics.median(alone)}
+
+
+def main() -> None:
+    if len(sys.argv) > 1:
+        print(json.dumps(measure(sys.argv[1])))
+        return
+    quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in CONTENDERS}
+    for _ in range(ROUNDS):
+        for name, rounds in found.items():
+            command = [sys.executable, __file__, name]
+            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=quiet)
+            rounds.append(json.loads(done.stdout))
+    medians = {
+        name: {key: statistics.median(r[key] for r in rounds) for key in rounds[0]}
+        for name, rounds in found.items()
+    }
+    result = {"processor": processor(), "versions": runs.versions(), "medians": medians}
+    (RESULTS / "classifier.json").write_text(json.dumps(result | {"rounds": found}) + "\n")
+    rows = ["| the reader's network | images a second, 500 at a time | one alone, ms |"]
+    rows += ["|---|--:|--:|"]
+    rows += [
+        f"| {name} | {m['images_per_second']:,.0f} | {m['milliseconds_alone']:.2f} |"
+        for name, m in medians.items()
+    ]
+    where = circumstances(result["processor"], result["versions"])
+    into_readme("classifier", "\n".join([*rows, "", f"Medians of {ROUNDS} rounds; {where}"]))
+
+
+if __name__ == "__main__":
+    main()
