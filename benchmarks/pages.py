@@ -30,7 +30,9 @@ class Style(NamedTuple):
     texture: float = 0.02
     light: float = 0.1  # how much darker the darkest corner is
     shadow: bool = False
-    ruled: bool = False
+    ruled: float = 0.0  # darkness of printed lines
+    squared: bool = False  # they run both ways
+    turned: float = 0.0  # of the camera, in degrees
     perspective: float = 0.0
     blur: float = 0.5
     quality: int = 92
@@ -42,9 +44,13 @@ STYLES = {
     "paper": Style(),
     "pencil": Style(pen=7, darkness=0.35),
     "touching": Style(gap=(-0.12, 0.1)),
-    "ruled": Style(ruled=True),
+    "ruled": Style(ruled=0.35),
+    "squared": Style(ruled=0.25, squared=True),
     "shadow": Style(shadow=True, light=0.3),
     "photograph": Style(texture=0.03, light=0.4, perspective=0.08, blur=1.2, quality=60, lean=0.06),
+    "pencil, ruled, photographed": Style(
+        pen=9, darkness=0.4, ruled=0.2, light=0.3, shadow=True, perspective=0.05, turned=4, blur=1
+    ),
     "blackboard": Style(inverted=True, darkness=0.6, light=0.2),
 }
 
@@ -128,13 +134,19 @@ def photographed(ink: Floats, style: Style, random: Random) -> Image.Image:
     grain = random.normal(0, style.texture, ink.shape)
     paper = 0.92 * (1 - light) + grain
     if style.ruled:
-        paper[:: random.integers(35, 70)] *= 0.8
+        apart, first = int(random.integers(35, 70)), int(random.integers(35))
+        for lines in (paper, paper.T) if style.squared else (paper,):
+            lines[first::apart] *= 1 - style.ruled
+            lines[first + 1 :: apart] *= 1 - style.ruled / 2
     seen = paper * (1 - style.darkness * ink)
     picture = Image.fromarray(
         (255 * (1 - seen if style.inverted else seen)).clip(0, 255).astype(np.uint8)
     )
     if style.perspective:
-        picture = turned(picture, style.perspective, random)
+        picture = from_aside(picture, style.perspective, random)
+    if style.turned:
+        angle = random.uniform(-style.turned, style.turned)
+        picture = picture.rotate(angle, Image.Resampling.BICUBIC, fillcolor=60)
     buffer = io.BytesIO()
     picture.filter(ImageFilter.GaussianBlur(style.blur)).save(buffer, "JPEG", quality=style.quality)
     return Image.open(buffer)
@@ -148,7 +160,7 @@ def ramp(shape: tuple[int, ...], random: Random) -> NDArray[np.float64]:
     return np.asarray((slope - slope.min()) / np.ptp(slope))
 
 
-def turned(picture: Image.Image, by: float, random: Random) -> Image.Image:
+def from_aside(picture: Image.Image, by: float, random: Random) -> Image.Image:
     """Seen from aside, on a dark table: the corners moved by up to a part of the picture."""
     width, height = picture.size
     corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], float)

@@ -57,7 +57,7 @@ def stretched(blob: Blob) -> np.ndarray:
 
 
 STEPS = [
-    Step("dark or light ink decided", ink, "is_dark_on_light", lambda grey: True),
+    Step("dark or light ink decided", ink, "ways", lambda grey: [True]),
     Step("paper flattened", ink, "paper", lambda grey: np.full_like(grey, np.median(grey))),
     Step("ruled lines taken out", locate, "without_rules", lambda mask: mask),
     Step("edges left out", locate, "without_edges", lambda found, shape: found),

@@ -5,6 +5,7 @@ need it, so that the others start at once.
 """
 
 import json
+import logging
 import os
 import sys
 import tempfile
@@ -284,6 +285,7 @@ def tensorflow(verbose: bool) -> Iterator[None]:
         yield
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     shown = os.dup(2)
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)  # the C++ part writes there without asking Python

@@ -2,8 +2,8 @@
 
 Digits of MNIST are enlarged, written side by side so that many touch, and cut apart by the reader
 itself (see read/split.py). What it cuts out is a digit if it is most of one and little of another;
-two digits in one, and less than half of one, are "none", as are letters and signs. The images are
-normalised as the reader does it, so the network is shown in training what it will be shown in use;
+two digits in one, and less than half of one, are "none", as are letters, signs, bits of lines and
+grain. The images are normalised as the reader does it, so the network is shown in training what it will be shown in use;
 as LeCun and others (1998, section V) trained on the segments that their reader proposed.
 
 The writing depends on the split's own MNIST images and a seed: nothing of the test images, not
@@ -27,7 +27,7 @@ from firstlight.read.normalize import normalize
 CLASSES = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "none")
 NONE = len(CLASSES) - 1
 SHA256 = mnist.SHA256
-LINES = {"train": 9000, "val": 800, "test": 1600}  # of writing, DIGITS to each
+LINES = {"train": 6000, "val": 600, "test": 1200}  # of writing, DIGITS to each
 DIGITS = 4
 WHOLE, PARTIAL = 0.9, 0.5  # shares of a digit's ink: from here on it is one, up to here it is none
 FOREIGN, MIXED = 0.15, 0.4  # shares of other digits' ink: up to here it does no harm, from here on
@@ -48,7 +48,7 @@ class Written(NamedTuple):
 def load(split_: str) -> Examples:
     """Images (N, 28, 28, 1) uint8, light on dark, and labels (N,), 0 to 9 and 10 for none.
 
-    First all of MNIST's split as it is, then what was cut out of writing, then letters.
+    First all of MNIST's split as it is, then what was cut out of writing, then letters and scraps.
 
     Raises:
         DataError: a file of MNIST is missing, or is not byte for byte the published one.
@@ -60,7 +60,8 @@ def load(split_: str) -> Examples:
         for _ in range(LINES[split_])
         for cut_out in cut_outs(written(digits, random), random)
     ]
-    made += [(letter(random), NONE) for _ in range(LINES[split_] // 2)]
+    for other in (letter, bars, grain):
+        made += [(other(random), NONE) for _ in range(LINES[split_] // 4)]
     images, labels = zip(*made, strict=True)
     return Examples(
         np.concatenate([digits.images, np.array(images, np.uint8)]),
@@ -76,7 +77,7 @@ def written(digits: Examples, random: np.random.Generator) -> Written:
     places, right = [], 5.0
     for ink in inks:
         places.append((int(right), int(random.uniform(5, 5 + 0.3 * height))))
-        right += ink.shape[1] + height * random.uniform(-0.25, 0.15)
+        right = max(0, right + ink.shape[1] + height * random.uniform(-0.25, 0.15))
     high = max(y + ink.shape[0] for (_, y), ink in zip(places, inks, strict=True)) + 5
     wide = max(x + ink.shape[1] for (x, _), ink in zip(places, inks, strict=True)) + 5
     alone = np.zeros((DIGITS, high, wide), np.float32)
@@ -138,3 +139,29 @@ def letter(random: np.random.Generator) -> Image28:
     ImageDraw.Draw(picture).text((60, 60), sign, 255, font, "mm", stroke_width=stroke)
     turned = picture.rotate(random.uniform(-15, 15), Image.Resampling.BICUBIC)
     return normalize(trimmed(Blob(0, 0, np.asarray(turned, np.float32) / np.float32(255))))
+
+
+def bars(random: np.random.Generator) -> Image28:
+    """One to three dashes, one above the other: bits of ruled lines, "-", "="."""
+    picture = Image.new("L", (120, 120))
+    pen = int(random.integers(3, 14))
+    for number in range(random.integers(1, 4)):
+        left, right = sorted(random.uniform(10, 110, 2))
+        y, rise = 25 + 35 * number, random.uniform(-6, 6)
+        ImageDraw.Draw(picture).line((left, y, right + 20, y + rise), 255, pen)
+    return normalize(trimmed(Blob(0, 0, np.asarray(picture, np.float32) / np.float32(255))))
+
+
+def grain(random: np.random.Generator) -> Image28:
+    """A clump of what paper, shadows and cameras leave."""
+    rough = random.normal(size=(24, 24))
+    picture = Image.fromarray((rough * 40 + 110).clip(0, 255).astype(np.uint8))
+    picture = picture.filter(ImageFilter.GaussianBlur(random.uniform(0.5, 1.5)))
+    large = picture.resize((96, 96), Image.Resampling.BICUBIC)
+    ink = (np.asarray(large, np.float32) / 255 - 0.45).clip(0, 0.2) * 5
+    labels, boxes = components.label(ink >= 0.5)
+    sizes = np.bincount(labels.ravel(), minlength=len(boxes) + 1)[1:]
+    if not len(sizes):
+        return grain(random)
+    largest = int(sizes.argmax()) + 1
+    return normalize(blob_of(ink.astype(np.float32), labels, largest, boxes[largest - 1]))

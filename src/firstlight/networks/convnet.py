@@ -41,9 +41,9 @@ HARDSHIP = {  # what scanners, cameras and bad light do to a digit
     "light": 2.5, "bright": 130, "noise": 40, "specks": 0.2,
 }  # fmt: skip
 WRITING = {  # what pens and writers do to a digit, and what is left of it in a small picture
-    "stroke": 0.6, "blur": 0.8,
-    "rotate": 15, "scale": 0.15, "shear": 0.25, "shift": 2, "elastic": 1.5,
-    "noise": 20,
+    "stroke": 0.5, "blur": 0.6,
+    "rotate": 12, "scale": 0.12, "shear": 0.2, "shift": 1, "elastic": 1.2,
+    "noise": 10,
 }  # fmt: skip
 RECIPES = {
     "quick": Recipe(
@@ -58,7 +58,7 @@ RECIPES = {
     ),
     "record": replace(RECORD, variant="record"),
     "robust": replace(RECORD, variant="record", epochs=20, augment=HARDSHIP, settle=0),
-    "reader": replace(RECORD, variant="reader", epochs=12, augment=WRITING, settle=0),
+    "reader": replace(RECORD, variant="reader", epochs=14, augment=WRITING, settle=2),
 }
 CONVOLUTIONS = {  # maps, size, stride
     "": ((32, 5, 2), (64, 3, 2), (64, 3, 1), (64, 3, 1)),  # 14×14, then 7×7

@@ -17,26 +17,29 @@ Grey = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
+UNCLEAR = 1.5  # lean of grey values, below which it may be to the side of the paper
 FAINTEST = 0.07  # contrast to the paper, below which nothing is ink: a hard pencil has 0.15
 
 
-def find(grey: Grey) -> Floats:
+def find(grey: Grey, dark_on_light: bool) -> Floats:
     """Contrast of every pixel to the paper under it: (h, w), 0..1, the paper's texture about 0."""
-    dark_ink = grey if is_dark_on_light(grey) else 255 - grey
+    dark_ink = grey if dark_on_light else 255 - grey
     return contrast(dark_ink, paper(dark_ink))
 
 
-def is_dark_on_light(grey: Grey) -> bool:
-    """Ink is rarer than the paper around it, so grey values lean to its side, at some scale.
+def ways(grey: Grey) -> list[bool]:
+    """Whether ink is dark on light, or light on dark; both, the likelier first, if it is unclear.
 
-    The scales go from a pen stroke's to the whole picture's; the sheet on its table counts at the
-    large ones, but its strokes lean more. The picture is first continued beyond its frame: in a
-    tight crop the ink can outweigh the paper, but most of the frame is paper.
+    Ink is rarer than the paper around it, so grey values lean to its side, at some scale. The
+    scales go from a pen stroke's to the whole picture's; the sheet on its table and shadows count
+    at the large ones, and can outweigh a pencil. The picture is first continued beyond its frame:
+    in a tight crop the ink can outweigh the paper, but most of the frame is paper.
     """
     small = _shrunk(grey, 256)
     side = min(small.shape)
     framed = Image.fromarray(np.pad(small, side // 3, "edge"))
-    return sum(skewness(framed, side / part) for part in (16, 8, 4, 1)) <= 0
+    lean = sum(skewness(framed, side / part) for part in (16, 8, 4, 1))
+    return [lean <= 0] if abs(lean) > UNCLEAR else [lean <= 0, lean > 0]
 
 
 def skewness(picture: Image.Image, window: float) -> float:

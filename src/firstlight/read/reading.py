@@ -74,7 +74,12 @@ def read(source: Source, model: Path | None = None, single: bool = False) -> Rea
     """
     network = recognizer(model or DIGITS)
     picture = open_picture(source)
-    contrast = ink.find(picture.grey)
+    ways = [read_ink(picture, way, network, single) for way in ink.ways(picture.grey)]
+    return max(ways, key=surely_told)  # of equals the first, which is the likelier
+
+
+def read_ink(picture: Picture, dark_on_light: bool, network: Recognizer, single: bool) -> Reading:
+    contrast = ink.find(picture.grey, dark_on_light)
     if single:
         found = locate.single(contrast)
         chains = [read_single(found, network)] if found else []
@@ -82,6 +87,15 @@ def read(source: Source, model: Path | None = None, single: bool = False) -> Rea
         chains = read_lines(locate.lines(contrast), network)
     lines = (Line(tuple(digits(chain, network, picture.scale))) for chain in chains)
     return Reading(tuple(line for line in lines if line.digits), picture, contrast)
+
+
+def surely_told(reading: Reading) -> float:
+    """How many digits it holds, each as far as it is likelier than not."""
+    return sum(
+        2 * digit.confidence - 1 if digit.digit != UNSURE else 0.0
+        for line in reading.lines
+        for digit in line.digits
+    )
 
 
 Recognized = tuple[Blob, NDArray[np.uint8], NDArray[np.float32]]

@@ -1,0 +1,71 @@
+"""`pip install firstlight`, without extras: reading works, training says what it needs."""
+
+import subprocess
+import tomllib
+import venv
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pytest
+from packaging.requirements import Requirement
+from PIL import Image
+
+import firstlight
+from firstlight.datasets import mnist
+
+
+def needed(lines: list[str], found: dict[str, metadata.Distribution]) -> None:
+    """Collect the distributions that requirements name, and theirs, extras left out."""
+    for requirement in map(Requirement, lines):
+        wanted = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        if wanted and requirement.name not in found:
+            found[requirement.name] = metadata.distribution(requirement.name)
+            needed(metadata.requires(requirement.name) or [], found)
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of a new environment that holds firstlight and its base requirements alone."""
+    folder = tmp_path_factory.mktemp("base") / "venv"
+    venv.create(folder, with_pip=False, symlinks=True)
+    found: dict[str, metadata.Distribution] = {}
+    project = tomllib.loads(Path(__file__).parents[1].joinpath("pyproject.toml").read_text())
+    needed(project["project"]["dependencies"], found)
+    assert not {"tensorflow", "tensorflow-cpu", "keras", "matplotlib"} & found.keys()
+    packages = next((folder / "lib").glob("python*")) / "site-packages"
+    (packages / "firstlight").symlink_to(Path(firstlight.__file__).parent)
+    for distribution in found.values():
+        for top in {file.parts[0] for file in distribution.files or ()} - {"..", "__pycache__"}:
+            (packages / top).symlink_to(Path(str(distribution.locate_file(top))))
+    return folder / "bin" / "python"
+
+
+def run(python: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(python), "-I", "-m", "firstlight", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+
+
+def test_there_is_no_tensorflow(python: Path, tmp_path: Path) -> None:
+    done = subprocess.run([python, "-I", "-c", "import tensorflow"], capture_output=True, text=True)
+    assert "No module named 'tensorflow'" in done.stderr
+
+
+def test_it_reads(python: Path, tmp_path: Path) -> None:
+    images = mnist.load("test").images
+    paper = 255 - np.pad(np.concatenate(list(images[[0, 1, 3], ..., 0]), axis=1), 10)
+    Image.fromarray(paper).save(tmp_path / "digits.png")
+    done = run(python, tmp_path, "read", "digits.png")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "720\n", "")
+
+
+def test_it_lists(python: Path, tmp_path: Path) -> None:
+    done = run(python, tmp_path, "list")
+    assert done.returncode == 0 and "softmax" in done.stdout and done.stderr == ""
+
+
+def test_training_says_what_to_install(python: Path, tmp_path: Path) -> None:
+    done = run(python, tmp_path, "train", "softmax")
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.count("\n") == 1 and "pip install 'firstlight[train]'" in done.stderr
+    assert not list(tmp_path.iterdir())
