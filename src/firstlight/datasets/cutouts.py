@@ -3,8 +3,8 @@
 Digits of MNIST are enlarged, written side by side so that many touch, and cut apart by the reader
 itself (see read/split.py). What it cuts out is a digit if it is most of one and little of another;
 two digits in one, and less than half of one, are "none", as are letters, signs, bits of lines and
-grain. The images are normalised as the reader does it, so the network is shown in training what it will be shown in use;
-as LeCun and others (1998, section V) trained on the segments that their reader proposed.
+grain. The images are normalised as the reader does it: the network is shown in training what it
+will be shown in use, as LeCun and others (1998, section V) trained on their reader's segments.
 
 The writing depends on the split's own MNIST images and a seed: nothing of the test images, not
 even a stroke, is in the training images.

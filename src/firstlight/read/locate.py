@@ -22,6 +22,7 @@ Ints = NDArray[np.int64]
 SMALLEST = 10  # pixels of the working picture: a digit of fewer cannot be told
 PALEST = 0.35  # of the usual ink: a pencil beside a pen has half
 STEEPEST = 0.12  # of a ruled line: a sheet that is turned by 7 degrees
+STRIP = 400  # pixels from side to side in which a line's lean is one
 MOST_BLOBS = 400  # of a picture: foliage has thousands, and would take minutes
 MOST_PARTS = 8  # of a single digit and its neighbours
 
@@ -96,6 +97,12 @@ def without_rules(mask: Mask) -> Mask:
 
 
 def long_lines(mask: Mask) -> Mask:
+    """Lines across, strip by strip: of a sheet seen from aside each leans another way."""
+    strips = np.array_split(mask, max(1, mask.shape[1] // STRIP), axis=1)
+    return np.concatenate([lines_across(strip) for strip in strips], axis=1)
+
+
+def lines_across(mask: Mask) -> Mask:
     """Those that are level when the picture is sheared as the fullest row asks for."""
     width = mask.shape[1]
     fall = lean(mask)
