@@ -43,6 +43,8 @@ def squash(x: Any) -> Any:
 class Subsampling(keras.layers.Layer):
     """S2, S4: the mean of 2×2, times a trained coefficient, plus a trained bias, a map each."""
 
+    pool_size, strides, padding = (2, 2), (2, 2), "valid"
+
     def build(self, shape: tuple[int, ...]) -> None:
         self.coefficient = self.add_weight(shape=shape[-1:], initializer="ones", name="coefficient")
         self.bias = self.add_weight(shape=shape[-1:], initializer="zeros", name="bias")
@@ -53,6 +55,8 @@ class Subsampling(keras.layers.Layer):
 
 class SparseConvolution(keras.layers.Layer):
     """C3: 5×5, each map connected to some of the maps before it: 60 kernels, not 96."""
+
+    kernel_size, strides, padding = (5, 5), (1, 1), "valid"
 
     def build(self, shape: tuple[int, ...]) -> None:
         pairs = [(seen, maps) for maps, sees in enumerate(C3_SEES) for seen in sees]

@@ -44,16 +44,28 @@ def open_picture(source: Source) -> Picture:
         DataError: the file is missing, no picture, damaged, or too large.
         UsageError: an array of another shape or kind.
     """
+    image, size = open_upright(source)
+    times = min(LARGEST_ZOOM, math.ceil(SMALL_SIDE / min(image.size)))
+    if times > 1:
+        image = image.resize((image.width * times, image.height * times), Image.Resampling.BICUBIC)
+    return Picture(image, np.asarray(image.convert("L")), size, size[0] / image.width)
+
+
+def open_upright(source: Source) -> tuple[Image.Image, tuple[int, int]]:
+    """The same, but never enlarged: RGB of at most the working size, and its true width, height.
+
+    Raises what `open_picture` does.
+    """
     if isinstance(source, np.ndarray):
-        return _working(Image.fromarray(_bytes(source)))
+        return _upright(Image.fromarray(_bytes(source)))
     if isinstance(source, Image.Image):
-        return _working(source)
+        return _upright(source)
     path = Path(source)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of bombs: we look at the size ourselves
             with Image.open(path, formats=FORMATS) as image:
-                return _working(image)
+                return _upright(image)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
     except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError) as error:
@@ -72,7 +84,7 @@ def _problem(path: Path, error: Exception) -> str:
     return f"damaged picture ({error})"
 
 
-def _working(image: Image.Image) -> Picture:
+def _upright(image: Image.Image) -> tuple[Image.Image, tuple[int, int]]:
     """Raises DataError if it is too large."""
     width, height = image.size
     if width * height > MOST_PIXELS:
@@ -87,10 +99,7 @@ def _working(image: Image.Image) -> Picture:
     image = _over_paper(ImageOps.exif_transpose(_plain(image)))
     if (image.width > image.height) != (size[0] > size[1]):
         width, height = height, width
-    times = min(LARGEST_ZOOM, math.ceil(SMALL_SIDE / min(image.size)))
-    if times > 1:
-        image = image.resize((image.width * times, image.height * times), Image.Resampling.BICUBIC)
-    return Picture(image, np.asarray(image.convert("L")), (width, height), width / image.width)
+    return image, (width, height)
 
 
 def _plain(image: Image.Image) -> Image.Image:

@@ -1,0 +1,311 @@
+"""What does a network look at? Its filters, its maps, and what in a picture makes it answer.
+
+Arrays out, no drawing (see explain_figures.py):
+
+    filters      the first layer's weights, as images; of a network of one layer also these weights
+                 times the picture: where ink speaks for a class, and where against it
+    maps         what each layer answers to the picture
+    sights       of several layers the strongest units, projected to pixels by the deconvnet; and the
+                 nine pictures of a dataset to which the same maps answer most (figure 2 of
+                 Zeiler and Fergus, arXiv 1311.2901)
+    occlusion    a square slid over the picture, and what the network says then (4.2, figure 7)
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+from firstlight import catalog, classify, deconvnet, evaluate, inputs, model
+from firstlight.deconvnet import Box, Place, Stage, Stages
+from firstlight.errors import UsageError
+from firstlight.progress import Progress
+from firstlight.runs import Run
+
+LAYERS, MAPS, NINE = 5, 4, 9  # layers looked at unless told, maps of each, pictures of a map
+MOST_IMAGES = 5_000  # of a dataset, among which the nine are looked for
+ACROSS = 28  # places of the square in a row: 28 of 28 pixels, every eighth of 224
+PART = 4  # the square's side is a fourth of the picture's
+GREY, PAPER = 128, 0
+MANY = 100  # filters
+_BATCH = 32
+
+
+class Sight(NamedTuple):
+    """A unit's answer to an image, sent down to pixels."""
+
+    image: np.ndarray  # (height, width, channels) uint8
+    pixels: np.ndarray  # the same shape, float32: what there speaks for the unit, and against
+    box: Box  # the part of the image that the unit can see
+    value: float  # its answer
+
+
+class Map(NamedTuple):
+    """A map's strongest unit for the picture, and for the nine that it answers most to."""
+
+    number: int
+    own: Sight
+    nine: list[Sight]  # strongest first
+
+
+class Occlusion(NamedTuple):
+    """What the network says while a square hides a part: each array (rows, columns) of places."""
+
+    side: int  # of the square, in pixels
+    step: int  # between places; the square's middle stands on the middle of step × step pixels
+    probability: np.ndarray  # of the label, 0 to 1
+    activity: np.ndarray | None  # sum of the strongest map of the last convolution; 1: nothing hidden
+    answer: np.ndarray  # the most probable class
+    map: str  # which map that is
+
+
+class Explanation(NamedTuple):
+    network: str
+    classes: tuple[str, ...]
+    image: np.ndarray  # (height, width, channels) uint8: what the network was shown
+    logits: np.ndarray  # (classes,)
+    label: int  # the class that occlusion is about
+    first: str  # the first layer
+    filters: dict[int, np.ndarray]  # its weights, by unit: (height, width, channels)
+    products: np.ndarray | None  # (classes, height, width, channels): weights times the picture
+    maps: dict[str, np.ndarray]  # layer → (height, width, maps)
+    sights: dict[str, list[Map]]  # layer → maps, the most active first
+    data: str  # where the nine are from
+    occlusion: Occlusion
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        return evaluate.softmax(self.logits[None])[0]
+
+    def labels(self) -> list[dict[str, Any]]:
+        return classify.best(self.probabilities, self.classes, 5)
+
+
+def explain(
+    run: Run,
+    picture: Path,
+    wanted: Sequence[str] = (),
+    data: str = "",
+    label: str = "",
+    quiet: bool = False,
+) -> Explanation:
+    """Look into a run's network while it looks at a picture.
+
+    Args:
+        wanted: layers to project from; without, several of the convolutions.
+        data: of whose validation images the top nine are; without, the run's own.
+        label: the class that occlusion is about; without, the one that the network answers.
+
+    Raises:
+        UsageError: no such layer or class, or the data's images are not the network's.
+        DataError: the run, the picture or the data is missing or damaged.
+    """
+    network, classes = model.load(run)
+    stages = deconvnet.stages(network)
+    chosen = choose(stages, wanted)
+    image = inputs.image_for(picture, network.input_shape[1:], classes)
+    dataset = catalog.dataset(data or run.settings()["data"])
+    examples = dataset.load("val").first(MOST_IMAGES)
+    catalog.fits(dataset, examples, network.name, network.input_shape[1:])
+    answers = {stage.name: answer(stage, image) for stage in stages.values()}
+    first, logits = next(iter(stages)), answers[list(stages)[-1]]
+    about = class_number(classes, label) if label else int(logits.argmax())
+    weights = filters(network.get_layer(first), network.input_shape[1:])
+    return Explanation(
+        network.name,
+        classes,
+        image,
+        logits,
+        about,
+        first,
+        {number: weights[number] for number in most_active(answers[first], MANY)},
+        products(stages, weights, image) if len(stages) == 1 else None,
+        {name: values for name, values in answers.items() if is_map(values)},
+        sights(chosen, image, answers, examples.images, quiet),
+        dataset.name,
+        occlusion(network, stages, image, about, quiet),
+    )
+
+
+def choose(stages: Stages, wanted: Sequence[str]) -> list[Stage]:
+    """The stages of these names; without, LAYERS convolutions from the first to the last.
+
+    Raises:
+        UsageError: there is no such layer.
+    """
+    for name in wanted:
+        if name not in stages:
+            raise UsageError(f"no layer {name!r} to look into; there are: {', '.join(stages)}")
+    if wanted:
+        return [stages[name] for name in wanted]
+    there = [stage for stage in stages.values() if stage.convolves] or list(stages.values())
+    steps = np.linspace(0, len(there) - 1, min(LAYERS, len(there)))
+    return [there[round(step)] for step in steps]
+
+
+def class_number(classes: tuple[str, ...], label: str) -> int:
+    if label not in classes:
+        raise UsageError(f"no class {label!r}; the network knows: {', '.join(classes)}")
+    return classes.index(label)
+
+
+def answer(stage: Stage, image: np.ndarray) -> np.ndarray:
+    """What a stage answers to one image: (height, width, maps), or (units,)."""
+    values: np.ndarray = deconvnet.forward(stage.path, image[None])[-1].numpy()[0]
+    return values
+
+
+def is_map(values: np.ndarray) -> bool:
+    return values.ndim == 3 and values.shape[0] * values.shape[1] > 1
+
+
+def most_active(values: np.ndarray, count: int) -> list[int]:
+    """So many maps (or units) of the highest answers, the highest first."""
+    highest = values.reshape(-1, values.shape[-1]).max(0)
+    return [int(number) for number in np.argsort(-highest, kind="stable")[:count]]
+
+
+def filters(layer: Any, size: tuple[int, int, int]) -> np.ndarray:
+    """The weights of a first layer as images: (filters, height, width, channels)."""
+    kernel: np.ndarray = layer.kernel.numpy()
+    if isinstance(layer, layers.Conv2D):
+        return kernel.transpose(3, 0, 1, 2)
+    rows = kernel.T if isinstance(layer, layers.Dense) else kernel
+    return rows.reshape(-1, *size)
+
+
+def products(stages: Stages, weights: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Of a network of one layer: each weight times what it is given. A class's add up to its logit,
+    but for the bias.
+    """
+    (only,) = stages.values()
+    given = deconvnet.forward(only.path, image[None])[-2].numpy()
+    product: np.ndarray = weights * given.reshape(1, *image.shape)
+    return product
+
+
+def sights(
+    chosen: list[Stage],
+    image: np.ndarray,
+    answers: dict[str, np.ndarray],
+    images: np.ndarray,
+    quiet: bool = True,
+) -> dict[str, list[Map]]:
+    """Of each stage the maps that are most active in the image, there and in the images."""
+    seen = {}
+    for stage, (values, places) in zip(chosen, highest(chosen, images, quiet), strict=True):
+        seen[stage.name] = []
+        for number in most_active(answers[stage.name], MAPS):
+            nine = np.argsort(-values[:, number], kind="stable")[:NINE]
+            units = [unit_at(stage.shape, number, places[index, number]) for index in nine]
+            strongest = answers[stage.name].reshape(-1, stage.shape[-1])[:, number].argmax()
+            own = unit_at(stage.shape, number, strongest)
+            projected = look(stage, [image, *images[nine]], [own, *units])
+            seen[stage.name].append(Map(number, projected[0], projected[1:]))
+    return seen
+
+
+def highest(
+    chosen: list[Stage], images: np.ndarray, quiet: bool = True
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Of each stage the highest answer of each map to each image (N, maps), and at which place."""
+    longest = max((stage.path for stage in chosen), key=len)
+
+    @tf.function(input_signature=[tf.TensorSpec((None, *images.shape[1:]), tf.uint8)])
+    def strongest(batch: tf.Tensor) -> list[tuple[tf.Tensor, tf.Tensor]]:
+        values = deconvnet.forward(longest, batch)
+        found = []
+        for stage in chosen:
+            places = int(np.prod(stage.shape[:-1]))
+            flat = tf.reshape(values[len(stage.path)], (-1, places, stage.shape[-1]))
+            found.append((tf.reduce_max(flat, 1), tf.argmax(flat, 1)))
+        return found
+
+    batches = []
+    for rows in in_batches(len(images), "looking through the validation images", quiet):
+        batches.append(strongest(images[rows]))
+    return [
+        (np.concatenate([v for v, _ in stage]), np.concatenate([place for _, place in stage]))
+        for stage in zip(*batches, strict=True)
+    ]
+
+
+def unit_at(shape: Place, number: int, place: int) -> Place:
+    """The unit of a map (or layer) of that shape: (row, column, map), or (unit,)."""
+    if len(shape) == 1:
+        return (number,)
+    row, column = divmod(int(place), shape[1])
+    return row, column, number
+
+
+def look(stage: Stage, images: list[np.ndarray], units: list[Place]) -> list[Sight]:
+    """What each image's unit saw in it."""
+    given = np.array(images)
+    pixels = deconvnet.project(stage.path, given, units)
+    values = tf.gather_nd(
+        deconvnet.forward(stage.path, given)[-1], [(i, *unit) for i, unit in enumerate(units)]
+    )
+    boxes = [deconvnet.receptive_field(stage.path, unit) for unit in units]
+    told = zip(images, pixels, boxes, values.numpy().tolist(), strict=True)
+    return [Sight(*sight) for sight in told]
+
+
+def occlusion(
+    network: keras.Model,
+    stages: Stages,
+    image: np.ndarray,
+    label: int,
+    quiet: bool = True,
+) -> Occlusion:
+    """Slide a square over the image; where hiding a part changes the answer, the network looks.
+
+    The paper gives neither the square's size nor its steps: PART and ACROSS are ours. Its grey is
+    what a photograph is on average. On a digit it would be a blob of ink: there the square has
+    the paper's colour, and takes ink away.
+    """
+    height, width, channels = image.shape
+    side, step = max(height, width) // PART, max(1, max(height, width) // ACROSS)
+    middles = [(y, x) for y in range(step // 2, height, step) for x in range(step // 2, width, step)]
+    last = next((stage for stage in reversed(stages.values()) if stage.convolves), None)
+    number = int(answer(last, image).sum((0, 1)).argmax()) if last else 0
+
+    @tf.function(input_signature=[tf.TensorSpec((None, *image.shape), tf.uint8)])
+    def says(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        values = deconvnet.forward(network.layers[1:], batch)
+        maps = values[len(last.path)] if last else tf.zeros((1, 1, 1, 1))
+        return tf.nn.softmax(values[-1]), tf.reduce_sum(maps[..., number], (1, 2))
+
+    colour = PAPER if channels == 1 else GREY
+    told = []
+    for rows in in_batches(len(middles), "hiding one part after another", quiet):
+        told.append(says(np.array([hidden(image, *at, side, colour) for at in middles[rows]])))
+    probabilities, activity = (np.concatenate(part) for part in zip(*told, strict=True))
+    shape = -1, len(range(step // 2, width, step))
+    return Occlusion(
+        side,
+        step,
+        probabilities[:, label].reshape(shape),
+        activity.reshape(shape) if last else None,
+        probabilities.argmax(1).reshape(shape),
+        f"{last.name}, map {number}" if last else "",
+    )
+
+
+def hidden(image: np.ndarray, y: int, x: int, side: int, colour: int) -> np.ndarray:
+    """A copy of the image with a square of one colour around a place."""
+    copy = image.copy()
+    top, left = max(0, y - side // 2), max(0, x - side // 2)
+    copy[top : y - side // 2 + side, left : x - side // 2 + side] = colour
+    return copy
+
+
+def in_batches(count: int, what: str, quiet: bool) -> Iterator[slice]:
+    """Slices of at most _BATCH, with progress."""
+    with Progress(count, quiet=quiet) as progress:
+        for start in range(0, count, _BATCH):
+            yield slice(start, start + _BATCH)
+            progress.at(min(start + _BATCH, count), what)

@@ -1,0 +1,344 @@
+"""The pictures of what a network looks at, drawn from what explain.py finds."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from firstlight.explain import Explanation, Occlusion, Sight, most_active
+from firstlight.figures import ACCENT, FOR_AND_AGAINST, INK, PALE, WARNING, save
+
+DOTS = 120  # an inch
+MARGIN, GAP = 24, 8
+ACTIVE = LinearSegmentedColormap.from_list("active", ["#ffffff", "#7da2f5", "#12337f"])
+FALLEN = LinearSegmentedColormap.from_list("fallen", [WARNING, "#f6cdbf", "#ffffff"])
+FAINT = "#6b7785"
+A_ROW = 12  # maps shown of a layer
+CLASSES = 10  # of a network of one layer, shown at most
+OTHERS = 6  # classes that a hidden part leads to, told apart
+
+Rgb = np.ndarray  # (height, width, 3) float, 0 to 1
+
+
+class Sheet:
+    """A white page, measured in pixels from its upper left corner."""
+
+    def __init__(self, width: int, height: int, title: str, says: Sequence[str]) -> None:
+        """`says` are lines below the title, which is to say what is to be seen, and how."""
+        self.figure = Figure((width / DOTS, height / DOTS), dpi=DOTS)
+        self.page = self.figure.add_axes((0, 0, 1, 1))
+        self.page.set(xlim=(0, width), ylim=(height, 0), autoscale_on=False)
+        self.page.axis("off")
+        self.text(MARGIN, MARGIN, title, size=13, weight="bold")
+        for number, line in enumerate(says):
+            self.text(MARGIN, MARGIN + 32 + 19 * number, line, color=FAINT)
+
+    def text(self, x: float, y: float, text: str, size: float = 8, **style: Any) -> None:
+        self.page.text(x, y, text, size=size, parse_math=False, **{"va": "top", **style})
+
+    def image(self, x: float, y: float, side: float, rgb: Rgb, framed: bool = True) -> None:
+        """An image with its longer side so long, in the middle of a square of that side."""
+        height, width = (side * n / max(rgb.shape[:2]) for n in rgb.shape[:2])
+        x, y = x + (side - width) / 2, y + (side - height) / 2
+        way = "nearest" if max(rgb.shape[:2]) < side else "antialiased"
+        extent = (x, x + width, y + height, y)
+        self.page.imshow(rgb, extent=extent, interpolation=way, aspect="auto", vmin=0, vmax=1)
+        self.page.set(xlim=self.page.get_xlim(), ylim=self.page.get_ylim())
+        if framed:
+            self.box(x, y, width, height, PALE, 0.5)
+
+    def box(self, x: float, y: float, width: float, height: float, color: str, lw: float) -> None:
+        self.page.add_patch(Rectangle((x, y), width, height, fill=False, ec=color, lw=lw))
+
+    def bar(self, x: float, y: float, width: float, colors: Any, ends: tuple[str, str]) -> None:
+        """What the colours mean: from the value at the left end to that at the right."""
+        shades = np.asarray(colors(np.linspace(0, 1, 100)))[None, :, :3]
+        extent = (x, x + width, y + 8, y)
+        self.page.imshow(shades, extent=extent, aspect="auto")
+        self.box(x, y, width, 8, PALE, 0.5)
+        self.text(x, y + 11, ends[0], color=FAINT)
+        self.text(x + width, y + 11, ends[1], color=FAINT, ha="right")
+
+    def save(self, path: Path) -> None:
+        save(self.figure, path)
+
+
+def draw(found: Explanation, folder: Path) -> list[Path]:
+    """Write the pictures to a folder, and say which."""
+    drawings = {"filters.png": filters, "strongest.png": strongest, "top_nine.png": top_nine}
+    drawings |= {"occlusion.png": occluded}
+    if found.maps:
+        drawings["maps.png"] = maps
+    if found.products is not None:
+        drawings["weights.png"] = weights
+    for file, drawing in drawings.items():
+        drawing(found).save(folder / file)
+    return [folder / file for file in sorted(drawings)]
+
+
+def answered(found: Explanation) -> str:
+    best = int(found.probabilities.argmax())
+    return f"{found.network} answers {found.classes[best]} ({found.probabilities[best]:.1%})"
+
+
+def filters(found: Explanation) -> Sheet:
+    """The weights of the first layer."""
+    count, side, across = len(found.filters), 72, 12
+    rows = -(-count // across)
+    height, width, channels = next(iter(found.filters.values())).shape
+    if channels == 1:
+        says = ["Blue: what is light here makes the unit answer. Red: it keeps it silent."]
+    else:
+        says = ["In its colours, grey being no weight: what looks like this makes the unit answer."]
+    says.append("The number is the unit's; the first answers most to the picture on the right.")
+    step = side + GAP + 16
+    page = Sheet(
+        2 * MARGIN + across * (side + GAP) + 130,
+        MARGIN + 84 + rows * step + MARGIN,
+        f"The first layer, {found.first}: {count} filters of {height}×{width} weights",
+        says,
+    )
+    largest = max(np.abs(each).max() for each in found.filters.values())
+    for place, (number, each) in enumerate(found.filters.items()):
+        row, column = divmod(place, across)
+        x, y = MARGIN + column * (side + GAP), MARGIN + 84 + row * step
+        page.image(x, y, side, signed(each, largest if channels == 1 else np.abs(each).max()))
+        page.text(x + side / 2, y + side + 2, str(number), color=FAINT, ha="center", size=7)
+    page.image(MARGIN + across * (side + GAP) + 20, MARGIN + 84, 110, shown(found.image))
+    return page
+
+
+def weights(found: Explanation) -> Sheet:
+    """Of a network of one layer: each class's weights, and these times the picture."""
+    assert found.products is not None
+    chosen = sorted(np.argsort(-found.probabilities, kind="stable")[:CLASSES].tolist())
+    side, left = 100, 150
+    page = Sheet(
+        left + len(chosen) * (side + GAP) + MARGIN,
+        350,
+        f"Why {answered(found)}",
+        [
+            "Each class has a weight for each pixel. Blue: ink there speaks for the class; red: "
+            "against it. Where there is no ink, a weight says nothing;",
+            "what remains is added up, with the class's bias, and the highest sum is the answer.",
+        ],
+    )
+    page.image(MARGIN, 110 + side // 4, 100, shown(found.image))
+    page.text(left - GAP, 110 + side / 2, "weights", ha="right", va="center", rotation=90)
+    page.text(left - GAP, 220 + side / 2, "times the picture", ha="right", va="center", rotation=90)
+    best = int(found.probabilities.argmax())
+    most = np.abs(found.products).max()
+    for place, number in enumerate(chosen):
+        x, weight = left + place * (side + GAP), found.filters[number]
+        style = {"color": ACCENT, "weight": "bold"} if number == best else {}
+        page.text(x + side / 2, 94, found.classes[number], ha="center", size=9, **style)
+        page.image(x, 110, side, signed(weight, max(np.abs(w).max() for w in found.filters.values())))
+        page.image(x, 220, side, signed(found.products[number], most))
+        page.text(x + side / 2, 323, f"sum {found.logits[number]:+.1f}", ha="center", **style)
+    return page
+
+
+def maps(found: Explanation) -> Sheet:
+    """Of each layer the maps that answer most to the picture."""
+    side, left, top = 72, 190, MARGIN + 84
+    page = Sheet(
+        left + A_ROW * (side + GAP) + MARGIN,
+        top + len(found.maps) * (side + GAP + 16) + MARGIN,
+        f"What each layer answers to the picture: {answered(found)}",
+        [
+            "A map says where in the picture its filter found what it looks for; "
+            "the darker, the more. Of each layer its most active maps, by number;",
+            "one shade means the same in a whole row. Where a layer answers below zero, red is so.",
+        ],
+    )
+    for row, (name, values) in enumerate(found.maps.items()):
+        y = top + row * (side + GAP + 16)
+        height, width, count = values.shape
+        if row == 0:
+            page.image(MARGIN, y, side, shown(found.image))
+        page.text(left - 16, y + 18, name, ha="right", weight="bold", size=9)
+        size = f"{count} maps\n{height}×{width}"
+        page.text(left - 16, y + 34, size, ha="right", color=FAINT)
+        largest = np.abs(values).max() or 1
+        for place, number in enumerate(most_active(values, A_ROW)):
+            x, tile = left + place * (side + GAP), values[..., number, None]
+            below = values.min() < 0
+            rgb = signed(tile, largest) if below else ACTIVE(tile[..., 0] / largest)[..., :3]
+            page.image(x, y, side, rgb)
+            page.text(x + side / 2, y + side + 2, str(number), color=FAINT, ha="center", size=7)
+    return page
+
+
+def strongest(found: Explanation) -> Sheet:
+    """Of each layer the units that answer most: what they saw, beside what they could see."""
+    side, left, top = 104, 300, MARGIN + 100
+    block, step = 2 * side + 28, side + GAP + 20
+    most = max(map(len, found.sights.values()))
+    page = Sheet(
+        left + most * block + MARGIN,
+        top + max(2, len(found.sights)) * step + MARGIN,
+        f"What the strongest units of each layer saw: {answered(found)}",
+        [
+            "Left of each pair: a unit's answer, sent back down to pixels. "
+            + said(found.image)
+            + " Right: all that the unit can see of the picture.",
+            "From layer to layer a unit sees more of it. "
+            "Of each layer the maps that answer most, each at its strongest place.",
+        ],
+    )
+    page.image(MARGIN, top, 150, shown(found.image))
+    for row, (name, looks) in enumerate(found.sights.items()):
+        y = top + row * step
+        page.text(left - 20, y + 34, name, ha="right", weight="bold", size=9)
+        page.text(left - 20, y + 50, seen_size(looks[0].own), ha="right", color=FAINT)
+        for place, each in enumerate(looks):
+            x = left + place * block
+            page.image(x, y, side, cut(signed(each.own.pixels), each.own))
+            page.image(x + side + 4, y, side, cut(shown(found.image), each.own))
+            outlined(page, found, each.own, MARGIN, top, 150)
+            told = f"map {each.number}, answers {each.own.value:.2g}"
+            page.text(x, y + side + 3, told, color=FAINT, size=7)
+    return page
+
+
+def outlined(page: Sheet, found: Explanation, sight: Sight, x: float, y: float, side: float) -> None:
+    """The part that a unit sees, outlined in the whole picture."""
+    by = side / max(found.image.shape[:2])
+    top, left, bottom, right = (by * edge for edge in sight.box)
+    page.box(x + left, y + top, right - left, bottom - top, ACCENT, 0.7)
+
+
+def top_nine(found: Explanation) -> Sheet:
+    """The nine images to which a map answers most, and what it saw in them: the paper's figure 2."""
+    side = 46 if max(found.image.shape) <= 32 else 84
+    left, top, block = 150, MARGIN + 100, 6 * side + 44
+    step = 3 * side + GAP + 30
+    most = max(map(len, found.sights.values()))
+    page = Sheet(
+        left + most * block + MARGIN,
+        top + len(found.sights) * step + MARGIN,
+        f"What the same maps of {found.network} look for: the nine images of {found.data} "
+        "(validation) that each answers most to",
+        [
+            "Left: the strongest answer in each, sent back down to pixels. " + said(found.image),
+            "Right: the part of the image that was seen. What the nine have in common is what the "
+            "map looks for; in what they differ, it does not care.",
+        ],
+    )
+    for row, (name, looks) in enumerate(found.sights.items()):
+        y = top + row * step
+        page.text(left - 20, y + 34, name, ha="right", weight="bold", size=9)
+        page.text(left - 20, y + 50, seen_size(looks[0].own), ha="right", color=FAINT)
+        for place, each in enumerate(looks):
+            x = left + place * block
+            page.text(x, y + 3 * side + 5, f"map {each.number}", color=FAINT, size=7)
+            for number, sight in enumerate(each.nine):
+                down, across = divmod(number, 3)
+                at = x + across * side, y + down * side
+                page.image(*at, side - 2, cut(signed(sight.pixels), sight))
+                page.image(at[0] + 3 * side + 6, at[1], side - 2, cut(shown(sight.image), sight))
+    return page
+
+
+def occluded(found: Explanation) -> Sheet:
+    """What the network says while a square hides a part of the picture: figure 7 of the paper."""
+    side, top, hidden = 250, MARGIN + 116, found.occlusion
+    panels = 4 if hidden.activity is not None else 3
+    name = found.classes[found.label]
+    page = Sheet(
+        MARGIN + panels * (side + MARGIN),
+        top + side + 110,
+        f"Which part of the picture matters: {answered(found)}",
+        [
+            "A square hides one part of the picture after the other, and each time the network is "
+            "asked again. A colour stands where the middle of the square was.",
+        ],
+    )
+    x = MARGIN
+    page.text(x, top - 24, "The picture, and the square", weight="bold", size=9)
+    page.image(x, top, side, shown(found.image))
+    square = hidden.side * side / max(found.image.shape[:2])
+    page.box(x + 6, top + 6, square, square, WARNING, 1.5)
+    x += side + MARGIN
+    page.text(x, top - 24, f"How probable it holds {name}", weight="bold", size=9)
+    page.image(x, top, side, over(FALLEN(hidden.probability)[..., :3], found.image))
+    page.bar(x, top + side + 12, side, FALLEN, ("0 %: what is hidden matters", "100 %"))
+    if hidden.activity is not None:
+        x += side + MARGIN
+        heights = hidden.activity - min(0.0, float(hidden.activity.min()))
+        page.text(x, top - 24, f"How active {hidden.map} is", weight="bold", size=9)
+        page.image(x, top, side, over(FALLEN(heights / (heights.max() or 1))[..., :3], found.image))
+        most = f"{hidden.activity.max():.3g}"
+        page.bar(x, top + side + 12, side, FALLEN, (f"{hidden.activity.min():.3g}", most))
+    answers(page, x + side + MARGIN, top, side, found)
+    return page
+
+
+def answers(page: Sheet, x: float, y: float, side: int, found: Explanation) -> None:
+    """The panel of the most probable classes, and which colour is which."""
+    classes, counts = np.unique(found.occlusion.answer, return_counts=True)
+    order = classes[np.argsort(-counts, kind="stable")]
+    palette = [colormaps["Set2"](i)[:3] for i in range(OTHERS)]
+    colours = {found.label: (1.0, 1.0, 1.0)}
+    others = [int(number) for number in order if number != found.label]
+    colours |= {number: palette[i] for i, number in enumerate(others[:OTHERS])}
+    rest = (0.6, 0.6, 0.6)
+    picture = np.array([[colours.get(int(n), rest) for n in row] for row in found.occlusion.answer])
+    page.text(x, y - 24, "What it then answers", weight="bold", size=9)
+    page.image(x, y, side, over(picture, found.image))
+    named = [(found.classes[number], colour) for number, colour in colours.items()]
+    named += [("others", rest)] if len(others) > OTHERS else []
+    for place, (name, colour) in enumerate(named):
+        row, column = divmod(place, 4 if max(len(name) for name, _ in named) < 6 else 2)
+        wide = side // (4 if max(len(name) for name, _ in named) < 6 else 2)
+        at = x + column * wide, y + side + 12 + 18 * row
+        page.image(*at, 11, np.full((1, 1, 3), colour))
+        page.text(at[0] + 16, at[1] - 1, name)
+
+
+def seen_size(sight: Sight) -> str:
+    top, left, bottom, right = sight.box
+    whole = sight.image.shape[:2] == (bottom - top, right - left)
+    return "sees the whole picture" if whole else f"sees {bottom - top}×{right - left} pixels"
+
+
+def said(image: np.ndarray) -> str:
+    if image.shape[-1] == 1:
+        return "Blue: ink there made it answer; red: ink there held it back."
+    return "Grey: nothing there mattered."
+
+
+def shown(image: np.ndarray) -> Rgb:
+    """An image (height, width, 1 or 3) uint8; a grey one is shown as dark ink on white paper."""
+    if image.shape[-1] == 3:
+        return image / 255
+    return np.repeat(1 - image / 255, 3, axis=-1)
+
+
+def signed(values: np.ndarray, largest: float = 0.0) -> Rgb:
+    """Values (height, width, 1 or 3) about zero: white and two colours, or grey and all colours."""
+    part = values / (largest or np.abs(values).max() or 1)
+    if values.shape[-1] == 1:
+        return np.asarray(FOR_AND_AGAINST(0.5 + part[..., 0] / 2))[..., :3]
+    spread = min(1.0, 3 * float(np.std(part))) or 1.0  # a single bright pixel must not dim the rest
+    rgb: Rgb = (0.5 + part / (2 * spread)).clip(0, 1)
+    return rgb
+
+
+def cut(rgb: Rgb, sight: Sight) -> Rgb:
+    top, left, bottom, right = sight.box
+    return rgb[top:bottom, left:right]
+
+
+def over(heat: Rgb, image: np.ndarray) -> Rgb:
+    """A map of colours with the picture's own light and dark in it, pixel by pixel."""
+    height, width = image.shape[:2]
+    rows = (np.arange(height) * heat.shape[0] // height).clip(0, heat.shape[0] - 1)
+    columns = (np.arange(width) * heat.shape[1] // width).clip(0, heat.shape[1] - 1)
+    light = shown(image).mean(-1, keepdims=True)
+    return heat[rows][:, columns] * (0.3 + 0.7 * light)
