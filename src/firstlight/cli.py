@@ -200,8 +200,8 @@ def explain(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="Any picture.")],
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to.")] = None,
     layer: Annotated[
-        list[str], typer.Option(metavar="LAYER", help="Look into this one; may be repeated.")
-    ] = [],  # noqa: B006
+        list[str] | None, typer.Option(metavar="LAYER", help="Look into it; may be repeated.")
+    ] = None,
     label: Annotated[
         str, typer.Option(metavar="CLASS", help="What it is, if the network is wrong.")
     ] = "",
@@ -215,7 +215,7 @@ def explain(
     with tensorflow(verbose):
         from firstlight import explain as explaining
         from firstlight import explain_figures
-    found = explaining.explain(run, image, layer, data, label, quiet)
+    found = explaining.explain(run, image, layer or (), data, label, quiet)
     files = explain_figures.draw(found, out or run.figures / "explain" / image.stem)
     facts = {"run": str(folder), "file": str(image), "labels": found.labels()}
     facts |= {"files": [str(path) for path in files]}

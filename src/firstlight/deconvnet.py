@@ -14,8 +14,10 @@ What the paper leaves open, and how it is here:
 - Biases stay out of the way down: they are the same for every picture.
 - Batch norm came later. It is a part of the filter: down, its factor is kept, its shift left out.
 - Contrast normalisation is not among the three inverse operations. It is passed as its derivative
-  at this picture passes it, and so are dense layers, average pools, and units that squash and do
-  not rectify (LeNet-5's): for all that is linear, that is the transposed of the layer.
+  at this picture passes it. So are average pools and the like: for what is linear, that is the
+  transposed of the layer. Dense layers are transposed as convolutions are.
+- Units that squash and do not rectify (LeNet-5's) hand down what comes. Their maps may be negative,
+  and their slope would let nothing of a strong answer through.
 - Where pooling regions overlap, several values can come down to one place: they are added.
 """
 
@@ -100,29 +102,22 @@ def project(path: list[Any], images: np.ndarray, units: list[Place]) -> np.ndarr
 
 def down(layer: Any, signal: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
     """A signal for the layer's outputs as one for its inputs; `x` is what it was given."""
-    rectifies = isinstance(layer, layers.ReLU) or _activation(layer) is keras.activations.relu
-    if rectifies:
+    rectifies = getattr(layer, "activation", None) is keras.activations.relu
+    if rectifies or isinstance(layer, layers.ReLU):
         signal = tf.nn.relu(signal)
-    linear = rectifies or _activation(layer) is keras.activations.linear
     match layer:
         case layers.MaxPooling2D():
             return unpool(signal, switches(layer, x), x.shape)
-        case layers.ReLU():
+        case layers.ReLU() | layers.Activation():
             return signal
-        case layers.Activation() if linear:
-            return signal
-        case layers.Conv2D() if linear:
+        case layers.Conv2D():
             return filter_transposed(layer, signal, x.shape)
-        case layers.Dense() if linear:
+        case layers.Dense():
             return tf.matmul(signal, layer.kernel, transpose_b=True)
     with tf.GradientTape() as tape:
         tape.watch(x)
-        y = layer(x)
+        y = getattr(layer, "linear", layer)(x)  # LeNet-5's own layers squash after it
     return tape.gradient(y, x, signal)
-
-
-def _activation(layer: Any) -> Any:
-    return getattr(layer, "activation", None)
 
 
 def switches(pool: layers.MaxPooling2D, x: tf.Tensor) -> tf.Tensor:

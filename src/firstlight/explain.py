@@ -5,10 +5,10 @@ Arrays out, no drawing (see explain_figures.py):
     filters      the first layer's weights, as images; of a network of one layer also these weights
                  times the picture: where ink speaks for a class, and where against it
     maps         what each layer answers to the picture
-    sights       of several layers the strongest units, projected to pixels by the deconvnet; and the
-                 nine pictures of a dataset to which the same maps answer most (figure 2 of
-                 Zeiler and Fergus, arXiv 1311.2901)
-    occlusion    a square slid over the picture, and what the network says then (4.2, figure 7)
+    sights       the strongest units of several layers, projected to pixels by the deconvnet; and
+                 the nine pictures of a dataset to which the same maps answer most: figure 2 of
+                 Zeiler and Fergus, arXiv 1311.2901
+    occlusion    a square slid over the picture, and what the network says then: their figure 7
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,7 +29,7 @@ from firstlight.runs import Run
 LAYERS, MAPS, NINE = 5, 4, 9  # layers looked at unless told, maps of each, pictures of a map
 MOST_IMAGES = 5_000  # of a dataset, among which the nine are looked for
 ACROSS = 28  # places of the square in a row: 28 of 28 pixels, every eighth of 224
-PART = 4  # the square's side is a fourth of the picture's
+PART = 3.5  # the square's side in the picture's: 8 of 28 pixels, 64 of 224
 GREY, PAPER = 128, 0
 MANY = 100  # filters
 _BATCH = 32
@@ -55,12 +55,12 @@ class Map(NamedTuple):
 class Occlusion(NamedTuple):
     """What the network says while a square hides a part: each array (rows, columns) of places."""
 
-    side: int  # of the square, in pixels
-    step: int  # between places; the square's middle stands on the middle of step × step pixels
+    covered: np.ndarray  # (height, width, channels) uint8: the picture where hiding hurts most
     probability: np.ndarray  # of the label, 0 to 1
-    activity: np.ndarray | None  # sum of the strongest map of the last convolution; 1: nothing hidden
     answer: np.ndarray  # the most probable class
-    map: str  # which map that is
+    map: str  # the strongest of the last convolution; "" if there is none
+    activity: np.ndarray  # that map, summed, ...
+    whole: float  # ... and with nothing hidden
 
 
 class Explanation(NamedTuple):
@@ -70,7 +70,9 @@ class Explanation(NamedTuple):
     logits: np.ndarray  # (classes,)
     label: int  # the class that occlusion is about
     first: str  # the first layer
-    filters: dict[int, np.ndarray]  # its weights, by unit: (height, width, channels)
+    last: str  # the one whose units are the classes
+    units: int  # of the first layer
+    filters: dict[int, np.ndarray]  # of MANY of them the weights (height, width, channels)
     products: np.ndarray | None  # (classes, height, width, channels): weights times the picture
     maps: dict[str, np.ndarray]  # layer → (height, width, maps)
     sights: dict[str, list[Map]]  # layer → maps, the most active first
@@ -112,7 +114,7 @@ def explain(
     examples = dataset.load("val").first(MOST_IMAGES)
     catalog.fits(dataset, examples, network.name, network.input_shape[1:])
     answers = {stage.name: answer(stage, image) for stage in stages.values()}
-    first, logits = next(iter(stages)), answers[list(stages)[-1]]
+    first, logits = next(iter(stages)), list(answers.values())[-1]
     about = class_number(classes, label) if label else int(logits.argmax())
     weights = filters(network.get_layer(first), network.input_shape[1:])
     return Explanation(
@@ -122,6 +124,8 @@ def explain(
         logits,
         about,
         first,
+        list(stages)[-1],
+        len(weights),
         {number: weights[number] for number in most_active(answers[first], MANY)},
         products(stages, weights, image) if len(stages) == 1 else None,
         {name: values for name, values in answers.items() if is_map(values)},
@@ -196,14 +200,15 @@ def sights(
     quiet: bool = True,
 ) -> dict[str, list[Map]]:
     """Of each stage the maps that are most active in the image, there and in the images."""
-    seen = {}
+    seen: dict[str, list[Map]] = {}
     for stage, (values, places) in zip(chosen, highest(chosen, images, quiet), strict=True):
+        own_values = answers[stage.name].reshape(-1, stage.shape[-1])
+        numbers = most_active(own_values, MAPS)
         seen[stage.name] = []
-        for number in most_active(answers[stage.name], MAPS):
+        for number in [n for n in numbers if own_values[:, n].max() > 0] or numbers[:1]:
             nine = np.argsort(-values[:, number], kind="stable")[:NINE]
             units = [unit_at(stage.shape, number, places[index, number]) for index in nine]
-            strongest = answers[stage.name].reshape(-1, stage.shape[-1])[:, number].argmax()
-            own = unit_at(stage.shape, number, strongest)
+            own = unit_at(stage.shape, number, int(own_values[:, number].argmax()))
             projected = look(stage, [image, *images[nine]], [own, *units])
             seen[stage.name].append(Map(number, projected[0], projected[1:]))
     return seen
@@ -268,10 +273,13 @@ def occlusion(
     the paper's colour, and takes ink away.
     """
     height, width, channels = image.shape
-    side, step = max(height, width) // PART, max(1, max(height, width) // ACROSS)
-    middles = [(y, x) for y in range(step // 2, height, step) for x in range(step // 2, width, step)]
+    side, step = round(max(height, width) / PART), max(1, max(height, width) // ACROSS)
+    colour = PAPER if channels == 1 and inputs.is_on_black(image[..., 0]) else GREY
+    rows, columns = (range(step // 2, size, step) for size in (height, width))
+    middles = [(y, x) for y in rows for x in columns]
     last = next((stage for stage in reversed(stages.values()) if stage.convolves), None)
-    number = int(answer(last, image).sum((0, 1)).argmax()) if last else 0
+    activities = answer(last, image).sum((0, 1)) if last else np.zeros(1)
+    number = int(activities.argmax())
 
     @tf.function(input_signature=[tf.TensorSpec((None, *image.shape), tf.uint8)])
     def says(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -279,19 +287,19 @@ def occlusion(
         maps = values[len(last.path)] if last else tf.zeros((1, 1, 1, 1))
         return tf.nn.softmax(values[-1]), tf.reduce_sum(maps[..., number], (1, 2))
 
-    colour = PAPER if channels == 1 else GREY
-    told = []
-    for rows in in_batches(len(middles), "hiding one part after another", quiet):
-        told.append(says(np.array([hidden(image, *at, side, colour) for at in middles[rows]])))
+    told = [
+        says(np.array([hidden(image, *at, side, colour) for at in middles[batch]]))
+        for batch in in_batches(len(middles), "hiding one part after another", quiet)
+    ]
     probabilities, activity = (np.concatenate(part) for part in zip(*told, strict=True))
-    shape = -1, len(range(step // 2, width, step))
+    shape = len(rows), len(columns)
     return Occlusion(
-        side,
-        step,
+        hidden(image, *middles[probabilities[:, label].argmin()], side, colour),
         probabilities[:, label].reshape(shape),
-        activity.reshape(shape) if last else None,
         probabilities.argmax(1).reshape(shape),
         f"{last.name}, map {number}" if last else "",
+        activity.reshape(shape if last else -1),
+        float(activities[number]),
     )
 
 

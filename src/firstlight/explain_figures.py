@@ -10,8 +10,9 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from firstlight.explain import Explanation, Occlusion, Sight, most_active
-from firstlight.figures import ACCENT, FOR_AND_AGAINST, INK, PALE, WARNING, save
+from firstlight import inputs
+from firstlight.explain import Explanation, Map, Sight, most_active
+from firstlight.figures import ACCENT, FOR_AND_AGAINST, PALE, WARNING, save
 
 DOTS = 120  # an inch
 MARGIN, GAP = 24, 8
@@ -70,12 +71,10 @@ class Sheet:
 
 def draw(found: Explanation, folder: Path) -> list[Path]:
     """Write the pictures to a folder, and say which."""
-    drawings = {"filters.png": filters, "strongest.png": strongest, "top_nine.png": top_nine}
-    drawings |= {"occlusion.png": occluded}
-    if found.maps:
-        drawings["maps.png"] = maps
-    if found.products is not None:
-        drawings["weights.png"] = weights
+    drawings = {"strongest.png": strongest, "top_nine.png": top_nine, "occlusion.png": occluded}
+    drawings |= {"maps.png": maps} if found.maps else {}
+    of_one_layer = found.products is not None
+    drawings |= {"weights.png": weights} if of_one_layer else {"filters.png": filters}
     for file, drawing in drawings.items():
         drawing(found).save(folder / file)
     return [folder / file for file in sorted(drawings)]
@@ -92,15 +91,18 @@ def filters(found: Explanation) -> Sheet:
     rows = -(-count // across)
     height, width, channels = next(iter(found.filters.values())).shape
     if channels == 1:
-        says = ["Blue: what is light here makes the unit answer. Red: it keeps it silent."]
+        says = ["Blue: ink here makes the unit answer; red: ink here keeps it silent."]
     else:
         says = ["In its colours, grey being no weight: what looks like this makes the unit answer."]
-    says.append("The number is the unit's; the first answers most to the picture on the right.")
+    says.append("They stand in the order in which they answer to the picture on the right.")
+    title = f"The filters of the first layer, {found.first}: {height}×{width} weights each"
+    if count < found.units:
+        title += f"; {count} of {found.units:,}"
     step = side + GAP + 16
     page = Sheet(
         2 * MARGIN + across * (side + GAP) + 130,
         MARGIN + 84 + rows * step + MARGIN,
-        f"The first layer, {found.first}: {count} filters of {height}×{width} weights",
+        title,
         says,
     )
     largest = max(np.abs(each).max() for each in found.filters.values())
@@ -117,10 +119,10 @@ def weights(found: Explanation) -> Sheet:
     """Of a network of one layer: each class's weights, and these times the picture."""
     assert found.products is not None
     chosen = sorted(np.argsort(-found.probabilities, kind="stable")[:CLASSES].tolist())
-    side, left = 100, 150
+    side, left, top = 100, 170, 128
     page = Sheet(
         left + len(chosen) * (side + GAP) + MARGIN,
-        350,
+        top + 2 * side + 62,
         f"Why {answered(found)}",
         [
             "Each class has a weight for each pixel. Blue: ink there speaks for the class; red: "
@@ -128,18 +130,22 @@ def weights(found: Explanation) -> Sheet:
             "what remains is added up, with the class's bias, and the highest sum is the answer.",
         ],
     )
-    page.image(MARGIN, 110 + side // 4, 100, shown(found.image))
-    page.text(left - GAP, 110 + side / 2, "weights", ha="right", va="center", rotation=90)
-    page.text(left - GAP, 220 + side / 2, "times the picture", ha="right", va="center", rotation=90)
+    page.image(MARGIN, top + side // 2, side, shown(found.image))
+    for row, says in enumerate(("weights", "times the picture")):
+        y = top + row * (side + GAP) + side / 2
+        page.text(left - 12, y, says, ha="right", va="center", rotation=90, color=FAINT)
     best = int(found.probabilities.argmax())
+    largest = max(np.abs(each).max() for each in found.filters.values())
     most = np.abs(found.products).max()
     for place, number in enumerate(chosen):
-        x, weight = left + place * (side + GAP), found.filters[number]
-        style = {"color": ACCENT, "weight": "bold"} if number == best else {}
-        page.text(x + side / 2, 94, found.classes[number], ha="center", size=9, **style)
-        page.image(x, 110, side, signed(weight, max(np.abs(w).max() for w in found.filters.values())))
-        page.image(x, 220, side, signed(found.products[number], most))
-        page.text(x + side / 2, 323, f"sum {found.logits[number]:+.1f}", ha="center", **style)
+        x, style = left + place * (side + GAP), {}
+        if number == best:
+            style = {"color": ACCENT, "weight": "bold"}
+        page.text(x + side / 2, top - 18, found.classes[number], 9, ha="center", **style)
+        page.image(x, top, side, signed(found.filters[number], largest))
+        page.image(x, top + side + GAP, side, signed(found.products[number], most))
+        told = f"sum {found.logits[number]:+.1f}"
+        page.text(x + side / 2, top + 2 * side + GAP + 4, told, 8, ha="center", **style)
     return page
 
 
@@ -176,45 +182,62 @@ def maps(found: Explanation) -> Sheet:
 
 def strongest(found: Explanation) -> Sheet:
     """Of each layer the units that answer most: what they saw, beside what they could see."""
-    side, left, top = 104, 300, MARGIN + 100
+    side, left, top = 104, 290, MARGIN + 84
     block, step = 2 * side + 28, side + GAP + 20
     most = max(map(len, found.sights.values()))
     page = Sheet(
         left + most * block + MARGIN,
-        top + max(2, len(found.sights)) * step + MARGIN,
+        top + len(found.sights) * step + MARGIN,
         f"What the strongest units of each layer saw: {answered(found)}",
         [
             "Left of each pair: a unit's answer, sent back down to pixels. "
-            + said(found.image)
+            + meaning(found.image)
             + " Right: all that the unit can see of the picture.",
-            "From layer to layer a unit sees more of it. "
-            "Of each layer the maps that answer most, each at its strongest place.",
+            "From layer to layer a unit sees more. Of each layer the maps that answer most, "
+            "each at its strongest place.",
         ],
     )
-    page.image(MARGIN, top, 150, shown(found.image))
     for row, (name, looks) in enumerate(found.sights.items()):
         y = top + row * step
-        page.text(left - 20, y + 34, name, ha="right", weight="bold", size=9)
-        page.text(left - 20, y + 50, seen_size(looks[0].own), ha="right", color=FAINT)
+        page.image(MARGIN, y, side, shown(found.image))
+        layer_name(page, left - 20, y, name, looks)
         for place, each in enumerate(looks):
             x = left + place * block
             page.image(x, y, side, cut(signed(each.own.pixels), each.own))
             page.image(x + side + 4, y, side, cut(shown(found.image), each.own))
-            outlined(page, found, each.own, MARGIN, top, 150)
-            told = f"map {each.number}, answers {each.own.value:.2g}"
+            outlined(page, each.own, MARGIN, y, side)
+            told = f"{unit(found, name, each)} answers {each.own.value:.1f}"
             page.text(x, y + side + 3, told, color=FAINT, size=7)
     return page
 
 
-def outlined(page: Sheet, found: Explanation, sight: Sight, x: float, y: float, side: float) -> None:
+def layer_name(page: Sheet, right: float, y: float, name: str, looks: list[Map]) -> None:
+    """The layer's name, and how much its units see: those at an edge see less."""
+    boxes = [
+        (sight.box, sight.image.shape[:2]) for each in looks for sight in [each.own, *each.nine]
+    ]
+    size = max((bottom - top, right - left) for (top, left, bottom, right), _ in boxes)
+    whole = size == boxes[0][1]
+    sees = "sees all of it" if whole else f"sees {size[0]}×{size[1]} pixels"
+    page.text(right, y + 34, name, ha="right", weight="bold", size=9)
+    page.text(right, y + 50, sees, ha="right", color=FAINT)
+
+
+def unit(found: Explanation, layer: str, seen: Map) -> str:
+    if layer == found.last:
+        return f"class {found.classes[seen.number]}"
+    return f"{'map' if layer in found.maps else 'unit'} {seen.number}"
+
+
+def outlined(page: Sheet, sight: Sight, x: float, y: float, side: float) -> None:
     """The part that a unit sees, outlined in the whole picture."""
-    by = side / max(found.image.shape[:2])
+    by = side / max(sight.image.shape[:2])
     top, left, bottom, right = (by * edge for edge in sight.box)
     page.box(x + left, y + top, right - left, bottom - top, ACCENT, 0.7)
 
 
 def top_nine(found: Explanation) -> Sheet:
-    """The nine images to which a map answers most, and what it saw in them: the paper's figure 2."""
+    """The nine images to which a map answers most, and what it saw in them: as in figure 2."""
     side = 46 if max(found.image.shape) <= 32 else 84
     left, top, block = 150, MARGIN + 100, 6 * side + 44
     step = 3 * side + GAP + 30
@@ -225,18 +248,17 @@ def top_nine(found: Explanation) -> Sheet:
         f"What the same maps of {found.network} look for: the nine images of {found.data} "
         "(validation) that each answers most to",
         [
-            "Left: the strongest answer in each, sent back down to pixels. " + said(found.image),
+            "Left: the strongest answer in each, sent back down to pixels. " + meaning(found.image),
             "Right: the part of the image that was seen. What the nine have in common is what the "
             "map looks for; in what they differ, it does not care.",
         ],
     )
     for row, (name, looks) in enumerate(found.sights.items()):
         y = top + row * step
-        page.text(left - 20, y + 34, name, ha="right", weight="bold", size=9)
-        page.text(left - 20, y + 50, seen_size(looks[0].own), ha="right", color=FAINT)
+        layer_name(page, left - 20, y, name, looks)
         for place, each in enumerate(looks):
             x = left + place * block
-            page.text(x, y + 3 * side + 5, f"map {each.number}", color=FAINT, size=7)
+            page.text(x, y + 3 * side + 5, unit(found, name, each), color=FAINT, size=7)
             for number, sight in enumerate(each.nine):
                 down, across = divmod(number, 3)
                 at = x + across * side, y + down * side
@@ -247,36 +269,49 @@ def top_nine(found: Explanation) -> Sheet:
 
 def occluded(found: Explanation) -> Sheet:
     """What the network says while a square hides a part of the picture: figure 7 of the paper."""
-    side, top, hidden = 250, MARGIN + 116, found.occlusion
-    panels = 4 if hidden.activity is not None else 3
+    side, top, seen = 250, MARGIN + 112, found.occlusion
     name = found.classes[found.label]
     page = Sheet(
-        MARGIN + panels * (side + MARGIN),
-        top + side + 110,
+        MARGIN + (4 if seen.map else 3) * (side + MARGIN),
+        top + side + 100,
         f"Which part of the picture matters: {answered(found)}",
         [
-            "A square hides one part of the picture after the other, and each time the network is "
-            "asked again. A colour stands where the middle of the square was.",
+            "A square hides one part of the picture after another, and each time the network is "
+            "asked again.",
+            "The colour at a place says what it answered when the middle of the square was there.",
         ],
     )
     x = MARGIN
-    page.text(x, top - 24, "The picture, and the square", weight="bold", size=9)
+    page.text(x, top - 24, "Hidden where it hurts most", weight="bold", size=9)
     page.image(x, top, side, shown(found.image))
-    square = hidden.side * side / max(found.image.shape[:2])
-    page.box(x + 6, top + 6, square, square, WARNING, 1.5)
+    covered(page, x, top, side, found)
     x += side + MARGIN
     page.text(x, top - 24, f"How probable it holds {name}", weight="bold", size=9)
-    page.image(x, top, side, over(FALLEN(hidden.probability)[..., :3], found.image))
-    page.bar(x, top + side + 12, side, FALLEN, ("0 %: what is hidden matters", "100 %"))
-    if hidden.activity is not None:
+    page.image(x, top, side, over(FALLEN(seen.probability)[..., :3], found.image))
+    page.bar(x, top + side + 12, side, FALLEN, ("0 %: it needs what is hidden", "100 %"))
+    if seen.map:
         x += side + MARGIN
-        heights = hidden.activity - min(0.0, float(hidden.activity.min()))
-        page.text(x, top - 24, f"How active {hidden.map} is", weight="bold", size=9)
-        page.image(x, top, side, over(FALLEN(heights / (heights.max() or 1))[..., :3], found.image))
-        most = f"{hidden.activity.max():.3g}"
-        page.bar(x, top + side + 12, side, FALLEN, (f"{hidden.activity.min():.3g}", most))
+        change = seen.activity - seen.whole
+        most = np.abs(change).max() or 1
+        page.text(x, top - 24, f"How active {seen.map} is", weight="bold", size=9)
+        heat = FOR_AND_AGAINST(0.5 + change / most / 2)[..., :3]
+        page.image(x, top, side, over(heat, found.image))
+        ends = f"{seen.whole - most:.3g}", f"{seen.whole + most:.3g}"
+        page.bar(x, top + side + 12, side, FOR_AND_AGAINST, ends)
+        page.text(x + side / 2, top + side + 23, f"whole: {seen.whole:.3g}", ha="center")
     answers(page, x + side + MARGIN, top, side, found)
     return page
+
+
+def covered(page: Sheet, x: float, y: float, side: float, found: Explanation) -> None:
+    """The picture with the square on it."""
+    rows, columns = np.nonzero((found.occlusion.covered != found.image).any(-1))
+    page.image(x, y, side, shown(found.occlusion.covered))
+    if len(rows):
+        by = side / max(found.image.shape[:2])
+        top, left = by * rows.min(), by * columns.min()
+        height, width = by * (rows.max() + 1) - top, by * (columns.max() + 1) - left
+        page.box(x + left, y + top, width, height, WARNING, 1.5)
 
 
 def answers(page: Sheet, x: float, y: float, side: int, found: Explanation) -> None:
@@ -301,23 +336,18 @@ def answers(page: Sheet, x: float, y: float, side: int, found: Explanation) -> N
         page.text(at[0] + 16, at[1] - 1, name)
 
 
-def seen_size(sight: Sight) -> str:
-    top, left, bottom, right = sight.box
-    whole = sight.image.shape[:2] == (bottom - top, right - left)
-    return "sees the whole picture" if whole else f"sees {bottom - top}×{right - left} pixels"
-
-
-def said(image: np.ndarray) -> str:
+def meaning(image: np.ndarray) -> str:
     if image.shape[-1] == 1:
-        return "Blue: ink there made it answer; red: ink there held it back."
-    return "Grey: nothing there mattered."
+        return "Blue: here it wants ink; red: here it wants none."
+    return "Grey: what is there does not matter to it."
 
 
 def shown(image: np.ndarray) -> Rgb:
-    """An image (height, width, 1 or 3) uint8; a grey one is shown as dark ink on white paper."""
+    """An image (height, width, 1 or 3) uint8; a digit is shown as dark ink on white paper."""
     if image.shape[-1] == 3:
         return image / 255
-    return np.repeat(1 - image / 255, 3, axis=-1)
+    light = 1 - image / 255 if inputs.is_on_black(image[..., 0]) else image / 255
+    return np.repeat(light, 3, axis=-1)
 
 
 def signed(values: np.ndarray, largest: float = 0.0) -> Rgb:
@@ -341,4 +371,5 @@ def over(heat: Rgb, image: np.ndarray) -> Rgb:
     rows = (np.arange(height) * heat.shape[0] // height).clip(0, heat.shape[0] - 1)
     columns = (np.arange(width) * heat.shape[1] // width).clip(0, heat.shape[1] - 1)
     light = shown(image).mean(-1, keepdims=True)
-    return heat[rows][:, columns] * (0.3 + 0.7 * light)
+    mixed: Rgb = heat[rows][:, columns] * (0.3 + 0.7 * light)
+    return mixed
