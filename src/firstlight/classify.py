@@ -52,8 +52,8 @@ def classify(
                 images[path] = inputs.image_for(path, classifier.input, classifier.classes)
             except DataError as error:
                 problems.append(str(error))
-        given = np.array(list(images.values()), np.uint8).reshape(-1, *classifier.input)
-        told = dict(zip(images, classifier.probabilities(given), strict=True))
+        given = np.array(list(images.values()))
+        told = dict(zip(images, classifier.probabilities(given), strict=True)) if images else {}
         for path in pictures[start : start + _BATCH]:
             labels = best(told[path], classifier.classes, top) if path in told else []
             facts.append({"file": str(path), "labels": labels})

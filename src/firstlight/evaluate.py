@@ -81,7 +81,7 @@ def predictor(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     answer = tf.function(lambda x: network(x, training=False), input_signature=[signature])
 
     def logits(images: np.ndarray) -> np.ndarray:
-        batches = range(0, max(1, len(images)), _BATCH)  # of no images: no answers, but their shape
+        batches = range(0, len(images), _BATCH)
         return np.concatenate([answer(images[i : i + _BATCH]).numpy() for i in batches])
 
     return logits

@@ -12,7 +12,8 @@ from matplotlib.patches import Rectangle
 
 from firstlight import inputs
 from firstlight.explain import Explanation, Map, Sight, most_active
-from firstlight.figures import ACCENT, FOR_AND_AGAINST, PALE, WARNING, save
+from firstlight.figures import ACCENT, FOR_AND_AGAINST, PALE, WARNING
+from firstlight.runs import whole
 
 DOTS = 120  # an inch
 MARGIN, GAP = 24, 8
@@ -66,7 +67,8 @@ class Sheet:
         self.text(x + width, y + 11, ends[1], color=FAINT, ha="right")
 
     def save(self, path: Path) -> None:
-        save(self.figure, path)
+        with whole(path) as file:
+            self.figure.savefig(file, format="png")
 
 
 def draw(found: Explanation, folder: Path) -> list[Path]:

@@ -83,7 +83,7 @@ def learning_curves(
         _curve(panels[1], train, held_out, kept_step, "error", lambda m: 100 * (1 - m["accuracy"]))
         panels[1].set_ylabel("error (% of images wrong)")
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    save(figure, path)
+    _save(figure, path)
 
 
 def _curve(
@@ -146,7 +146,7 @@ def confusion_matrix(counts: np.ndarray, classes: Sequence[str], path: Path, tit
     panel.spines[:].set_visible(False)
     panel.tick_params(length=0)
     panel.set_title(title, fontsize=10, pad=10)
-    save(figure, path)
+    _save(figure, path)
 
 
 def answered(
@@ -170,7 +170,7 @@ def answered(
     if not len(chosen):
         panels[0].text(0.5, 0.5, "no mistakes", ha="center", va="center", fontsize=12)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    save(figure, path)
+    _save(figure, path)
 
 
 def samples(examples: Examples, classes: Sequence[str], path: Path, title: str) -> None:
@@ -183,7 +183,7 @@ def samples(examples: Examples, classes: Sequence[str], path: Path, title: str) 
         for panel, index in zip(row, found, strict=False):
             _image(panel, examples.images[index])
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    save(figure, path)
+    _save(figure, path)
 
 
 def augmented(images: np.ndarray, strengths: dict[str, float], path: Path) -> None:
@@ -197,7 +197,7 @@ def augmented(images: np.ndarray, strengths: dict[str, float], path: Path) -> No
         for panel, image in zip(row, augment.example(images, chosen), strict=True):
             _image(panel, image)
     figure.suptitle("What augmentation does", x=0.01, ha="left", fontsize=11)
-    save(figure, path)
+    _save(figure, path)
 
 
 def class_weights(weights: np.ndarray, classes: Sequence[str], path: Path) -> None:
@@ -211,7 +211,7 @@ def class_weights(weights: np.ndarray, classes: Sequence[str], path: Path) -> No
     bar.set_label("ink here speaks: against  ·  for", fontsize=8)
     bar.outline.set_visible(False)
     figure.suptitle("The weights of each class", x=0.01, ha="left", fontsize=11)
-    save(figure, path)
+    _save(figure, path)
 
 
 def rows_as_images(run: Run, size: tuple[int, ...]) -> np.ndarray | None:
@@ -243,6 +243,6 @@ def _image(panel: Axes, image: np.ndarray) -> None:
     panel.imshow(255 - image[..., 0] if grey else image, cmap="gray", vmin=0, vmax=255)
 
 
-def save(figure: Figure, path: Path) -> None:
+def _save(figure: Figure, path: Path) -> None:
     with whole(path) as file:
         figure.savefig(file, format="png")

@@ -1,11 +1,12 @@
 """What a network is shown of a picture: any picture in, an image of the network's size out.
 
-Digits (one channel, classes that are digits) are read as `read --single` reads them: their ink is
-found, fitted and centred as MNIST's was, unless the picture is such an image already. All other
-pictures are shrunk and their middle is taken, as ZFNet's and OverFeat's test images were (arXiv
-1311.2901, 3): shortest side 256 for 224 pixels, and in proportion for other sizes.
+Digits (28×28, one channel, classes that are digits) are read as `read --single` reads them: their
+ink is found, fitted and centred as MNIST's was, unless the picture is such an image already. Of any
+other picture the middle is taken, as of ZFNet's test images (arXiv 1311.2901, section 3): of 256
+pixels of the shortest side 224, and in proportion for other sizes.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,24 +15,25 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from firstlight.errors import DataError
-from firstlight.read.pictures import open_upright
+from firstlight.read.normalize import SIDE
+from firstlight.read.pictures import open_photograph
 from firstlight.read.reading import read
 
 DIGITS = set("0123456789") | {"none"}
-SHORTEST, CROP = 256, 224
+CUT_OUT = 224 / 256  # of the shortest side
 
 
 def image_for(path: Path, size: tuple[int, ...], classes: Sequence[str]) -> NDArray[np.uint8]:
     """The picture as the network takes it, `size` being (height, width, channels), 0 to 255.
 
     Raises:
-        DataError: no such file, no picture, damaged, too large; or no digit in it.
+        DataError: no such file, no picture, damaged, too large or too small; or no digit in it.
     """
-    picture, original = open_upright(path)
+    picture = open_photograph(path, math.ceil(max(size[:2]) / CUT_OUT))
+    if tuple(size) != (SIDE, SIDE, 1) or not DIGITS.issuperset(classes):
+        return middle(picture, size)
     grey = np.asarray(picture.convert("L"))
-    if tuple(size) == (28, 28, 1) and DIGITS.issuperset(classes):
-        return grey[..., None] if original == (28, 28) and is_on_black(grey) else digit(path)
-    return cropped(picture if size[2] == 3 else picture.convert("L"), size)
+    return grey[..., None] if grey.shape == (SIDE, SIDE) and is_on_black(grey) else digit(path)
 
 
 def is_on_black(grey: NDArray[np.uint8]) -> bool:
@@ -48,14 +50,10 @@ def digit(path: Path) -> NDArray[np.uint8]:
     return reading.lines[0].digits[0].image
 
 
-def cropped(picture: Image.Image, size: tuple[int, ...]) -> NDArray[np.uint8]:
-    """The middle of the picture, its shortest side a little longer than the network's."""
+def middle(picture: Image.Image, size: tuple[int, ...]) -> NDArray[np.uint8]:
     height, width, channels = size
-    by = max(height, width) * SHORTEST / CROP / min(picture.size)
-    scaled = max(width, round(picture.width * by)), max(height, round(picture.height * by))
-    left, top = (scaled[0] - width) // 2, (scaled[1] - height) // 2
-    # In one step, and only of what is kept: a panorama's ends are never enlarged.
-    across, down = picture.width / scaled[0], picture.height / scaled[1]
-    box = (left * across, top * down, (left + width) * across, (top + height) * down)
+    scale = CUT_OUT * min(picture.width / width, picture.height / height)
+    left, top = (picture.width - width * scale) / 2, (picture.height - height * scale) / 2
+    box = (left, top, left + width * scale, top + height * scale)
     image = picture.resize((width, height), Image.Resampling.BILINEAR, box)
-    return np.asarray(image, np.uint8).reshape(height, width, channels)
+    return np.asarray(image.convert("L" if channels == 1 else "RGB")).reshape(size)
