@@ -234,7 +234,7 @@ def classify(
     """The most probable classes of pictures."""
     from firstlight import classify as classification
 
-    if model.is_file():
+    if model.suffix == ".onnx" or model.is_file():
         network = classification.of_onnx(model)
     else:
         run = runs.existing(model)
@@ -303,7 +303,8 @@ def list_(json_: Json = False, quiet: Quiet = False, verbose: Verbose = False) -
 
 def show(result: Any, as_json: bool, lines: list[str]) -> None:
     """The verb's answer on stdout: the JSON document alone, or lines for a person."""
-    print(json.dumps(result, ensure_ascii=False) if as_json else "\n".join(lines))
+    if as_json or lines:
+        print(json.dumps(result, ensure_ascii=False) if as_json else "\n".join(lines))
 
 
 def complain(problems: list[str]) -> None:
