@@ -184,7 +184,8 @@ def maps(found: Explanation) -> Sheet:
 
 def strongest(found: Explanation) -> Sheet:
     """Of each layer the units that answer most: what they saw, beside what they could see."""
-    side, left, top = 104, 290, MARGIN + 84
+    side = 104 if small(found) else 150
+    left, top = MARGIN + side + 160, MARGIN + 84
     block, step = 2 * side + 28, side + GAP + 20
     most = max(map(len, found.sights.values()))
     page = Sheet(
@@ -205,7 +206,7 @@ def strongest(found: Explanation) -> Sheet:
         layer_name(page, left - 20, y, name, looks)
         for place, each in enumerate(looks):
             x = left + place * block
-            page.image(x, y, side, cut(signed(each.own.pixels), each.own))
+            page.image(x, y, side, signed(cut(each.own.pixels, each.own)))
             page.image(x + side + 4, y, side, cut(shown(found.image), each.own))
             outlined(page, each.own, MARGIN, y, side)
             told = f"{unit(found, name, each)} answers {each.own.value:.1f}"
@@ -225,6 +226,11 @@ def layer_name(page: Sheet, right: float, y: float, name: str, looks: list[Map])
     page.text(right, y + 50, sees, ha="right", color=FAINT)
 
 
+def small(found: Explanation) -> bool:
+    """Whether an image has so few pixels that each is to be seen."""
+    return max(found.image.shape) <= 32
+
+
 def unit(found: Explanation, layer: str, seen: Map) -> str:
     if layer == found.last:
         return f"class {found.classes[seen.number]}"
@@ -240,8 +246,8 @@ def outlined(page: Sheet, sight: Sight, x: float, y: float, side: float) -> None
 
 def top_nine(found: Explanation) -> Sheet:
     """The nine images to which a map answers most, and what it saw in them: as in figure 2."""
-    side = 46 if max(found.image.shape) <= 32 else 84
-    left, top, block = 150, MARGIN + 100, 6 * side + 44
+    side = 46 if small(found) else 84
+    left, top, block = 170, MARGIN + 100, 6 * side + 44
     step = 3 * side + GAP + 30
     most = max(map(len, found.sights.values()))
     page = Sheet(
@@ -264,7 +270,7 @@ def top_nine(found: Explanation) -> Sheet:
             for number, sight in enumerate(each.nine):
                 down, across = divmod(number, 3)
                 at = x + across * side, y + down * side
-                page.image(*at, side - 2, cut(signed(sight.pixels), sight))
+                page.image(*at, side - 2, signed(cut(sight.pixels, sight)))
                 page.image(at[0] + 3 * side + 6, at[1], side - 2, cut(shown(sight.image), sight))
     return page
 
@@ -362,9 +368,10 @@ def signed(values: np.ndarray, largest: float = 0.0) -> Rgb:
     return rgb
 
 
-def cut(rgb: Rgb, sight: Sight) -> Rgb:
+def cut(whole: np.ndarray, sight: Sight) -> np.ndarray:
+    """Of the picture, or of what comes down to it, the part that the unit sees."""
     top, left, bottom, right = sight.box
-    return rgb[top:bottom, left:right]
+    return whole[top:bottom, left:right]
 
 
 def over(heat: Rgb, image: np.ndarray) -> Rgb:
