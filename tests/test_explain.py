@@ -65,10 +65,12 @@ def test_the_square_is_grey_but_on_black_it_is_black() -> None:
 
 def test_a_square_at_the_edge_is_cut_off() -> None:
     image = np.zeros((10, 10, 1), np.uint8)
-    assert explain.hidden(image, 0, 0, 4, 9).sum() == 9 * 4
-    assert explain.hidden(image, 5, 5, 4, 9)[3:7, 3:7].sum() == 9 * 16
-    assert explain.hidden(image, 9, 5, 4, 9)[7:, 3:7].sum() == 9 * 12
-    assert not image.any()
+    for place, box in (((0, 0), (0, 0, 2, 2)), ((5, 5), (3, 3, 7, 7)), ((9, 5), (7, 3, 10, 7))):
+        assert explain.square(image, *place, side=4) == box
+        covered = explain.hidden(image, box, 9)
+        top, left, bottom, right = box
+        assert (covered[top:bottom, left:right] == 9).all()
+        assert covered.sum() == 9 * (bottom - top) * (right - left) and not image.any()
 
 
 def test_the_nine_are_those_to_which_a_map_answers_most(digits: Path, here: Path) -> None:
@@ -142,7 +144,9 @@ def test_colours_and_long_names_are_drawn(here: Path) -> None:
         "net", names, image, random.normal(size=12), 4, "conv1", "output", 3,
         {number: random.normal(size=(7, 7, 3)) for number in range(3)}, None,
         {"conv1": random.normal(size=(9, 9, 3))}, seen, "data",
-        explain.Occlusion(image, random.random((32, 32)), answers, "", np.zeros(1024), 0.0),
+        explain.Occlusion(
+            image, (0, 0, 9, 9), random.random((32, 32)), answers, "", np.zeros(1024), 0.0
+        ),
     )  # fmt: skip
     for path in explain_figures.draw(found, here):
         with Image.open(path) as drawn:

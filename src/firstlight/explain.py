@@ -55,7 +55,10 @@ class Map(NamedTuple):
 class Occlusion(NamedTuple):
     """What the network says while a square hides a part: each array (rows, columns) of places."""
 
-    covered: np.ndarray  # (height, width, channels) uint8: the picture where hiding hurts most
+    covered: (
+        np.ndarray
+    )  # (height, width, channels) uint8: the picture where hiding changes most, ...
+    square: Box  # ... and where that is
     probability: np.ndarray  # of the label, 0 to 1
     answer: np.ndarray  # the most probable class
     map: str  # the strongest of the last convolution; "" if there is none
@@ -288,13 +291,16 @@ def occlusion(
         return tf.nn.softmax(values[-1]), tf.reduce_sum(maps[..., number], (1, 2))
 
     told = [
-        says(np.array([hidden(image, *at, side, colour) for at in middles[batch]]))
+        says(np.array([hidden(image, square(image, *at, side), colour) for at in middles[batch]]))
         for batch in in_batches(len(middles), "hiding one part after another", quiet)
     ]
     probabilities, activity = (np.concatenate(part) for part in zip(*told, strict=True))
     shape = len(rows), len(columns)
+    changed = np.abs(probabilities[:, label] - says(image[None])[0][0, label])
+    there = square(image, *middles[changed.argmax()], side)
     return Occlusion(
-        hidden(image, *middles[probabilities[:, label].argmin()], side, colour),
+        hidden(image, there, colour),
+        there,
         probabilities[:, label].reshape(shape),
         probabilities.argmax(1).reshape(shape),
         f"{last.name}, map {number}" if last else "",
@@ -303,11 +309,18 @@ def occlusion(
     )
 
 
-def hidden(image: np.ndarray, y: int, x: int, side: int, colour: int) -> np.ndarray:
-    """A copy of the image with a square of one colour around a place."""
+def square(image: np.ndarray, y: int, x: int, side: int) -> Box:
+    """The square around a place, as far as it lies in the image."""
+    top, left = y - side // 2, x - side // 2
+    height, width = image.shape[:2]
+    return max(0, top), max(0, left), min(height, top + side), min(width, left + side)
+
+
+def hidden(image: np.ndarray, box: Box, colour: int) -> np.ndarray:
+    """A copy of the image with that part of it in one colour."""
     copy = image.copy()
-    top, left = max(0, y - side // 2), max(0, x - side // 2)
-    copy[top : y - side // 2 + side, left : x - side // 2 + side] = colour
+    top, left, bottom, right = box
+    copy[top:bottom, left:right] = colour
     return copy
 
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from firstlight import inputs
+from firstlight.deconvnet import Box
 from firstlight.explain import Explanation, Map, Sight, most_active
 from firstlight.figures import ACCENT, FOR_AND_AGAINST, PALE, WARNING
 from firstlight.runs import whole
@@ -18,10 +19,10 @@ from firstlight.runs import whole
 DOTS = 120  # an inch
 MARGIN, GAP = 24, 8
 ACTIVE = LinearSegmentedColormap.from_list("active", ["#ffffff", "#7da2f5", "#12337f"])
-FALLEN = LinearSegmentedColormap.from_list("fallen", [WARNING, "#f6cdbf", "#ffffff"])
 FAINT = "#6b7785"
 A_ROW = 12  # maps shown of a layer
 CLASSES = 10  # of a network of one layer, shown at most
+LEAST = 0.1  # a change of a probability that is not to look large
 OTHERS = 6  # classes that a hidden part leads to, told apart
 
 Rgb = np.ndarray  # (height, width, 3) float, 0 to 1
@@ -208,7 +209,7 @@ def strongest(found: Explanation) -> Sheet:
             x = left + place * block
             page.image(x, y, side, signed(cut(each.own.pixels, each.own)))
             page.image(x + side + 4, y, side, cut(shown(found.image), each.own))
-            outlined(page, each.own, MARGIN, y, side)
+            outlined(page, each.own.box, found.image, (MARGIN, y, side))
             told = f"{unit(found, name, each)} answers {each.own.value:.1f}"
             page.text(x, y + side + 3, told, color=FAINT, size=7)
     return page
@@ -228,7 +229,8 @@ def layer_name(page: Sheet, right: float, y: float, name: str, looks: list[Map])
 
 def small(found: Explanation) -> bool:
     """Whether an image has so few pixels that each is to be seen."""
-    return max(found.image.shape) <= 32
+    height, width, _ = found.image.shape
+    return max(height, width) <= 32
 
 
 def unit(found: Explanation, layer: str, seen: Map) -> str:
@@ -237,11 +239,20 @@ def unit(found: Explanation, layer: str, seen: Map) -> str:
     return f"{'map' if layer in found.maps else 'unit'} {seen.number}"
 
 
-def outlined(page: Sheet, sight: Sight, x: float, y: float, side: float) -> None:
-    """The part that a unit sees, outlined in the whole picture."""
-    by = side / max(sight.image.shape[:2])
-    top, left, bottom, right = (by * edge for edge in sight.box)
-    page.box(x + left, y + top, right - left, bottom - top, ACCENT, 0.7)
+def outlined(
+    page: Sheet,
+    part: Box,
+    image: np.ndarray,
+    place: tuple[float, float, float],
+    color: str = ACCENT,
+    lw: float = 0.7,
+) -> None:
+    """A part of an image outlined, where the image stands on the page: x, y, side."""
+    x, y, side = place
+    by = side / max(image.shape[:2])
+    x, y = x + (side - by * image.shape[1]) / 2, y + (side - by * image.shape[0]) / 2
+    top, left, bottom, right = (by * edge for edge in part)
+    page.box(x + left, y + top, right - left, bottom - top, color, lw)
 
 
 def top_nine(found: Explanation) -> Sheet:
@@ -286,40 +297,49 @@ def occluded(found: Explanation) -> Sheet:
         [
             "A square hides one part of the picture after another, and each time the network is "
             "asked again.",
-            "The colour at a place says what it answered when the middle of the square was there.",
+            "The colour at a place says what it answered when the middle of the square was there: "
+            "red is less than with nothing hidden, blue is more.",
         ],
     )
     x = MARGIN
-    page.text(x, top - 24, "Hidden where it hurts most", weight="bold", size=9)
-    page.image(x, top, side, shown(found.image))
-    covered(page, x, top, side, found)
+    page.text(x, top - 24, "Hidden where it matters most", weight="bold", size=9)
+    page.image(x, top, side, shown(found.occlusion.covered))
+    outlined(page, seen.square, found.image, (x, top, side), WARNING, 1.5)
     x += side + MARGIN
+    whole = float(found.probabilities[found.label])
     page.text(x, top - 24, f"How probable it holds {name}", weight="bold", size=9)
-    page.image(x, top, side, over(FALLEN(seen.probability)[..., :3], found.image))
-    page.bar(x, top + side + 12, side, FALLEN, ("0 %: it needs what is hidden", "100 %"))
+    change(page, x, top, side, found.image, seen.probability, whole, LEAST, ".1%")
     if seen.map:
         x += side + MARGIN
-        change = seen.activity - seen.whole
-        most = np.abs(change).max() or 1
         page.text(x, top - 24, f"How active {seen.map} is", weight="bold", size=9)
-        heat = FOR_AND_AGAINST(0.5 + change / most / 2)[..., :3]
-        page.image(x, top, side, over(heat, found.image))
-        ends = f"{seen.whole - most:.3g}", f"{seen.whole + most:.3g}"
-        page.bar(x, top + side + 12, side, FOR_AND_AGAINST, ends)
-        page.text(x + side / 2, top + side + 23, f"whole: {seen.whole:.3g}", ha="center")
+        change(page, x, top, side, found.image, seen.activity, seen.whole, 0.0, ".3g")
     answers(page, x + side + MARGIN, top, side, found)
     return page
 
 
-def covered(page: Sheet, x: float, y: float, side: float, found: Explanation) -> None:
-    """The picture with the square on it."""
-    rows, columns = np.nonzero((found.occlusion.covered != found.image).any(-1))
-    page.image(x, y, side, shown(found.occlusion.covered))
-    if len(rows):
-        by = side / max(found.image.shape[:2])
-        top, left = by * rows.min(), by * columns.min()
-        height, width = by * (rows.max() + 1) - top, by * (columns.max() + 1) - left
-        page.box(x + left, y + top, width, height, WARNING, 1.5)
+def change(
+    page: Sheet,
+    x: float,
+    y: float,
+    side: float,
+    image: np.ndarray,
+    values: np.ndarray,
+    whole: float,
+    least: float,
+    digits: str,
+) -> None:
+    """Values (rows, columns) of places as colours over the image: red where they fell.
+
+    Args:
+        whole: the value with nothing hidden, which is white.
+        least: a change that is not to look large, even if there is no larger one.
+        digits: how to write the values.
+    """
+    most = max(float(np.abs(values - whole).max()), least) or 1.0
+    heat = np.asarray(FOR_AND_AGAINST(0.5 + (values - whole) / most / 2))[..., :3]
+    page.image(x, y, side, over(heat, image))
+    page.bar(x, y + side + 12, side, FOR_AND_AGAINST, (f"−{most:{digits}}", f"+{most:{digits}}"))
+    page.text(x + side / 2, y + side + 23, f"all of it: {whole:{digits}}", ha="center", color=FAINT)
 
 
 def answers(page: Sheet, x: float, y: float, side: int, found: Explanation) -> None:
@@ -327,8 +347,9 @@ def answers(page: Sheet, x: float, y: float, side: int, found: Explanation) -> N
     classes, counts = np.unique(found.occlusion.answer, return_counts=True)
     order = classes[np.argsort(-counts, kind="stable")]
     palette = [colormaps["Set2"](i)[:3] for i in range(OTHERS)]
-    colours = {found.label: (1.0, 1.0, 1.0)}
-    others = [int(number) for number in order if number != found.label]
+    unmoved = int(found.logits.argmax())
+    colours = {unmoved: (1.0, 1.0, 1.0)}
+    others = [int(number) for number in order if number != unmoved]
     colours |= {number: palette[i] for i, number in enumerate(others[:OTHERS])}
     rest = (0.6, 0.6, 0.6)
     picture = np.array([[colours.get(int(n), rest) for n in row] for row in found.occlusion.answer])
@@ -336,10 +357,10 @@ def answers(page: Sheet, x: float, y: float, side: int, found: Explanation) -> N
     page.image(x, y, side, over(picture, found.image))
     named = [(found.classes[number], colour) for number, colour in colours.items()]
     named += [("others", rest)] if len(others) > OTHERS else []
+    columns = 4 if max(len(name) for name, _ in named) < 7 else 2
     for place, (name, colour) in enumerate(named):
-        row, column = divmod(place, 4 if max(len(name) for name, _ in named) < 6 else 2)
-        wide = side // (4 if max(len(name) for name, _ in named) < 6 else 2)
-        at = x + column * wide, y + side + 12 + 18 * row
+        row, column = divmod(place, columns)
+        at = x + column * (side // columns), y + side + 12 + 18 * row
         page.image(*at, 11, np.full((1, 1, 3), colour))
         page.text(at[0] + 16, at[1] - 1, name)
 
