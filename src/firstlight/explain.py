@@ -297,7 +297,7 @@ def occlusion(
     probabilities, activity = (np.concatenate(part) for part in zip(*told, strict=True))
     shape = len(rows), len(columns)
     changed = np.abs(probabilities[:, label] - says(image[None])[0][0, label])
-    there = square(image, *middles[changed.argmax()], side)
+    there = square(image, *middles[int(changed.argmax())], side=side)
     return Occlusion(
         hidden(image, there, colour),
         there,

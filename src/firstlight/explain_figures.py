@@ -230,7 +230,7 @@ def layer_name(page: Sheet, right: float, y: float, name: str, looks: list[Map])
 def small(found: Explanation) -> bool:
     """Whether an image has so few pixels that each is to be seen."""
     height, width, _ = found.image.shape
-    return max(height, width) <= 32
+    return bool(max(height, width) <= 32)
 
 
 def unit(found: Explanation, layer: str, seen: Map) -> str:
