@@ -4,16 +4,15 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 from conftest import Answer
-from keras import layers
 from PIL import Image
 
 from firstlight import catalog, deconvnet, explain, explain_figures, model, runs
 from firstlight.datasets import mnist
 from firstlight.errors import DataError, UsageError
+from firstlight.occlusion import Occlusion
 
 Firstlight = Callable[..., Answer]
 
@@ -33,53 +32,13 @@ def untrained(network: str, data: Path, folder: Path) -> runs.Run:
     return run
 
 
-def half_blind() -> keras.Model:
-    """A network that never sees the left half of the picture."""
-    image = keras.Input((28, 28, 1), dtype="uint8")
-    x = layers.Rescaling(1 / 255)(image)
-    x = layers.Cropping2D(((0, 0), (14, 0)))(x)
-    x = layers.Conv2D(4, 3, activation="relu", name="conv")(x)
-    return keras.Model(image, layers.Dense(3, name="output")(layers.Flatten()(x)))
-
-
-def test_hiding_what_the_network_does_not_look_at_changes_nothing() -> None:
-    keras.utils.set_random_seed(0)
-    network, image = half_blind(), np.full((28, 28, 1), 200, np.uint8)
-    found = explain.occlusion(network, deconvnet.stages(network), image, 0)
-    assert found.probability.shape == found.answer.shape == found.activity.shape == (28, 28)
-    side = round(28 / explain.PART)
-    unseen = found.probability[:, : 14 - side // 2]  # the whole square lies in the left half
-    np.testing.assert_allclose(unseen, unseen[0, 0], rtol=1e-5)
-    np.testing.assert_allclose(found.activity[:, : 14 - side // 2], found.whole, rtol=1e-5)
-    assert np.ptp(found.probability[:, 14:]) > 1e-3 and np.ptp(found.activity[:, 14:]) > 1e-3
-
-
-def test_the_square_is_grey_but_on_black_it_is_black() -> None:
-    network = half_blind()
-    stages = deconvnet.stages(network)
-    light, dark = np.full((28, 28, 1), 250, np.uint8), mnist.load("test").images[0]
-    for image, colour in ((light, explain.GREY), (dark, explain.PAPER)):
-        covered = explain.occlusion(network, stages, image, 1).covered
-        assert set(covered[covered != image]) <= {colour}
-
-
-def test_a_square_at_the_edge_is_cut_off() -> None:
-    image = np.zeros((10, 10, 1), np.uint8)
-    for place, box in (((0, 0), (0, 0, 2, 2)), ((5, 5), (3, 3, 7, 7)), ((9, 5), (7, 3, 10, 7))):
-        assert explain.square(image, *place, side=4) == box
-        covered = explain.hidden(image, box, 9)
-        top, left, bottom, right = box
-        assert (covered[top:bottom, left:right] == 9).all()
-        assert covered.sum() == 9 * (bottom - top) * (right - left) and not image.any()
-
-
 def test_the_nine_are_those_to_which_a_map_answers_most(digits: Path, here: Path) -> None:
     run = untrained("convnet", digits, here / "run")
     network, _ = model.load(run)
     stage = deconvnet.stages(network)["conv3"]
     images = catalog.dataset(str(digits)).load("val").images
     values = deconvnet.forward(stage.path, images)[-1].numpy().max((1, 2))
-    answers = {stage.name: explain.answer(stage, images[0])}
+    answers = explain.answers_of({stage.name: stage}, images[0])
     (seen,) = explain.sights([stage], images[0], answers, images).values()
     assert len(seen) == explain.MAPS
     for each in seen:
@@ -144,8 +103,8 @@ def test_colours_and_long_names_are_drawn(here: Path) -> None:
         "net", names, image, random.normal(size=12), 4, "conv1", "output", 3,
         {number: random.normal(size=(7, 7, 3)) for number in range(3)}, None,
         {"conv1": random.normal(size=(9, 9, 3))}, seen, "data",
-        explain.Occlusion(
-            image, (0, 0, 9, 9), random.random((32, 32)), answers, "", np.zeros(1024), 0.0
+        Occlusion(
+            image, (0, 0, 9, 9), random.random((32, 32)), answers, "", answers, 0.0
         ),
     )  # fmt: skip
     for path in explain_figures.draw(found, here):

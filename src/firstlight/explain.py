@@ -8,14 +8,14 @@ Arrays out, no drawing (see explain_figures.py):
     sights       the strongest units of several layers, projected to pixels by the deconvnet; and
                  the nine pictures of a dataset to which the same maps answer most: figure 2 of
                  Zeiler and Fergus, arXiv 1311.2901
-    occlusion    a square slid over the picture, and what the network says then: their figure 7
+    occlusion    a square slid over the picture, and what the network says then: their figure 7,
+                 in occlusion.py
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
@@ -23,14 +23,12 @@ from keras import layers
 from firstlight import catalog, classify, deconvnet, evaluate, inputs, model
 from firstlight.deconvnet import Box, Place, Stage, Stages
 from firstlight.errors import UsageError
-from firstlight.progress import Progress
+from firstlight.occlusion import Occlusion, occlude
+from firstlight.progress import in_batches
 from firstlight.runs import Run
 
 LAYERS, MAPS, NINE = 5, 4, 9  # layers looked at unless told, maps of each, pictures of a map
 MOST_IMAGES = 5_000  # of a dataset, among which the nine are looked for
-ACROSS = 28  # places of the square in a row: 28 of 28 pixels, every eighth of 224
-PART = 3.5  # the square's side in the picture's: 8 of 28 pixels, 64 of 224
-GREY, PAPER = 128, 0
 MANY = 100  # filters
 _BATCH = 32
 
@@ -50,20 +48,6 @@ class Map(NamedTuple):
     number: int
     own: Sight
     nine: list[Sight]  # strongest first
-
-
-class Occlusion(NamedTuple):
-    """What the network says while a square hides a part: each array (rows, columns) of places."""
-
-    covered: (
-        np.ndarray
-    )  # (height, width, channels) uint8: the picture where hiding changes most, ...
-    square: Box  # ... and where that is
-    probability: np.ndarray  # of the label, 0 to 1
-    answer: np.ndarray  # the most probable class
-    map: str  # the strongest of the last convolution; "" if there is none
-    activity: np.ndarray  # that map, summed, ...
-    whole: float  # ... and with nothing hidden
 
 
 class Explanation(NamedTuple):
@@ -116,7 +100,7 @@ def explain(
     dataset = catalog.dataset(data or run.settings()["data"])
     examples = dataset.load("val").first(MOST_IMAGES)
     catalog.fits(dataset, examples, network.name, network.input_shape[1:])
-    answers = {stage.name: answer(stage, image) for stage in stages.values()}
+    answers = answers_of(stages, image)
     first, logits = next(iter(stages)), list(answers.values())[-1]
     about = class_number(classes, label) if label else int(logits.argmax())
     weights = filters(network.get_layer(first), network.input_shape[1:])
@@ -134,7 +118,7 @@ def explain(
         {name: values for name, values in answers.items() if is_map(values)},
         sights(chosen, image, answers, examples.images, quiet),
         dataset.name,
-        occlusion(network, stages, image, about, quiet),
+        occlude(network, stages, image, about, quiet),
     )
 
 
@@ -160,10 +144,11 @@ def class_number(classes: tuple[str, ...], label: str) -> int:
     return classes.index(label)
 
 
-def answer(stage: Stage, image: np.ndarray) -> np.ndarray:
-    """What a stage answers to one image: (height, width, maps), or (units,)."""
-    values: np.ndarray = deconvnet.forward(stage.path, image[None])[-1].numpy()[0]
-    return values
+def answers_of(stages: Stages, image: np.ndarray) -> dict[str, np.ndarray]:
+    """What each stage answers to the image: (height, width, maps), or (units,)."""
+    *_, last = stages.values()
+    values = deconvnet.forward(last.path, image[None])
+    return {name: values[len(stage.path)].numpy()[0] for name, stage in stages.items()}
 
 
 def is_map(values: np.ndarray) -> bool:
@@ -212,8 +197,9 @@ def sights(
             nine = np.argsort(-values[:, number], kind="stable")[:NINE]
             units = [unit_at(stage.shape, number, places[index, number]) for index in nine]
             own = unit_at(stage.shape, number, int(own_values[:, number].argmax()))
-            projected = look(stage, [image, *images[nine]], [own, *units])
-            seen[stage.name].append(Map(number, projected[0], projected[1:]))
+            told = [own_values[:, number].max(), *values[nine, number]]
+            own_sight, *others = look(stage, [image, *images[nine]], [own, *units], told)
+            seen[stage.name].append(Map(number, own_sight, others))
     return seen
 
 
@@ -234,7 +220,7 @@ def highest(
         return found
 
     batches = []
-    for rows in in_batches(len(images), "looking through the validation images", quiet):
+    for rows in in_batches(len(images), _BATCH, "looking through the validation images", quiet):
         batches.append(strongest(images[rows]))
     return [
         (np.concatenate([v for v, _ in stage]), np.concatenate([place for _, place in stage]))
@@ -250,83 +236,11 @@ def unit_at(shape: Place, number: int, place: int) -> Place:
     return row, column, number
 
 
-def look(stage: Stage, images: list[np.ndarray], units: list[Place]) -> list[Sight]:
-    """What each image's unit saw in it."""
-    given = np.array(images)
-    pixels = deconvnet.project(stage.path, given, units)
-    values = tf.gather_nd(
-        deconvnet.forward(stage.path, given)[-1], [(i, *unit) for i, unit in enumerate(units)]
-    )
+def look(
+    stage: Stage, images: list[np.ndarray], units: list[Place], values: list[float]
+) -> list[Sight]:
+    """What each image's unit saw in it; the values are their answers."""
+    pixels = deconvnet.project(stage.path, np.array(images), units)
     boxes = [deconvnet.receptive_field(stage.path, unit) for unit in units]
-    told = zip(images, pixels, boxes, values.numpy().tolist(), strict=True)
+    told = zip(images, pixels, boxes, values, strict=True)
     return [Sight(*sight) for sight in told]
-
-
-def occlusion(
-    network: keras.Model,
-    stages: Stages,
-    image: np.ndarray,
-    label: int,
-    quiet: bool = True,
-) -> Occlusion:
-    """Slide a square over the image; where hiding a part changes the answer, the network looks.
-
-    The paper gives neither the square's size nor its steps: PART and ACROSS are ours. Its grey is
-    what a photograph is on average. On a digit it would be a blob of ink: there the square has
-    the paper's colour, and takes ink away.
-    """
-    height, width, channels = image.shape
-    side, step = round(max(height, width) / PART), max(1, max(height, width) // ACROSS)
-    colour = PAPER if channels == 1 and inputs.is_on_black(image[..., 0]) else GREY
-    rows, columns = (range(step // 2, size, step) for size in (height, width))
-    middles = [(y, x) for y in rows for x in columns]
-    last = next((stage for stage in reversed(stages.values()) if stage.convolves), None)
-    activities = answer(last, image).sum((0, 1)) if last else np.zeros(1)
-    number = int(activities.argmax())
-
-    @tf.function(input_signature=[tf.TensorSpec((None, *image.shape), tf.uint8)])
-    def says(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        values = deconvnet.forward(network.layers[1:], batch)
-        maps = values[len(last.path)] if last else tf.zeros((1, 1, 1, 1))
-        return tf.nn.softmax(values[-1]), tf.reduce_sum(maps[..., number], (1, 2))
-
-    told = [
-        says(np.array([hidden(image, square(image, *at, side), colour) for at in middles[batch]]))
-        for batch in in_batches(len(middles), "hiding one part after another", quiet)
-    ]
-    probabilities, activity = (np.concatenate(part) for part in zip(*told, strict=True))
-    shape = len(rows), len(columns)
-    changed = np.abs(probabilities[:, label] - says(image[None])[0][0, label])
-    there = square(image, *middles[int(changed.argmax())], side=side)
-    return Occlusion(
-        hidden(image, there, colour),
-        there,
-        probabilities[:, label].reshape(shape),
-        probabilities.argmax(1).reshape(shape),
-        f"{last.name}, map {number}" if last else "",
-        activity.reshape(shape if last else -1),
-        float(activities[number]),
-    )
-
-
-def square(image: np.ndarray, y: int, x: int, side: int) -> Box:
-    """The square around a place, as far as it lies in the image."""
-    top, left = y - side // 2, x - side // 2
-    height, width = image.shape[:2]
-    return max(0, top), max(0, left), min(height, top + side), min(width, left + side)
-
-
-def hidden(image: np.ndarray, box: Box, colour: int) -> np.ndarray:
-    """A copy of the image with that part of it in one colour."""
-    copy = image.copy()
-    top, left, bottom, right = box
-    copy[top:bottom, left:right] = colour
-    return copy
-
-
-def in_batches(count: int, what: str, quiet: bool) -> Iterator[slice]:
-    """Slices of at most _BATCH, with progress."""
-    with Progress(count, quiet=quiet) as progress:
-        for start in range(0, count, _BATCH):
-            yield slice(start, start + _BATCH)
-            progress.at(min(start + _BATCH, count), what)
