@@ -28,7 +28,9 @@ def without_decimals(text: str) -> str:
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.stem)
-def test_the_code_prints_what_the_lesson_says(chapter: Path, here: Path) -> None:
+def test_the_code_and_the_commands_do_what_the_lesson_says(
+    chapter: Path, firstlight: Callable[..., Answer]
+) -> None:
     names: dict[str, object] = {"__name__": chapter.stem}
     for language, code, said in blocks(chapter):
         if language == "python":
@@ -37,11 +39,6 @@ def test_the_code_prints_what_the_lesson_says(chapter: Path, here: Path) -> None
                 exec(compile(code, chapter.name, "exec"), names)
             if said:
                 assert without_decimals(printed.getvalue()) == without_decimals(said)
-
-
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.stem)
-def test_the_commands_run(chapter: Path, firstlight: Callable[..., Answer]) -> None:
-    for language, code, _ in blocks(chapter):
         for line in code.splitlines() if language == "console" else ():
             program, *arguments = shlex.split(line.removeprefix("$ "))
             assert program == "firstlight"

@@ -55,6 +55,21 @@ def reading(facts: list[dict[str, Any]]) -> list[str]:
     return [f"{file}: {line}" for file, text in told for line in text.split("\n")]
 
 
+def classes(facts: list[dict[str, Any]]) -> list[str]:
+    """The labels of a picture, a line each; before those of several pictures its name."""
+    lines = []
+    for fact in facts if len(facts) > 1 else ():
+        told = ", ".join(f"{each['label']} {each['probability']:.1%}" for each in fact["labels"])
+        lines.append(f"{fact['file']}: {told}")
+    if len(facts) == 1:
+        lines = [f"{each['probability']:6.1%}  {each['label']}" for each in facts[0]["labels"]]
+    return lines
+
+
+def explanation(facts: dict[str, Any]) -> list[str]:
+    return [*classes([facts]), *facts["files"]]
+
+
 def comparison(facts: dict[str, Any]) -> list[str]:
     return [
         *(f"{run}: {acc:.2%}" for run, acc in zip(facts["runs"], facts["accuracy"], strict=True)),

@@ -196,6 +196,59 @@ def graph(
 
 
 @app.command()
+def explain(
+    folder: Annotated[Path, typer.Argument(metavar="RUN")],
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="Any picture.")],
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to.")] = None,
+    layer: Annotated[
+        list[str] | None, typer.Option(metavar="LAYER", help="Look into it; may be repeated.")
+    ] = None,
+    label: Annotated[
+        str, typer.Option(metavar="CLASS", help="What it is, if the network is wrong.")
+    ] = "",
+    data: OtherData = "",
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """What a run's network looks at in a picture: filters, maps, deconvnet, occlusion."""
+    run = runs.existing(folder)
+    with tensorflow(verbose):
+        from firstlight import explain as explaining
+        from firstlight import explain_figures
+    found = explaining.explain(run, image, layer or (), data, label, quiet)
+    files = explain_figures.draw(found, out or run.figures / "explain" / image.stem)
+    facts = {"run": str(folder), "file": str(image), "labels": found.labels()}
+    facts |= {"files": [str(path) for path in files]}
+    show(facts, json_, answers.explanation(facts))
+
+
+@app.command()
+def classify(
+    model: Annotated[Path, typer.Argument(metavar="RUN|MODEL.onnx")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...")],
+    top: Annotated[int, typer.Option(min=1, help="So many labels of each.")] = 5,
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """The most probable classes of pictures."""
+    from firstlight import classify as classification
+
+    if model.suffix == ".onnx" or model.is_file():
+        network = classification.of_onnx(model)
+    else:
+        run = runs.existing(model)
+        with tensorflow(verbose):
+            from firstlight import evaluate as evaluation
+
+            network = evaluation.classifier(run)
+    facts, problems = classification.classify(network, images, top)
+    show(facts, json_, answers.classes([fact for fact in facts if fact["labels"]]))
+    complain(problems)
+
+
+@app.command()
 def export(
     folder: Annotated[Path, typer.Argument(metavar="RUN")],
     format_: Annotated[Format, typer.Option("--format", help="For which programs.")],
@@ -239,10 +292,7 @@ def read(
         explanation.draw([(p.name, r) for p, r in results.items()], explain)
     facts = [reading.facts(path, results.get(path), unread.get(path)) for path in images]
     show(facts, json_, answers.reading([fact for fact in facts if Path(fact["file"]) in results]))
-    for problem in unread.values():
-        print("firstlight:", problem, file=sys.stderr)
-    if unread:
-        raise typer.Exit(1)
+    complain(list(unread.values()))
 
 
 @app.command("list")
@@ -254,7 +304,16 @@ def list_(json_: Json = False, quiet: Quiet = False, verbose: Verbose = False) -
 
 def show(result: Any, as_json: bool, lines: list[str]) -> None:
     """The verb's answer on stdout: the JSON document alone, or lines for a person."""
-    print(json.dumps(result, ensure_ascii=False) if as_json else "\n".join(lines))
+    if as_json or lines:
+        print(json.dumps(result, ensure_ascii=False) if as_json else "\n".join(lines))
+
+
+def complain(problems: list[str]) -> None:
+    """Some of the files could not be read; the others have been answered."""
+    for problem in problems:
+        print("firstlight:", problem, file=sys.stderr)
+    if problems:
+        raise typer.Exit(1)
 
 
 def draw_training(folder: str | None) -> None:

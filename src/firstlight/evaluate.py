@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from firstlight import catalog, model
 from firstlight.catalog import Dataset
+from firstlight.classify import Classifier
 from firstlight.datasets import Examples
 from firstlight.errors import UsageError
 from firstlight.runs import Run
@@ -91,6 +92,13 @@ def predictor(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
 
 def listed(classes: tuple[str, ...]) -> str:
     return ", ".join(classes[:12]) + (f" and {len(classes) - 12} more" if len(classes) > 12 else "")
+
+
+def classifier(run: Run) -> Classifier:
+    """A run's network, as `classify` asks it."""
+    network, classes = model.load(run)
+    logits = predictor(network)
+    return Classifier(network.input_shape[1:], classes, lambda images: softmax(logits(images)))
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The pictures of a run, drawn from its files: the only module that draws with matplotlib."""
+"""The pictures of a run, drawn from its files; with explain_figures.py all that draws."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

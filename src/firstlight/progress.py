@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Iterator
 from types import TracebackType
 
 from rich.console import Console
@@ -55,3 +56,11 @@ class Progress:
         trace: TracebackType | None,
     ) -> None:
         self._bar.stop()
+
+
+def in_batches(count: int, size: int, what: str, quiet: bool = False) -> Iterator[slice]:
+    """Slices of `count` things, `size` at a time, with progress: what is done with them."""
+    with Progress(count, quiet=quiet) as progress:
+        for start in range(0, count, size):
+            yield slice(start, start + size)
+            progress.at(min(start + size, count), what)

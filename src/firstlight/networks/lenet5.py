@@ -43,16 +43,23 @@ def squash(x: Any) -> Any:
 class Subsampling(keras.layers.Layer):
     """S2, S4: the mean of 2×2, times a trained coefficient, plus a trained bias, a map each."""
 
+    pool_size, strides, padding = (2, 2), (2, 2), "valid"
+
     def build(self, shape: tuple[int, ...]) -> None:
         self.coefficient = self.add_weight(shape=shape[-1:], initializer="ones", name="coefficient")
         self.bias = self.add_weight(shape=shape[-1:], initializer="zeros", name="bias")
 
+    def linear(self, x: Any) -> Any:
+        return ops.average_pool(x, 2) * self.coefficient + self.bias
+
     def call(self, x: Any) -> Any:
-        return squash(ops.average_pool(x, 2) * self.coefficient + self.bias)
+        return squash(self.linear(x))
 
 
 class SparseConvolution(keras.layers.Layer):
     """C3: 5×5, each map connected to some of the maps before it: 60 kernels, not 96."""
+
+    kernel_size, strides, padding = (5, 5), (1, 1), "valid"
 
     def build(self, shape: tuple[int, ...]) -> None:
         pairs = [(seen, maps) for maps, sees in enumerate(C3_SEES) for seen in sees]
@@ -63,9 +70,12 @@ class SparseConvolution(keras.layers.Layer):
         self.kernels = self.add_weight(shape=(5, 5, len(pairs)), initializer=fan_in, name="kernels")
         self.bias = self.add_weight(shape=(len(C3_SEES),), initializer="zeros", name="bias")
 
-    def call(self, x: Any) -> Any:
+    def linear(self, x: Any) -> Any:
         kernel = ops.tensordot(self.kernels, self.places, axes=1)  # 5×5×6×16
-        return squash(ops.conv(x, kernel, padding="valid") + self.bias)
+        return ops.conv(x, kernel, padding="valid") + self.bias
+
+    def call(self, x: Any) -> Any:
+        return squash(self.linear(x))
 
 
 def build(classes: int) -> keras.Model:

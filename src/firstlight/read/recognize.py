@@ -3,7 +3,8 @@
 The file has one input, `image`: uint8 (n, 28, 28, 1), light ink on black; one output, `logits`:
 float32 (n, classes); and a property `firstlight`, a JSON document: `classes` (their names; one may
 be "none": no digit), `input` [28, 28, 1], and, if it was calibrated, `temperature` (the logits are
-divided by it) and `threshold` (what is less probable is not told).
+divided by it) and `threshold` (what is less probable is not told). `classify` takes files of other
+inputs too.
 """
 
 import functools
@@ -20,23 +21,24 @@ from firstlight.errors import DataError, UsageError
 DIGITS = Path(__file__).with_name("digits.onnx")
 NONE = "none"
 NONE_WEIGHT = 0.05
-INPUT = [28, 28, 1]
+INPUT = (28, 28, 1)
 EXTERNAL_DATA_FOLDER = "session.model_external_initializers_file_folder_path"
 
 
 class Recognizer:
-    """A model in memory: `classes`, `threshold`, and `probabilities` of images."""
+    """A model in memory: `input`, `classes`, `threshold`, and `probabilities` of images."""
 
     def __init__(self, path: Path) -> None:
-        """Raises DataError if there is no such model, UsageError if it is not one of digits."""
+        """Raises DataError if there is no such model, UsageError if it is not one of ours."""
         self._session = _session(path)
         about = _about(self._session, path)
+        self.input = tuple(about["input"])
         self.classes: list[str] = about["classes"]
         self.threshold = float(about.get("threshold", 0.5))
         self._temperature = float(about.get("temperature", 1.0))
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Images (n, 28, 28, 1), 0..255, all in one batch → (n, classes), rows summing to 1."""
+        """Images (n, *input), 0..255, all in one batch → (n, classes), rows summing to 1."""
         if not len(images):
             return np.zeros((0, len(self.classes)), np.float32)
         (logits,) = self._session.run(["logits"], {"image": images})
@@ -55,8 +57,15 @@ class Recognizer:
 
 @functools.cache
 def recognizer(path: Path) -> Recognizer:
-    """The model of that file, opened once."""
-    return Recognizer(path)
+    """The model of digits in that file, opened once.
+
+    Raises what Recognizer does, and UsageError if it is not one of digits.
+    """
+    model = Recognizer(path)
+    if model.input != INPUT:
+        size = "×".join(map(str, model.input))
+        raise UsageError(f"{path} takes images {size}: not a model of digits, which are 28×28×1")
+    return model
 
 
 def _session(path: Path) -> Any:
@@ -86,14 +95,15 @@ def _about(session: Any, path: Path) -> dict[str, Any]:
     gives = {o.name: (o.type, o.shape[1:]) for o in session.get_outputs()}
     try:
         about = json.loads(session.get_modelmeta().custom_metadata_map["firstlight"])
-        expected = {"logits": ("tensor(float)", [len(about["classes"])])}
-        fits = takes == {"image": ("tensor(uint8)", INPUT)} and gives == expected
+        image, logits = list(about["input"]), [len(about["classes"])]
+        fits = takes == {"image": ("tensor(uint8)", image)} and len(image) == 3
+        fits = fits and gives == {"logits": ("tensor(float)", logits)}
     except (KeyError, TypeError, ValueError):
         fits = False
     if not fits:
         given = ", ".join(f"{name} {kind} {shape}" for name, (kind, shape) in takes.items())
         raise UsageError(
-            f"{path} takes {given}: not a model of digits; one takes image uint8 (n, 28, 28, 1) "
-            "and says its classes, as `firstlight export` writes it"
+            f"{path} takes {given}: not a model of ours; one takes image uint8 (n, height, width, "
+            "channels) and says its classes, as `firstlight export` writes it"
         )
     return dict(about)
