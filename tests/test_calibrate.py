@@ -32,7 +32,7 @@ def test_few_of_the_answers_told_are_wrong() -> None:
     facts = calibrate(logits, labels, CLASSES)
     probabilities = softmax(logits / facts["temperature"])
     predicted, sure = probabilities.argmax(1), probabilities.max(1)
-    told = (predicted != 3) & (sure >= facts["threshold"])
+    told = (labels != 3) & (sure >= facts["threshold"])
     wrong = float((predicted != labels)[told].mean())
     assert wrong == pytest.approx(facts["wrong"], abs=2e-4)
     assert 0 < facts["wrong"] <= WRONG < float((predicted != labels).mean())

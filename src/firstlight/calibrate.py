@@ -28,21 +28,22 @@ def calibrate(
     """What goes with an exported model, from logits (N, classes) of images it has not learned.
 
     Returns `temperature`, `threshold`, and the facts that say what they are worth:
-    `calibration_error` before and after, of the answers at the threshold the share that is `told`,
-    and of those the share that is `wrong`.
+    `calibration_error` before and after, the share of digits that is `told` at the threshold, and
+    of those the share that is `wrong`.
     """
     temperature = round(best_temperature(logits, labels), 4)
     before, after = softmax(logits), softmax(logits / temperature)
-    answers = after.argmax(1) != (classes.index(NONE) if NONE in classes else -1)
-    sure, right = after.max(1), after.argmax(1) == labels
-    threshold = lowest_threshold(sure[answers], right[answers])
-    told = answers & (sure >= threshold)
+    # Of digits alone: pieces of digits look like others, and it is not by this that they are told.
+    digits = labels != (classes.index(NONE) if NONE in classes else -1)
+    sure, right = after.max(1)[digits], (after.argmax(1) == labels)[digits]
+    threshold = lowest_threshold(sure, right)
+    told = sure >= threshold
     return {
         "temperature": temperature,
         "threshold": threshold,
         "calibration_error": [round(calibration_error(p, labels), 5) for p in (before, after)],
-        "told": round(float(told.sum() / max(answers.sum(), 1)), 5),
-        "wrong": round(float((told & ~right).sum() / max(told.sum(), 1)), 5),
+        "told": round(float(told.mean()), 5),
+        "wrong": round(float(1 - right[told].mean()) if told.any() else 0.0, 5),
     }
 
 
