@@ -5,7 +5,7 @@ BIN := .venv/bin
 FIRSTLIGHT := $(BIN)/firstlight
 LINES := 5500
 
-.PHONY: run test test-large check clean
+.PHONY: run test test-large digits check clean
 run: .venv/$(EXTRA)
 	$(FIRSTLIGHT) first-graph
 	$(FIRSTLIGHT) evaluate "$$(ls -td runs/first-graph-mnist-* | head -n 1)"
@@ -19,6 +19,14 @@ test: .venv/dev
 
 test-large: .venv/dev
 	$(BIN)/pytest -m large
+
+# The network that reads pictures: half an hour on two cores, mostly training.
+digits: .venv/dev
+	rm -rf runs/reader
+	$(FIRSTLIGHT) train convnet --recipe reader --data cutouts --out runs/reader
+	$(FIRSTLIGHT) evaluate runs/reader --data mnist
+	$(FIRSTLIGHT) export runs/reader --format onnx --out src/firstlight/read/digits.onnx
+	cp runs/reader/MODEL_CARD.md src/firstlight/read/digits.md
 
 check: .venv/dev
 	$(BIN)/ruff check .

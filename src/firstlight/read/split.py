@@ -16,7 +16,7 @@ from firstlight.read.blobs import Blob, joined, trimmed
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-WIDE = 0.8  # of the line's height: what is narrower is one digit
+WIDE = 0.6  # of the line's height: what is narrower is one digit
 MOST_CUTS = 5
 MOST_PIECES = 6
 CUT = 0.2  # what one cut stroke counts, as a logarithm of probability
