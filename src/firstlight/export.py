@@ -30,6 +30,7 @@ from onnx.external_data_helper import uses_external_data
 
 from firstlight import catalog, evaluate, model
 from firstlight.catalog import Dataset
+from firstlight.datasets.fitted import fitted
 from firstlight.errors import ExportError, UsageError
 from firstlight.runs import Run
 
@@ -67,7 +68,7 @@ def export(run: Run, format: str, out: Path | None = None) -> dict[str, Any]:
         DataError: the run, or the data it was trained on, is missing or damaged.
     """
     network, classes = model.load(run)
-    dataset = catalog.dataset(run.settings()["data"])
+    dataset = catalog.trained_on(run)
     images = real_images(dataset, network)
     kind = FORMATS[format]
     path = out or run.weights.with_name(kind.file.format(network=network.name))
@@ -118,12 +119,10 @@ def preprocessing(size: tuple[int, ...], data: str) -> str:
 
 def real_images(dataset: Dataset, network: keras.Model) -> np.ndarray:
     """EXAMPLES images of the dataset: of the test split, and of others if it is too small."""
-    found = dataset.load("test").first(EXAMPLES)
-    catalog.fits(dataset, found, network.name, network.input_shape[1:])
-    images = found.images
-    for split in ("val", "train"):
-        if missing := EXAMPLES - len(images):
-            images = np.concatenate([images, dataset.load(split).first(missing).images])
+    images = np.empty((0, *network.input_shape[1:]), np.uint8)
+    for split in sorted(dataset.splits, key=("test", "val", "train").index):
+        found = dataset.load(split).first(EXAMPLES - len(images))
+        images = np.concatenate([images, fitted(found, network.input_shape[1:]).images[:]])
     return images
 
 

@@ -12,12 +12,12 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 class Progress:
-    """Shows how far a training is. `with Progress(total) as progress: progress.at(step, text)`"""
+    """Shows how far something is. `with Progress(total) as progress: progress.at(step, text)`"""
 
-    def __init__(self, total: int, start: int = 0, quiet: bool = False) -> None:
+    def __init__(self, total: int, start: int = 0, quiet: bool = False, unit: str = "step") -> None:
         console = Console(stderr=True, quiet=quiet)
         columns = (
-            TextColumn("step"),
+            TextColumn(unit),
             MofNCompleteColumn(),
             BarColumn(),
             TimeRemainingColumn(),
@@ -26,7 +26,7 @@ class Progress:
         self._live = console.is_terminal and not quiet
         self._bar = Bar(*columns, console=console, disable=not self._live)
         self._task = self._bar.add_task("", total=total, completed=start)
-        self._quiet = quiet
+        self._quiet, self._unit = quiet, unit
         self._line_due = time.monotonic() + _SECONDS_BETWEEN_LINES
 
     def at(self, step: int, text: str) -> None:
@@ -34,7 +34,7 @@ class Progress:
         if self._live:
             self._bar.update(self._task, completed=step, description=text)
         elif time.monotonic() >= self._line_due:
-            self.say(f"step {step:,}  {text}")
+            self.say(f"{self._unit} {step:,}  {text}")
 
     def say(self, line: str) -> None:
         """A line that stays, above the bar."""

@@ -48,3 +48,15 @@ class BatchNorm(keras.layers.Layer):
         for moving, now in ((self.mean, mean), (self.variance, variance)) if training else ():
             moving.assign(moving * self.momentum + now * (1 - self.momentum))
         return y
+
+
+class LocalResponseNorm(keras.layers.Layer):
+    """Contrast normalisation across maps: b = a / (k + α Σ a²)^β, the sum over n maps around a.
+
+    The constants are AlexNet's (Krizhevsky, Sutskever and Hinton, 2012, section 3.3): k = 2, n = 5,
+    α = 10⁻⁴, β = 0.75. As in that paper, α is not divided by n; Caffe and cuda-convnet divide it,
+    and have k = 1.
+    """
+
+    def call(self, x: Any) -> Any:
+        return tf.nn.local_response_normalization(x, depth_radius=2, bias=2, alpha=1e-4, beta=0.75)

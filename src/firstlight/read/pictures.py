@@ -1,11 +1,16 @@
-"""Any picture in: a photograph, a scan, a drawing, an array; grey and of a bearable size out.
+"""Any picture in: a photograph, a scan, a drawing, an array; of a bearable size out.
 
 A picture from somewhere is not to be trusted: only six formats are tried, the size is looked at
 before a pixel is decoded, and a huge photograph is reduced while it is decoded.
+
+    open_picture      to be read: also grey, and never too coarse
+    open_photograph   to be learnt or recognised as a whole: colour, one picture of a bearable shape
 """
 
 import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +26,7 @@ MOST_PIXELS = 40_000_000  # decoded they are 160 MB
 WORKING_PIXELS = 1_600_000  # a sheet's digits are 30 pixels high, and all steps take 0.1 s
 SMALL_SIDE = 96  # below, pixels are so coarse that a threshold would break strokes
 LARGEST_ZOOM = 8
+SMALLEST_SIDE, LONGEST = 8, 20  # of a photograph: pixels, and times as long as it is wide
 
 Source = str | PathLike[str] | Image.Image | NDArray[Any]
 
@@ -48,16 +54,70 @@ def open_picture(source: Source) -> Picture:
         return _working(Image.fromarray(_bytes(source)))
     if isinstance(source, Image.Image):
         return _working(source)
-    path = Path(source)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of bombs: we look at the size ourselves
+        with _opened(Path(source)) as image:
+            return _working(image)
+
+
+def open_photograph(path: Path, shortest: int) -> Image.Image:
+    """A file as RGB, upright, over white; decoded at a part of its size if that is large enough.
+
+    Its shortest side is at least `shortest` pixels, if the file's is. Can be called in threads.
+
+    Raises:
+        DataError: the file is missing, no picture, damaged, too large, too small, too narrow, or
+            holds several pictures.
+    """
+    with _opened(path) as image:
+        _refuse_large(image)
+        _refuse_odd(image)
+        image.draft(None, (shortest, shortest))  # a JPEG at a half, a quarter, an eighth
+        return _over_paper(ImageOps.exif_transpose(_plain(image)))
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file is a picture by its first bytes, whatever its name says."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of bombs: we look at the size ourselves
-            with Image.open(path, formats=FORMATS) as image:
-                return _working(image)
+        with Image.open(path, formats=FORMATS):
+            return True
+    except Image.DecompressionBombError:
+        return True
+    except (OSError, ValueError, SyntaxError):
+        return False
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """The file, not yet decoded; whatever goes wrong with it is a DataError that names it."""
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            yield image
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
     except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError) as error:
         raise DataError(f"{path}: {_problem(path, error)}") from None
+
+
+def _refuse_large(image: Image.Image) -> None:
+    if image.width * image.height > MOST_PIXELS:
+        raise DataError(
+            f"{image.width}×{image.height} is more than {MOST_PIXELS // 10**6} million pixels; "
+            "make it smaller"
+        )
+
+
+def _refuse_odd(image: Image.Image) -> None:
+    """Raises DataError of a picture that nothing can be learnt from, or that is not one picture."""
+    short, long = sorted(image.size)
+    size = f"{image.width}×{image.height} pixels"
+    if short < SMALLEST_SIDE:
+        raise DataError(f"{size}: too small or narrow; a side is {SMALLEST_SIDE} pixels at least")
+    if long > LONGEST * short:
+        raise DataError(f"{size}: too narrow; at most {LONGEST} times as long as wide")
+    # A phone's JPEG may hold a second picture of itself (MPO): that one is left alone.
+    if image.format in ("GIF", "PNG", "WEBP", "TIFF") and getattr(image, "is_animated", False):
+        raise DataError("animated, or of several pages; save one of its pictures")
 
 
 def _problem(path: Path, error: Exception) -> str:
@@ -74,11 +134,8 @@ def _problem(path: Path, error: Exception) -> str:
 
 def _working(image: Image.Image) -> Picture:
     """Raises DataError if it is too large."""
+    _refuse_large(image)
     width, height = image.size
-    if width * height > MOST_PIXELS:
-        raise DataError(
-            f"{width}×{height} is more than {MOST_PIXELS // 10**6} million pixels; make it smaller"
-        )
     by = min(1.0, math.sqrt(WORKING_PIXELS / (width * height)))
     size = max(1, round(width * by)), max(1, round(height * by))
     if by < 1:  # a JPEG can be decoded at a half, a quarter, an eighth: most of the time is saved
