@@ -24,7 +24,7 @@ from firstlight.training.optimizer import build_optimizer
 from firstlight.training.step import compile_steps
 from firstlight.training.training import Training
 
-NETWORKS = [entry["name"] for entry in catalog.networks()]
+NETWORKS = [e["name"] for e in catalog.networks() if e["input"] == [28, 28, 1]]
 v1 = tf.compat.v1
 
 

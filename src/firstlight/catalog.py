@@ -129,10 +129,14 @@ def dataset(name: str, listing: folder.Listing | None = None, quiet: bool = True
         raise DataError(f"no dataset or path {name!r}; datasets: {', '.join(there)}")
     if path.is_file() or (path / npz.NAME).is_file():
         return _of_file(npz, "path", path if path.is_file() else path / npz.NAME)
-    if not any((path / n).is_file() for f in idx.NAMES for n in (f, f"{f}.gz")):
-        if folder.holds(path):
-            return _of_pictures(path, listing or folder.listing(path, quiet))
-    return _of_file(idx, "directory", path)
+    if any((path / n).is_file() for f in idx.NAMES for n in (f, f"{f}.gz")):
+        return _of_file(idx, "directory", path)
+    if not folder.holds(path):
+        files = ", ".join(sorted(p.name for p in path.iterdir())[:6]) or "nothing"
+        raise DataError(
+            f"{path}: neither IDX files, {npz.NAME}, nor class folders of pictures; it has: {files}"
+        )
+    return _of_pictures(path, listing or folder.listing(path, quiet))
 
 
 def trained_on(run: Run) -> Dataset:

@@ -18,6 +18,7 @@ class Recipe:
     weight_decay: float = 0.0  # decoupled; biases and batch norm are left out
     l2: float = 0.0  # the same as a part of the gradient, as papers before 2017 mean weight decay
     rates: dict[str, float] = field(default_factory=dict)  # ending of a weight's path → times rate
+    clip: float = 0.0  # the largest norm that all gradients together may have; 0: any
     filter_rms: float = 0.0  # the largest that a convolution's filter may have; 0: any
     label_smoothing: float = 0.0
     schedule: Literal["constant", "one-cycle"] = "constant"

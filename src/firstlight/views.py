@@ -59,7 +59,8 @@ def scaled(images: Fitted, row: int) -> Iterator[np.ndarray]:
     """A whole picture (height, width, channels) uint8 of each scale, as it is and mirrored."""
     height, width, channels = images.size
     largest = math.ceil(max(height, width) * max(SCALES))
-    whole = images.images.open(row, largest).convert("L" if channels == 1 else "RGB")
+    pictures: Any = images.images
+    whole = pictures.open(row, largest).convert("L" if channels == 1 else "RGB")
     for scale in SCALES:
         by = scale * max(height / whole.height, width / whole.width)
         size = round(whole.width * by), round(whole.height * by)
@@ -118,7 +119,7 @@ def _as_convolution(layer: Any) -> Callable[[tf.Tensor], tf.Tensor]:
         size = before.input.shape[1:] if isinstance(before, layers.Flatten) else (1, 1, -1)
         kernel = tf.reshape(layer.kernel, (*size, layer.units))
         return lambda maps: layer.activation(tf.nn.conv2d(maps, kernel, 1, "VALID") + layer.bias)
-    return layer  # type: ignore[no-any-return]
+    return layer
 
 
 def _refuse_arrays(images: Any, views: str) -> None:

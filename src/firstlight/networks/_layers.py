@@ -59,4 +59,6 @@ class LocalResponseNorm(keras.layers.Layer):
     """
 
     def call(self, x: Any) -> Any:
-        return tf.nn.local_response_normalization(x, depth_radius=2, bias=2, alpha=1e-4, beta=0.75)
+        full = tf.cast(x, tf.float32)  # the operation has no bfloat16
+        y = tf.nn.local_response_normalization(full, depth_radius=2, bias=2, alpha=1e-4, beta=0.75)
+        return tf.cast(y, x.dtype)

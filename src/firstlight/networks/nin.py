@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import keras
 from keras import layers
+from keras.initializers import RandomNormal
 
 from firstlight.recipe import Recipe
 
@@ -89,13 +90,14 @@ STAGES = {  # side of their maps, before → after pooling
 }
 
 
-def mlpconv(x: Any, number: int, stage: Stage, maps: tuple[int, ...]) -> Any:
+def mlpconv(x: Any, number: int, stage: Stage, maps: tuple[int, ...], **last: Any) -> Any:
     """A convolution and two 1×1 ones ("cccp": cascaded cross-channel pooling), all with ReLU."""
     first, second, third = maps
     he = {"activation": "relu", "kernel_initializer": "he_normal"}
-    x = layers.Conv2D(first, stage.size, stage.stride, stage.padding, name=f"conv{number}", **he)(x)
+    size, stride, padding = stage.size, stage.stride, stage.padding
+    x = layers.Conv2D(first, size, stride, padding, name=f"conv{number}", **he)(x)
     x = layers.Conv2D(second, 1, name=f"cccp{2 * number - 1}", **he)(x)
-    return layers.Conv2D(third, 1, name=f"cccp{2 * number}", **he)(x)
+    return layers.Conv2D(third, 1, name=f"cccp{2 * number}", **he | last)(x)
 
 
 def pool(x: Any, number: int, drop: bool) -> Any:
@@ -112,7 +114,9 @@ def build(classes: int, variant: str = "") -> keras.Model:
     *stages, last = STAGES[variant]
     for number, stage in enumerate(stages, start=1):
         x = pool(mlpconv(x, number, stage, stage.maps), number, stage.drop)
-    # ReLU on the last layer too, as the author has: a logit is never negative.
-    x = mlpconv(x, len(stages) + 1, last, (*last.maps, classes))
+    # ReLU on the last layer too, as the author has. Where it is shut for all of a batch, nothing is
+    # learned any more: in the large ones it begins open, at nearly 1 for all classes.
+    near_1 = {"kernel_initializer": RandomNormal(stddev=0.01), "bias_initializer": "ones"}
+    x = mlpconv(x, len(stages) + 1, last, (*last.maps, classes), **near_1 if variant else {})
     logits = layers.GlobalAveragePooling2D(dtype="float32", name="average")(x)
     return keras.Model(image, logits, name=f"nin-{variant}" if variant else "nin")

@@ -22,22 +22,25 @@ def build_optimizer(recipe: Recipe, total_steps: int) -> keras.optimizers.Optimi
         rates = [rate * recipe.lower_by**times for times in range(len(ends) + 1)]
         rate = keras.optimizers.schedules.PiecewiseConstantDecay(ends, rates)
     decay = recipe.weight_decay or None
+    both: Any = {"weight_decay": decay, "global_clipnorm": recipe.clip or None}
     if recipe.optimizer == "adam":
-        optimizer = keras.optimizers.Adam(rate, weight_decay=decay)
+        optimizer = keras.optimizers.Adam(rate, **both)
     else:
         nesterov = recipe.momentum > 0 and recipe.nesterov
-        optimizer = keras.optimizers.SGD(rate, recipe.momentum, nesterov, weight_decay=decay)
+        optimizer = keras.optimizers.SGD(rate, recipe.momentum, nesterov, **both)
     if decay:
         optimizer.exclude_from_weight_decay(var_names=list(NOT_DECAYED))
     return optimizer
 
 
 def first_kernels(variables: list[Any], deviation: float, seed: int) -> None:
-    """Draw the kernels anew as old papers do: normal, all of one deviation."""
+    """Begin as old papers do: kernels normal, all of one deviation, and biases 0."""
     for number, variable in enumerate(variables if deviation else ()):
         if len(variable.shape) > 1:
-            normal = keras.initializers.RandomNormal(0.0, deviation, seed=[seed, number])
-            variable.assign(normal(variable.shape))
+            shape, lot = variable.shape, (seed, number)
+            variable.assign(tf.random.stateless_normal(shape, lot, stddev=deviation))
+        elif variable.path.endswith("bias"):
+            variable.assign(tf.zeros(variable.shape))
 
 
 def adjusted(gradients: list[tf.Tensor], variables: list[Any], recipe: Recipe) -> list[tf.Tensor]:
