@@ -5,9 +5,9 @@
 
 DIR is laid out as `firstlight data check` wants it. Each training is a process of its own, alone on
 the machine; its line is appended to results/pictures.jsonl when it is done and measured, and its
-run is kept in runs/pictures/: a stopped benchmark goes on where it was, within a training too. Measured
-is the split that evaluation measures: test, or val where there is none; the weights are those of
-the last step, so nothing is chosen by those pictures.
+run is kept in runs/pictures/: a stopped benchmark goes on where it was, within a training too.
+Measured is what evaluation measures: test, or val where there is none; the weights are those of the
+last step, so nothing is chosen by those pictures.
 """
 
 import argparse

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import keras
 from keras import layers
-from keras.initializers import RandomNormal
 
+from firstlight.networks._layers import CentredHe
 from firstlight.recipe import Recipe
 
 INPUT = {"": (28, 28, 1), "cifar": (32, 32, 3), "imagenet": (224, 224, 3)}
@@ -37,6 +37,7 @@ MODERN = Recipe(  # a thousand pictures on a CPU
     learning_rate=0.02,
     momentum=0.9,
     weight_decay=1e-3,
+    clip=1.0,
     label_smoothing=0.1,
     schedule="one-cycle",
     keep="last",
@@ -90,14 +91,18 @@ STAGES = {  # side of their maps, before → after pooling
 }
 
 
-def mlpconv(x: Any, number: int, stage: Stage, maps: tuple[int, ...], **last: Any) -> Any:
+def mlpconv(x: Any, number: int, stage: Stage, maps: tuple[int, ...], kernel: Any) -> Any:
     """A convolution and two 1×1 ones ("cccp": cascaded cross-channel pooling), all with ReLU."""
     first, second, third = maps
-    he = {"activation": "relu", "kernel_initializer": "he_normal"}
-    size, stride, padding = stage.size, stage.stride, stage.padding
-    x = layers.Conv2D(first, size, stride, padding, name=f"conv{number}", **he)(x)
-    x = layers.Conv2D(second, 1, name=f"cccp{2 * number - 1}", **he)(x)
-    return layers.Conv2D(third, 1, name=f"cccp{2 * number}", **he | last)(x)
+    for count, size, stride, padding, name in (
+        (first, stage.size, stage.stride, stage.padding, f"conv{number}"),
+        (second, 1, 1, "valid", f"cccp{2 * number - 1}"),
+        (third, 1, 1, "valid", f"cccp{2 * number}"),
+    ):
+        x = layers.Conv2D(
+            count, size, stride, padding, activation="relu", kernel_initializer=kernel(), name=name
+        )(x)
+    return x
 
 
 def pool(x: Any, number: int, drop: bool) -> Any:
@@ -112,11 +117,10 @@ def build(classes: int, variant: str = "") -> keras.Model:
     scale, offset = SCALING[variant]
     x: Any = layers.Rescaling(scale, offset, name="scale")(image)
     *stages, last = STAGES[variant]
+    kernels: Any = CentredHe if variant else keras.initializers.HeNormal
     for number, stage in enumerate(stages, start=1):
-        x = pool(mlpconv(x, number, stage, stage.maps), number, stage.drop)
-    # ReLU on the last layer too, as the author has. Where it is shut for all of a batch, nothing is
-    # learned any more: in the large ones it begins open, at nearly 1 for all classes.
-    near_1 = {"kernel_initializer": RandomNormal(stddev=0.01), "bias_initializer": "ones"}
-    x = mlpconv(x, len(stages) + 1, last, (*last.maps, classes), **near_1 if variant else {})
+        x = pool(mlpconv(x, number, stage, stage.maps, kernels), number, stage.drop)
+    # ReLU on the last layer too, as the author has: a logit is never negative.
+    x = mlpconv(x, len(stages) + 1, last, (*last.maps, classes), kernels)
     logits = layers.GlobalAveragePooling2D(dtype="float32", name="average")(x)
     return keras.Model(image, logits, name=f"nin-{variant}" if variant else "nin")

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from firstlight.networks._layers import CentredHe
 from firstlight.recipe import Recipe
 
 INPUT = {"": (231, 231, 3), "accurate": (221, 221, 3)}  # "": the fast one
@@ -25,6 +26,7 @@ RECIPES = {
         learning_rate=0.01,
         momentum=0.9,
         weight_decay=5e-4,
+        clip=1.0,
         label_smoothing=0.1,
         schedule="one-cycle",
         keep="last",
@@ -65,18 +67,22 @@ LAYERS = {  # maps, size, stride, padding, pooling (its stride too)
 WIDTH = {"": 3072, "accurate": 4096}  # of the first fully connected layer
 
 
+def first(activation: str = "relu") -> dict[str, Any]:
+    return {"activation": activation, "kernel_initializer": CentredHe()}
+
+
 def build(classes: int, variant: str = "") -> keras.Model:
     image = keras.Input(INPUT[variant], dtype="uint8", name="image")
     x: Any = layers.Rescaling(1 / DEVIATION, offset=-MEAN / DEVIATION, name="scale")(image)
-    he = {"activation": "relu", "kernel_initializer": "he_normal"}
     for number, (maps, size, stride, padding, pool) in enumerate(LAYERS[variant], start=1):
-        x = layers.Conv2D(maps, size, stride, padding, name=f"conv{number}", **he)(x)
+        x = layers.Conv2D(maps, size, stride, padding, name=f"conv{number}", **first())(x)
         if pool > 1:
             x = layers.MaxPooling2D(pool, name=f"pool{number}")(x)
     x = layers.Flatten(name="flat")(x)  # 36,864 or 25,600
-    first = len(LAYERS[variant]) + 1
-    for number, width in ((first, WIDTH[variant]), (first + 1, 4096)):
-        x = layers.Dense(width, name=f"full{number}", **he)(x)
+    top = len(LAYERS[variant]) + 1
+    for number, width in ((top, WIDTH[variant]), (top + 1, 4096)):
+        x = layers.Dense(width, name=f"full{number}", **first())(x)
         x = layers.Dropout(0.5, name=f"drop{number}")(x)
-    logits = layers.Dense(classes, dtype="float32", name=f"full{first + 2}")(x)  # 1,000
+    last = f"full{top + 2}"
+    logits = layers.Dense(classes, dtype="float32", name=last, **first("linear"))(x)  # 1,000
     return keras.Model(image, logits, name=f"overfeat-{variant}" if variant else "overfeat")

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from firstlight.networks._layers import LocalResponseNorm
+from firstlight.networks._layers import CentredHe, LocalResponseNorm
 from firstlight.recipe import Recipe
 
 INPUT = (224, 224, 3)
@@ -27,6 +27,7 @@ RECIPES = {
         learning_rate=0.01,
         momentum=0.9,
         weight_decay=5e-4,
+        clip=1.0,
         label_smoothing=0.1,
         schedule="one-cycle",
         keep="last",
@@ -51,9 +52,9 @@ RECIPES = {
 
 
 def convolution(x: Any, maps: int, size: int, stride: int, padding: str, name: str) -> Any:
-    he = keras.initializers.HeNormal()
+    kernel = CentredHe(DEVIATION if name == "conv1" else 1.0)
     return layers.Conv2D(
-        maps, size, stride, padding, activation="relu", kernel_initializer=he, name=name
+        maps, size, stride, padding, activation="relu", kernel_initializer=kernel, name=name
     )(x)
 
 
@@ -62,10 +63,7 @@ def build(classes: int, variant: str = "") -> keras.Model:
     third, fourth, fifth = MAPS[variant]
     x = layers.Rescaling(1.0, offset=-MEAN, name="centre")(image)  # −118 to 137
     x = layers.ZeroPadding2D(1, name="pad")(x)  # 226×226×3
-    he = keras.initializers.VarianceScaling(2 / DEVIATION**2, distribution="truncated_normal")
-    x = layers.Conv2D(96, 7, 2, activation="relu", kernel_initializer=he, name="conv1")(
-        x
-    )  # 110×110
+    x = convolution(x, 96, 7, 2, "valid", "conv1")  # 110×110×96
     x = layers.MaxPooling2D(3, 2, padding="same", name="pool1")(x)  # 55×55×96
     x = LocalResponseNorm(name="norm1")(x)  # after pooling; in AlexNet before it
     x = convolution(x, 256, 5, 2, "valid", "conv2")  # 26×26×256
@@ -77,7 +75,8 @@ def build(classes: int, variant: str = "") -> keras.Model:
     x = layers.MaxPooling2D(3, 2, name="pool5")(x)  # 6×6×256
     x = layers.Flatten(name="flat")(x)  # 9,216
     for name in ("fc6", "fc7"):
-        x = layers.Dense(4096, activation="relu", kernel_initializer="he_normal", name=name)(x)
+        x = layers.Dense(4096, activation="relu", kernel_initializer=CentredHe(), name=name)(x)
         x = layers.Dropout(0.5, name=f"drop{name[-1]}")(x)
-    logits = layers.Dense(classes, dtype="float32", name="fc8")(x)  # 1,000
+    kernel = CentredHe()
+    logits = layers.Dense(classes, kernel_initializer=kernel, dtype="float32", name="fc8")(x)
     return keras.Model(image, logits, name=f"zfnet-{variant}" if variant else "zfnet")
