@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from firstlight.runs import Run
+from firstlight.runs import Run, read_json
 
 
 def training(result: dict[str, Any]) -> list[str]:
@@ -34,9 +34,10 @@ def evaluation(facts: dict[str, Any], opened: list[Run]) -> list[str]:
     ]
     if "top5" in facts:
         lines.append(f"the right class is among the five likeliest for {facts['top5']:.2%}")
+    names = read_json(opened[0].model_file)["classes"]
     lines += [
-        f"  {m.get('file', 'image ' + str(m['index']))}: {m['label']} taken for {m['predicted']}, "
-        f"{m['confidence']:.1%} sure"
+        f"  {m.get('file', 'image ' + str(m['index']))}: {names[m['label']]} taken for "
+        f"{names[m['predicted']]}, {m['confidence']:.1%} sure"
         for m in facts["mistakes"][:5]
     ]
     return lines + ([f"pictures in {opened[0].figures}"] if len(opened) == 1 else [])

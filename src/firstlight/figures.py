@@ -162,14 +162,16 @@ def answered(
     path: Path,
 ) -> None:
     """The chosen images, each with what it is, what was answered, and how sure that was."""
-    figure, panels = _grid(len(chosen), 5 if len(chosen) <= MISTAKES else 8)
+    long = max(map(len, classes)) > 3  # names, not digits: they need a line of their own
+    figure, panels = _grid(len(chosen), 5 if len(chosen) <= MISTAKES else 8, 2 if long else 1)
     for panel, index in zip(panels, chosen, strict=False):
         _image(panel, seen.images[index])
         label, answer = classes[seen.labels[index]], classes[predicted[index]]
         right = label == answer
-        text = f"{label} ✓" if right else f"{label} → {answer} ✗"
+        names, mark = (label, "✓") if right else (f"{label} → {answer}", "✗")
+        text = f"{names}{chr(10) if long else ' '}{mark}  {confidence[index]:.0%}"
         colour = ACCENT if right else WARNING
-        panel.set_title(f"{text}  {confidence[index]:.0%}", loc="center", color=colour, fontsize=8)
+        panel.set_title(text, loc="center", color=colour, fontsize=7 if long else 8)
     if not len(chosen):
         panels[0].text(0.5, 0.5, "no mistakes", ha="center", va="center", fontsize=12)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
@@ -179,7 +181,7 @@ def answered(
 def samples(examples: Examples, classes: Sequence[str], path: Path, title: str) -> None:
     """A row a class: its name and its first twelve images; twenty classes at most."""
     classes = classes[:MOST_CLASSES]
-    figure, panels = _grid(A_CLASS * len(classes), A_CLASS, caption=False)
+    figure, panels = _grid(A_CLASS * len(classes), A_CLASS, captions=0)
     for label, name in enumerate(classes):
         row = panels[label * A_CLASS : (label + 1) * A_CLASS]
         row[0].text(-0.35, 0.5, name, transform=row[0].transAxes, ha="right", va="center")
@@ -195,7 +197,7 @@ def augmented(images: Any, strengths: dict[str, float], path: Path) -> None:
     shown = np.arange(min(A_CLASS, len(images)))
     alone = {f"{name} {value:g}": {name: value} for name, value in strengths.items()}
     rows = {"as it is": {}, **alone, "together": strengths}
-    figure, panels = _grid(len(rows) * len(shown), len(shown), caption=False)
+    figure, panels = _grid(len(rows) * len(shown), len(shown), captions=0)
     for number, (name, chosen) in enumerate(rows.items()):
         row = panels[number * len(shown) : (number + 1) * len(shown)]
         row[0].text(-0.2, 0.5, name, transform=row[0].transAxes, ha="right", va="center")
@@ -233,11 +235,12 @@ def _panels(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figure,
     return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 
 
-def _grid(count: int, columns: int, caption: bool = True) -> tuple[Figure, list[Axes]]:
-    """Empty panels for so many images; the surplus ones stay invisible."""
+def _grid(count: int, columns: int, captions: int = 1) -> tuple[Figure, list[Axes]]:
+    """Empty panels for so many images, with lines of text above; surplus ones stay invisible."""
     rows = max(1, -(-count // columns))
-    height = (1.15 if caption else 0.78) * rows + 0.5
-    figure, panels = _panels(rows, columns, (max(5.5, 1.05 * columns), height))
+    height = (0.78, 1.15, 1.35)[captions] * rows + 0.5
+    width = (1.05, 1.05, 1.3)[captions] * columns
+    figure, panels = _panels(rows, columns, (max(5.5, width), height))
     for panel in panels:
         panel.axis("off")
     return figure, panels

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from firstlight import card, checkpoint, model, runs
+from firstlight import card, checkpoint, evaluate, model, runs
 from firstlight.datasets import ahead, shuffled
 from firstlight.datasets.fitted import Fitted, fitted
 from firstlight.errors import FirstlightError, Interrupted
@@ -81,21 +81,22 @@ def finish(training: Training, quiet: bool) -> dict[str, Any]:
         progress.say(f"stopped: {training.state.stopped}")
     kept, _ = checkpoint.load(run.best)
     model.save(run, training.settings["network"], training.dataset.classes, kept)
-    facts = result(training)
+    facts = result(training, quiet)
     runs.write_json(run.settings_file, run.settings() | {"result": asdict(training.state) | facts})
     size = "×".join(map(str, training.network.input_shape[1:]))
     card.write(run, training.dataset.classes, size, facts)
     return facts
 
 
-def result(training: Training) -> dict[str, Any]:
+def result(training: Training, quiet: bool) -> dict[str, Any]:
     """Measure the kept weights on the test images, if there are any."""
     kept, _ = checkpoint.load(training.run.weights)
     checkpoint.restore(model.variables(training.twin), kept, training.run.weights)
     state, accuracy = training.state, None
     if "test" in training.dataset.splits:
         test = fitted(training.dataset.load("test"), training.network.input_shape[1:])
-        accuracy = float((training.predict(test.images).argmax(1) == test.labels).mean())
+        logits = evaluate.predictor(training.twin, quiet)(test.images)
+        accuracy = float((logits.argmax(1) == test.labels).mean())
     return {
         "network": training.settings["network"],
         "data": training.dataset.name,
