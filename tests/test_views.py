@@ -109,7 +109,7 @@ def test_any_network_on_any_data(
     assert "48 train, 12 val" in (run / "MODEL_CARD.md").read_text("utf-8")
     measured = firstlight("evaluate", run, "--json", "--views", "ten-crops")
     facts = json.loads(measured.out)
-    assert facts["split"] == "val" and facts["accuracy"] == 1 and facts["views"] == "ten-crops"
+    assert facts["split"] == "val" and facts["accuracy"] > 0.6 and facts["views"] == "ten-crops"
     assert "has no test split: measured on val" in measured.err
     assert firstlight("evaluate", run, "--data", digits).code == 2  # other classes
     assert firstlight("evaluate", run, "--views", "dense").code == 2

@@ -122,11 +122,15 @@ def cut_out(picture: Image.Image, place: Place, size: Size) -> np.ndarray:
     across, down = width * scale, height * scale
     left = round((picture.width - across) * place.across)
     top = round((picture.height - down) * place.down)
-    box = (left, top, min(left + across, picture.width), min(top + down, picture.height))
-    image = picture.resize((width, height), Image.Resampling.BILINEAR, box)
+    box: Any = (left, top, min(left + across, picture.width), min(top + down, picture.height))
+    if (across, down) == (width, height):
+        image = picture.crop(box)
+    else:
+        image = picture.resize((width, height), Image.Resampling.BILINEAR, box)
     if place.mirrored:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    return np.asarray(image.convert("L" if channels == 1 else "RGB")).reshape(size)
+    mode = "L" if channels == 1 else "RGB"
+    return np.asarray(image if image.mode == mode else image.convert(mode)).reshape(size)
 
 
 @cache
