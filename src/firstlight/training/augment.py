@@ -2,9 +2,9 @@
 
     images (N, height, width, channels) uint8 → the same, warped, thickened or thinned, noised
 
-What a recipe names is done, with the strength that it gives; what it does not name is not (what is
-cut out of a picture is chosen before, in datasets/fitted.py). Each
-image gets its own share of it, up to the strength:
+What a recipe names is done, with the strength that it gives; what it does not name is not. (What is
+cut out of a picture has been chosen before, in datasets/fitted.py.) Each image gets its own share
+of it, up to the strength:
 
     stroke    share of the way to one pixel thicker or thinner
     outline   share of the images of which only the edges of the strokes are left
