@@ -3,7 +3,7 @@ PYTHON ?= python3
 EXTRA ?= train
 BIN := .venv/bin
 FIRSTLIGHT := $(BIN)/firstlight
-LINES := 5500
+LINES := 7500
 
 .PHONY: run test test-large digits check clean
 run: .venv/$(EXTRA)

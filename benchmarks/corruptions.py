@@ -22,9 +22,9 @@ import numpy as np
 import scipy
 from scipy import ndimage
 
-from firstlight import catalog, runs
+from firstlight import runs
 from firstlight.datasets import Examples, mnist
-from firstlight.errors import FirstlightError
+from firstlight.errors import FirstlightError, UsageError
 
 RESULTS = Path(__file__).parent / "results" / "corruptions.json"
 SEED = 0
@@ -292,9 +292,9 @@ def measure(folders: Sequence[Path], examples: Examples) -> list[dict[str, Any]]
 
     there = [runs.existing(folder) for folder in folders]
     networks = [model.load(run)[0] for run in there]
-    for network in networks:
-        takes = network.input_shape[1:]
-        catalog.fits(catalog.dataset("mnist"), examples, network.name, takes)
+    for run, network in zip(there, networks, strict=True):
+        if network.input_shape[1:] != examples.images.shape[1:]:
+            raise UsageError(f"{run.folder} takes images of another size than MNIST's")
     answers = [evaluate.predictor(network) for network in networks]
     errors: list[dict[str, float]] = [{} for _ in there]
     for name in ("clean", *CORRUPTIONS):  # each is made once, for all runs

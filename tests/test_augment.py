@@ -12,7 +12,7 @@ SEED = tf.constant([3, 14], tf.int64)
 ALL = {
     "stroke": 0.5, "outline": 1, "blur": 1,
     "rotate": 15, "scale": 0.1, "shear": 0.1, "shift": 2, "elastic": 1.5,
-    "light": 2, "bright": 90, "noise": 30, "specks": 0.2,
+    "light": 2, "bright": 90, "colour": 0.3, "noise": 30, "specks": 0.2,
 }  # fmt: skip
 
 
@@ -100,3 +100,12 @@ def test_the_spline_adds_up_to_one_and_is_smooth() -> None:
     rows = augment.spline(28, 7)
     assert rows.shape == (28, 7) and np.allclose(rows.sum(1), 1) and rows.min() >= 0
     assert np.abs(np.diff(rows, n=2, axis=0)).max() < 0.08
+
+
+def test_colour_changes_brightness_contrast_and_colourfulness() -> None:
+    red = np.zeros((64, 8, 8, 3), np.uint8) + np.array([160, 90, 90], np.uint8)
+    red[:, :4] = 60
+    varied = augment.example(red, {"colour": 0.3}).astype(float)
+    assert 40 < varied.mean((1, 2, 3)).min() < 70 and 90 < varied.mean((1, 2, 3)).max() < 120
+    strength = varied[:, 6, 6, 0] - varied[:, 6, 6, 1]
+    assert strength.min() < 55 and strength.max() > 85  # 70 as it is

@@ -43,7 +43,7 @@ def is_one_line(answer: Answer) -> bool:
             4,
             "no dataset or path 'nowhere'; datasets: mnist",
         ),
-        (["train", "softmax", "--data", "."], 4, "train-labels-idx1-ubyte (or train-labels"),
+        (["train", "softmax", "--data", "."], 4, "neither IDX files, mnist.npz, nor class folders"),
         (["train", "softmax", "--resume", "nowhere"], 2, "leave out network"),
         (["train", "--resume", "nowhere"], 4, "no run at nowhere"),
         (["train", "--resume", "nowhere", "--lr", "1"], 2, "leave out lr"),

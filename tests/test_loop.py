@@ -13,18 +13,19 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from firstlight import catalog, checkpoint, first_graph, runs
 from firstlight.datasets import mnist
-from firstlight.errors import DataError, FirstlightError, Interrupted, UsageError
+from firstlight.errors import DataError, FirstlightError, Interrupted
 from firstlight.progress import Progress
 from firstlight.recipe import Recipe
 from firstlight.training import loop, prepare
-from firstlight.training.optimizer import build_optimizer
+from firstlight.training.optimizer import adjusted, build_optimizer, cap_filters
 from firstlight.training.step import compile_steps
 from firstlight.training.training import Training
 
-NETWORKS = [entry["name"] for entry in catalog.networks()]
+NETWORKS = [e["name"] for e in catalog.networks() if e["input"] == [28, 28, 1]]
 v1 = tf.compat.v1
 
 
@@ -262,12 +263,11 @@ def test_a_cost_that_is_no_number_is_said(digits: Path, here: Path) -> None:
 def test_what_cannot_be_trained_leaves_no_folder(tmp_path: Path, here: Path) -> None:
     from conftest import write_idx
 
-    small = np.zeros((24, 20, 20))
     for name in ("train-images-idx3-ubyte", "t10k-images-idx3-ubyte"):
-        write_idx(tmp_path / name, small)
+        write_idx(tmp_path / name, np.zeros((24, 20, 20)))
     for name in ("train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"):
-        write_idx(tmp_path / name, np.arange(24) % 3)
-    with pytest.raises(UsageError, match=r"softmax takes images 28×28×1, those of .* are 20×20×1"):
+        write_idx(tmp_path / name, np.zeros(24))
+    with pytest.raises(DataError, match=r"has one class, 0: nothing to tell it from"):
         loop.train(settings("softmax", tmp_path), here / "run", quiet=True)
     assert not (here / "run").exists()
 
@@ -300,3 +300,94 @@ def test_input_is_gathered_while_the_graph_computes(digits: Path) -> None:
     next(stream)
     assert time.perf_counter() - began < 0.1  # it lay ready
     stream.close()
+
+
+def test_a_papers_first_kernels_rates_and_decay_are_carried_out(digits: Path, here: Path) -> None:
+    chosen = settings("nin", digits, steps=1, batch_size=4)
+    chosen["recipe"] |= {
+        "precision": "float32", "deviation": 0.05, "l2": 0.1, "momentum": 0.0, "weight_decay": 0.0,
+        "rates": {"bias": 2.0, "cccp6/kernel": 0.0}, "schedule": "constant", "learning_rate": 0.1,
+        "steps_per_call": 1,
+    }  # fmt: skip
+    training = Training(chosen)
+    by_path = {v.path: v for v in training.network.trainable_variables}
+    before = {path: v.numpy() for path, v in by_path.items()}
+    assert before["conv2/kernel"].std() == pytest.approx(0.05, rel=0.02)
+    for start, end, images, labels in loop.batches(training):
+        compile_steps(training)(images, labels, start, end - start)
+    assert np.array_equal(by_path["cccp6/kernel"].numpy(), before["cccp6/kernel"])
+    assert not np.array_equal(by_path["conv1/kernel"].numpy(), before["conv1/kernel"])
+
+
+def test_l2_and_rates_change_the_gradient() -> None:
+    recipe = Recipe(
+        epochs=1, batch_size=1, learning_rate=0.1, l2=0.5, rates={"bias": 2, "out/bias": 3}
+    )
+    variables = [_Weight(path) for path in ("out/kernel", "out/bias", "in/bias")]
+    ones = [tf.ones(2)] * 3
+    kernel, out, other = adjusted(ones, variables, recipe)
+    assert kernel.numpy().tolist() == [2, 2]  # 1 + 0.5 · 2
+    assert out.numpy().tolist() == [3, 3] and other.numpy().tolist() == [2, 2]
+
+
+class _Weight:
+    """A weight of twos, with a path."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __rmul__(self, by: float) -> tf.Tensor:
+        return by * tf.fill(2, 2.0)
+
+
+def test_filters_are_scaled_back_to_the_largest_rms() -> None:
+    kernel = tf.Variable(np.stack([np.full((3, 3, 2), 0.5), np.full((3, 3, 2), 0.05)], -1))
+    dense = tf.Variable(tf.ones((4, 4)))
+    cap_filters([kernel, dense], 0.1)
+    assert np.allclose(kernel[..., 0], 0.1) and np.allclose(kernel[..., 1], 0.05)
+    assert np.all(dense == 1)
+
+
+def test_the_rate_is_lowered_where_the_recipe_says() -> None:
+    recipe = Recipe(
+        epochs=9, batch_size=1, learning_rate=1.0, lower_at=(1 / 3, 2 / 3), lower_by=0.5
+    )
+    optimizer = build_optimizer(recipe, 90)
+    rates = [float(optimizer._learning_rate(step)) for step in (0, 30, 31, 61, 90)]
+    assert rates == [1, 1, 0.5, 0.25, 0.25]
+
+
+def test_the_rate_is_lowered_where_validation_stalls_and_stays_so_when_resumed(
+    digits: Path, here: Path
+) -> None:
+    chosen = settings("softmax", digits, epochs=5, learning_rate=1e-12)
+    chosen["recipe"] |= {"lower_after": 2}
+    loop.train(chosen, here / "run", quiet=True)
+    rates = [m["lr"] for m in runs.Run(here / "run").metrics() if m["split"] == "val"]
+    assert rates == pytest.approx([1e-12, 1e-12, 1e-12, 1e-13, 1e-13])
+    training = Training(chosen).into(runs.existing(here / "run"))
+    training.restore()
+    assert float(training.optimizer.learning_rate) == pytest.approx(1e-14)
+
+
+def test_pictures_resume_to_bit_equal_weights(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut-outs, mirrors and colours included."""
+    for number in range(40):
+        folder = tmp_path / "shop" / ("a", "b")[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        noise = np.random.default_rng(number).integers(0, 256, (40, 44, 3), np.uint8)
+        Image.fromarray(noise).save(folder / f"{number}.png")
+    chosen = settings("nin-cifar", tmp_path / "shop", steps=8, batch_size=8)
+    loop.train(chosen, here / "whole", quiet=True)
+    stop_at = iter([False] * 4)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "stop_signals", _always(lambda: next(stop_at, True)))
+        with pytest.raises(Interrupted, match="after step 5"):
+            loop.train(chosen, here / "cut", quiet=True)
+    loop.resume(runs.existing(here / "cut"), quiet=True)
+    one, other = (
+        checkpoint.load(here / name / "checkpoints/last.npz")[0] for name in ("whole", "cut")
+    )
+    assert all(np.array_equal(one[name], other[name]) for name in one)

@@ -6,22 +6,47 @@ import pytest
 import tensorflow as tf
 
 from firstlight import catalog
-from firstlight.networks._layers import BatchNorm
+from firstlight.networks._layers import BatchNorm, LocalResponseNorm
 from firstlight.training.optimizer import build_optimizer
 
 NETWORKS = [entry["name"] for entry in catalog.networks()]
+SMALL = [entry["name"] for entry in catalog.networks() if entry["parameters"] < 10_000_000]
+MAPS = {  # sides, in the order of the layers: the papers' figures and tables
+    "nin": {"conv1": 28, "pool1": 14, "pool2": 7, "cccp6": 7},
+    "nin-cifar": {"conv1": 32, "pool1": 16, "pool2": 8, "cccp6": 8},
+    "nin-imagenet": {"conv1": 54, "pool1": 27, "conv2": 27, "pool2": 13, "pool3": 6, "cccp8": 6},
+    "zfnet": {"conv1": 110, "pool1": 55, "conv2": 26, "pool2": 13, "conv5": 13, "pool5": 6},
+    "overfeat": {"conv1": 56, "pool1": 28, "conv2": 24, "pool2": 12, "conv5": 12, "pool5": 6},
+    "overfeat-accurate": {
+        "conv1": 108, "pool1": 36, "conv2": 30, "pool2": 15, "conv6": 15, "pool6": 5,
+    },
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_parameters_are_as_stated(name: str) -> None:
+def test_parameters_and_maps_are_as_stated(name: str) -> None:
     chosen = catalog.network(name)
-    network = chosen.build(10)
+    network = chosen.build(chosen.classes)
     assert sum(int(np.prod(v.shape)) for v in network.trainable_variables) == chosen.parameters
     assert network.input_shape == (None, *chosen.input)
     assert network.name == name
+    for layer, side in MAPS.get(name, {}).items():
+        assert network.get_layer(layer).output.shape[1:3] == (side, side), layer
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+def test_zfnet_pools_first_and_normalises_then() -> None:
+    names = [layer.name for layer in catalog.network("zfnet").build(2).layers]
+    assert names[:8] == ["image", "centre", "pad", "conv1", "pool1", "norm1", "conv2", "pool2"]
+
+
+def test_local_response_norm_is_alexnets() -> None:
+    x = np.random.default_rng(0).normal(0, 100, (1, 1, 1, 7)).astype(np.float32)
+    around = [np.sum(x[..., max(0, i - 2) : i + 3] ** 2) for i in range(7)]
+    expected = x / (2 + 1e-4 * np.array(around)) ** 0.75
+    np.testing.assert_allclose(LocalResponseNorm()(x), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("classes", [2, 10])
 def test_images_become_logits(name: str, classes: int) -> None:
     chosen = catalog.network(name)
@@ -38,7 +63,7 @@ def test_its_recipes_can_be_carried_out(name: str) -> None:
         build_optimizer(recipe, recipe.total_steps(55_000))
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", SMALL)
 def test_every_layer_has_a_name_that_does_not_depend_on_what_was_built_before(name: str) -> None:
     first, second = (catalog.network(name).build(10) for _ in range(2))
     assert [w.path for w in first.weights] == [w.path for w in second.weights]

@@ -2,14 +2,17 @@
 
 from typing import Any
 
-from firstlight.runs import Run
+from firstlight.runs import Run, read_json
 
 
 def training(result: dict[str, Any]) -> list[str]:
+    accuracy = result["test_accuracy"]
     return [
         f"{result['network']} on {result['data']}: {result['steps']:,} steps in "
         f"{result['seconds']:.1f} s, cost {result['first_cost']:.4f} → {result['final_cost']:.4f}",
-        f"test accuracy {result['test_accuracy']:.2%}",
+        f"test accuracy {accuracy:.2%}"
+        if accuracy is not None
+        else f"test accuracy not measured: {result['data']} has no test split",
         f"run {result['run']}",
     ]
 
@@ -29,8 +32,12 @@ def evaluation(facts: dict[str, Any], opened: list[Run]) -> list[str]:
         f"{facts['network']} on {facts['data']} ({facts['split']}): {facts['accuracy']:.2%} right, "
         f"{facts['correct']:,} of {facts['examples']:,} (95 % interval {low:.2%} to {high:.2%})"
     ]
+    if "top5" in facts:
+        lines.append(f"the right class is among the five likeliest for {facts['top5']:.2%}")
+    names = read_json(opened[0].model_file)["classes"]
     lines += [
-        f"  image {m['index']}: {m['label']} taken for {m['predicted']}, {m['confidence']:.1%} sure"
+        f"  {m.get('file', 'image ' + str(m['index']))}: {names[m['label']]} taken for "
+        f"{names[m['predicted']]}, {m['confidence']:.1%} sure"
         for m in facts["mistakes"][:5]
     ]
     return lines + ([f"pictures in {opened[0].figures}"] if len(opened) == 1 else [])
@@ -75,6 +82,16 @@ def comparison(facts: dict[str, Any]) -> list[str]:
         *(f"{run}: {acc:.2%}" for run, acc in zip(facts["runs"], facts["accuracy"], strict=True)),
         f"both right {facts['both_right']:,}, both wrong {facts['both_wrong']:,}",
         facts["verdict"],
+    ]
+
+
+def check(facts: dict[str, Any]) -> list[str]:
+    width = 2 + max(len(name) for name in facts["classes"])
+    return [
+        *(f"{fault['file']}: {fault['problem']}" for fault in facts["faults"]),
+        *(f"{name:<{width}}{count:>9,}" for name, count in facts["classes"].items()),
+        f"{facts['data']}: {facts['examples']:,} examples in {len(facts['classes'])} classes, "
+        f"{len(facts['faults'])} faults",
     ]
 
 

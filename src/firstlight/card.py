@@ -12,32 +12,42 @@ Answers which of {classes} an image shows. Trained by firstlight {version} with
 
 | | |
 |---|---|
-| images | {data}; 1 in 12 of the training images held out for validation |
+| images | {data}; {held_out} |
 | input | {size}, uint8, 0 to 255, as they come: the network scales them itself |
 | training | {steps:,} steps, seed {seed}, {seconds:.0f} s on {machine} |
 | validation accuracy | {validation} |
-| test accuracy | {accuracy:.2%}, measured once, after training |
+| test accuracy | {accuracy} |
 | versions | {versions} |
 
 The weights are in `model/weights.npz`, plain arrays by name. It knows nothing but its classes: any
-image, be it no {kind} at all, gets one of them. It expects images as those it was trained on: for
-MNIST one digit, light on black, its 20×20 box centred by its mass in 28×28.
+image, be it no {kind} at all, gets one of them. It expects images as those it was trained on:
+{as_what}
 
 SHA-256 of the data:
 
 {hashes}
 """
 
+DIGITS = """for MNIST
+one digit, light on black, its 20×20 box centred by its mass in 28×28."""
+PICTURES = """the middle
+of a photograph, upright, 7/8 of its shortest side wide, scaled to the size above."""
+
 
 def write(run: Run, classes: tuple[str, ...], size: str, result: dict[str, Any]) -> None:
     """Write MODEL_CARD.md of a run that has just been trained."""
     settings = run.settings()
     best = settings.get("result", {}).get("best_accuracy")
+    accuracy = result["test_accuracy"]
     text = CARD.format(
         **{key: result[key] for key in ("network", "data", "steps", "seconds")},
-        accuracy=result["test_accuracy"],
+        accuracy="not measured: there is no test split"
+        if accuracy is None
+        else f"{accuracy:.2%}, measured once, after training",
+        held_out=split_of(run),
         classes=", ".join(classes) if len(classes) <= 20 else f"{len(classes)} classes",
         kind="digit" if result["data"] == "mnist" else "such image",
+        as_what=PICTURES if run.listing() else DIGITS,
         size=size,
         version=settings["versions"]["firstlight"],
         command=settings["command"],
@@ -48,3 +58,12 @@ def write(run: Run, classes: tuple[str, ...], size: str, result: dict[str, Any])
         hashes="\n".join(f"- `{value}` {name}" for name, value in settings["sha256"].items()),
     )
     write_text(run.card, text)
+
+
+def split_of(run: Run) -> str:
+    """How training and validation images were parted."""
+    listing = run.listing()
+    if listing is None:
+        return "1 in 12 of the training images held out for validation"
+    counts = ", ".join(f"{len(files):,} {split}" for split, files in listing["splits"].items())
+    return f"{counts}; {listing['made'] or 'split as the folder has it'} (pictures.json)"

@@ -11,9 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from firstlight.datasets import Examples, idx, npz
+from firstlight.datasets import SPLITS, Examples, folder, idx, npz
 from firstlight.errors import DataError, UsageError
 from firstlight.recipe import Recipe
+from firstlight.runs import Run
 
 PACKAGE = Path(__file__).parent
 
@@ -22,14 +23,16 @@ PACKAGE = Path(__file__).parent
 class Network:
     """A network that has been found: a file in networks/, or one of its variants.
 
-    A file defines INPUT, PARAMETERS (trainable, for ten classes), RECIPES by name, the first its
-    default, and `build`. Where one file holds variants of a network, PARAMETERS is a dictionary by
-    variant, "" being the plain one, and `build` takes the variant; its name is `file-variant`.
+    A file defines INPUT, PARAMETERS (trainable, for ten classes or for CLASSES), RECIPES by name,
+    the first its default, and `build`. Where one file holds variants of a network, PARAMETERS is a
+    dictionary by variant, "" being the plain one, and `build` takes the variant; its name is
+    `file-variant`. INPUT and CLASSES are dictionaries too where variants differ in them.
     """
 
     name: str
     input: tuple[int, int, int]  # height, width, channels
     parameters: int
+    classes: int  # that it has so many parameters for
     recipes: dict[str, Recipe]
     build: Callable[[int], Any]  # classes → Keras model: images (N, *input) uint8 → logits
 
@@ -42,6 +45,12 @@ class Dataset:
     classes: tuple[str, ...]
     load: Callable[[str], Examples]
     fingerprint: Callable[[], dict[str, str]]  # file name → SHA-256
+    splits: tuple[str, ...] = SPLITS
+    listing: folder.Listing | None = None  # of a folder of pictures: what of it is used, what not
+
+    def measured(self, split: str) -> str:
+        """The split to measure on when that one is asked for: val where there is no test."""
+        return "val" if split == "test" and "test" not in self.splits else split
 
 
 def networks() -> list[dict[str, Any]]:
@@ -49,12 +58,12 @@ def networks() -> list[dict[str, Any]]:
     return [
         {
             "name": _join(path.stem, variant),
-            "input": list(_constant(path, "INPUT")),
+            "input": list(_of_variant(_constant(path, "INPUT"), variant)),
             "parameters": parameters,
-            "recipes": [name for name, of in _recipes(path).items() if of == variant],
+            "recipes": [name for name, of in _recipes(path).items() if variant in of],
         }
         for path in _files("networks", "RECIPES")
-        for variant, parameters in _variants(_constant(path, "PARAMETERS")).items()
+        for variant, parameters in _by_variant(_constant(path, "PARAMETERS")).items()
     ]
 
 
@@ -77,9 +86,11 @@ def network(name: str) -> Network:
         raise UsageError(f"no network {name!r}; there are: {', '.join(there)}")
     stem, _, variant = name.partition("-")
     module: Any = importlib.import_module(f"firstlight.networks.{stem}")
-    recipes = {key: r for key, r in module.RECIPES.items() if r.variant == variant}
+    constants = (module.INPUT, module.PARAMETERS, getattr(module, "CLASSES", 10))
+    size, parameters, classes = (_of_variant(constant, variant) for constant in constants)
+    recipes = {key: r for key, r in module.RECIPES.items() if variant in _as_tuple(r.variant)}
     build = partial(module.build, variant=variant) if variant else module.build
-    return Network(name, module.INPUT, _variants(module.PARAMETERS)[variant], recipes, build)
+    return Network(name, size, parameters, classes, recipes, build)
 
 
 def recipe(name: str, network_name: str) -> tuple[str, Recipe]:
@@ -100,8 +111,15 @@ def recipe(name: str, network_name: str) -> tuple[str, Recipe]:
     return there[name or first]
 
 
-def dataset(name: str) -> Dataset:
-    """A dataset by its name, or the one that lies at a path: IDX files or Keras's mnist.npz."""
+def dataset(name: str, listing: folder.Listing | None = None, quiet: bool = True) -> Dataset:
+    """A dataset by its name, or the one that lies at a path.
+
+    At a path there are IDX files, Keras's mnist.npz, or pictures in folders. Pictures are all
+    looked at, unless `listing` says which of them to use: the one that a run has kept.
+
+    Raises:
+        DataError: there is none, or it is damaged.
+    """
     there = [entry["name"] for entry in datasets()]
     if name in there:
         module = importlib.import_module(f"firstlight.datasets.{name}")
@@ -109,19 +127,38 @@ def dataset(name: str) -> Dataset:
     path = Path(name)
     if not path.exists():
         raise DataError(f"no dataset or path {name!r}; datasets: {', '.join(there)}")
-    kind: Any = idx
     if path.is_file() or (path / npz.NAME).is_file():
-        kind, path = npz, path if path.is_file() else path / npz.NAME
-    load = partial(kind.load, **{"path" if kind is npz else "directory": path})
-    stem = path.parent.name if path.name == npz.NAME else path.resolve().name
-    return Dataset(stem or "data", kind.classes(path), load, partial(kind.fingerprint, path))
+        return _of_file(npz, "path", path if path.is_file() else path / npz.NAME)
+    if any((path / n).is_file() for f in idx.NAMES for n in (f, f"{f}.gz")):
+        return _of_file(idx, "directory", path)
+    if not folder.holds(path):
+        files = ", ".join(sorted(p.name for p in path.iterdir())[:6]) or "nothing"
+        raise DataError(
+            f"{path}: neither IDX files, {npz.NAME}, nor class folders of pictures; it has: {files}"
+        )
+    return _of_pictures(path, listing or folder.listing(path, quiet))
 
 
-def fits(dataset: Dataset, examples: Examples, network: str, takes: tuple[int, ...]) -> None:
-    """Raises UsageError if the images are not of the size that the network takes."""
-    if examples.images.shape[1:] != takes:
-        given, wanted = ("×".join(map(str, s)) for s in (examples.images.shape[1:], takes))
-        raise UsageError(f"{network} takes images {wanted}, those of {dataset.name} are {given}")
+def trained_on(run: Run) -> Dataset:
+    """The data that a run was trained on; of pictures, the very ones."""
+    return dataset(run.settings()["data"], run.listing())
+
+
+def _of_file(kind: Any, keyword: str, path: Path) -> Dataset:
+    name = path.parent.name if path.name == npz.NAME else path.resolve().name
+    load, fingerprint = partial(kind.load, **{keyword: path}), partial(kind.fingerprint, path)
+    return Dataset(name or "data", kind.classes(path), load, fingerprint)
+
+
+def _of_pictures(path: Path, listing: folder.Listing) -> Dataset:
+    return Dataset(
+        path.resolve().name or "data",
+        tuple(listing["classes"]),
+        partial(folder.load, directory=path, listing=listing),
+        partial(folder.fingerprint, listing),
+        tuple(listing["splits"]),
+        listing,
+    )
 
 
 def _files(folder: str, constant: str) -> list[Path]:
@@ -144,8 +181,8 @@ def _constant(path: Path, name: str) -> Any:
     return ast.literal_eval(value)
 
 
-def _recipes(path: Path) -> dict[str, str]:
-    """The names of a file's recipes, each with the variant that it is for."""
+def _recipes(path: Path) -> dict[str, tuple[str, ...]]:
+    """The names of a file's recipes, each with the variants that it is for."""
     recipes = _assigned(path, "RECIPES")
     assert isinstance(recipes, ast.Dict), f"{path}: RECIPES must be written as a dictionary"
     found = {}
@@ -153,12 +190,21 @@ def _recipes(path: Path) -> dict[str, str]:
         assert key and isinstance(call, ast.Call), f"{path}: a recipe is a name and Recipe(...)"
         named = {word.arg: word.value for word in call.keywords}
         variant = ast.literal_eval(named["variant"]) if "variant" in named else ""
-        found[ast.literal_eval(key)] = variant
+        found[ast.literal_eval(key)] = _as_tuple(variant)
     return found
 
 
-def _variants(parameters: Any) -> dict[str, int]:
-    return parameters if isinstance(parameters, dict) else {"": parameters}
+def _as_tuple(variant: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (variant,) if isinstance(variant, str) else tuple(variant)
+
+
+def _by_variant(constant: Any) -> dict[str, Any]:
+    return constant if isinstance(constant, dict) else {"": constant}
+
+
+def _of_variant(constant: Any, variant: str) -> Any:
+    """A constant of a network's file: the same for all its variants, or a dictionary of them."""
+    return constant[variant] if isinstance(constant, dict) else constant
 
 
 def _join(stem: str, variant: str) -> str:

@@ -31,6 +31,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+data_app = typer.Typer(help="Look after data.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(data_app, name="data")
+
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no notices.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="All that TensorFlow has to say.")]
@@ -45,6 +48,12 @@ class Split(StrEnum):
     TRAIN = "train"
 
 
+class Views(StrEnum):
+    MIDDLE = "middle"
+    TEN_CROPS = "ten-crops"
+    DENSE = "dense"
+
+
 class Format(StrEnum):
     ONNX = "onnx"
     LITERT = "litert"
@@ -53,6 +62,8 @@ class Format(StrEnum):
 
 def main() -> None:
     """Run a verb; a mistake of the user's is one line on stderr and the contract's exit code."""
+    for stream in (sys.stdout, sys.stderr):  # a file's name may hold what they cannot encode
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         code = app(standalone_mode=False)
     except (FirstlightError, TyperException) as error:
@@ -130,8 +141,8 @@ def train(
     else:
         flags = {"epochs": epochs, "steps": steps, "batch_size": batch_size, "learning_rate": lr}
         with tensorflow(verbose):
-            settings = prepare.settings(network, data, recipe, seed, patience, limit, **flags)
             from firstlight.training import loop
+        settings = prepare.settings(network, data, recipe, seed, patience, limit, quiet, **flags)
         result = loop.dry_run(settings) if dry_run else loop.train(settings, out, quiet)
     draw_training(result["run"])
     show(result, json_, answers.training(result))
@@ -142,6 +153,9 @@ def evaluate(
     folders: Annotated[list[Path], typer.Argument(metavar="RUN...")],
     data: OtherData = "",
     split: Annotated[Split, typer.Option(help="Which images.")] = Split.TEST,
+    views: Annotated[
+        Views, typer.Option(help="Of a photograph; more of them take longer and are right oftener.")
+    ] = Views.MIDDLE,
     min_accuracy: Annotated[
         float | None, typer.Option(min=0, max=1, help="Exit with 3 if it is not reached.")
     ] = None,
@@ -153,8 +167,13 @@ def evaluate(
     with tensorflow(verbose):
         from firstlight import evaluate as evaluation
         from firstlight import figures
+        from firstlight.views import VIEWS
     opened = [runs.existing(folder) for folder in folders]
-    facts, seen, probabilities = evaluation.evaluate(opened, data, split)
+    facts, seen, probabilities = evaluation.evaluate(opened, data, split, VIEWS[views], quiet)
+    if facts["split"] != split and not quiet:
+        print(
+            f"{facts['data']} has no {split} split: measured on {facts['split']}", file=sys.stderr
+        )
     if len(opened) == 1:
         runs.write_json(opened[0].evaluation, facts)
         figures.draw_evaluation(opened[0], facts, seen, probabilities)
@@ -295,6 +314,22 @@ def read(
     complain(list(unread.values()))
 
 
+@data_app.command()
+def check(
+    data: Annotated[str, typer.Argument(metavar="NAME|DIR", help="A dataset, or where one is.")],
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Look at every file of a dataset; exits with 3 if there are faults."""
+    from firstlight import check as checking
+
+    facts = checking.check(data, quiet)
+    show(facts, json_, answers.check(facts))
+    if facts["faults"]:
+        raise GateMissed(f"{data} has {len(facts['faults']):,} faults")
+
+
 @app.command("list")
 def list_(json_: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """The networks and datasets that there are."""
@@ -305,7 +340,8 @@ def list_(json_: Json = False, quiet: Quiet = False, verbose: Verbose = False) -
 def show(result: Any, as_json: bool, lines: list[str]) -> None:
     """The verb's answer on stdout: the JSON document alone, or lines for a person."""
     if as_json or lines:
-        print(json.dumps(result, ensure_ascii=False) if as_json else "\n".join(lines))
+        utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+        print(json.dumps(result, ensure_ascii=not utf8) if as_json else "\n".join(lines))
 
 
 def complain(problems: list[str]) -> None:

@@ -2,7 +2,7 @@
 
     FirstlightError   1   the run failed
     ├── UsageError    2   asked for something there is not
-    ├── GateMissed    3   --min-accuracy was not reached
+    ├── GateMissed    3   --min-accuracy was not reached, or data has faults
     ├── DataError     4   data missing or damaged
     ├── ExportError   5   an exported file was not the network it came from
     └── Interrupted 130   stopped by the user, after a checkpoint

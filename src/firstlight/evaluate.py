@@ -11,33 +11,54 @@ import tensorflow as tf
 from firstlight import catalog, model
 from firstlight.catalog import Dataset
 from firstlight.classify import Classifier
-from firstlight.datasets import Examples
+from firstlight.datasets import Examples, ahead
+from firstlight.datasets.fitted import fitted
+from firstlight.datasets.folder import Pictures
 from firstlight.errors import UsageError
+from firstlight.progress import Progress
 from firstlight.runs import Run
 
-_BATCH = 500  # images at a time: few enough for any memory, enough to keep the cores busy
+# Of a network and images (N, *INPUT) uint8 to probabilities (N, classes); true: say nothing.
+Views = Callable[[keras.Model, Any, bool], np.ndarray]
 
 
-def evaluate(runs: list[Run], data: str, split: str) -> tuple[dict[str, Any], Examples, np.ndarray]:
+def middle(network: keras.Model, images: Any, quiet: bool = True) -> np.ndarray:
+    """The network's probabilities (N, classes) of each image; of a picture, of its middle."""
+    return softmax(predictor(network, quiet)(images))
+
+
+def evaluate(
+    runs: list[Run], data: str, split: str, views: Views = middle, quiet: bool = True
+) -> tuple[dict[str, Any], Examples, np.ndarray]:
     """The facts of evaluation.json, the images they are about, and the probabilities.
 
     Several runs are an ensemble: their probabilities are averaged. Without `data`, the data that
-    the first run was trained on.
+    the first run was trained on. Where there is no test split, val is measured. `views` is how an
+    image is shown to the network: see views.py.
 
     Raises:
-        UsageError: the data's classes or image size are not the network's.
+        UsageError: the data's classes are not the network's, or the views are not for such images.
         DataError: a run or the data is missing or damaged.
     """
-    settings = [run.settings() for run in runs]
-    dataset = catalog.dataset(data or settings[0]["data"])
+    names = " + ".join(run.settings()["network"] for run in runs)
+    dataset = catalog.dataset(data, quiet=quiet) if data else catalog.trained_on(runs[0])
+    split = dataset.measured(split)
     examples = dataset.load(split)
-    each = [_of_run(run, dataset, examples) for run in runs]
+    each = []
+    for run in runs:
+        network = _of_run(run, dataset)
+        seen = fitted(examples, network.input_shape[1:])
+        each.append(views(network, seen.images, quiet))
     if len({probabilities.shape for probabilities in each}) > 1:
         raise UsageError("runs that know different classes cannot answer together")
     mean = np.mean(each, axis=0)
-    names = " + ".join(setting["network"] for setting in settings)
-    facts = {"network": names, "data": dataset.name, "split": split}
-    return facts | summary(mean, examples.labels), examples, mean
+    facts: dict[str, Any] = {"network": names, "data": dataset.name, "split": split}
+    facts |= {} if views is middle else {"views": views.__name__.replace("_", "-")}
+    facts |= summary(mean, examples.labels)
+    if isinstance(examples.images, Pictures):
+        for mistake in facts["mistakes"]:
+            mistake["file"] = examples.images.files[mistake["index"]]
+    return facts, seen, mean
 
 
 def summary(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
@@ -77,15 +98,22 @@ def interval95(correct: int, examples: int) -> list[float]:
     return [max(0.0, low), min(1.0, high)]  # rounding can lead just outside
 
 
-def predictor(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+def predictor(network: keras.Model, quiet: bool = True) -> Callable[[Any], np.ndarray]:
     """A function from images (N, *INPUT) uint8 to the network's logits (N, classes), compiled."""
     # A tensor of any length as input: the last, shorter batch needs no second graph.
     signature = tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8)
     answer = tf.function(lambda x: network(x, training=False), input_signature=[signature])
+    # Images at a time: few enough for any memory, enough to keep the cores busy.
+    size = max(16, min(500, 5_000_000 // math.prod(network.input_shape[1:])))
 
-    def logits(images: np.ndarray) -> np.ndarray:
-        batches = range(0, len(images), _BATCH)
-        return np.concatenate([answer(images[i : i + _BATCH]).numpy() for i in batches])
+    def logits(images: Any) -> np.ndarray:
+        starts = [(start,) for start in range(0, len(images), size)]
+        found = []
+        with Progress(len(images), quiet=quiet, unit="image") as progress:
+            for batch in ahead(lambda start: images[start : start + size], starts):
+                found.append(answer(batch).numpy())
+                progress.at(min(len(found) * size, len(images)), "answered")
+        return np.concatenate(found)
 
     return logits
 
@@ -107,12 +135,11 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def _of_run(run: Run, dataset: Dataset, examples: Examples) -> np.ndarray:
+def _of_run(run: Run, dataset: Dataset) -> keras.Model:
     network, classes = model.load(run)
     if classes[: len(dataset.classes)] != dataset.classes:  # it may know more, as "none"
         raise UsageError(
             f"{run.folder} knows the classes {listed(classes)}; "
             f"{dataset.name} has {listed(dataset.classes)}"
         )
-    catalog.fits(dataset, examples, network.name, network.input_shape[1:])
-    return softmax(predictor(network)(examples.images))
+    return network

@@ -21,6 +21,7 @@ import tensorflow as tf
 from keras import layers
 
 from firstlight import catalog, classify, deconvnet, evaluate, inputs, model
+from firstlight.datasets.fitted import fitted
 from firstlight.deconvnet import Box, Place, Stage, Stages
 from firstlight.errors import UsageError
 from firstlight.occlusion import Occlusion, occlude
@@ -97,9 +98,8 @@ def explain(
     stages = deconvnet.stages(network)
     chosen = choose(stages, wanted)
     image = inputs.image_for(picture, network.input_shape[1:], classes)
-    dataset = catalog.dataset(data or run.settings()["data"])
-    examples = dataset.load("val").first(MOST_IMAGES)
-    catalog.fits(dataset, examples, network.name, network.input_shape[1:])
+    dataset = catalog.dataset(data, quiet=quiet) if data else catalog.trained_on(run)
+    examples = fitted(dataset.load("val").first(MOST_IMAGES), network.input_shape[1:])
     answers = answers_of(stages, image)
     first, logits = next(iter(stages)), list(answers.values())[-1]
     about = class_number(classes, label) if label else int(logits.argmax())

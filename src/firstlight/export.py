@@ -30,6 +30,7 @@ from onnx.external_data_helper import uses_external_data
 
 from firstlight import calibrate, catalog, evaluate, model
 from firstlight.catalog import Dataset
+from firstlight.datasets.fitted import fitted
 from firstlight.errors import ExportError, UsageError
 from firstlight.runs import Run
 from firstlight.training import augment
@@ -38,7 +39,6 @@ OPSET = 17  # the newest that passes ONNX's full check here; tf2onnx would take 
 EXAMPLES = 256
 LARGEST_DIFFERENCE = 1e-4  # of a logit: rounding, in another order of the sums
 CALIBRATION = ("temperature", "threshold", "calibration_error", "told", "wrong")
-_CALIBRATED_ON = 20_000  # validation images at most
 _BATCH = 50  # EXAMPLES is no multiple of it: the last batch is shorter, and must be taken too
 
 Ends = dict[str, tuple[str, tuple[int | None, ...]]]  # inputs or outputs: name → type, shape
@@ -70,7 +70,7 @@ def export(run: Run, format: str, out: Path | None = None) -> dict[str, Any]:
         DataError: the run, or the data it was trained on, is missing or damaged.
     """
     network, classes = model.load(run)
-    dataset = catalog.dataset(run.settings()["data"])
+    dataset = catalog.trained_on(run)
     images = real_images(dataset, network)
     facts = about(run, network, classes, dataset.name) | calibration(run, network, dataset)
     kind = FORMATS[format]
@@ -114,9 +114,11 @@ def about(run: Run, network: keras.Model, classes: tuple[str, ...], data: str) -
 
 def calibration(run: Run, network: keras.Model, dataset: Dataset) -> dict[str, Any]:
     """How far to trust it, measured on validation images made as hard as in its training."""
-    held_out = dataset.load("val").first(_CALIBRATED_ON)
-    varied = augment.example(held_out.images, run.settings()["recipe"].get("augment", {}))
-    logits = evaluate.predictor(network)(varied)
+    held_out = fitted(dataset.load("val"), network.input_shape[1:])
+    if isinstance(held_out.images, np.ndarray):  # photographs in a folder are hard as they are
+        harder = run.settings()["recipe"].get("augment", {})
+        held_out = held_out._replace(images=augment.example(held_out.images, harder))
+    logits = evaluate.predictor(network)(held_out.images)
     return calibrate.calibrate(logits, held_out.labels, dataset.classes)
 
 
@@ -131,12 +133,10 @@ def preprocessing(size: tuple[int, ...], data: str) -> str:
 
 def real_images(dataset: Dataset, network: keras.Model) -> np.ndarray:
     """EXAMPLES images of the dataset: of the test split, and of others if it is too small."""
-    found = dataset.load("test").first(EXAMPLES)
-    catalog.fits(dataset, found, network.name, network.input_shape[1:])
-    images = found.images
-    for split in ("val", "train"):
-        if missing := EXAMPLES - len(images):
-            images = np.concatenate([images, dataset.load(split).first(missing).images])
+    images = np.empty((0, *network.input_shape[1:]), np.uint8)
+    for split in sorted(dataset.splits, key=("test", "val", "train").index):
+        found = dataset.load(split).first(EXAMPLES - len(images))
+        images = np.concatenate([images, fitted(found, network.input_shape[1:]).images[:]])
     return images
 
 

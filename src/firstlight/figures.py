@@ -12,13 +12,15 @@ from matplotlib.figure import Figure
 
 from firstlight import catalog, checkpoint
 from firstlight.datasets import Examples
-from firstlight.runs import Run, whole
+from firstlight.datasets.fitted import Fitted, fitted
+from firstlight.runs import Run, read_json, whole
 from firstlight.training import augment
 
 INK, PALE, ACCENT, WARNING = "#1f2933", "#9aa5b1", "#2f6fed", "#d1495b"
 SHADES = LinearSegmentedColormap.from_list("mistakes", ["#ffffff", "#f3c9cf", WARNING])
 FOR_AND_AGAINST = LinearSegmentedColormap.from_list("weights", [WARNING, "#ffffff", ACCENT])
-MISTAKES, PREDICTIONS, A_CLASS = 25, 40, 12  # pictures at most in a grid, samples of a class
+MISTAKES, PREDICTIONS = 25, 40  # pictures at most in a grid
+A_CLASS, MOST_CLASSES = 12, 20  # samples of a class, and of how many
 STYLE: Any = {
     "font.size": 9,
     "font.family": ["DejaVu Sans", "sans-serif"],
@@ -39,21 +41,22 @@ matplotlib.rcParams.update(STYLE)
 def draw_training(run: Run) -> None:
     """The curves and samples of the training images, of a run that has been trained."""
     settings = run.settings()
-    dataset = catalog.dataset(settings["data"])
+    dataset = catalog.trained_on(run)
     kept = settings.get("result", {}).get("best_step")
     title = f"{settings['network']} on {dataset.name}"
     learning_curves(run.metrics(), run.figures / "learning_curves.png", kept, title)
-    shown = dataset.load("train").first(settings["limit"])
+    network = catalog.network(read_json(run.model_file)["network"])
+    shown = fitted(dataset.load("train").first(settings["limit"]), network.input)
     samples(shown, dataset.classes, run.figures / "samples.png", f"{dataset.name}, training images")
     if strengths := settings["recipe"].get("augment"):
-        augmented(shown.images[:A_CLASS], strengths, run.figures / "augmentation.png")
+        augmented(shown.images, strengths, run.figures / "augmentation.png")
 
 
 def draw_evaluation(
     run: Run, facts: dict[str, Any], seen: Examples, probabilities: np.ndarray
 ) -> None:
     """Confusion, mistakes, predictions, and the weights if they can be seen as images."""
-    classes = catalog.dataset(run.settings()["data"]).classes
+    classes = tuple(read_json(run.model_file)["classes"])
     where = f"{facts['network']} on {facts['data']} ({facts['split']})"
     title = f"{where}, {facts['accuracy']:.2%} right"
     predicted, confidence = probabilities.argmax(1), probabilities.max(1)
@@ -159,14 +162,16 @@ def answered(
     path: Path,
 ) -> None:
     """The chosen images, each with what it is, what was answered, and how sure that was."""
-    figure, panels = _grid(len(chosen), 5 if len(chosen) <= MISTAKES else 8)
+    long = max(map(len, classes)) > 3  # names, not digits: they need a line of their own
+    figure, panels = _grid(len(chosen), 5 if len(chosen) <= MISTAKES else 8, 2 if long else 1)
     for panel, index in zip(panels, chosen, strict=False):
         _image(panel, seen.images[index])
         label, answer = classes[seen.labels[index]], classes[predicted[index]]
         right = label == answer
-        text = f"{label} ✓" if right else f"{label} → {answer} ✗"
+        names, mark = (label, "✓") if right else (f"{label} → {answer}", "✗")
+        text = f"{names}{chr(10) if long else ' '}{mark}  {confidence[index]:.0%}"
         colour = ACCENT if right else WARNING
-        panel.set_title(f"{text}  {confidence[index]:.0%}", loc="center", color=colour, fontsize=8)
+        panel.set_title(text, loc="center", color=colour, fontsize=7 if long else 8)
     if not len(chosen):
         panels[0].text(0.5, 0.5, "no mistakes", ha="center", va="center", fontsize=12)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
@@ -174,8 +179,9 @@ def answered(
 
 
 def samples(examples: Examples, classes: Sequence[str], path: Path, title: str) -> None:
-    """A row a class: its name and its first twelve images."""
-    figure, panels = _grid(A_CLASS * len(classes), A_CLASS, caption=False)
+    """A row a class: its name and its first twelve images; twenty classes at most."""
+    classes = classes[:MOST_CLASSES]
+    figure, panels = _grid(A_CLASS * len(classes), A_CLASS, captions=0)
     for label, name in enumerate(classes):
         row = panels[label * A_CLASS : (label + 1) * A_CLASS]
         row[0].text(-0.35, 0.5, name, transform=row[0].transAxes, ha="right", va="center")
@@ -186,15 +192,17 @@ def samples(examples: Examples, classes: Sequence[str], path: Path, title: str) 
     _save(figure, path)
 
 
-def augmented(images: np.ndarray, strengths: dict[str, float], path: Path) -> None:
+def augmented(images: Any, strengths: dict[str, float], path: Path) -> None:
     """A row of images as they are, then one for each augmentation alone, then all together."""
+    shown = np.arange(min(A_CLASS, len(images)))
     alone = {f"{name} {value:g}": {name: value} for name, value in strengths.items()}
     rows = {"as it is": {}, **alone, "together": strengths}
-    figure, panels = _grid(len(rows) * len(images), len(images), caption=False)
+    figure, panels = _grid(len(rows) * len(shown), len(shown), captions=0)
     for number, (name, chosen) in enumerate(rows.items()):
-        row = panels[number * len(images) : (number + 1) * len(images)]
+        row = panels[number * len(shown) : (number + 1) * len(shown)]
         row[0].text(-0.2, 0.5, name, transform=row[0].transAxes, ha="right", va="center")
-        for panel, image in zip(row, augment.example(images, chosen), strict=True):
+        cut = images.varied(shown, chosen, 0, 0) if isinstance(images, Fitted) else images[shown]
+        for panel, image in zip(row, augment.example(cut, chosen), strict=True):
             _image(panel, image)
     figure.suptitle("What augmentation does", x=0.01, ha="left", fontsize=11)
     _save(figure, path)
@@ -227,11 +235,12 @@ def _panels(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figure,
     return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 
 
-def _grid(count: int, columns: int, caption: bool = True) -> tuple[Figure, list[Axes]]:
-    """Empty panels for so many images; the surplus ones stay invisible."""
+def _grid(count: int, columns: int, captions: int = 1) -> tuple[Figure, list[Axes]]:
+    """Empty panels for so many images, with lines of text above; surplus ones stay invisible."""
     rows = max(1, -(-count // columns))
-    height = (1.15 if caption else 0.78) * rows + 0.5
-    figure, panels = _panels(rows, columns, (max(5.5, 1.05 * columns), height))
+    height = (0.78, 1.15, 1.35)[captions] * rows + 0.5
+    width = (1.05, 1.05, 1.3)[captions] * columns
+    figure, panels = _panels(rows, columns, (max(5.5, width), height))
     for panel in panels:
         panel.axis("off")
     return figure, panels

@@ -48,7 +48,8 @@ def draw(target: str, out: Path | None) -> list[Path]:
         graph = first_graph.build().graph
         boxes, arrows = of_first_graph(graph)
     else:
-        network = catalog.network(name).build(10)
+        chosen = catalog.network(name)
+        network = chosen.build(chosen.classes)
         boxes, arrows = of_network(network)
         graph = traced(network)
     files = {

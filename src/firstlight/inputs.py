@@ -12,15 +12,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from firstlight.datasets.fitted import CUT_OUT, MIDDLE, cut_out
 from firstlight.errors import DataError
 from firstlight.read.normalize import SIDE
 from firstlight.read.pictures import open_photograph
 from firstlight.read.reading import read
 
 DIGITS = set("0123456789") | {"none"}
-CUT_OUT = 224 / 256  # of the shortest side
 
 
 def image_for(path: Path, size: tuple[int, ...], classes: Sequence[str]) -> NDArray[np.uint8]:
@@ -31,7 +30,7 @@ def image_for(path: Path, size: tuple[int, ...], classes: Sequence[str]) -> NDAr
     """
     picture = open_photograph(path, math.ceil(max(size[:2]) / CUT_OUT))
     if tuple(size) != (SIDE, SIDE, 1) or not DIGITS.issuperset(classes):
-        return middle(picture, size)
+        return cut_out(picture, MIDDLE, size)
     grey = np.asarray(picture.convert("L"))
     return grey[..., None] if grey.shape == (SIDE, SIDE) and is_on_black(grey) else digit(path)
 
@@ -48,12 +47,3 @@ def digit(path: Path) -> NDArray[np.uint8]:
     if not reading.lines:
         raise DataError(f"{path}: no digit found, and the network takes digits")
     return reading.lines[0].digits[0].image
-
-
-def middle(picture: Image.Image, size: tuple[int, ...]) -> NDArray[np.uint8]:
-    height, width, channels = size
-    scale = CUT_OUT * min(picture.width / width, picture.height / height)
-    left, top = (picture.width - width * scale) / 2, (picture.height - height * scale) / 2
-    box = (left, top, left + width * scale, top + height * scale)
-    image = picture.resize((width, height), Image.Resampling.BILINEAR, box)
-    return np.asarray(image.convert("L" if channels == 1 else "RGB")).reshape(size)

@@ -13,12 +13,12 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 class Progress:
-    """Shows how far a training is. `with Progress(total) as progress: progress.at(step, text)`"""
+    """Shows how far something is. `with Progress(total) as progress: progress.at(step, text)`"""
 
-    def __init__(self, total: int, start: int = 0, quiet: bool = False) -> None:
+    def __init__(self, total: int, start: int = 0, quiet: bool = False, unit: str = "step") -> None:
         console = Console(stderr=True, quiet=quiet)
         columns = (
-            TextColumn("step"),
+            TextColumn(unit),
             MofNCompleteColumn(),
             BarColumn(),
             TimeRemainingColumn(),
@@ -27,7 +27,7 @@ class Progress:
         self._live = console.is_terminal and not quiet
         self._bar = Bar(*columns, console=console, disable=not self._live)
         self._task = self._bar.add_task("", total=total, completed=start)
-        self._quiet = quiet
+        self._quiet, self._unit = quiet, unit
         self._line_due = time.monotonic() + _SECONDS_BETWEEN_LINES
 
     def at(self, step: int, text: str) -> None:
@@ -35,7 +35,7 @@ class Progress:
         if self._live:
             self._bar.update(self._task, completed=step, description=text)
         elif time.monotonic() >= self._line_due:
-            self.say(f"step {step:,}  {text}")
+            self.say(f"{self._unit} {step:,}  {text}")
 
     def say(self, line: str) -> None:
         """A line that stays, above the bar."""
@@ -60,7 +60,7 @@ class Progress:
 
 def in_batches(count: int, size: int, what: str, quiet: bool = False) -> Iterator[slice]:
     """Slices of `count` things, `size` at a time, with progress: what is done with them."""
-    with Progress(count, quiet=quiet) as progress:
+    with Progress(count, quiet=quiet, unit="image") as progress:
         for start in range(0, count, size):
             yield slice(start, start + size)
             progress.at(min(start + size, count), what)

@@ -2,6 +2,7 @@
 
 runs/NETWORK-DATA-N/
 ├── run.json            network, data, recipe, seed, versions, command line, data hashes, result
+├── pictures.json       if it was trained on a folder of them: which, in which split, which not
 ├── metrics.jsonl       a line per logged step: step, epoch, split, loss, accuracy, lr, seconds
 ├── checkpoints/        last.npz (all that resuming needs), best.npz (the best weights so far)
 ├── model/              model.json (network, classes), weights.npz: the weights that are kept
@@ -64,6 +65,7 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.settings_file = folder / "run.json"
+        self.pictures = folder / "pictures.json"
         self.metrics_file = folder / "metrics.jsonl"
         self.last = folder / "checkpoints" / "last.npz"
         self.best = folder / "checkpoints" / "best.npz"
@@ -76,6 +78,10 @@ class Run:
     def settings(self) -> dict[str, Any]:
         settings: dict[str, Any] = read_json(self.settings_file)
         return settings
+
+    def listing(self) -> dict[str, Any] | None:
+        """The pictures it was trained on, as datasets/folder.py lists them; None for other data."""
+        return read_json(self.pictures) if self.pictures.exists() else None
 
     def metrics(self) -> list[dict[str, Any]]:
         """The logged steps; a last line that a killed process left half written is passed over."""
@@ -113,7 +119,10 @@ def create(settings: dict[str, Any], folder: Path | None = None) -> Run:
     if folder and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is there already; give another --out, or --resume {folder}")
     run.folder.mkdir(parents=True, exist_ok=True)
-    write_json(run.settings_file, settings | _circumstances())
+    if listing := settings.get("pictures"):
+        write_json(run.pictures, listing)
+    kept = {key: value for key, value in settings.items() if key != "pictures"}
+    write_json(run.settings_file, kept | _circumstances())
     return run
 
 

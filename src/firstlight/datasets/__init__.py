@@ -1,11 +1,13 @@
 """IMAGES IN. A dataset is a file here: CLASSES and load(split), for split "train", "val" or "test".
 
-`idx.py` and `npz.py` read the same from a directory or file of the user's.
+`idx.py`, `npz.py` and `folder.py` read the same from a directory or file of the user's; `fitted.py`
+makes of any images those that a network takes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,9 +15,13 @@ SPLITS = ("train", "val", "test")
 
 
 class Examples(NamedTuple):
-    """Images (N, height, width, channels) uint8, 0 to 255, and their labels (N,) int32."""
+    """Images (N, height, width, channels) uint8, 0 to 255, and their labels (N,) int32.
 
-    images: np.ndarray
+    Images are an array, or what is used like one and decodes a picture when it is asked for it:
+    `folder.Pictures`, each of its own size, or `fitted.Fitted`, all of one.
+    """
+
+    images: Any
     labels: np.ndarray
 
     def first(self, count: int | None) -> "Examples":
@@ -59,3 +65,15 @@ def shuffled(examples: int, seed: int) -> Callable[[int, int], np.ndarray]:
         return np.concatenate(pieces)
 
     return rows
+
+
+def ahead(compute: Callable[..., Any], calls: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+    """The answer to each call; a thread computes the next one while this one is used."""
+    with ThreadPoolExecutor(1) as thread:
+        ready = None
+        for call in calls:
+            now, ready = ready, thread.submit(compute, *call)
+            if now:
+                yield now.result()
+        if ready:
+            yield ready.result()

@@ -1,5 +1,6 @@
 """Layers that more than one network uses."""
 
+import math
 from typing import Any
 
 import keras
@@ -48,3 +49,34 @@ class BatchNorm(keras.layers.Layer):
         for moving, now in ((self.mean, mean), (self.variance, variance)) if training else ():
             moving.assign(moving * self.momentum + now * (1 - self.momentum))
         return y
+
+
+class CentredHe(keras.initializers.VarianceScaling):
+    """Kernels as He et al. draw them (arXiv 1502.01852), each filter's weights adding up to zero.
+
+    What comes out of a ReLU is never negative, so most of it is the same for all images. Plain
+    kernels pass that on and on, and after ten layers hardly anything else is left; these pass on
+    what differs: of a ReLU's second moment 1 − 1/π, hence the gain.
+    """
+
+    def __init__(self, inputs_deviation: float = 1.0) -> None:
+        gain = 2 / (1 - 1 / math.pi) / inputs_deviation**2
+        super().__init__(gain, "fan_in", "truncated_normal")
+
+    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        kernel = super().__call__(shape, dtype)
+        return kernel - keras.ops.mean(kernel, tuple(range(len(shape) - 1)), keepdims=True)
+
+
+class LocalResponseNorm(keras.layers.Layer):
+    """Contrast normalisation across maps: b = a / (k + α Σ a²)^β, the sum over n maps around a.
+
+    The constants are AlexNet's (Krizhevsky, Sutskever and Hinton, 2012, section 3.3): k = 2, n = 5,
+    α = 10⁻⁴, β = 0.75. As in that paper, α is not divided by n; Caffe and cuda-convnet divide it,
+    and have k = 1.
+    """
+
+    def call(self, x: Any) -> Any:
+        full = tf.cast(x, tf.float32)  # the operation has no bfloat16
+        y = tf.nn.local_response_normalization(full, depth_radius=2, bias=2, alpha=1e-4, beta=0.75)
+        return tf.cast(y, x.dtype)

@@ -19,6 +19,11 @@ from firstlight.recipe import Recipe
 
 INPUT = (28, 28, 1)
 PARAMETERS = {"": 124_778, "record": 825_706, "reader": 446_314}
+WRITING = {  # what pens and writers do to a digit, and what is left of it in a small picture
+    "stroke": 0.5, "blur": 0.6,
+    "rotate": 12, "scale": 0.12, "shear": 0.2, "shift": 1, "elastic": 1.2,
+    "noise": 10,
+}  # fmt: skip
 RECORD = Recipe(
     variant="record",
     epochs=24,
@@ -30,7 +35,7 @@ RECORD = Recipe(
     schedule="one-cycle",
     keep="last",  # where the rate has fallen to nothing; a few validation images say less than that
     average=0.999,
-    augment={"rotate": 10, "scale": 0.1, "shear": 0.1, "shift": 1, "elastic": 1.6},
+    augment=WRITING,
     settle=4,
     precision="bfloat16",
     steps_per_call=10,
@@ -39,11 +44,6 @@ HARDSHIP = {  # what scanners, cameras and bad light do to a digit
     "stroke": 0.5, "outline": 0.15, "blur": 1,
     "rotate": 25, "scale": 0.35, "shear": 0.3, "shift": 3.5, "elastic": 1.2,
     "light": 2.5, "bright": 130, "noise": 40, "specks": 0.2,
-}  # fmt: skip
-WRITING = {  # what pens and writers do to a digit, and what is left of it in a small picture
-    "stroke": 0.5, "blur": 0.6,
-    "rotate": 12, "scale": 0.12, "shear": 0.2, "shift": 1, "elastic": 1.2,
-    "noise": 10,
 }  # fmt: skip
 RECIPES = {
     "quick": Recipe(
@@ -58,7 +58,7 @@ RECIPES = {
     ),
     "record": replace(RECORD, variant="record"),
     "robust": replace(RECORD, variant="record", epochs=20, augment=HARDSHIP, settle=0),
-    "reader": replace(RECORD, variant="reader", epochs=14, augment=WRITING, settle=2),
+    "reader": replace(RECORD, variant="reader", epochs=14, settle=2),
 }
 CONVOLUTIONS = {  # maps, size, stride
     "": ((32, 5, 2), (64, 3, 2), (64, 3, 1), (64, 3, 1)),  # 14×14, then 7×7

@@ -73,7 +73,10 @@ def open_photograph(path: Path, shortest: int) -> Image.Image:
         _refuse_large(image)
         _refuse_odd(image)
         image.draft(None, (shortest, shortest))  # a JPEG at a half, a quarter, an eighth
-        return _over_paper(ImageOps.exif_transpose(_plain(image)))
+        picture = _plain(image)
+        ImageOps.exif_transpose(picture, in_place=True)  # else it would be copied, turned or not
+        picture.load()
+        return picture if picture.mode == "RGB" else _over_paper(picture)
 
 
 def is_picture(path: Path) -> bool:

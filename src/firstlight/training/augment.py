@@ -2,8 +2,9 @@
 
     images (N, height, width, channels) uint8 → the same, warped, thickened or thinned, noised
 
-What a recipe names is done, with the strength that it gives; what it does not name is not. Each
-image gets its own share of it, up to the strength:
+What a recipe names is done, with the strength that it gives; what it does not name is not. (What is
+cut out of a picture has been chosen before, in datasets/fitted.py.) Each image gets its own share
+of it, up to the strength:
 
     stroke    share of the way to one pixel thicker or thinner
     outline   share of the images of which only the edges of the strokes are left
@@ -15,6 +16,7 @@ image gets its own share of it, up to the strength:
     elastic   pixels: the deviation of a smooth random field
     light     how many times as strong as the image a smooth random light over it is
     bright    grey values, added everywhere
+    colour    share: how much brightness, contrast and colourfulness may differ, either way
     noise     grey values: the deviation of each pixel
     specks    share of the pixels that are black or white instead
 
@@ -96,6 +98,15 @@ def light(images: tf.Tensor, seed: tf.Tensor, light: float) -> tf.Tensor:
 
 def bright(images: tf.Tensor, seed: tf.Tensor, bright: float) -> tf.Tensor:
     return images + share(images, bright, seed)
+
+
+def colour(images: tf.Tensor, seed: tf.Tensor, colour: float) -> tf.Tensor:
+    """Another light, another camera: all values, their distance to the mean, and to grey scaled."""
+    by = tf.random.stateless_uniform((3, images.shape[0], 1, 1, 1), seed, 1 - colour, 1 + colour)
+    mean = tf.reduce_mean(images, (1, 2, 3), keepdims=True)
+    images = by[0] * (mean + by[1] * (images - mean))
+    grey = tf.reduce_mean(images, 3, keepdims=True)
+    return grey + by[2] * (images - grey)
 
 
 def noise(images: tf.Tensor, seed: tf.Tensor, noise: float) -> tf.Tensor:
@@ -187,6 +198,7 @@ CHANGES: tuple[tuple[tuple[str, ...], Callable[..., tf.Tensor]], ...] = (  # in 
     (("rotate", "scale", "shear", "shift", "elastic"), warp),
     (("light",), light),
     (("bright",), bright),
+    (("colour",), colour),
     (("noise",), noise),
     (("specks",), specks),
 )

@@ -19,7 +19,6 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -28,8 +27,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from firstlight import card, checkpoint, model, runs
-from firstlight.datasets import shuffled
+from firstlight import card, checkpoint, evaluate, model, runs
+from firstlight.datasets import ahead, shuffled
+from firstlight.datasets.fitted import Fitted, fitted
 from firstlight.errors import FirstlightError, Interrupted
 from firstlight.progress import Progress
 from firstlight.runs import Run
@@ -58,7 +58,7 @@ def train(settings: dict[str, Any], out: Path | None = None, quiet: bool = False
 
 def resume(run: Run, quiet: bool = False) -> dict[str, Any]:
     """Go on with a run from its last checkpoint; see `train`."""
-    training = Training(run.settings()).into(run)
+    training = Training(run.settings() | {"pictures": run.listing()}).into(run)
     training.restore()
     run.forget_after(training.state.step)
     return finish(training, quiet)
@@ -81,27 +81,29 @@ def finish(training: Training, quiet: bool) -> dict[str, Any]:
         progress.say(f"stopped: {training.state.stopped}")
     kept, _ = checkpoint.load(run.best)
     model.save(run, training.settings["network"], training.dataset.classes, kept)
-    facts = result(training)
+    facts = result(training, quiet)
     runs.write_json(run.settings_file, run.settings() | {"result": asdict(training.state) | facts})
     size = "×".join(map(str, training.network.input_shape[1:]))
     card.write(run, training.dataset.classes, size, facts)
     return facts
 
 
-def result(training: Training) -> dict[str, Any]:
-    """Measure the kept weights on the test images."""
+def result(training: Training, quiet: bool) -> dict[str, Any]:
+    """Measure the kept weights on the test images, if there are any."""
     kept, _ = checkpoint.load(training.run.weights)
     checkpoint.restore(model.variables(training.twin), kept, training.run.weights)
-    test = training.dataset.load("test")
-    right = training.predict(test.images).argmax(1) == test.labels
-    state = training.state
+    state, accuracy = training.state, None
+    if "test" in training.dataset.splits:
+        test = fitted(training.dataset.load("test"), training.network.input_shape[1:])
+        logits = evaluate.predictor(training.twin, quiet)(test.images)
+        accuracy = float((logits.argmax(1) == test.labels).mean())
     return {
         "network": training.settings["network"],
         "data": training.dataset.name,
         "steps": state.step,
         "first_cost": state.first_cost,
         "final_cost": state.final_cost,
-        "test_accuracy": float(right.mean()),
+        "test_accuracy": accuracy,
         "seconds": round(state.seconds, 3),
         "run": str(training.run.folder),
     }
@@ -143,25 +145,28 @@ def batches(training: Training) -> Iterator[tuple[int, int, tf.Tensor, tf.Tensor
     """What each call of the compiled graph takes: (start, end, images, labels).
 
     Images (calls, batch, height, width, channels) uint8, labels (calls, batch). They are gathered
-    by a thread while the graph computes, so that input never starves it.
+    (pictures decoded, and cut out) by threads while the graph computes, so that input never
+    starves it.
     """
     recipe, state = training.recipe, training.state
     size, count = recipe.batch_size, recipe.steps_per_call
     rows = shuffled(len(training.examples.labels), training.settings["seed"])
-    images, labels = (tf.constant(array) for array in training.examples)
+    images, labels = training.examples.images, tf.constant(training.examples.labels)
+    if isinstance(images, np.ndarray):
+        images = tf.constant(images)
 
     def gather(start: int, end: int) -> tuple[int, int, tf.Tensor, tf.Tensor]:
+        taken = rows(start * size, end * size)
         # A shorter last call is filled up, so that the graph is compiled for one shape only.
-        taken = np.resize(rows(start * size, end * size), (count, size))
-        return start, end, tf.gather(images, taken), tf.gather(labels, taken)
+        order = np.resize(np.arange(len(taken)), (count, size))
+        if isinstance(images, Fitted):
+            strengths = recipe.augment if start < training.varied_until else {}
+            seen = images.varied(taken, strengths, training.settings["seed"], start * size)[order]
+        else:
+            seen = tf.gather(images, taken[order])
+        return start, end, tf.convert_to_tensor(seen), tf.gather(labels, taken[order])
 
-    left = calls(state.step, training.epoch_ends, count)
-    with ThreadPoolExecutor(1) as thread:
-        ready = thread.submit(gather, *left[0]) if left else None
-        for call in [*left[1:], None]:
-            now, ready = ready, thread.submit(gather, *call) if call else None
-            if now:
-                yield now.result()
+    return ahead(gather, calls(state.step, training.epoch_ends, count))
 
 
 def calls(step: int, epoch_ends: list[int], count: int) -> list[tuple[int, int]]:
@@ -230,6 +235,9 @@ def validate(training: Training, log: Any, progress: Progress) -> None:
         f"{'  (best so far)' if better else ''}"
     )
     state.stopped = reason_to_stop(training)
+    lower_after, since = training.recipe.lower_after, state.epochs_without_better
+    if lower_after and since and since % lower_after == 0:
+        training.optimizer.learning_rate = rate * training.recipe.lower_by
 
 
 def reason_to_stop(training: Training) -> str:

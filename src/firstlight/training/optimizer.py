@@ -1,4 +1,4 @@
-"""How weights follow gradients: the optimizer and its schedule, and the running mean of weights."""
+"""How weights follow gradients: the optimizer, its schedule, and what a recipe does beside it."""
 
 from typing import Any
 
@@ -6,6 +6,8 @@ import keras
 import tensorflow as tf
 
 from firstlight.recipe import Recipe
+
+NOT_DECAYED = ("bias", "gamma", "beta")
 
 
 def build_optimizer(recipe: Recipe, total_steps: int) -> keras.optimizers.Optimizer:
@@ -15,15 +17,58 @@ def build_optimizer(recipe: Recipe, total_steps: int) -> keras.optimizers.Optimi
         rate = keras.optimizers.schedules.CosineDecay(
             0.0, total_steps - up, warmup_target=recipe.learning_rate, warmup_steps=up
         )
+    elif recipe.lower_at:
+        ends = [round(share * total_steps) for share in recipe.lower_at]
+        rates = [rate * recipe.lower_by**times for times in range(len(ends) + 1)]
+        rate = keras.optimizers.schedules.PiecewiseConstantDecay(ends, rates)
     decay = recipe.weight_decay or None
+    both: Any = {"weight_decay": decay, "global_clipnorm": recipe.clip or None}
     if recipe.optimizer == "adam":
-        optimizer = keras.optimizers.Adam(rate, weight_decay=decay)
+        optimizer = keras.optimizers.Adam(rate, **both)
     else:
-        nesterov = recipe.momentum > 0
-        optimizer = keras.optimizers.SGD(rate, recipe.momentum, nesterov, weight_decay=decay)
+        nesterov = recipe.momentum > 0 and recipe.nesterov
+        optimizer = keras.optimizers.SGD(rate, recipe.momentum, nesterov, **both)
     if decay:
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        optimizer.exclude_from_weight_decay(var_names=list(NOT_DECAYED))
     return optimizer
+
+
+def first_kernels(variables: list[Any], deviation: float, seed: int) -> None:
+    """Begin as old papers do: kernels normal, all of one deviation, and biases 0."""
+    for number, variable in enumerate(variables if deviation else ()):
+        if len(variable.shape) > 1:
+            shape, lot = variable.shape, (seed, number)
+            variable.assign(tf.random.stateless_normal(shape, lot, stddev=deviation))
+        elif variable.path.endswith("bias"):
+            variable.assign(tf.zeros(variable.shape))
+
+
+def adjusted(gradients: list[tf.Tensor], variables: list[Any], recipe: Recipe) -> list[tf.Tensor]:
+    """The gradients with the recipe's `l2` added, times its `rates`."""
+    if not (recipe.l2 or recipe.rates):
+        return gradients
+    return [
+        (g + recipe.l2 * v if recipe.l2 and not v.path.endswith(NOT_DECAYED) else g)
+        * rate_of(v.path, recipe)
+        for g, v in zip(gradients, variables, strict=True)
+    ]
+
+
+def rate_of(path: str, recipe: Recipe) -> float:
+    """How many times the learning rate a weight has: the longest ending of its path that is named.
+
+    For sgd, a gradient of so many times the size is the same as such a rate.
+    """
+    named = [ending for ending in recipe.rates if path.endswith(ending)]
+    return recipe.rates[max(named, key=len)] if named else 1.0
+
+
+def cap_filters(variables: list[Any], largest: float) -> None:
+    """Scale each filter of a convolution whose RMS exceeds that back to it (ZFNet, section 3)."""
+    for kernel in variables if largest else ():
+        if len(kernel.shape) == 4:  # height, width, channels, filters
+            rms = tf.sqrt(tf.reduce_mean(tf.square(kernel), (0, 1, 2)))
+            kernel.assign(kernel * (largest / tf.maximum(rms, largest)))
 
 
 def running_means(weights: list[Any], average: float) -> list[tf.Variable]:

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from firstlight import catalog
-from firstlight.errors import UsageError
+from firstlight.catalog import Dataset
+from firstlight.errors import DataError, UsageError
+
+FAULTS_TOLD = 20
 
 
 def settings(
@@ -16,6 +19,7 @@ def settings(
     seed: int,
     patience: int,
     limit: int | None,
+    quiet: bool = True,
     **overrides: float | None,
 ) -> dict[str, Any]:
     """All that decides a training; `overrides` are the recipe's fields that flags have set.
@@ -33,8 +37,10 @@ def settings(
     recipe = replace(recipe, **given)  # type: ignore[arg-type]
     if not 0 < recipe.learning_rate < math.inf:
         raise UsageError(f"--lr {recipe.learning_rate}: a learning rate is above 0")
-    dataset = catalog.dataset(data)
-    notices = []
+    dataset = catalog.dataset(data, quiet=quiet)
+    if len(dataset.classes) < 2:
+        raise DataError(f"{data} has one class, {dataset.classes[0]}: nothing to tell it from")
+    notices = notices_of(dataset)
     if recipe.precision == "bfloat16" and not multiplies_bfloat16():
         recipe = replace(recipe, precision="float32")
         notices.append("computing in float32: this processor does not multiply bfloat16 matrices")
@@ -47,7 +53,23 @@ def settings(
         "limit": limit,
         "sha256": dataset.fingerprint(),
         "notices": notices,
+        "pictures": dataset.listing,
     }
+
+
+def notices_of(dataset: Dataset) -> list[str]:
+    """What is to be known of a folder of pictures before the first step."""
+    if dataset.listing is None:
+        return []
+    faults, made = dataset.listing["faults"], dataset.listing["made"]
+    used = sum(len(files) for files in dataset.listing["splits"].values())
+    lines = [f"left out {fault['file']}: {fault['problem']}" for fault in faults[:FAULTS_TOLD]]
+    if faults:
+        lines.append(f"{len(faults):,} faults (`firstlight data check` tells all), {used:,} used")
+    lines += [made] if made else []
+    if "test" not in dataset.splits:
+        lines.append(f"{dataset.name} has no test split: only validation will be measured")
+    return lines
 
 
 def multiplies_bfloat16() -> bool:

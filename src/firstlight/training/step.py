@@ -11,7 +11,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from firstlight.training.augment import augmenter
-from firstlight.training.optimizer import follow
+from firstlight.training.optimizer import adjusted, cap_filters, follow
 from firstlight.training.training import Training
 
 
@@ -31,7 +31,9 @@ def compile_steps(training: Training) -> Callable[..., tuple[tf.Tensor, tf.Tenso
             logits = tf.cast(network(images, training=True), tf.float32)
             losses = cross_entropy(labels, logits, recipe.label_smoothing)
             cost = tf.reduce_sum(losses) / recipe.batch_size
-        optimizer.apply(tape.gradient(cost, variables), variables)
+        gradients = tape.gradient(cost, variables)
+        optimizer.apply(adjusted(gradients, variables, recipe), variables)
+        cap_filters(variables, recipe.filter_rms)
         follow(training.averages, variables, recipe.average, optimizer.iterations)
         right = tf.equal(tf.argmax(logits, axis=1, output_type=labels.dtype), labels)
         return cost, tf.reduce_sum(tf.cast(right, tf.float32)) / recipe.batch_size

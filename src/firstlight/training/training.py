@@ -12,9 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 from firstlight import catalog, checkpoint, evaluate, model
+from firstlight.datasets.fitted import fitted
 from firstlight.recipe import Recipe
 from firstlight.runs import Run
-from firstlight.training.optimizer import build_optimizer, running_means
+from firstlight.training.optimizer import build_optimizer, first_kernels, running_means
 
 
 @dataclass
@@ -43,11 +44,12 @@ class Training:
     def __init__(self, settings: dict[str, Any]) -> None:
         self.settings = settings
         self.recipe = Recipe(**self.settings["recipe"])
-        self.dataset = catalog.dataset(self.settings["data"])
+        self.dataset = catalog.dataset(self.settings["data"], self.settings.get("pictures"))
         chosen = catalog.network(self.settings["network"])
-        self.examples = self.dataset.load("train").first(self.settings["limit"])
-        self.held_out = self.dataset.load("val").first(self.settings["limit"])
-        catalog.fits(self.dataset, self.examples, chosen.name, chosen.input)
+        self.examples, self.held_out = (
+            fitted(self.dataset.load(split).first(self.settings["limit"]), chosen.input)
+            for split in ("train", "val")
+        )
         self.epoch_ends = self.recipe.epoch_ends(len(self.examples.labels))
         # The step from which on images are no longer augmented. What a network expects of an image,
         # its batch statistics too, comes to be what the images to read are like.
@@ -58,6 +60,7 @@ class Training:
         with self.strategy.scope():
             with computing_in(self.recipe.precision):
                 self.network = chosen.build(len(self.dataset.classes))
+            first_kernels(self.network.trainable_variables, self.recipe.deviation, settings["seed"])
             self.twin = chosen.build(len(self.dataset.classes))
             self.optimizer = build_optimizer(self.recipe, self.epoch_ends[-1])
             self.optimizer.build(self.network.trainable_variables)

@@ -1,0 +1,147 @@
+"""Networks of 2013 on a folder of pictures, beside what is simpler than a network.
+
+    python benchmarks/pictures.py DIR            train what is not yet trained, write the table
+    python benchmarks/pictures.py DIR --table    only write the table
+
+DIR is laid out as `firstlight data check` wants it. Each training is a process of its own, alone on
+the machine; its line is appended to results/pictures.jsonl when it is done and measured, and its
+run is kept in runs/pictures/: a stopped benchmark goes on where it was, within a training too.
+Measured is what evaluation measures: test, or val where there is none; the weights are those of the
+last step, so nothing is chosen by those pictures.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+from report import HERE, RESULTS, circumstances, into_readme, processor, spread
+
+from firstlight import catalog
+from firstlight.datasets import Examples
+from firstlight.datasets.fitted import fitted
+
+FILE = RESULTS / "pictures.jsonl"
+RUNS = HERE.parent / "runs" / "pictures"
+SIDE = 96  # of the pictures that colours are counted in
+
+
+class Row(NamedTuple):
+    name: str
+    command: tuple[str, ...]
+    seeds: int
+
+
+ROWS = [
+    Row("softmax", ("softmax", "--epochs", "30", "--lr", "0.001"), 3),
+    Row("zfnet", ("zfnet",), 3),
+    Row("nin-imagenet", ("nin-imagenet",), 3),
+]
+
+
+def firstlight(*arguments: str) -> Any:
+    command = [sys.executable, "-m", "firstlight", *arguments, "--json", "--quiet"]
+    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+
+
+def done() -> list[dict[str, Any]]:
+    return [json.loads(line) for line in FILE.read_text().splitlines()] if FILE.exists() else []
+
+
+def measure(row: Row, seed: int, data: str) -> None:
+    """Train one seed, or go on with what is there of it; measure it; append its result."""
+    folder = RUNS / f"{row.name}-{seed}"
+    begin = ("train", *row.command, "--data", data, "--seed", str(seed), "--out", str(folder))
+    there = (folder / "run.json").exists()
+    result = firstlight(*(("train", "--resume", str(folder)) if there else begin))
+    settings = json.loads((folder / "run.json").read_text())
+    curve = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    line = {
+        "row": row.name,
+        "seed": seed,
+        **{key: result[key] for key in ("steps", "first_cost", "final_cost", "seconds")},
+        **{f"{key}_accuracy": None for key in ("middle", "ten-crops")},
+        "curve": [(m["epoch"], m["accuracy"]) for m in curve if m["split"] == "val"],
+        "command": "firstlight " + " ".join(begin[:-2]).replace(data, "DIR"),
+        "versions": settings["versions"],
+        "processor": processor(),
+    }
+    for views in ("middle", "ten-crops"):
+        facts = firstlight("evaluate", str(folder), "--views", views)
+        line[f"{views}_accuracy"] = facts["accuracy"]
+        line |= {"examples": facts["examples"], "split": facts["split"]}
+    with FILE.open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    print(f"{row.name}, seed {seed}: {line['middle_accuracy']:.2%} in {line['seconds']:.0f} s")
+
+
+def colours(examples: Examples) -> np.ndarray:
+    """Each picture's share of 16×4×4 hues, saturations and values (N, 256)."""
+    found = []
+    for image in fitted(examples, (SIDE, SIDE, 3)).images[:]:
+        hsv = np.asarray(Image.fromarray(image).convert("HSV")).reshape(-1, 3)
+        counts, _ = np.histogramdd(hsv, (16, 4, 4), [(0, 256)] * 3)
+        found.append(counts.ravel() / len(hsv))
+    return np.array(found)
+
+
+def simple(data: str) -> dict[str, float]:
+    """Accuracies without a network: the commonest class, the picture of nearest colours."""
+    dataset = catalog.dataset(data)
+    train, seen = dataset.load("train"), dataset.load(dataset.measured("test"))
+    known, asked = colours(train), colours(seen)
+    # The part that two histograms share; at most 1.
+    shared = [np.minimum(known, histogram).sum(1) for histogram in asked]
+    nearest = train.labels[np.argmax(shared, axis=1)]
+    return {
+        "the commonest class": float(np.bincount(seen.labels).max() / len(seen.labels)),
+        "nearest colour histogram": float((nearest == seen.labels).mean()),
+    }
+
+
+def table(lines: list[dict[str, Any]], without: dict[str, float]) -> str:
+    size = {n["name"]: n["parameters"] for n in firstlight("list")["networks"]}
+    rows = ["| | seconds | top-1, % | ten crops, % | n |", "|---|--:|--:|--:|--:|"]
+    rows += [f"| {name} | | {100 * value:.1f} | | |" for name, value in without.items()]
+    for row in ROWS:
+        found = [line for line in lines if line["row"] == row.name]
+        if found:
+            seconds = spread([line["seconds"] for line in found], 0)
+            accuracies = [
+                spread([100 * line[f"{views}_accuracy"] for line in found], 1)
+                for views in ("middle", "ten-crops")
+            ]
+            cells = (row.name, seconds, *accuracies, len(found))
+            rows.append(f"| {' | '.join(map(str, cells))} |")
+    last = lines[-1]
+    where = circumstances(last["processor"], last["versions"])
+    what = f"{last['examples']:,} {last['split']} pictures"
+    sizes = ", ".join(f"{row.name} {size[row.name]:,}" for row in ROWS)
+    told = f"Of {what}, mean ± standard deviation over n seeds (parameters for the stated classes: "
+    return "\n".join([*rows, "", f"{told}{sizes}); {where}"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", metavar="DIR")
+    parser.add_argument("--table", action="store_true", help="only write the table")
+    parser.add_argument("--only", default="", metavar="ROW", help="train no other row")
+    given = parser.parse_args()
+    if not given.table:
+        there = {(line["row"], line["seed"]) for line in done()}
+        for row in ROWS:
+            for seed in range(row.seeds) if given.only in ("", row.name) else ():
+                if (row.name, seed) not in there:
+                    measure(row, seed, str(Path(given.data).resolve()))
+    without = simple(given.data)
+    print(without)
+    if done():
+        into_readme("pictures", table(done(), without))
+
+
+if __name__ == "__main__":
+    main()

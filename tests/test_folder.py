@@ -1,0 +1,295 @@
+"""Folders of pictures: what is wrong with a file is said, and what is used is used right."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Answer
+from PIL import Image
+
+from firstlight import catalog
+from firstlight.datasets import folder, idx
+from firstlight.datasets.fitted import CUT_OUT, MIDDLE, TEN_CROPS, Fitted, Place, cut_out, fitted
+from firstlight.errors import DataError, UsageError
+
+COLOURS = {"apple": (200, 30, 30), "kiwi": (90, 140, 40), "plum": (90, 30, 120)}
+
+
+def picture(
+    colour: tuple[int, int, int], seed: int, size: tuple[int, int] = (48, 40)
+) -> Image.Image:
+    noise = np.random.default_rng(seed).normal(0, 20, (size[1], size[0], 3))
+    return Image.fromarray((np.array(colour) + noise).clip(0, 255).astype(np.uint8))
+
+
+def write(path: Path, colour: str, seed: int, **options: object) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture(COLOURS[colour], seed).save(path, **options)
+    return path
+
+
+@pytest.fixture
+def classes(tmp_path: Path) -> Path:
+    """DIR/CLASS/*: three classes of twenty pictures."""
+    for number in range(60):
+        name = list(COLOURS)[number % 3]
+        write(tmp_path / "fruit" / name / f"{name}-{number // 3}.jpg", name, number)
+    return tmp_path / "fruit"
+
+
+@pytest.fixture
+def splits(tmp_path: Path) -> Path:
+    """DIR/{train,val}/CLASS/*: three classes, eight and two pictures of each."""
+    for number in range(30):
+        name, split = list(COLOURS)[number % 3], "train" if number < 24 else "val"
+        write(tmp_path / "shop" / split / name / f"{number // 3}.png", name, number)
+    return tmp_path / "shop"
+
+
+def faults(directory: Path) -> dict[str, str]:
+    found = folder.listing(directory)["faults"]
+    return {fault["file"]: fault["problem"] for fault in found}
+
+
+def test_an_orderly_folder_has_no_faults(classes: Path, splits: Path) -> None:
+    assert faults(classes) == faults(splits) == {}
+    (splits / "README.md").write_text("notes are left alone")
+    write(splits / "train/apple/.hidden.jpg", "apple", 99)
+    assert faults(splits) == {}
+    assert len(catalog.dataset(str(splits)).load("train").labels) == 24
+
+
+def spoiled(splits: Path) -> dict[str, tuple[Callable[[Path], object], str]]:
+    jpeg = write(splits.parent / "whole.jpg", "apple", 1).read_bytes()
+    return {
+        "train/apple/empty.jpg": (lambda p: p.write_bytes(b""), "empty file"),
+        "train/apple/text.jpg": (lambda p: p.write_text("hello"), "not a picture"),
+        "train/apple/cut.jpg": (lambda p: p.write_bytes(jpeg[:-200]), "truncated"),
+        "train/apple/dot.png": (lambda p: Image.new("L", (1, 1)).save(p), "1×1 pixels: too small"),
+        "train/apple/strip.png": (
+            lambda p: Image.new("L", (400, 9)).save(p),
+            "too narrow; at most",
+        ),
+        "train/apple/film.gif": (
+            lambda p: picture((9, 9, 9), 0).save(
+                p, save_all=True, append_images=[picture((99, 9, 9), 0)]
+            ),
+            "animated",
+        ),
+        "train/apple/far/in/deep.png": (
+            lambda p: write(p, "apple", 80),
+            "too deep: expected train",
+        ),
+        "train/stray.png": (lambda p: write(p, "apple", 81), "in no class folder"),
+        "train/kiwi/twin.png": (
+            lambda p: shutil.copy(splits / "train/apple/1.png", p),
+            "same picture as train/apple/1.png, in another class",
+        ),
+        "val/apple/known.png": (
+            lambda p: shutil.copy(splits / "train/apple/0.png", p),
+            "same picture as train/apple/0.png, in another split",
+        ),
+        "val/pear/1.png": (lambda p: write(p, "plum", 82), "class pear is in val and not in train"),
+        "train/void": (lambda p: p.mkdir(), "empty class"),
+        "valid": (lambda p: write(p / "apple/1.png", "apple", 83), "no such split"),
+    }
+
+
+def test_every_fault_is_named_and_left_out(splits: Path) -> None:
+    expected = spoiled(splits)
+    for name, (spoil, _) in expected.items():
+        (splits / name).parent.mkdir(parents=True, exist_ok=True)
+        spoil(splits / name)
+    found = faults(splits)
+    assert found.keys() == expected.keys()
+    for name, (_, problem) in expected.items():
+        assert problem in found[name]
+    dataset = catalog.dataset(str(splits))
+    assert dataset.classes == ("apple", "kiwi", "plum")
+    assert [len(dataset.load(s).labels) for s in ("train", "val")] == [24, 6]
+
+
+def test_a_made_split_is_stratified_and_the_same_whatever_files_are_called(classes: Path) -> None:
+    def contents() -> dict[str, set[bytes]]:
+        listing = folder.listing(classes)
+        return {
+            split: {(classes / file).read_bytes() for file in files}
+            for split, files in listing["splits"].items()
+        }
+
+    listing = folder.listing(classes)
+    before = contents()
+    assert {split: len(files) for split, files in listing["splits"].items()} == {
+        "train": 48,
+        "val": 6,
+        "test": 6,
+    }
+    for split in ("val", "test"):
+        labels = catalog.dataset(str(classes)).load(split).labels
+        assert np.bincount(labels).tolist() == [2, 2, 2]
+    assert "val and test made here: one picture in 10" in listing["made"]
+    for path in list(classes.glob("*/*")):
+        path.rename(path.with_name(f"renamed {path.name}"))
+    assert contents() == before
+
+
+def test_copies_of_a_picture_never_part(classes: Path) -> None:
+    for path in list(classes.glob("*/*")):
+        shutil.copy(path, path.with_name(f"copy of {path.name}"))
+    found = folder.listing(classes)["splits"]
+    digests = [set(files.values()) for files in found.values()]
+    assert sum(map(len, found.values())) == 120 and len(set.union(*digests)) == sum(
+        map(len, digests)
+    )
+
+
+def test_a_folder_without_val_gets_one_and_keeps_its_test(splits: Path) -> None:
+    (splits / "val").rename(splits / "test")
+    found = catalog.dataset(str(splits))
+    assert found.splits == ("train", "val", "test") and found.measured("test") == "test"
+    assert [len(found.load(s).labels) for s in found.splits] == [21, 3, 6]
+
+
+def test_without_a_test_split_val_is_measured(splits: Path) -> None:
+    assert catalog.dataset(str(splits)).measured("test") == "val"
+    with pytest.raises(DataError, match="has no test pictures; it has: train, val"):
+        catalog.dataset(str(splits)).load("test")
+
+
+def test_classes_are_in_natural_order(tmp_path: Path) -> None:
+    for number in (10, 9, 1):
+        write(tmp_path / "d" / f"Class {number}" / "a.png", "apple", number)
+    assert catalog.dataset(str(tmp_path / "d")).classes == ("Class 1", "Class 9", "Class 10")
+
+
+def test_any_beginning_of_a_split_has_all_classes(classes: Path) -> None:
+    assert sorted(catalog.dataset(str(classes)).load("train").first(3).labels) == [0, 1, 2]
+
+
+def test_what_a_file_is_called_and_how_it_is_stored_do_not_matter(tmp_path: Path) -> None:
+    """EXIF orientation, inks, a palette, transparency, 16 bits: each read as the same picture."""
+    plain = Image.new("RGB", (40, 60), (200, 120, 40))
+    plain.paste((30, 60, 200), (0, 0, 40, 30))  # blue above orange
+    turned = plain.transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    clear = plain.convert("RGBA")
+    ways: dict[str, Callable[[Path], None]] = {
+        "a.jpg": lambda p: plain.save(p, "PNG"),
+        "b.jpg": lambda p: turned.save(p, exif=exif, quality=95),
+        "c.jpg": lambda p: plain.convert("CMYK").save(p, quality=95),
+        "d.gif": lambda p: plain.quantize(8).save(p),
+        "e.png": lambda p: clear.save(p),
+        "f.jpeg": lambda p: plain.save(p, "BMP"),
+    }
+    folder_ = tmp_path / "d" / "x"
+    folder_.mkdir(parents=True)
+    for name, save in ways.items():
+        save(folder_ / name)
+    assert faults(tmp_path / "d") == {}
+    seen = Fitted(folder.Pictures(folder_, sorted(ways)), (16, 16, 3))[:]
+    assert seen.shape == (6, 16, 16, 3)
+    for name, image in zip(sorted(ways), seen, strict=True):
+        assert np.abs(image[2].mean(0) - (30, 60, 200)).max() < 16, name
+        assert np.abs(image[-3].mean(0) - (200, 120, 40)).max() < 16, name
+
+
+def test_sixteen_bits_are_scaled_not_cut_off(tmp_path: Path) -> None:
+    deep = np.linspace(0, 65535, 1600).reshape(40, 40).astype(np.uint16)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    seen = Fitted(folder.Pictures(tmp_path, ["deep.png"]), (32, 32, 3))[0]
+    assert 120 < seen.mean() < 135 and seen.min() < 30 and seen.max() > 225
+
+
+def test_the_middle_is_224_of_256_and_ten_crops_are_its_corners() -> None:
+    picture = Image.fromarray(np.arange(256 * 300).reshape(256, 300).astype(np.uint8))
+    whole = np.asarray(picture)
+    assert np.array_equal(cut_out(picture, MIDDLE, (224, 224, 1))[..., 0], whole[16:240, 38:262])
+    crops = [cut_out(picture, place, (224, 224, 1))[..., 0] for place in TEN_CROPS]
+    assert np.array_equal(crops[1], whole[:224, :224]) and CUT_OUT == 0.875
+    assert np.array_equal(crops[4], whole[32:, 76:])
+    assert all(np.array_equal(a[:, ::-1], b) for a, b in zip(crops[:5], crops[5:], strict=True))
+
+
+def test_training_cut_outs_depend_on_seed_and_number_alone(splits: Path) -> None:
+    images = fitted(catalog.dataset(str(splits)).load("train"), (20, 20, 3)).images
+    strengths = {"anywhere": 1.0, "zoom": 0.5, "mirror": 0.5}
+    rows = np.array([3, 3, 5, 7])
+    batch = images.varied(rows, strengths, 7, 100)
+    assert np.array_equal(batch[2:], images.varied(rows[2:], strengths, 7, 102))
+    assert not np.array_equal(batch[0], batch[1])
+    assert not np.array_equal(batch, images.varied(rows, strengths, 8, 100))
+    assert np.array_equal(images.varied(rows, {}, 7, 100), images[rows])
+
+
+def test_digits_grow_for_a_network_of_photographs_and_are_never_mirrored(digits: Path) -> None:
+    examples = idx.load("test", digits)
+    large = fitted(examples, (224, 224, 3)).images
+    assert large.shape == (100, 224, 224, 3) and large[:2].dtype == np.uint8
+    back = large[0][4::8, 4::8, 0].astype(int)
+    assert np.abs(back - examples.images[0, ..., 0]).mean() < 12  # whole, in its place
+    varied = large.varied(np.array([0]), {"anywhere": 1, "zoom": 0.5, "mirror": 1}, 0, 0)
+    assert np.array_equal(varied[0], large[0])
+    assert fitted(examples, (28, 28, 1)).images is examples.images
+
+
+def test_pictures_become_small_and_grey(splits: Path) -> None:
+    images = fitted(catalog.dataset(str(splits)).load("val"), (28, 28, 1)).images
+    assert images[1:3].shape == (2, 28, 28, 1) and images[-1].shape == (28, 28, 1)
+
+
+def test_a_picture_that_has_gone_is_named(splits: Path) -> None:
+    images = fitted(catalog.dataset(str(splits)).load("train"), (28, 28, 3)).images
+    (splits / "train/apple/0.png").unlink()
+    with pytest.raises(DataError, match=r"0\.png: no such file"):
+        images[:]
+
+
+def test_data_check_answers_as_promised(firstlight: Callable[..., Answer], splits: Path) -> None:
+    clean = firstlight("data", "check", splits, "--json")
+    assert clean.code == 0 and json.loads(clean.out) == {
+        "data": "shop",
+        "classes": {"apple": 10, "kiwi": 10, "plum": 10},
+        "examples": 30,
+        "faults": [],
+    }
+    odd = splits / "train/apple/Ett grönt äpple (kopia) 梨.jpg"
+    odd.write_bytes(b"nothing")
+    found = firstlight("data", "check", splits, "--json")
+    fault = {
+        "file": f"train/apple/{odd.name}",
+        "problem": "not a picture; PNG, JPEG, WEBP, BMP, GIF, TIFF can be read",
+    }
+    assert found.code == 3 and json.loads(found.out)["faults"] == [fault]
+    told = firstlight("data", "check", splits)
+    assert told.code == 3 and odd.name in told.out and "has 1 faults" in told.err
+    assert firstlight("data", "check", splits / "train/apple").code == 4
+    assert firstlight("data", "check", "nowhere").code == 4
+
+
+def test_data_check_of_arrays(firstlight: Callable[..., Answer], digits: Path) -> None:
+    found = firstlight("data", "check", digits, "--json")
+    assert found.code == 0 and json.loads(found.out)["examples"] == 700
+    path = digits / "t10k-images-idx3-ubyte"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-5])
+    spoilt = firstlight("data", "check", digits, "--json")
+    path.write_bytes(whole)
+    assert spoilt.code == 3 and "truncated" in json.loads(spoilt.out)["faults"][0]["problem"]
+
+
+def test_a_place_may_reach_every_edge() -> None:
+    picture = Image.fromarray(np.zeros((30, 31), np.uint8))
+    for across in (0.0, 0.37, 1.0):
+        assert cut_out(picture, Place(1.0, across, 1.0), (8, 8, 1)).shape == (8, 8, 1)
+
+
+def test_ten_crops_of_digits_are_refused(digits: Path) -> None:
+    pytest.importorskip("tensorflow")
+    from firstlight import views
+
+    with pytest.raises(UsageError, match="ten-crops is for folders of pictures"):
+        views.ten_crops(None, idx.load("test", digits).images)
