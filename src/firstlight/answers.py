@@ -51,6 +51,10 @@ def reading(facts: list[dict[str, Any]]) -> list[str]:
     return [f"{file}: {line}" for file, text in told for line in text.split("\n")]
 
 
+def serving(url: str) -> list[str]:
+    return [f"open {url} in a browser; Ctrl-C stops the server"]
+
+
 def comparison(facts: dict[str, Any]) -> list[str]:
     return [
         *(f"{run}: {acc:.2%}" for run, acc in zip(facts["runs"], facts["accuracy"], strict=True)),
