@@ -27,13 +27,15 @@ class Folders:
 
     def __init__(self, root: Path, extra: Path | None = None) -> None:
         self.root, self.extra = root, extra
+        self.begun: dict[str, Path] = {}  # by this server: their run.json may not be there yet
 
     def there(self) -> dict[str, Path]:
         """Name → folder, the newest first."""
         found = [path.parent for path in self.root.glob("*/run.json")]
         found += [self.extra] if self.extra else []
         found.sort(key=lambda folder: -(folder / "run.json").stat().st_mtime)
-        return {folder.name: folder for folder in found}
+        named = {folder.name: folder for folder in found}
+        return {name: path for name, path in self.begun.items() if name not in named} | named
 
     def run(self, name: str) -> Run:
         """Raises UsageError if there is no run of that name."""
@@ -46,6 +48,9 @@ class Folders:
         """A row a run; `going` are those that this server trains at this moment."""
         rows = []
         for name, folder in self.there().items():
+            if not (folder / "run.json").exists():
+                rows.append({"name": name, "state": "running" if name in going else "failed"})
+                continue
             try:
                 rows.append(facts(Run(folder), name, name in going))
             except (FirstlightError, KeyError, TypeError, AttributeError, ValueError):

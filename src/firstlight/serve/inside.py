@@ -29,6 +29,7 @@ with tensorflow(verbose=False):
 from firstlight.runs import Run, read_json
 
 MOST_MAPS = 64  # of a layer that are shown
+PLAIN = {"InputLayer", "Rescaling", "Flatten"}  # layers that show the image as it is
 SAMPLES = 100  # test images whose answers are watched
 Facts = dict[str, Any]
 
@@ -77,7 +78,7 @@ def maps(run: str, image: str) -> Facts:
     """What each layer makes of an image, and where a hidden part matters."""
     network, _ = newest(run)
     seen = answer.pixels(image)
-    layers = [layer for layer in network.layers if layer.output.shape[1:] != (784,)]
+    layers = [layer for layer in network.layers if type(layer).__name__ not in PLAIN]
     outputs = keras.Model(network.input, [layer.output for layer in layers])(seen[None])
     outputs = outputs if isinstance(outputs, list) else [outputs]
 
@@ -91,7 +92,7 @@ def maps(run: str, image: str) -> Facts:
         "occlusion": answer.occlusion(seen, probabilities, best),
         "layers": [
             {"name": layer.name, "kind": type(layer).__name__} | shown(np.asarray(output)[0])
-            for layer, output in zip(layers[1:], outputs[1:], strict=True)
+            for layer, output in zip(layers, outputs, strict=True)
         ],
     }
 
@@ -123,7 +124,8 @@ def tests() -> Any:
 
 def answers_to(predicted: np.ndarray) -> Facts:
     labels = tests().labels[:SAMPLES]
-    return {"predicted": predicted[:SAMPLES].tolist(), "labels": labels.tolist()}
+    images = answer.text(tests().images[:SAMPLES])
+    return {"predicted": predicted[:SAMPLES].tolist(), "labels": labels.tolist(), "images": images}
 
 
 def graph(target: str) -> Facts:
@@ -144,6 +146,7 @@ class Lesson:
         self.first = first_graph.build(batch_size, learning_rate, seed)
         self.session = first_graph.v1.Session(graph=self.first.graph)
         self.session.run(self.first.initialize)
+        self.random = self.session.run(self.first.weights)  # what there was before the first step
 
     def take(self, count: int) -> Facts:
         costs, batch = [], np.zeros(0, int)
@@ -164,6 +167,7 @@ class Lesson:
         fed = (self.images[batch[:20]] * 255).astype(np.uint8)
         return {
             "weights": folders.as_pictures(weights),
+            "learned": folders.as_pictures(weights - self.random),
             "accuracy": float(np.mean(predicted == tests().labels)),
             "fed": answer.text(fed),
         } | answers_to(predicted)

@@ -66,6 +66,7 @@ class Jobs:
         arguments = training(wanted)
         self.refuse_too_many()
         folder = runs.next_folder(f"{wanted['network']}-mnist", self.folders.root)
+        self.folders.begun[folder.name] = folder
         await self.start("train", folder.name, ["train", *arguments, "--out", str(folder)])
         return folder.name
 

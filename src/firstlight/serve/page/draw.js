@@ -21,12 +21,13 @@ export function enter(page) {
   const normal = h("input", { type: "checkbox", role: "switch", onchange: () => normalized(normal.checked) });
   const why = h("p", { class: "note" });
 
-  page.append(
-    h("section", { class: "left" }, sheet,
+  page.append(sheet,
+    h("div", { class: "told" }, says, why),
+    h("div", { class: "stack controls" },
       h("div", { class: "tools" }, undo, clear, open, input),
-      h("label", { class: "switch" }, normal, h("span", {}, "Normalise: cut out, centre and scale each digit first"))),
-    h("section", { class: "right" }, says, why, details,
-      h("p", { class: "quiet" }, "Drop or paste a photograph to read it. Nothing that you draw or open is stored.")));
+      h("label", { class: "switch" }, normal, h("span", {}, "Normalise: cut out, centre and scale each digit first")),
+      h("p", { class: "quiet" }, "Drop or paste a photograph to read it. Nothing that you draw or open is stored.")),
+    details);
 
   let taken = null; // a photograph in the place of the sheet
   const pad = new Pad(canvas, (lifted) => {

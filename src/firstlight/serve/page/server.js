@@ -17,8 +17,7 @@ async function answer(response) {
   return told;
 }
 
-const unreachable = (error) => {
-  if (error.name === "AbortError") throw error;
+const unreachable = () => {
   throw new Error("the server does not answer; is it still running?");
 };
 
@@ -28,11 +27,11 @@ export async function get(path) {
 }
 
 /** Send a picture (a Blob or bytes) or an object. */
-export async function post(path, body = {}, signal = undefined) {
+export async function post(path, body = {}) {
   const bytes = body instanceof Blob || body instanceof Uint8Array;
   const kind = body instanceof Blob ? body.type : "image/x-portable-graymap";
   const headers = { "x-firstlight-token": token(), "content-type": bytes ? kind : "application/json" };
-  const request = { method: "POST", headers, body: bytes ? body : JSON.stringify(body), signal };
+  const request = { method: "POST", headers, body: bytes ? body : JSON.stringify(body) };
   return answer(await fetch(`/api/${path}`, request).catch(unreachable));
 }
 
