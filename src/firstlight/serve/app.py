@@ -79,7 +79,7 @@ def build(service: Service, token: str) -> Starlette:
 async def lifespan(app: Starlette) -> AsyncIterator[None]:
     yield
     service: Service = app.state.service
-    service.worker.kill()
+    await service.worker.close()
     await service.jobs.stop_all()
     service.threads.shutdown(wait=False, cancel_futures=True)
 
@@ -157,8 +157,7 @@ async def occlusion(request: Request) -> Response:
 
 async def table(request: Request) -> Response:
     service = serving(request)
-    going = {name for name in service.jobs.going() if service.jobs.by_run[name].kind == "train"}
-    rows = await service.apart(service.folders.table, going)
+    rows = await service.apart(service.folders.table, service.jobs.trainings())
     return JSONResponse({"runs": [row | {"job": service.jobs.facts(row["name"])} for row in rows]})
 
 

@@ -44,22 +44,23 @@ class Folders:
             raise UsageError(f"no run {name!r} in {self.root}")
         return Run(there[name])
 
-    def table(self, going: set[str]) -> list[dict[str, Any]]:
-        """A row a run; `going` are those that this server trains at this moment."""
-        rows = []
-        for name, folder in self.there().items():
-            if not (folder / "run.json").exists():
-                rows.append({"name": name, "state": "running" if name in going else "failed"})
-                continue
-            try:
-                rows.append(facts(Run(folder), name, name in going))
-            except (FirstlightError, KeyError, TypeError, AttributeError, ValueError):
-                rows.append({"name": name, "state": "damaged"})
-        return rows
+    def table(self, own: dict[str, bool]) -> list[dict[str, Any]]:
+        """A row a run; `own` are this server's trainings, and whether they are going on."""
+        return [row(folder, name, own.get(name)) for name, folder in self.there().items()]
 
 
-def facts(run: Run, name: str, going: bool) -> dict[str, Any]:
-    """What the table says of a run."""
+def row(folder: Path, name: str, going: bool | None) -> dict[str, Any]:
+    """What the table says of a run folder, be it damaged or not there yet."""
+    if not (folder / "run.json").exists():
+        return {"name": name, "state": "running" if going else "failed"}
+    try:
+        return facts(Run(folder), name, going)
+    except (FirstlightError, KeyError, TypeError, AttributeError, ValueError):
+        return {"name": name, "state": "damaged"}
+
+
+def facts(run: Run, name: str, going: bool | None) -> dict[str, Any]:
+    """Raises what a damaged run.json makes Python raise."""
     settings = run.settings()
     result = settings.get("result") or {}
     evaluation = read_json(run.evaluation) if run.evaluation.is_file() else {}
@@ -90,15 +91,18 @@ def total_steps(recipe: dict[str, Any]) -> int | None:
     return -(-55_000 * int(recipe["epochs"]) // int(recipe["batch_size"]))
 
 
-def state(run: Run, has_result: bool, going: bool) -> str:
-    """done, running (here), elsewhere (running, but not started here), or stopped."""
+def state(run: Run, has_result: bool, going: bool | None) -> str:
+    """done, running (here), elsewhere (running, but not started here), or stopped.
+
+    `going` is None for a run that was not started here: its files tell whether it is.
+    """
     if going:
         return "running"
     if has_result:
         return "done"
     written = [p.stat().st_mtime for p in (run.metrics_file, run.last) if p.exists()]
     silent = time.time() - max(written, default=0.0) > SECONDS_OF_SILENCE
-    return "stopped" if silent else "elsewhere"
+    return "stopped" if silent or going is False else "elsewhere"
 
 
 def metrics(run: Run, after: int) -> dict[str, Any]:

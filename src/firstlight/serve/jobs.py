@@ -15,7 +15,7 @@ from typing import Any
 
 from firstlight import catalog, runs
 from firstlight.errors import UsageError
-from firstlight.serve.folders import Folders, facts
+from firstlight.serve.folders import Folders, row
 
 MOST_AT_ONCE = 2
 MOST_STEPS = 1_000_000
@@ -51,6 +51,10 @@ class Jobs:
     def going(self) -> set[str]:
         return {name for name, job in self.by_run.items() if job.going}
 
+    def trainings(self) -> dict[str, bool]:
+        """This server's trainings, and whether they are going on."""
+        return {name: job.going for name, job in self.by_run.items() if job.kind == "train"}
+
     def facts(self, name: str) -> dict[str, Any] | None:
         job = self.by_run.get(name)
         if not job:
@@ -73,7 +77,8 @@ class Jobs:
     async def resume(self, name: str) -> None:
         """Go on with a run that was stopped."""
         run = self.folders.run(name)
-        if facts(run, name, name in self.going())["state"] != "stopped" or not run.last.exists():
+        state = row(run.folder, name, self.trainings().get(name))["state"]
+        if state != "stopped" or not run.last.exists():
             raise UsageError(f"{name} is not a stopped training")
         await self.start("train", name, ["train", "--resume", str(run.folder)])
 
@@ -130,7 +135,7 @@ def training(wanted: dict[str, Any]) -> list[str]:
     """Flags of `train`, each checked: nothing that was sent is handed on as it came."""
     network, recipe = wanted.get("network"), wanted.get("recipe", "")
     known = {entry["name"]: entry["recipes"] for entry in catalog.networks()}
-    if network not in known:
+    if not isinstance(network, str) or network not in known:
         raise UsageError(f"no network {network!r}; there are: {', '.join(known)}")
     if recipe and recipe not in known[network]:
         raise UsageError(f"no recipe {recipe!r} for {network}")

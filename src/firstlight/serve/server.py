@@ -29,18 +29,27 @@ def serve(
         DataError: no such model.
         FirstlightError: the address is not to be had.
     """
+    server, listening = prepared(host, port, model, token)
+    on_ready(address(listening))
+    with suppress(KeyboardInterrupt):  # the way to stop it
+        server.run(sockets=[listening])
+
+
+def prepared(
+    host: str, port: int, model: Path | None, token: str
+) -> tuple[uvicorn.Server, socket.socket]:
+    """A server, and its socket, which takes connections already; see `serve`."""
     private = not guard.is_loopback(host) or bool(token)
     if private and len(token) < SHORTEST_TOKEN:
         raise UsageError(
-            f"--host {host} lets others in: give a --token of {SHORTEST_TOKEN} letters or more"
+            f"--host {host}, or a --token, is for letting others in: a token has {SHORTEST_TOKEN} "
+            "letters or more"
         )
     run = model if model and (model / "run.json").is_file() else None
     service = app.Service(None if run else model, Path("runs"), run)
     known = token or secrets.token_urlsafe(24)
-    inner = app.build(service, "" if private else known)
-    listening = bind(host, port)
     config = uvicorn.Config(
-        guard.Guard(inner, host, known, private),
+        guard.Guard(app.build(service, "" if private else known), host, known, private),
         http=Patient,
         ws="none",
         log_level="error",
@@ -51,13 +60,12 @@ def serve(
         timeout_keep_alive=15,
         timeout_graceful_shutdown=5,
     )
-    on_ready(address(listening))
-    with suppress(KeyboardInterrupt):  # the way to stop it
-        uvicorn.Server(config).run(sockets=[listening])
+    return uvicorn.Server(config), bind(host, port)
 
 
 def bind(host: str, port: int) -> socket.socket:
     """A socket that listens; port 0 is any that is free."""
+    listening = None
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listening = socket.socket(family, socket.SOCK_STREAM)
@@ -66,6 +74,8 @@ def bind(host: str, port: int) -> socket.socket:
         listening.listen(1024)
         return listening
     except OSError as error:
+        if listening:
+            listening.close()
         reason = error.strerror or str(error)
         raise FirstlightError(f"{host}, port {port}: {reason}; give another --port") from None
 

@@ -74,3 +74,11 @@ class Worker:
         if self.process and self.process.returncode is None:
             self.process.kill()
         self.process = None
+
+    async def close(self) -> None:
+        process = self.process
+        if self.leaving:
+            self.leaving.cancel()
+        self.kill()
+        if process:
+            await process.wait()

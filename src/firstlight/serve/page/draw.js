@@ -30,8 +30,8 @@ export function enter(page) {
     details);
 
   let taken = null; // a photograph in the place of the sheet
-  const pad = new Pad(canvas, (lifted) => {
-    reader.ask(lifted);
+  const pad = new Pad(canvas, (lifted, fresh) => {
+    reader.ask(lifted, fresh);
     if (lifted) remember({ ink: pad.text });
   });
   const reader = new Reader(() => taken?.file ?? (pad.empty ? null : pad.pgm()), show);

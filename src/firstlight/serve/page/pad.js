@@ -8,7 +8,10 @@ const SENT = 400; // pixels across of the picture that is sent
 const NEAREST = 3; // units between two points that are kept
 
 export class Pad {
-  /** `changed(lifted)` is told of every new piece of ink, and whether the pen was lifted. */
+  /**
+   * `changed(lifted, fresh)` is told of every new piece of ink, whether the pen was lifted, and
+   * whether there is any ink that it was not told of before.
+   */
   constructor(canvas, changed) {
     Object.assign(this, { canvas, changed, strokes: [], drawing: null });
     this.sheet = new OffscreenCanvas(SENT, (SENT * HEIGHT) / WIDTH);
@@ -49,13 +52,13 @@ export class Pad {
       if (Math.hypot(point[0] - last[0], point[1] - last[1]) >= NEAREST) stroke.push(point);
     }
     this.paint();
-    this.changed(false);
+    this.changed(false, true);
   }
 
   up(event) {
     if (event.pointerId !== this.drawing) return;
     this.drawing = null;
-    this.changed(true);
+    this.changed(true, this.strokes.at(-1).length === 1);
   }
 
   /** Arrow keys move a pen, the space bar puts it down and lifts it. */
@@ -73,21 +76,21 @@ export class Pad {
       if (pen.down) this.strokes.at(-1)?.push([pen.x, pen.y]);
     }
     this.paint();
-    this.changed(true);
+    this.changed(true, true);
   }
 
   undo() {
     this.strokes.pop();
     this.cursor.down = false;
     this.paint();
-    this.changed(true);
+    this.changed(true, true);
   }
 
   clear() {
     this.strokes = [];
     this.cursor.down = false;
     this.paint();
-    this.changed(true);
+    this.changed(true, true);
   }
 
   /** On the screen, at the screen's own resolution. */

@@ -8,8 +8,9 @@ export class Reader {
     Object.assign(this, { picture, show, asked: 0, waiting: false, again: false, options: "" });
   }
 
-  /** Something changed. While an answer is awaited, only a lifted pen asks at once. */
-  ask(lifted = true) {
+  /** While an answer is awaited, only a lifted pen asks at once; and not if it drew nothing more. */
+  ask(lifted = true, fresh = true) {
+    if (!fresh && !this.again) return;
     if (this.waiting && !lifted) this.again = true;
     else this.send();
   }
