@@ -13,8 +13,8 @@ const COLORS = ["var(--line1)", "var(--line2)"];
 
 export function enter(page) {
   const network = h("select", { onchange: () => recipes() }), recipe = h("select");
-  const count = h("input", { type: "number", min: 1, max: 1000000, placeholder: "as it is" });
-  const unit = h("select", {}, h("option", { value: "epochs" }, "passes"), h("option", { value: "steps" }, "steps"));
+  const count = h("input", { type: "number", min: 1, max: 1000000, placeholder: "as it is", "aria-label": "how long" });
+  const unit = h("select", { "aria-label": "unit" }, h("option", { value: "epochs" }, "passes"), h("option", { value: "steps" }, "steps"));
   const seed = h("input", { type: "number", min: 0, value: 0 });
   const start = h("button", { class: "main", onclick: begin }, "Train");
   const error = h("p", { class: "error", role: "alert" });
