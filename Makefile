@@ -3,7 +3,7 @@ PYTHON ?= python3
 EXTRA ?= train
 BIN := .venv/bin
 FIRSTLIGHT := $(BIN)/firstlight
-LINES := 5000
+LINES := 5400
 
 .PHONY: run test test-large check clean
 run: .venv/$(EXTRA)

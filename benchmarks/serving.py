@@ -30,7 +30,7 @@ from firstlight.datasets import mnist
 
 FILE = RESULTS / "serving.json"
 CLIENTS = (1, 8, 64)
-SECONDS = 20.0  # for each number of clients
+SECONDS = 15.0  # for each number of clients
 DRAWINGS = 100
 
 

@@ -15,7 +15,7 @@ from firstlight import catalog
 from firstlight.datasets import mnist
 
 Firstlight = Callable[..., Answer]
-VERBS = ["first-graph", "train", "evaluate", "compare", "graph", "export", "read", "list"]
+VERBS = ["first-graph", "train", "evaluate", "compare", "graph", "export", "read", "serve", "list"]
 
 
 def is_one_line(answer: Answer) -> bool:

@@ -338,7 +338,8 @@ def test_training_is_started_watched_and_seen_into(open_page: Any) -> None:
     assert f"label={label}&predicted={predicted}" in page.url
     again = open_page(page.url.partition("#")[2])  # the address restores it all
     again.locator(".confusion button[aria-pressed=true]").wait_for()
-    assert again.locator(".mistakes figure").count() == page.locator(".mistakes figure").count()
+    found = page.locator(".mistakes figure").count()
+    playwright.expect(again.locator(".mistakes figure")).to_have_count(found)
 
     page.goto(re.sub("#.*", "#inside?run=softmax-mnist-1", page.url))
     page.get_by_label("Sheet to draw a digit on").wait_for()

@@ -17,14 +17,17 @@ export async function confusion(place, run, refresh) {
     const found = await get(`${path}/evaluation`);
     const mistakes = h("div", { class: "stack" });
     card.append(summary(found), h("div", { class: "columns" }, matrix(found, choose), mistakes));
-    choose(recall("label"), recall("predicted"));
-
+    let asked = 0;
     async function choose(label, predicted) {
+      const number = ++asked;
       remember({ label, predicted });
       for (const cell of card.querySelectorAll(".confusion button"))
         cell.setAttribute("aria-pressed", cell.dataset.cell === `${label}-${predicted}`);
-      mistakes.replaceChildren(...(await list(path, label, predicted, choose)));
+      const found = await list(path, label, predicted, choose);
+      if (number === asked) mistakes.replaceChildren(...found);
     }
+
+    await choose(recall("label"), recall("predicted"));
   } catch (problem) {
     card.append(h("p", { class: "error" }, problem.message));
   }

@@ -30,7 +30,7 @@ export function enter(page) {
     h("div", { class: "columns" },
       h("section", { class: "card" }, h("h2", {}, "The cost of each step"), curve),
       h("section", { class: "card stack" }, h("div", { class: "tools" }, h("h2", {}, "Weights"), ...views), weights,
-        h("p", { class: "quiet" }, "A picture a digit: blue pixels speak for it, dark ones against it.")),
+        h("p", { class: "quiet" }, "A picture a digit: blue pixels speak for it, grey ones against it.")),
       h("section", { class: "card" }, h("h2", {}, "A hundred test images"), tests.element),
       h("section", { class: "card" }, h("h2", {}, "Twenty of the hundred images fed in the last step"), fed),
       h("section", { class: "card whole" }, h("h2", {}, "The graph"), graphs("first-graph"))));

@@ -136,7 +136,7 @@ function products(first, image) {
     signs(own, 28, `weights of ${digit}`), signs(product, 28, `times the digit, for ${digit}`),
     h("figcaption", {}, `${digit}: ${sum.toFixed(1).replace("-", "−")}`)));
   const place = h("div", { class: "maps ten" }, ...figures);
-  return block("weights, and weights × input", "blue speaks for the digit, dark against it; the sum decides", place);
+  return block("weights, and weights × input", "blue speaks for the digit, grey against it; the sum decides", place);
 }
 
 function layer(told) {

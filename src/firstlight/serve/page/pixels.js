@@ -34,7 +34,7 @@ export function picture(width, height, color, label = "") {
 export const grey = (values, side, label) =>
   picture(side, values.length / side, (i) => [values[i], values[i], values[i]], label);
 
-/** −127..127: the accent speaks for, ink speaks against, paper says nothing. */
+/** −127..127: the accent speaks for, ink (grey) against, paper says nothing. */
 export function signs(values, width, label) {
   const { accent, ink, paper } = colors();
   const color = (i) => mix(paper, values[i] > 0 ? accent : ink, Math.min(1, Math.abs(values[i]) / 127));
