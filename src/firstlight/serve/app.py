@@ -162,9 +162,12 @@ async def table(request: Request) -> Response:
 
 
 async def metrics(request: Request) -> Response:
+    """What was logged since, and how the run stands: asked again and again while it trains."""
     service, run = of_run(request)
+    name, work = request.path_params["name"], service.jobs
     facts = await service.apart(folders.metrics, run, number(request, "after") or 0)
-    return JSONResponse(facts | {"job": service.jobs.facts(request.path_params["name"])})
+    row = folders.row(run.folder, name, work.trainings().get(name))
+    return JSONResponse(facts | {"row": row, "job": work.facts(name)})
 
 
 async def weights(request: Request) -> Response:

@@ -110,7 +110,7 @@ function watch(place, name) {
     const more = await get(`${path}/metrics?after=${lines.length}`);
     lines = [...lines.slice(0, more.from), ...more.lines];
     if (more.lines.length || !drawn) curves();
-    row = (await get("runs")).runs.find((run) => run.name === name) ?? row;
+    row = more.row;
     status(more.job);
     if (lines.length && (going() || !shown)) await first();
     if (looking) answers();
