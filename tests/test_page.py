@@ -270,19 +270,23 @@ def test_pen_lifted_to_answer_shown(open_page: Any, record_property: Any) -> Non
       const what = { attributes: true, attributeFilter: ["data-answered"] };
       new MutationObserver(seen).observe(place, what);
     }""")
-    waits = []
+    waits, asked = [], []
     for digit in "7031425689":
         draw(page, digit, left=0.35)
         page.wait_for_timeout(300)
         waits.append(max(0.0, page.evaluate("answered - lifted")))
+        asked.append(float(page.locator(".page").get_attribute("data-answered")))
         page.get_by_role("button", name="Clear").click()
         page.wait_for_timeout(100)
     median = statistics.median(waits)
     record_property("milliseconds", median)
     paint = page.evaluate("performance.getEntriesByType('paint')[0].startTime")
-    print(f"pen lifted to answer shown: {median:.0f} ms; first paint after {paint:.0f} ms")
+    print(
+        f"pen lifted to answer shown: {median:.0f} ms (the answer is often there before); "
+        f"asked to shown: {statistics.median(asked):.0f} ms; first paint: {paint:.0f} ms"
+    )
     free = os.getloadavg()[0] <= (os.cpu_count() or 1)  # else other programs are measured too
-    assert median <= (50 if free else 500)
+    assert median <= statistics.median(asked) <= (50 if free else 500)
     assert paint < (1000 if free else 5000)
 
 
