@@ -286,7 +286,7 @@ def test_pen_lifted_to_answer_shown(open_page: Any, record_property: Any) -> Non
         f"asked to shown: {statistics.median(asked):.0f} ms; first paint: {paint:.0f} ms"
     )
     free = os.getloadavg()[0] <= (os.cpu_count() or 1)  # else other programs are measured too
-    assert median <= statistics.median(asked) <= (50 if free else 500)
+    assert max(median, statistics.median(asked)) <= (50 if free else 500)
     assert paint < (1000 if free else 5000)
 
 
