@@ -17,7 +17,7 @@ from firstlight.datasets import mnist
 Firstlight = Callable[..., Answer]
 VERBS = [
     "first-graph", "train", "evaluate", "compare", "graph", "explain", "classify", "export", "read",
-    "list",
+    "serve", "data", "list",
 ]  # fmt: skip
 
 

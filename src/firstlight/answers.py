@@ -77,6 +77,10 @@ def explanation(facts: dict[str, Any]) -> list[str]:
     return [*classes([facts]), *facts["files"]]
 
 
+def serving(url: str) -> list[str]:
+    return [f"open {url} in a browser; Ctrl-C stops the server"]
+
+
 def comparison(facts: dict[str, Any]) -> list[str]:
     return [
         *(f"{run}: {acc:.2%}" for run, acc in zip(facts["runs"], facts["accuracy"], strict=True)),

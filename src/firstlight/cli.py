@@ -330,6 +330,30 @@ def check(
         raise GateMissed(f"{data} has {len(facts['faults']):,} faults")
 
 
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8000,
+    model: Annotated[
+        Path | None, typer.Option(metavar="MODEL.onnx|RUN", help="To read with, or to look into.")
+    ] = None,
+    token: Annotated[
+        str, typer.Option(envvar="FIRSTLIGHT_TOKEN", help="What a visitor must know.")
+    ] = "",
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """A page to draw digits on, to watch networks learn, and to look inside them."""
+    from firstlight.serve import server
+
+    def on_ready(url: str) -> None:
+        show({"url": url}, json_, answers.serving(url))
+        sys.stdout.flush()
+
+    server.serve(host, port, model, token, on_ready)
+
+
 @app.command("list")
 def list_(json_: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """The networks and datasets that there are."""

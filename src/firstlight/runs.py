@@ -115,7 +115,7 @@ def create(settings: dict[str, Any], folder: Path | None = None) -> Run:
     Raises:
         UsageError: the folder is there already and not empty.
     """
-    run = Run(folder or _next_folder(f"{settings['network']}-{Path(settings['data']).name}"))
+    run = Run(folder or next_folder(f"{settings['network']}-{Path(settings['data']).name}"))
     if folder and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is there already; give another --out, or --resume {folder}")
     run.folder.mkdir(parents=True, exist_ok=True)
@@ -126,10 +126,11 @@ def create(settings: dict[str, Any], folder: Path | None = None) -> Run:
     return run
 
 
-def _next_folder(name: str) -> Path:
+def next_folder(name: str, root: Path = Path("runs")) -> Path:
+    """A new empty folder, runs/NAME-N."""
     number = 1
     while True:  # two trainings that start at once must not take the same number
-        folder = Path("runs") / f"{name}-{number}"
+        folder = root / f"{name}-{number}"
         try:
             folder.mkdir(parents=True)
             return folder

@@ -79,6 +79,8 @@ def _session(path: Path) -> Any:
         raise DataError(f"no model at {path}; `firstlight export` makes one")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 2  # so small a network gains nothing from more
+    # Idle threads that spin cost half of the time where anything else runs beside them.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4  # what is wrong is said by our own line
     # Weights in other files are refused: a model could name any file that we may read.
     options.add_session_config_entry(EXTERNAL_DATA_FOLDER, os.devnull)

@@ -1,0 +1,145 @@
+"""A picture that the page sent, and what it is told: the digits, and what the network saw."""
+
+import base64
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from firstlight.errors import DataError
+from firstlight.read import ink, locate, pictures, reading
+from firstlight.read.reading import Digit, Line
+from firstlight.read.recognize import NONE, Recognizer
+
+Images = NDArray[np.uint8]
+DRAWING = re.compile(rb"P5 (\d{1,4}) (\d{1,4}) 255\n")  # a PGM file: width, height, then the pixels
+SIDE, PATCH = 28, 5
+
+
+def read(body: bytes, network: Recognizer, model: Path) -> dict[str, Any]:
+    """Read a drawing or a photograph: its text, and each digit with all that is known of it.
+
+    Raises:
+        DataError: no picture, damaged, or too large.
+    """
+    drawing = drawn(body)
+    if drawing is not None:
+        # Ink on a clean canvas is known exactly: paper and shadows need not be taken away.
+        found = locate.lines(np.asarray((255 - drawing) / 255, np.float32))
+        chains = reading.read_lines(found, network)
+        lines = [line for chain in chains if (line := reading.digits(chain, network, 1.0))]
+        return told(lines, (drawing.shape[1], drawing.shape[0]), network)
+    with decoding():
+        result = reading.read(photograph(body), model)
+    return told([list(line.digits) for line in result.lines], result.picture.size, network)
+
+
+def read_squashed(body: bytes, network: Recognizer) -> dict[str, Any]:
+    """What happens without normalisation: the whole picture squashed into 28×28, one digit."""
+    drawing = drawn(body)
+    with decoding():
+        picture = pictures.open_picture(photograph(body) if drawing is None else drawing)
+    grey = picture.grey
+    light = 255 - grey if ink.ways(grey)[0] else grey
+    if not (light > 64).any():
+        return told([], picture.size, network)
+    small = np.asarray(Image.fromarray(light).resize((SIDE, SIDE), Image.Resampling.BOX))
+    image = small[..., None]
+    (probabilities,) = network.probabilities(image[None])
+    best = int(probabilities[: len(network.classes) - network.classes.count(NONE)].argmax())
+    box = (0, 0, *picture.size)
+    digit = Digit(network.classes[best], float(probabilities[best]), box, (), image)
+    return told([[digit]], picture.size, network)
+
+
+def told(lines: list[list[Digit]], size: tuple[int, int], network: Recognizer) -> dict[str, Any]:
+    digits = [digit for line in lines for digit in line]
+    images = np.array([digit.image for digit in digits], np.uint8).reshape(-1, SIDE, SIDE, 1)
+    shown = [i for i, name in enumerate(network.classes) if name != NONE]  # ten bars, not eleven
+    probabilities = network.probabilities(images)[:, shown].round(4).tolist()
+    facts = [
+        {
+            "digit": digit.digit,
+            "confidence": round(digit.confidence, 4),
+            "box": digit.box,
+            "probabilities": row,
+            "image": text(digit.image),
+        }
+        for digit, row in zip(digits, probabilities, strict=True)
+    ]
+    return {
+        "text": "\n".join(Line(tuple(line)).text for line in lines),
+        "note": None if digits else "no digits found",
+        "size": size,
+        "classes": [network.classes[i] for i in shown],
+        "digits": facts,
+    }
+
+
+def drawn(body: bytes) -> Images | None:
+    """The pixels of a drawing (h, w), black on white; None if it is another kind of picture."""
+    header = DRAWING.match(body)
+    if not header:
+        return None
+    width, height = int(header[1]), int(header[2])
+    pixels = body[header.end() :]
+    if not width or not height or len(pixels) != width * height or width * height > 1_000_000:
+        raise DataError(f"a drawing of {width}×{height} pixels came with {len(pixels):,}")
+    return np.frombuffer(pixels, np.uint8).reshape(height, width)
+
+
+def photograph(body: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(body), formats=pictures.FORMATS)
+
+
+@contextmanager
+def decoding() -> Iterator[None]:
+    """What Pillow raises over foreign bytes, as one line."""
+    try:
+        yield
+    except (
+        *(OSError, ValueError, SyntaxError, MemoryError),
+        *(Image.DecompressionBombError, Image.DecompressionBombWarning),
+    ) as error:
+        known = ", ".join(pictures.FORMATS)
+        raise DataError(f"not a picture that can be read ({known}), or damaged") from error
+
+
+def occlusion(image: Images, network: Any, best: int) -> list[list[float]]:
+    """How probable `best` stays where a patch of paper hides a part: (28, 28).
+
+    `network` gives probabilities (n, classes) of images (n, 28, 28, 1).
+    Zeiler and Fergus (2013), section 4.2.
+    """
+    hidden = np.repeat(image.reshape(1, SIDE, SIDE, 1), SIDE * SIDE, axis=0)
+    for place in range(SIDE * SIDE):
+        y, x = divmod(place, SIDE)
+        rows = slice(max(0, y - PATCH // 2), y + PATCH // 2 + 1)
+        columns = slice(max(0, x - PATCH // 2), x + PATCH // 2 + 1)
+        hidden[place, rows, columns] = 0
+    shown = network(hidden)[:, best].reshape(SIDE, SIDE)
+    return [[round(float(value), 3) for value in row] for row in shown]
+
+
+def text(array: NDArray[Any]) -> str:
+    """Bytes of an array, for JSON."""
+    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
+
+
+def pixels(encoded: Any) -> Images:
+    """28×28 pixels that the page sent back.
+
+    Raises:
+        DataError: they are not.
+    """
+    try:
+        body = base64.b64decode(encoded, validate=True)
+        return np.frombuffer(body, np.uint8).reshape(SIDE, SIDE, 1)
+    except (ValueError, TypeError):
+        raise DataError("an image to look at is 28×28 pixels, in base64") from None

@@ -1,0 +1,204 @@
+"""Run folders as the page shows them: a table, curves, weights as pictures, mistakes.
+
+Only JSON and NumPy arrays are read here. A folder that is damaged is named, and the rest is shown.
+"""
+
+import functools
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from firstlight import catalog
+from firstlight.datasets import Examples
+from firstlight.errors import DataError, FirstlightError, UsageError
+from firstlight.runs import Run, read_json
+from firstlight.serve.answer import text
+
+SECONDS_OF_SILENCE = 90.0  # a training writes a checkpoint each minute; then it has stopped
+MOST_PICTURES = 64  # of first weights
+MISTAKES_A_PAGE = 60
+
+
+class Folders:
+    """The runs that lie in a folder, by name."""
+
+    def __init__(self, root: Path, extra: Path | None = None) -> None:
+        self.root, self.extra = root, extra
+        self.begun: dict[str, Path] = {}  # by this server: their run.json may not be there yet
+
+    def there(self) -> dict[str, Path]:
+        """Name → folder, the newest first."""
+        found = [path.parent for path in self.root.glob("*/run.json")]
+        found += [self.extra] if self.extra else []
+        found.sort(key=lambda folder: -(folder / "run.json").stat().st_mtime)
+        named = {folder.name: folder for folder in found}
+        return {name: path for name, path in self.begun.items() if name not in named} | named
+
+    def run(self, name: str) -> Run:
+        """Raises UsageError if there is no run of that name."""
+        there = self.there()
+        if name not in there:
+            raise UsageError(f"no run {name!r} in {self.root}")
+        return Run(there[name])
+
+    def table(self, own: dict[str, bool]) -> list[dict[str, Any]]:
+        """A row a run; `own` are this server's trainings, and whether they are going on."""
+        return [row(folder, name, own.get(name)) for name, folder in self.there().items()]
+
+
+def row(folder: Path, name: str, going: bool | None) -> dict[str, Any]:
+    """What the table says of a run folder, be it damaged or not there yet."""
+    if not (folder / "run.json").exists():
+        return {"name": name, "state": "running" if going else "failed"}
+    try:
+        return facts(Run(folder), name, going)
+    except (FirstlightError, KeyError, TypeError, AttributeError, ValueError):
+        return {"name": name, "state": "damaged"}
+
+
+def facts(run: Run, name: str, going: bool | None) -> dict[str, Any]:
+    """Raises what a damaged run.json makes Python raise."""
+    settings = run.settings()
+    result = settings.get("result") or {}
+    evaluation = read_json(run.evaluation) if run.evaluation.is_file() else {}
+    recipe = settings["recipe"]
+    return {
+        "name": name,
+        "network": settings["network"],
+        "data": Path(settings["data"]).name,
+        "seed": settings["seed"],
+        "rate": recipe.get("learning_rate"),
+        "batch": recipe.get("batch_size"),
+        "total": total_steps(recipe),
+        "steps": result.get("step", result.get("steps")),
+        "first_cost": result.get("first_cost"),
+        "final_cost": result.get("final_cost"),
+        "accuracy": evaluation.get("accuracy", result.get("test_accuracy")),
+        "seconds": result.get("seconds"),
+        "evaluated": bool(evaluation),
+        "state": state(run, bool(result) or run.weights.is_file(), going),
+        "command": settings.get("command"),
+    }
+
+
+def total_steps(recipe: dict[str, Any]) -> int | None:
+    """How many steps the recipe takes on MNIST's 55,000 training images."""
+    if recipe.get("steps") or not recipe.get("epochs"):
+        return recipe.get("steps")
+    return -(-55_000 * int(recipe["epochs"]) // int(recipe["batch_size"]))
+
+
+def state(run: Run, has_result: bool, going: bool | None) -> str:
+    """done, running (here), elsewhere (running, but not started here), or stopped.
+
+    `going` is None for a run that was not started here: its files tell whether it is.
+    """
+    if going:
+        return "running"
+    if has_result:
+        return "done"
+    written = [p.stat().st_mtime for p in (run.metrics_file, run.last) if p.exists()]
+    silent = time.time() - max(written, default=0.0) > SECONDS_OF_SILENCE
+    return "stopped" if silent or going is False else "elsewhere"
+
+
+def metrics(run: Run, after: int) -> dict[str, Any]:
+    """The logged steps from line `after` on; all of them if there are now fewer than that."""
+    lines = run.metrics()
+    start = after if after <= len(lines) else 0
+    return {"from": start, "lines": lines[start:]}
+
+
+def checkpoint(run: Run) -> Path:
+    """The newest weights of a run: those kept, once it is done; the latest checkpoint before.
+
+    Raises:
+        DataError: there are none yet.
+    """
+    kept = [run.weights] if run.weights.is_file() else [run.last, run.best]
+    there = [path for path in kept if path.is_file()]
+    if not there:
+        raise DataError(f"{run.folder.name} has no weights yet")
+    return max(there, key=lambda path: path.stat().st_mtime)
+
+
+def weights(run: Run) -> dict[str, Any]:
+    """The first weights as pictures: a filter, or all that leads to a neuron, each.
+
+    `pixels` are int8 (n, height, width), 127 being `largest`, 0 no weight at all.
+    """
+    path = checkpoint(run)
+    name, kernel = first_kernel(path)
+    return {"of": path.stem, "stamp": path.stat().st_mtime, "name": name} | as_pictures(kernel)
+
+
+def as_pictures(kernel: np.ndarray) -> dict[str, Any]:
+    filters = pictures_of(kernel)[:MOST_PICTURES]
+    largest = float(np.abs(filters).max()) or 1.0
+    whole = (filters * (127 / largest)).round().astype(np.int8)
+    return {"shape": filters.shape, "largest": largest, "pixels": text(whole)}
+
+
+def first_kernel(path: Path) -> tuple[str, np.ndarray]:
+    """The first trained array that can be looked at. Only that one is read of the file."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            for name in stored.files:
+                if name.endswith("kernel"):
+                    return name, stored[name]
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path.name}: not a whole checkpoint ({error})") from None
+    raise DataError(f"{path.name}: no weights that can be shown as pictures")
+
+
+def pictures_of(kernel: np.ndarray) -> np.ndarray:
+    """(height, width, channels, n), (784, n) or (n, 784) → (n, height, width)."""
+    if kernel.ndim == 4:
+        return np.asarray(kernel.mean(2).transpose(2, 0, 1))
+    rows = kernel if kernel.shape[-1] == 784 else kernel.T
+    side = int(rows.shape[1] ** 0.5)
+    if kernel.ndim != 2 or side * side != rows.shape[1]:
+        raise DataError("the first weights are no pictures")
+    return np.asarray(rows.reshape(-1, side, side))
+
+
+def evaluation(run: Run) -> dict[str, Any]:
+    """Accuracy and confusion; `mistakes` has its own question, a page at a time."""
+    found = dict(read_json(run.evaluation))
+    found["mistakes"] = len(found["mistakes"])
+    return found
+
+
+def mistakes(run: Run, label: int | None, predicted: int | None, start: int) -> dict[str, Any]:
+    """Those of a cell of the confusion matrix, or all: the surest first, with their pictures."""
+    found = read_json(run.evaluation)
+    chosen = [
+        mistake
+        for mistake in found["mistakes"]
+        if label in (None, mistake["label"]) and predicted in (None, mistake["predicted"])
+    ]
+    page = chosen[start : start + MISTAKES_A_PAGE]
+    images = images_of(run.settings(), found)
+    if images is not None:
+        for mistake in page:
+            mistake["image"] = text(images.images[mistake["index"]])
+            mistake["size"] = images.images.shape[1:]
+    return {"of": len(chosen), "from": start, "mistakes": page}
+
+
+def images_of(settings: dict[str, Any], found: dict[str, Any]) -> Examples | None:
+    """The images that an evaluation is about, if they are still where they were."""
+    if Path(settings["data"]).name != found["data"]:
+        return None
+    try:
+        return split(settings["data"], found["split"])
+    except FirstlightError:
+        return None
+
+
+@functools.lru_cache(maxsize=2)
+def split(data: str, name: str) -> Examples:
+    return catalog.dataset(data).load(name)

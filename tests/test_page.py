@@ -1,0 +1,382 @@
+"""The page in a real browser: Chromium, as Debian has it, driven by Playwright."""
+
+import base64
+import io
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from math import cos, pi, sin
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from firstlight.read import read
+
+playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+pytestmark = pytest.mark.skipif(not BROWSER, reason="no chromium: apt-get install chromium")
+
+Point = tuple[float, float]
+Stroke = list[Point]
+DESKTOP, PHONE = {"width": 1600, "height": 900}, {"width": 360, "height": 740}
+VIEWS = ("draw", "inside", "first", "train", "runs")
+
+
+def arc(x: float, y: float, w: float, h: float, start: float, end: float) -> Stroke:
+    """A part of an ellipse around (x, y); angles in turns, clockwise from the right."""
+    turns = [start + (end - start) * i / 14 for i in range(15)]
+    return [(x + w * cos(2 * pi * t), y + h * sin(2 * pi * t)) for t in turns]
+
+
+STROKES: dict[str, list[Stroke]] = {  # in a box from 0 to 1, as a person writes them
+    "0": [arc(0.5, 0.5, 0.38, 0.48, -0.25, 0.75)],
+    "1": [[(0.5, 0.02), (0.5, 0.98)]],
+    "2": [[*arc(0.5, 0.28, 0.36, 0.26, -0.45, 0.1), (0.1, 0.95), (0.92, 0.95)]],
+    "3": [[*arc(0.45, 0.26, 0.36, 0.24, -0.4, 0.22), *arc(0.45, 0.74, 0.4, 0.24, -0.22, 0.4)]],
+    "4": [[(0.55, 0.02), (0.1, 0.65), (0.95, 0.65)], [(0.72, 0.35), (0.72, 1.0)]],
+    "5": [[(0.85, 0.03), (0.25, 0.03), (0.2, 0.45), *arc(0.45, 0.68, 0.4, 0.28, -0.3, 0.4)]],
+    "6": [[(0.7, 0.02), (0.3, 0.35), (0.15, 0.7), *arc(0.5, 0.72, 0.34, 0.25, 0.45, -0.55)]],
+    "7": [[(0.1, 0.05), (0.9, 0.05), (0.4, 0.98)]],
+    "8": [[*arc(0.5, 0.27, 0.3, 0.24, 0.25, 1.25), *arc(0.5, 0.75, 0.36, 0.24, -0.25, -1.25)]],
+    "9": [[*arc(0.48, 0.3, 0.32, 0.27, -0.05, -1.0), (0.8, 0.3), (0.7, 0.98)]],
+}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server in a folder without runs, as a person starts it."""
+    command = [sys.executable, "-m", "firstlight", "serve", "--port", "0", "--json"]
+    folder = tmp_path_factory.mktemp("site")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=folder) as process:
+        assert process.stdout
+        yield json.loads(process.stdout.readline())["url"]
+        process.send_signal(2)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium: Any, site: str) -> Iterator[Callable[..., Any]]:
+    """open_page("draw", viewport=...) → a page; it may say nothing wrong and ask no other host."""
+    contexts, wrong = [], []
+
+    def call(address: str = "", **options: Any) -> Any:
+        context = chromium.new_context(**{"viewport": DESKTOP} | options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: wrong.append(message.text))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        own = (site, "blob:" + site.rstrip("/"))
+        page.on("request", lambda r: r.url.startswith(own) or wrong.append(r.url))
+        page.goto(f"{site}#{address}")
+        page.wait_for_selector(".page *", state="attached")
+        return page
+
+    yield call
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def points(page: Any, stroke: Stroke, x: float, y: float, w: float, h: float) -> list[Point]:
+    """On the screen, of a stroke in a box of the sheet (all in parts of the sheet)."""
+    box = page.locator("canvas.pad").bounding_box()
+    return [
+        (box["x"] + box["width"] * (x + px * w), box["y"] + box["height"] * (y + py * h))
+        for px, py in stroke
+    ]
+
+
+def draw(page: Any, text: str, left: float = 0.1, top: float = 0.2, size: float = 0.55) -> None:
+    """With the mouse, digits side by side."""
+    for place, digit in enumerate(text):
+        for stroke in STROKES[digit]:
+            first, *others = points(page, stroke, left + 0.28 * place, top, size * 0.4, size)
+            page.mouse.move(*first)
+            page.mouse.down()
+            for point in others:
+                page.mouse.move(*point, steps=2)
+            page.mouse.up()
+
+
+def says(page: Any, text: str) -> None:
+    playwright.expect(page.locator(".headline")).to_have_text(text, timeout=15_000)
+
+
+# --- Draw ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("digit", STROKES)
+def test_a_drawn_digit_is_read(open_page: Any, digit: str) -> None:
+    page = open_page()
+    says(page, "nothing drawn")
+    draw(page, digit, left=0.35)
+    says(page, digit)
+    assert page.locator(".digit .bars .bar").count() == 10
+    assert page.locator(".digit canvas").get_attribute("width") == "28"
+
+
+def test_several_digits_undo_and_clear(open_page: Any) -> None:
+    page = open_page()
+    draw(page, "172")
+    says(page, "172")
+    assert page.locator(".digit").count() == 3
+    page.get_by_role("button", name="Undo").click()
+    says(page, "17")
+    page.get_by_role("button", name="Clear").click()
+    says(page, "nothing drawn")
+    assert page.locator(".digit").count() == 0 and "ink" not in page.url
+
+
+def test_it_answers_while_the_pen_is_down(open_page: Any) -> None:
+    page = open_page()
+    first, *others = points(page, STROKES["7"][0], 0.3, 0.2, 0.25, 0.6)
+    page.mouse.move(*first)
+    page.mouse.down()
+    for point in others:
+        page.mouse.move(*point, steps=5)
+    says(page, "7")
+    page.mouse.up()
+
+
+def test_fingers_draw_and_the_page_does_not_scroll(open_page: Any) -> None:
+    page = open_page(viewport=PHONE, has_touch=True, is_mobile=True, device_scale_factor=3)
+    fingers = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *point: float) -> None:
+        touches = [{"x": point[0], "y": point[1]}] if point else []
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
+
+    first, *others = points(page, STROKES["1"][0], 0.3, 0.05, 0.3, 0.9)
+    touch("touchStart", *first)
+    steps = 12
+    for x, y in others:
+        for i in range(1, steps + 1):  # upwards and downwards: what would scroll a page
+            touch("touchMove", x, first[1] + (y - first[1]) * i / steps)
+    touch("touchEnd")
+    says(page, "1")
+    assert page.evaluate("scrollY") == 0
+    canvas = page.locator("canvas.pad")
+    assert canvas.evaluate("c => getComputedStyle(c).touchAction") == "none"
+    assert canvas.evaluate("c => c.width") == round(3 * canvas.bounding_box()["width"])
+
+
+def test_without_normalisation_a_small_digit_in_a_corner_is_another_picture(open_page: Any) -> None:
+    page = open_page()
+    draw(page, "52", size=0.3)
+    says(page, "52")
+    page.get_by_role("switch").click()
+    playwright.expect(page.locator(".digit")).to_have_count(1)
+    assert "normalize=off" in page.url
+    page.get_by_role("switch").click()
+    says(page, "52")
+
+
+def test_what_is_no_digit_is_not_told(open_page: Any) -> None:
+    page = open_page()
+    box = page.locator("canvas.pad").bounding_box()
+    page.mouse.click(box["x"] + 200, box["y"] + 200)
+    says(page, "no digit in this")
+
+
+def test_the_keyboard_draws_too(open_page: Any) -> None:
+    page = open_page()
+    page.locator("canvas.pad").focus()
+    page.keyboard.press("Space")
+    for _ in range(15):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    says(page, "1")
+
+
+def photograph() -> bytes:
+    """Of a drawing on grey paper, in uneven light, not in the middle."""
+    page = Image.new("L", (1200, 900), 190)
+    from PIL import ImageDraw
+
+    pen = ImageDraw.Draw(page)
+    for place, digit in enumerate("273"):
+        for stroke in STROKES[digit]:
+            at = [(300 + 230 * place + 130 * x, 250 + 260 * y) for x, y in stroke]
+            pen.line(at, 40, 18, joint="curve")
+    light = Image.linear_gradient("L").resize(page.size).point([180 + v // 4 for v in range(256)])
+    file = io.BytesIO()
+    Image.composite(page, Image.new("L", page.size, 0), light).save(file, "JPEG")
+    return file.getvalue()
+
+
+HAND_OVER = """([kind, text]) => {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const data = new DataTransfer();
+  data.items.add(new File([bytes], "photo.jpg", { type: "image/jpeg" }));
+  const event = kind === "paste" ? new ClipboardEvent(kind, { clipboardData: data, bubbles: true })
+    : new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true });
+  document.body.dispatchEvent(event);
+}"""
+
+
+@pytest.mark.parametrize("way", ["drop", "paste"])
+def test_a_photograph_is_read_as_the_command_line_reads_it(
+    open_page: Any, tmp_path: Path, way: str
+) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(photograph())
+    direct = read(path)
+    assert direct.text == "273"
+    page = open_page()
+    page.evaluate(HAND_OVER, [way, base64.b64encode(path.read_bytes()).decode()])
+    says(page, direct.text)
+    boxes = page.locator(".photo rect")
+    assert boxes.count() == 3
+    digits = [digit for line in direct.lines for digit in line.digits]
+    for index, digit in enumerate(digits):
+        drawn = [float(boxes.nth(index).get_attribute(n)) for n in ("x", "y", "width", "height")]
+        assert drawn == list(digit.box)
+    page.get_by_role("button", name="Clear").click()
+    says(page, "nothing drawn")
+
+
+def test_the_address_holds_the_drawing(open_page: Any, site: str) -> None:
+    page = open_page()
+    draw(page, "34", left=0.2)
+    says(page, "34")
+    page.wait_for_function("location.hash.includes('ink')")
+    other = open_page(page.url.partition("#")[2], viewport=PHONE)
+    says(other, "34")
+    broken = open_page("draw?ink=zz.0.-1.%00&normalize=maybe")
+    assert broken.locator(".headline").count() == 1
+
+
+def test_pen_lifted_to_answer_shown(open_page: Any, record_property: Any) -> None:
+    page = open_page()
+    says(page, "nothing drawn")
+    page.evaluate("""() => {
+      const place = document.querySelector(".page");
+      addEventListener("pointerup", () => (window.lifted = performance.now()), true);
+      const seen = () => (window.answered = performance.now());
+      const what = { attributes: true, attributeFilter: ["data-answered"] };
+      new MutationObserver(seen).observe(place, what);
+    }""")
+    waits, asked = [], []
+    for digit in "7031425689":
+        draw(page, digit, left=0.35)
+        page.wait_for_timeout(300)
+        waits.append(max(0.0, page.evaluate("answered - lifted")))
+        asked.append(float(page.locator(".page").get_attribute("data-answered")))
+        page.get_by_role("button", name="Clear").click()
+        page.wait_for_timeout(100)
+    median = statistics.median(waits)
+    record_property("milliseconds", median)
+    paint = page.evaluate("performance.getEntriesByType('paint')[0].startTime")
+    print(
+        f"pen lifted to answer shown: {median:.0f} ms (the answer is often there before); "
+        f"asked to shown: {statistics.median(asked):.0f} ms; first paint: {paint:.0f} ms"
+    )
+    free = os.getloadavg()[0] <= (os.cpu_count() or 1)  # else other programs are measured too
+    assert max(median, statistics.median(asked)) <= (50 if free else 500)
+    assert paint < (1000 if free else 5000)
+
+
+# --- Every view ------------------------------------------------------------------------------
+
+
+UNNAMED = """() => {
+  const asked = "button, input:not([hidden]), select, canvas[tabindex]";
+  const named = (e) => e.textContent.trim() || e.ariaLabel || e.labels?.length;
+  return [...document.querySelectorAll(asked)].filter((e) => !named(e)).map((e) => e.outerHTML);
+}"""
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["360", "1600"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_sticks_out(open_page: Any, view: str, size: Any, scheme: str) -> None:
+    page = open_page(view, viewport=size, color_scheme=scheme)
+    page.wait_for_timeout(300)
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= size["width"]
+    assert page.locator("nav [aria-current]").get_attribute("href") == f"#{view}"
+    unnamed = page.evaluate(UNNAMED)
+    assert unnamed == []
+
+
+def test_training_is_started_watched_and_seen_into(open_page: Any) -> None:
+    page = open_page("train")
+    page.get_by_label("network").select_option("softmax")
+    page.get_by_label("how long").fill("3000")
+    page.get_by_label("unit").select_option("steps")
+    page.get_by_role("button", name="Train", exact=True).click()
+    curve = page.locator(".curve path").first
+    curve.wait_for(timeout=60_000)
+    before = curve.get_attribute("d")
+    page.wait_for_function(
+        "d => document.querySelector('.curve path').getAttribute('d') !== d", arg=before
+    )
+    page.get_by_text("done", exact=True).wait_for(timeout=60_000)
+    assert "run=softmax-mnist-1" in page.url
+    assert page.locator(".maps canvas").count() == 10
+    page.get_by_role("button", name="Watch a hundred").click()
+    page.locator(".samples .right").first.wait_for(timeout=60_000)
+    assert page.locator(".samples > div").count() == 100
+
+    page.get_by_role("link", name="what it got wrong").click()
+    page.get_by_role("button", name="Evaluate it").click()
+    page.locator(".confusion").wait_for(timeout=60_000)
+    cell = page.locator(".confusion button:enabled").first
+    cell.click()
+    page.locator(".mistakes canvas").first.wait_for()
+    label, predicted = cell.get_attribute("data-cell").split("-")
+    assert f"label={label}&predicted={predicted}" in page.url
+    again = open_page(page.url.partition("#")[2])  # the address restores it all
+    again.locator(".confusion button[aria-pressed=true]").wait_for()
+    found = page.locator(".mistakes figure").count()
+    playwright.expect(again.locator(".mistakes figure")).to_have_count(found)
+
+    page.goto(re.sub("#.*", "#inside?run=softmax-mnist-1", page.url))
+    page.get_by_label("Sheet to draw a digit on").wait_for()
+    draw(page, "4", left=0.35)
+    page.locator(".maps.ten canvas").nth(19).wait_for(timeout=60_000)  # weights, and × input
+    assert page.locator(".seen canvas").count() == 2
+
+
+def test_the_first_graph_is_stepped_and_its_pictures_are_moved(open_page: Any) -> None:
+    page = open_page("first")
+    page.locator(".samples > div").first.wait_for(timeout=60_000)
+    page.get_by_role("button", name="One step").click()
+    page.locator(".curve circle").first.wait_for()
+    page.get_by_role("button", name="100 steps").click()
+    page.get_by_text("101", exact=True).wait_for()
+    page.get_by_role("button", name="Show its graph").click()
+    picture = page.locator(".graph svg")
+    picture.wait_for(timeout=60_000)
+    whole = picture.get_attribute("viewBox")
+    picture.scroll_into_view_if_needed()
+    box = page.locator(".graph").bounding_box()
+    page.mouse.move(box["x"] + 100, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 160, box["y"] + 130)
+    page.mouse.up()
+    moved = picture.get_attribute("viewBox")
+    page.mouse.wheel(0, -300)
+    page.wait_for_function(
+        "d => document.querySelector('.graph svg').getAttribute('viewBox') !== d", arg=moved
+    )
+    zoomed = [float(n) for n in picture.get_attribute("viewBox").split()]
+    assert moved != whole and zoomed[2] < float(whole.split()[2])
+    page.get_by_role("button", name="Show all of it").click()
+    assert picture.get_attribute("viewBox") == whole
+    page.get_by_role("button", name="What TensorFlow runs").click()
+    assert "gradients" in page.locator(".graph").text_content()
