@@ -30,7 +30,7 @@ def is_one_line(answer: Answer) -> bool:
     ("arguments", "code", "message"),
     [
         (["train"], 2, "no network ''; there are: convnet"),
-        (["train", "lenet"], 2, "no network 'lenet'; there are: convnet, convnet-record, lenet5"),
+        (["train", "lenet"], 2, "no network 'lenet'; there are: convnet, convnet-record, convnet-reader, lenet5"),
         (["train", "softmax", "--recipe", "fast"], 2, "no recipe 'fast' for softmax; there are: d"),
         (["train", "softmax", "--epochs", "1", "--steps", "1"], 2, "give one of them"),
         (["train", "softmax", "--epochs", "0"], 2, "--epochs"),

@@ -52,7 +52,7 @@ def read_squashed(body: bytes, network: Recognizer) -> dict[str, Any]:
     small = np.asarray(Image.fromarray(light).resize((SIDE, SIDE), Image.Resampling.BOX))
     image = small[..., None]
     (probabilities,) = network.probabilities(image[None])
-    best = int(probabilities[: len(network.classes) - network.classes.count(NONE)].argmax())
+    best = max(digit_classes(network), key=lambda number: float(probabilities[number]))
     box = (0, 0, *picture.size)
     digit = Digit(network.classes[best], float(probabilities[best]), box, (), image)
     return told([[digit]], picture.size, network)
@@ -61,7 +61,7 @@ def read_squashed(body: bytes, network: Recognizer) -> dict[str, Any]:
 def told(lines: list[list[Digit]], size: tuple[int, int], network: Recognizer) -> dict[str, Any]:
     digits = [digit for line in lines for digit in line]
     images = np.array([digit.image for digit in digits], np.uint8).reshape(-1, SIDE, SIDE, 1)
-    shown = [i for i, name in enumerate(network.classes) if name != NONE]  # ten bars, not eleven
+    shown = digit_classes(network)
     probabilities = network.probabilities(images)[:, shown].round(4).tolist()
     facts = [
         {
@@ -80,6 +80,11 @@ def told(lines: list[list[Digit]], size: tuple[int, int], network: Recognizer) -
         "classes": [network.classes[i] for i in shown],
         "digits": facts,
     }
+
+
+def digit_classes(network: Recognizer) -> list[int]:
+    """The classes that get a bar each: the digits, not "none"."""
+    return [number for number, name in enumerate(network.classes) if name != NONE]
 
 
 def drawn(body: bytes) -> Images | None:
