@@ -15,7 +15,7 @@ from firstlight.evaluate import softmax
 from firstlight.read.recognize import NONE
 
 BINS = 15  # of confidence, as in the paper
-WRONG = 0.01  # share of the answers told that may be wrong
+WRONG = 0.02  # share of the answers told that may be wrong
 LEAST = 0.5  # confidence below which no answer is told, however good the network is
 TEMPERATURES = np.exp(np.linspace(np.log(0.05), np.log(20), 241))
 
