@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from PIL import Image
 
 import firstlight
@@ -19,9 +20,10 @@ def needed(lines: list[str], found: dict[str, metadata.Distribution]) -> None:
     """Collect the distributions that requirements name, and theirs, extras left out."""
     for requirement in map(Requirement, lines):
         wanted = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-        if wanted and requirement.name not in found:
-            found[requirement.name] = metadata.distribution(requirement.name)
-            needed(metadata.requires(requirement.name) or [], found)
+        name = canonicalize_name(requirement.name)
+        if wanted and name not in found:
+            found[name] = metadata.distribution(name)
+            needed(metadata.requires(name) or [], found)
 
 
 @pytest.fixture(scope="module")

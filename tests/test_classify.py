@@ -39,7 +39,8 @@ def there(folder: Path, firstlight: Firstlight, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_run_and_its_export_say_the_same(there: Path, firstlight: Firstlight) -> None:
     pictures = ["0.png", "1.png", "2.png"]
-    assert firstlight("export", "run", "--format", "onnx", "--out", "mlp.onnx", "-q").code == 0
+    exported = firstlight("export", "run", "--format", "onnx", "--out", "mlp.onnx", "--json")
+    temperature = json.loads(exported.out)["temperature"]
     by_run = json.loads(firstlight("classify", "run", *pictures, "--json").out)
     by_file = json.loads(firstlight("classify", "mlp.onnx", *pictures, "--json").out)
     assert [list(fact) for fact in by_run] == [["file", "labels"]] * 3
@@ -47,9 +48,12 @@ def test_a_run_and_its_export_say_the_same(there: Path, firstlight: Firstlight) 
         assert one["file"] == other["file"] == name and len(one["labels"]) == 5
         assert list(one["labels"][0]) == ["label", "probability"]
         assert [each["label"] for each in one["labels"]] == [e["label"] for e in other["labels"]]
-        given = [[each["probability"] for each in fact["labels"]] for fact in (one, other)]
-        np.testing.assert_allclose(*given, atol=1e-4)
-        assert given[0] == sorted(given[0], reverse=True)
+        # The file is calibrated: its logits are divided by the temperature.
+        plain, calibrated = (
+            np.log([each["probability"] for each in fact["labels"]]) for fact in (one, other)
+        )
+        np.testing.assert_allclose(np.diff(plain) / temperature, np.diff(calibrated), atol=0.05)
+        assert (np.diff(plain) <= 0).all()
 
 
 def test_top_says_how_many(there: Path, firstlight: Firstlight) -> None:

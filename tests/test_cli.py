@@ -17,7 +17,7 @@ from firstlight.datasets import mnist
 Firstlight = Callable[..., Answer]
 VERBS = [
     "first-graph", "train", "evaluate", "compare", "graph", "explain", "classify", "export", "read",
-    "serve", "data", "list",
+    "serve", "data check", "list",
 ]  # fmt: skip
 
 
@@ -30,7 +30,11 @@ def is_one_line(answer: Answer) -> bool:
     ("arguments", "code", "message"),
     [
         (["train"], 2, "no network ''; there are: convnet"),
-        (["train", "lenet"], 2, "no network 'lenet'; there are: convnet, convnet-record, convnet-reader, lenet5"),
+        (
+            ["train", "lenet"],
+            2,
+            "no network 'lenet'; there are: convnet, convnet-record, convnet-reader, lenet5",
+        ),
         (["train", "softmax", "--recipe", "fast"], 2, "no recipe 'fast' for softmax; there are: d"),
         (["train", "softmax", "--epochs", "1", "--steps", "1"], 2, "give one of them"),
         (["train", "softmax", "--epochs", "0"], 2, "--epochs"),
@@ -41,7 +45,7 @@ def is_one_line(answer: Answer) -> bool:
         (
             ["train", "softmax", "--data", "nowhere"],
             4,
-            "no dataset or path 'nowhere'; datasets: mnist",
+            "no dataset or path 'nowhere'; datasets: cutouts, mnist",
         ),
         (["train", "softmax", "--data", "."], 4, "neither IDX files, mnist.npz, nor class folders"),
         (["train", "softmax", "--resume", "nowhere"], 2, "leave out network"),
@@ -87,7 +91,8 @@ def test_list_is_what_the_folders_hold(firstlight: Firstlight) -> None:
         chosen = catalog.network(entry["name"])
         assert entry["input"] == list(chosen.input) and entry["parameters"] == chosen.parameters
         assert entry["recipes"] == list(chosen.recipes)
-    assert listed["datasets"] == [{"name": "mnist", "classes": 10}]
+    there = [{"name": "cutouts", "classes": 11}, {"name": "mnist", "classes": 10}]
+    assert listed["datasets"] == there
     assert "softmax" in firstlight("list").out
 
 
@@ -142,7 +147,7 @@ def test_it_starts_without_tensorflow(arguments: list[str]) -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help_and_takes_json_and_quiet(firstlight: Firstlight, verb: str) -> None:
-    answer = firstlight(verb, "--help")
+    answer = firstlight(*verb.split(), "--help")
     assert answer.code == 0
     assert all(flag in answer.out for flag in ("--json", "--quiet", "--verbose"))
 

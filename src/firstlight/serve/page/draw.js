@@ -74,7 +74,7 @@ export function enter(page) {
   }
 
   function readdress() {
-    if (recall("ink") !== pad.text) pad.text = recall("ink");
+    if (pad.drawing === null && recall("ink") !== pad.text) pad.text = recall("ink");
     normalized(recall("normalize") !== "off");
   }
 

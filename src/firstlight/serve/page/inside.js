@@ -98,7 +98,7 @@ export function enter(page) {
     classes = known.classes;
     if (!recall("run") && known.run) remember({ run: known.run });
     chosen.value = recall("run");
-    if (recall("ink") !== pad.text) pad.text = recall("ink");
+    if (pad.drawing === null && recall("ink") !== pad.text) pad.text = recall("ink");
     reader.ask();
   }
 

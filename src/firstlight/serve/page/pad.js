@@ -61,6 +61,12 @@ export class Pad {
     this.changed(true, this.strokes.at(-1).length === 1);
   }
 
+  /** What was being drawn is no more. */
+  lift() {
+    this.drawing = null;
+    this.cursor.down = false;
+  }
+
   /** Arrow keys move a pen, the space bar puts it down and lifts it. */
   key(event) {
     const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
@@ -81,14 +87,14 @@ export class Pad {
 
   undo() {
     this.strokes.pop();
-    this.cursor.down = false;
+    this.lift();
     this.paint();
     this.changed(true, true);
   }
 
   clear() {
     this.strokes = [];
-    this.cursor.down = false;
+    this.lift();
     this.paint();
     this.changed(true, true);
   }
@@ -133,6 +139,7 @@ export class Pad {
   }
 
   set text(text) {
+    this.lift();
     const numbers = (part) => (part.match(/[0-9a-z]{2}/g) ?? []).map((pair) => parseInt(pair, 36));
     const points = (flat) => flat.flatMap((x, i) => (i % 2 ? [] : [[x, flat[i + 1]]]));
     this.strokes = text.split(".").map((part) => points(numbers(part))).filter((stroke) => stroke.length);
