@@ -43,21 +43,9 @@ def keras_predict() -> Answer:
 
 def pytorch() -> Answer:
     import torch
-    from torch import nn
+    from speed import pytorch_convnet
 
-    from firstlight.networks import convnet
-
-    torch.set_num_threads(os.cpu_count() or 1)
-    stack, before, side = [], 1, 28
-    for maps, size, stride in convnet.CONVOLUTIONS["reader"]:
-        stack += [
-            nn.Conv2d(before, maps, size, stride, padding=size // 2, bias=False),
-            nn.BatchNorm2d(maps),
-            nn.ReLU(),
-        ]
-        before, side = maps, -(-side // stride)
-    network: Any = nn.Sequential(*stack, nn.Flatten(), nn.Linear(before * side * side, 11))
-    network = network.eval().to(memory_format=torch.channels_last)
+    network = pytorch_convnet("reader", 11).eval()
 
     def answer(images: np.ndarray) -> Any:
         scaled = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255

@@ -228,7 +228,8 @@ def keras_step(policy: str) -> Callable[[], object]:
     return lambda: model.fit(images, labels, batch_size=BATCH, verbose=0, shuffle=False)
 
 
-def pytorch_step(precision: str) -> Callable[[], object]:
+def pytorch_convnet(variant: str, classes: int) -> Any:
+    """The layers of `convnet`, or of a variant of it, channels last."""
     import torch
     from torch import nn
 
@@ -236,15 +237,22 @@ def pytorch_step(precision: str) -> Callable[[], object]:
 
     torch.set_num_threads(os.cpu_count() or 1)
     stack, before, side = [], 1, 28
-    for maps, size, stride in convnet.CONVOLUTIONS[""]:
+    for maps, size, stride in convnet.CONVOLUTIONS[variant]:
         stack += [
             nn.Conv2d(before, maps, size, stride, padding=size // 2, bias=False),
             nn.BatchNorm2d(maps),
             nn.ReLU(),
         ]
-        before, side = maps, side // stride
-    network: Any = nn.Sequential(*stack, nn.Flatten(), nn.Linear(before * side * side, 10))
-    network = network.to(memory_format=torch.channels_last)
+        before, side = maps, -(-side // stride)
+    network: Any = nn.Sequential(*stack, nn.Flatten(), nn.Linear(before * side * side, classes))
+    return network.to(memory_format=torch.channels_last)
+
+
+def pytorch_step(precision: str) -> Callable[[], object]:
+    import torch
+    from torch import nn
+
+    network = pytorch_convnet("", 10)
     optimizer = torch.optim.SGD(
         network.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4
     )
