@@ -38,6 +38,7 @@ RUNGS = [
     Rung("lenet5", ("train", "lenet5"), 5, "0.95 % (LeCun 1998)"),
     Rung("nin", ("train", "nin"), 3, "0.47 % (Lin 2013)"),
     Rung("convnet, quick", ("train", "convnet", "--recipe", "quick"), 10, ""),
+    Rung("convnet, short", ("train", "convnet", "--recipe", "short"), 5, ""),
     Rung(
         "convnet, record",
         ("train", "convnet", "--recipe", "record"),
