@@ -67,7 +67,7 @@ RECIPES = {
         augment=SLIGHT,
         settle=2,
     ),
-    "record": RECORD,
+    "record": replace(RECORD, variant="record"),
     "robust": replace(RECORD, variant="record", epochs=20, augment=HARDSHIP, settle=0),
     "reader": replace(RECORD, variant="reader", epochs=14, settle=2),
 }
