@@ -24,7 +24,6 @@ from PIL import Image
 
 from firstlight.datasets import SPLITS, Examples
 from firstlight.errors import DataError
-from firstlight.progress import Progress
 from firstlight.read.pictures import is_picture, open_photograph
 
 Listing = dict[str, Any]  # classes, splits (name → file → SHA-256), made (how), faults
@@ -151,6 +150,8 @@ def examine(
     directory: Path, files: list[File], quiet: bool
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Decode every file: its SHA-256, or what is wrong with it."""
+    from firstlight.progress import Progress  # `read` starts sooner without it
+
     digests: dict[str, str] = {}
     faults: dict[str, str] = {}
     threads = ThreadPoolExecutor(os.cpu_count())

@@ -108,8 +108,9 @@ def ways(cost: Floats) -> tuple[Floats, Ints]:
     total = cost[-1].copy()
     steps = np.empty((height - 1, width), np.int64)
     columns = np.arange(width)
+    padded = np.full(width + 2, np.inf, np.float32)  # beyond both ends there is no way
     for row in range(height - 2, -1, -1):
-        padded = np.pad(total, 1, constant_values=np.inf)
+        padded[1:-1] = total
         aside = np.stack([padded[1:-1], padded[:-2] + 0.02, padded[2:] + 0.02])
         best = aside.argmin(0)
         steps[row] = columns + np.array([0, -1, 1])[best]
