@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from firstlight import deconvnet, occlusion
+from firstlight import deconvnet, explain, occlusion
 from firstlight.datasets import mnist
 
 
@@ -17,10 +17,15 @@ def half_blind() -> keras.Model:
     return keras.Model(image, layers.Dense(3, name="output")(layers.Flatten()(x)))
 
 
+def occlude(network: keras.Model, image: np.ndarray, label: int) -> occlusion.Occlusion:
+    asked = explain.asked(network, deconvnet.stages(network), image)
+    return occlusion.occlude(*asked, image, label)
+
+
 def test_hiding_what_the_network_does_not_look_at_changes_nothing() -> None:
     keras.utils.set_random_seed(0)
     network, image = half_blind(), np.full((28, 28, 1), 200, np.uint8)
-    found = occlusion.occlude(network, deconvnet.stages(network), image, 0)
+    found = occlude(network, image, 0)
     assert found.probability.shape == found.answer.shape == found.activity.shape == (28, 28)
     side = round(28 / occlusion.PART)
     unseen = found.probability[:, : 14 - side // 2]  # the whole square lies in the left half
@@ -31,10 +36,9 @@ def test_hiding_what_the_network_does_not_look_at_changes_nothing() -> None:
 
 def test_the_square_is_grey_but_on_black_it_is_black() -> None:
     network = half_blind()
-    stages = deconvnet.stages(network)
     light, dark = np.full((28, 28, 1), 250, np.uint8), mnist.load("test").images[0]
     for image, colour in ((light, occlusion.GREY), (dark, occlusion.PAPER)):
-        covered = occlusion.occlude(network, stages, image, 1).covered
+        covered = occlude(network, image, 1).covered
         assert set(covered[covered != image]) <= {colour}
 
 
@@ -52,7 +56,6 @@ def test_a_network_without_convolutions_has_no_map() -> None:
     image = keras.Input((28, 28, 1), dtype="uint8")
     x = layers.Flatten()(layers.Rescaling(1 / 255)(image))
     network = keras.Model(image, layers.Dense(3, name="output")(x))
-    stages = deconvnet.stages(network)
-    found = occlusion.occlude(network, stages, mnist.load("test").images[0], 2)
+    found = occlude(network, mnist.load("test").images[0], 2)
     assert found.map == "" and not found.activity.any()
     assert found.probability.min() >= 0 and found.probability.max() <= 1

@@ -29,9 +29,11 @@ DESKTOP, PHONE = {"width": 1600, "height": 900}, {"width": 360, "height": 740}
 VIEWS = ("draw", "inside", "first", "train", "runs")
 
 
-def arc(x: float, y: float, w: float, h: float, start: float, end: float) -> Stroke:
+def arc(
+    x: float, y: float, w: float, h: float, start: float, end: float, pieces: int = 14
+) -> Stroke:
     """A part of an ellipse around (x, y); angles in turns, clockwise from the right."""
-    turns = [start + (end - start) * i / 14 for i in range(15)]
+    turns = [start + (end - start) * i / pieces for i in range(pieces + 1)]
     return [(x + w * cos(2 * pi * t), y + h * sin(2 * pi * t)) for t in turns]
 
 
@@ -172,6 +174,53 @@ def test_fingers_draw_and_the_page_does_not_scroll(open_page: Any) -> None:
     canvas = page.locator("canvas.pad")
     assert canvas.evaluate("c => getComputedStyle(c).touchAction") == "none"
     assert canvas.evaluate("c => c.width") == round(3 * canvas.bounding_box()["width"])
+
+
+def test_a_pen_draws_and_the_palm_beside_it_does_not(open_page: Any) -> None:
+    page = open_page(has_touch=True)
+    hand = page.context.new_cdp_session(page)
+
+    def pen(kind: str, x: float, y: float) -> None:
+        facts = {"x": x, "y": y, "button": "left", "buttons": 1, "clickCount": 1}
+        hand.send("Input.dispatchMouseEvent", {"type": kind, "pointerType": "pen"} | facts)
+
+    page.evaluate(
+        "addEventListener('pointerdown', e => (window.pens ??= []).push(e.pointerType), true)"
+    )
+    first, *others = points(page, STROKES["7"][0], 0.3, 0.2, 0.25, 0.6)
+    palm = points(page, [(0, 0)], 0.8, 0.9, 0, 0)[0]
+    pen("mousePressed", *first)
+    hand.send(
+        "Input.dispatchTouchEvent",
+        {"type": "touchStart", "touchPoints": [{"x": palm[0], "y": palm[1]}]},
+    )
+    for x, y in others:
+        pen("mouseMoved", x, y)
+    pen("mouseReleased", *others[-1])
+    says(page, "7")
+    assert page.evaluate("window.pens") == ["pen", "touch"]
+
+
+def test_between_a_3_and_an_8_it_says_so(open_page: Any) -> None:
+    """A 3 that is closed little by little to an 8 is, on the way, neither for sure."""
+    page = open_page()
+    draw(page, "3", left=0.35)
+    says(page, "3")
+    said = []
+    lower, upper = arc(0.45, 0.74, 0.4, 0.24, 0.4, 0.78), arc(0.45, 0.26, 0.36, 0.24, 0.22, 0.6, 40)
+    for stroke in (lower, upper):
+        first, *others = points(page, stroke, 0.35, 0.2, 0.22, 0.55)
+        page.mouse.move(*first)
+        page.mouse.down()
+        for point in others:
+            with page.expect_response(re.compile("/api/read")):
+                page.mouse.move(*point)
+            page.wait_for_timeout(30)
+            said.append(page.locator(".headline").text_content())
+        page.mouse.up()
+    unsure = [line for line in said if line.startswith("not sure: ")]
+    assert any({"3", "8"} <= set(line) for line in unsure), said
+    says(page, "8")
 
 
 def test_without_normalisation_a_small_digit_in_a_corner_is_another_picture(open_page: Any) -> None:
@@ -352,8 +401,42 @@ def test_training_is_started_watched_and_seen_into(open_page: Any) -> None:
     assert page.locator(".seen canvas").count() == 2
 
 
+PIXELS = "() => [...document.querySelectorAll('.maps canvas')].map(c => c.toDataURL()).join()"
+
+
+def test_weights_and_answers_change_while_it_trains_and_it_is_stopped_and_continued(
+    open_page: Any,
+) -> None:
+    page = open_page("train")
+    page.get_by_label("network").select_option("softmax")
+    page.get_by_label("how long").fill("1000")
+    page.get_by_label("unit").select_option("passes")
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.locator(".maps canvas").first.wait_for(timeout=60_000)
+    page.get_by_role("button", name="Watch a hundred").click()
+    page.locator(".samples > div").first.wait_for(timeout=60_000)
+    before = page.evaluate(PIXELS)
+    page.wait_for_function(f"before => ({PIXELS})() !== before", arg=before, timeout=10_000)
+    page.locator(".samples .flipped").first.wait_for(timeout=20_000)
+    state = page.locator("h2 + b")
+    playwright.expect(state).to_have_text("training")
+
+    page.get_by_role("button", name="Stop").click()
+    playwright.expect(state).to_have_text("stopped", timeout=30_000)
+    stopped = page.locator(".numbers b").first.text_content()
+    page.get_by_role("button", name="Continue").click()
+    playwright.expect(state).to_have_text("training", timeout=60_000)
+    page.wait_for_function(
+        "step => document.querySelector('.numbers b').textContent !== step",
+        arg=stopped,
+        timeout=60_000,
+    )
+    page.get_by_role("button", name="Stop").click()
+    playwright.expect(state).to_have_text("stopped", timeout=30_000)
+
+
 def test_the_first_graph_is_stepped_and_its_pictures_are_moved(open_page: Any) -> None:
-    page = open_page("first")
+    page = open_page("first", has_touch=True)
     page.locator(".samples > div").first.wait_for(timeout=60_000)
     page.get_by_role("button", name="One step").click()
     page.locator(".curve circle").first.wait_for()
@@ -378,5 +461,15 @@ def test_the_first_graph_is_stepped_and_its_pictures_are_moved(open_page: Any) -
     assert moved != whole and zoomed[2] < float(whole.split()[2])
     page.get_by_role("button", name="Show all of it").click()
     assert picture.get_attribute("viewBox") == whole
+
+    fingers, (x, y) = page.context.new_cdp_session(page), (box["x"] + 200, box["y"] + 150)
+    for kind, apart in (("touchStart", 30), ("touchMove", 60), ("touchMove", 90)):
+        two = [{"x": x - apart, "y": y, "id": 0}, {"x": x + apart, "y": y, "id": 1}]
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": two})
+    fingers.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    pinched = [float(n) for n in picture.get_attribute("viewBox").split()]
+    assert 0.25 < pinched[2] / float(whole.split()[2]) < 0.45  # three times as large
+    assert page.evaluate("visualViewport.scale") == 1  # the graph, and not the page
+    page.get_by_role("button", name="Show all of it").click()
     page.get_by_role("button", name="What TensorFlow runs").click()
     assert "gradients" in page.locator(".graph").text_content()

@@ -31,9 +31,9 @@ from keras import layers
 
 from firstlight.errors import UsageError
 from firstlight.networks._layers import BatchNorm
+from firstlight.occlusion import Box
 
 Place = tuple[int, ...]  # of a unit in its layer: (row, column, map), or (unit,)
-Box = tuple[int, int, int, int]  # top, left, bottom, right in pixels; the last two are outside
 
 _POOLS = (layers.MaxPooling2D, layers.AveragePooling2D, layers.GlobalAveragePooling2D)
 

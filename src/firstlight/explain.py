@@ -16,15 +16,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
 
 from firstlight import catalog, classify, deconvnet, evaluate, inputs, model
 from firstlight.datasets.fitted import fitted
-from firstlight.deconvnet import Box, Place, Stage, Stages
+from firstlight.deconvnet import Place, Stage, Stages
 from firstlight.errors import UsageError
-from firstlight.occlusion import Occlusion, occlude
+from firstlight.occlusion import Box, Occlusion, Says, occlude
 from firstlight.progress import in_batches
 from firstlight.runs import Run
 
@@ -118,8 +119,29 @@ def explain(
         {name: values for name, values in answers.items() if is_map(values)},
         sights(chosen, image, answers, examples.images, quiet),
         dataset.name,
-        occlude(network, stages, image, about, quiet),
+        occlude(*asked(network, stages, image), image, about, quiet),
     )
+
+
+def asked(network: keras.Model, stages: Stages, image: np.ndarray) -> tuple[Says, str]:
+    """What `occlude` asks, compiled, and the map that it watches: of the last convolution the one
+    with the strongest response to the whole image."""
+    last = next((stage for stage in reversed(stages.values()) if stage.convolves), None)
+    number = 0
+    if last:
+        answer = deconvnet.forward(last.path, image[None])[-1].numpy()[0]
+        number = int(answer.sum((0, 1)).argmax())
+
+    @tf.function(input_signature=[tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8)])
+    def says(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        values = deconvnet.forward(network.layers[1:], images)
+        probabilities = tf.nn.softmax(values[-1])
+        if not last:
+            return probabilities, tf.zeros_like(probabilities[:, 0])
+        return probabilities, tf.reduce_sum(values[len(last.path)][..., number], (1, 2))
+
+    watched = f"{last.name}, map {number}" if last else ""
+    return lambda images: tuple(part.numpy() for part in says(images)), watched
 
 
 def choose(stages: Stages, wanted: Sequence[str]) -> list[Stage]:

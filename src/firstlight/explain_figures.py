@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from firstlight import inputs
-from firstlight.deconvnet import Box
 from firstlight.explain import Explanation, Map, Sight, most_active
 from firstlight.figures import ACCENT, FOR_AND_AGAINST, PALE, WARNING
+from firstlight.occlusion import Box
 from firstlight.runs import whole
 
 DOTS = 120  # an inch

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from firstlight.errors import DataError
+from firstlight.occlusion import PAPER, all_squares, hidden
 from firstlight.read import ink, locate, pictures, reading
 from firstlight.read.reading import Digit, Line
 from firstlight.read.recognize import NONE, Recognizer
 
 Images = NDArray[np.uint8]
 DRAWING = re.compile(rb"P5 (\d{1,4}) (\d{1,4}) 255\n")  # a PGM file: width, height, then the pixels
-SIDE, PATCH = 28, 5
+SIDE = 28
 
 
 def read(body: bytes, network: Recognizer, model: Path) -> dict[str, Any]:
@@ -117,18 +118,12 @@ def decoding() -> Iterator[None]:
 
 
 def occlusion(image: Images, network: Any, best: int) -> list[list[float]]:
-    """How probable `best` stays where a patch of paper hides a part: (28, 28).
+    """How probable `best` stays where a square of paper hides a part: (28, 28).
 
     `network` gives probabilities (n, classes) of images (n, 28, 28, 1).
-    Zeiler and Fergus (2013), section 4.2.
     """
-    hidden = np.repeat(image.reshape(1, SIDE, SIDE, 1), SIDE * SIDE, axis=0)
-    for place in range(SIDE * SIDE):
-        y, x = divmod(place, SIDE)
-        rows = slice(max(0, y - PATCH // 2), y + PATCH // 2 + 1)
-        columns = slice(max(0, x - PATCH // 2), x + PATCH // 2 + 1)
-        hidden[place, rows, columns] = 0
-    shown = network(hidden)[:, best].reshape(SIDE, SIDE)
+    covered = [hidden(image, square, PAPER) for square in all_squares(image)]
+    shown = network(np.array(covered))[:, best].reshape(SIDE, SIDE)
     return [[round(float(value), 3) for value in row] for row in shown]
 
 

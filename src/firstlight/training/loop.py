@@ -36,7 +36,8 @@ from firstlight.runs import Run
 from firstlight.training.step import compile_steps, cross_entropy
 from firstlight.training.training import Training
 
-SECONDS_BETWEEN_CHECKPOINTS = 60.0
+SECONDS_BETWEEN_CHECKPOINTS = (1.0, 60.0)  # at least, at most
+SHARE_FOR_CHECKPOINTS = 0.02  # of the time: what is quickly written is written often
 LOGGED_STEPS = 1000  # a run's curve needs no more points than this, however long it is
 
 
@@ -114,7 +115,8 @@ def steps(training: Training, progress: Progress) -> None:
     state, run = training.state, training.run
     take = compile_steps(training)
     log_every = max(1, training.epoch_ends[-1] // LOGGED_STEPS)
-    saved, began = time.monotonic(), time.monotonic() - state.seconds
+    began = time.monotonic() - state.seconds
+    due = time.monotonic() + min(SECONDS_BETWEEN_CHECKPOINTS)
     with stop_signals() as stop, run.metrics_file.open("a", 1, "utf-8") as log:
         for start, end, images, labels in batches(training):
             costs, accuracies = (
@@ -126,19 +128,24 @@ def steps(training: Training, progress: Progress) -> None:
             if end in training.epoch_ends:
                 validate(training, log, progress)
             interrupted = stop()
-            if (
-                time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS
-                or interrupted
-                or state.stopped
-            ):
-                log.flush()
-                training.save()
-                saved = time.monotonic()
+            if time.monotonic() > due or interrupted or state.stopped:
+                due = save(training)
             if state.stopped:
                 return
             if interrupted:
                 go_on = f"firstlight train --resume {run.folder}"
                 raise Interrupted(f"interrupted after step {end:,}; go on with: {go_on}")
+
+
+def save(training: Training) -> float:
+    """Write a checkpoint; returns the moment at which the next one is due.
+
+    Whoever watches a training sees its weights change with each, so a small network has many.
+    """
+    began = time.monotonic()
+    training.save()
+    now, (least, most) = time.monotonic(), SECONDS_BETWEEN_CHECKPOINTS
+    return now + min(max(least, (now - began) / SHARE_FOR_CHECKPOINTS), most)
 
 
 def batches(training: Training) -> Iterator[tuple[int, int, tf.Tensor, tf.Tensor]]:

@@ -78,7 +78,7 @@ export function enter(page) {
     says.replaceChildren(h("p", { class: "says" }, h("b", {}, names[best]), h("span", {}, percent(probabilities[best]))),
       bars({ probabilities }, names));
     input.replaceChildren(grey(image, 28, "what the network sees"), h("figcaption", {}, "what it sees: 28×28 pixels"));
-    occlusion.replaceChildren(shadows(image, hidden.flat()), h("figcaption", {}, "where it looks: blue is where covering 5×5 pixels makes it less sure"));
+    occlusion.replaceChildren(shadows(image, hidden.flat()), h("figcaption", {}, "where it looks: blue is where covering 8×8 pixels makes it less sure"));
     const softmax = first?.name === "layer1/kernel" && first.shape[0] === 10;
     layers.replaceChildren(...(first ? [softmax ? products(first, image) : filters(first)] : []), ...told.map(layer));
     if (!first) layers.replaceChildren(h("p", { class: "quiet" }, "Choose a run to see what each of its layers makes of this digit."));
