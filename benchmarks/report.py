@@ -1,9 +1,14 @@
 """What the benchmarks share: how a number is written, on what it was measured, and into README."""
 
+import json
+import os
 import platform
 import statistics
+import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -31,3 +36,25 @@ def into_readme(name: str, text: str) -> None:
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     before, rest = README.read_text("utf-8").split(begin)
     README.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}", "utf-8")
+
+
+def in_a_process(file: str, *arguments: str) -> Any:
+    """What a benchmark prints when it is run with these arguments, as JSON."""
+    quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, file, *arguments]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=quiet)
+    return json.loads(done.stdout)
+
+
+def peak(precision: str) -> float:
+    """Operations per second of the best of ten products of two 4096×4096 matrices."""
+    import tensorflow as tf
+
+    matrix = tf.cast(tf.random.normal((4096, 4096)), precision)
+    product = tf.function(lambda: tf.reduce_sum(tf.matmul(matrix, matrix)))
+    best = float("inf")
+    for _ in range(10):
+        began = time.perf_counter()
+        product().numpy()
+        best = min(best, time.perf_counter() - began)
+    return 2 * 4096**3 / best

@@ -15,14 +15,13 @@ PyTorch is a dependency of this file alone: pip install torch==2.13.0
 import argparse
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from report import RESULTS, circumstances, into_readme, processor
+from report import RESULTS, circumstances, in_a_process, into_readme, peak, processor
 
 FILE = RESULTS / "speed.json"
 MOMENT = 13_750  # images: a quarter of an epoch
@@ -281,29 +280,6 @@ STEPS: dict[str, Callable[[], Callable[[], object]]] = {
 }
 
 
-def peak(precision: str) -> float:
-    """Operations per second of the best of ten products of two 4096×4096 matrices."""
-    import tensorflow as tf
-
-    matrix = tf.cast(tf.random.normal((4096, 4096)), precision)
-    product = tf.function(lambda: tf.reduce_sum(tf.matmul(matrix, matrix)))
-    best = float("inf")
-    for _ in range(10):
-        began = time.perf_counter()
-        product().numpy()
-        best = min(best, time.perf_counter() - began)
-    return 2 * 4096**3 / best
-
-
-def in_a_process(*arguments: str) -> Any:
-    """What this file prints when it is run with these arguments, as JSON."""
-    quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run(
-        [sys.executable, __file__, *arguments], check=True, stdout=subprocess.PIPE, env=quiet
-    )
-    return json.loads(done.stdout)
-
-
 def measure() -> None:
     """Write down each measurement as soon as it is made; what is there already is not repeated."""
     from firstlight import runs
@@ -313,14 +289,15 @@ def measure() -> None:
     for part in ("peak", "throughput", "curves"):
         result.setdefault(part, {})
     for precision in ("float32", "bfloat16"):
-        result["peak"].setdefault(precision, in_a_process("--peak", precision))
+        if precision not in result["peak"]:
+            result["peak"][precision] = in_a_process(__file__, "--peak", precision)
     for name in STEPS:
         if name not in result["throughput"]:
-            result["throughput"][name] = in_a_process("--throughput", name)
+            result["throughput"][name] = in_a_process(__file__, "--throughput", name)
     for name, (_, seeds) in CONTENDERS.items():
         curves = result["curves"].setdefault(name, [])
         for seed in range(len(curves), seeds):
-            curves.append(in_a_process("--train", name, str(seed)))
+            curves.append(in_a_process(__file__, "--train", name, str(seed)))
             FILE.write_text(json.dumps(result) + "\n")
             print(name, curves[-1][-1], file=sys.stderr, flush=True)
 

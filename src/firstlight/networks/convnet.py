@@ -26,7 +26,7 @@ WRITING = {  # what pens and writers do to a digit, and what is left of it in a 
 }  # fmt: skip
 RECORD = Recipe(
     variant="record",
-    epochs=24,
+    epochs=36,
     batch_size=128,
     learning_rate=0.1,
     momentum=0.9,

@@ -1,0 +1,261 @@
+"""The networks of 2013 beside the same layers in Keras's `fit` and in PyTorch.
+
+    python benchmarks/networks.py            what results/networks.json has not got yet, in turn
+    python benchmarks/networks.py --table    only write the table into README
+
+Images per second of a training step and of an answer, 32 at a time, that lie in memory; each
+measurement in a process of its own, alone on the machine, and beside it the share of the machine's
+peak, which is the rate of a large matrix product in the same run.
+PyTorch, channels last, is a dependency of the benchmarks alone: pip install torch==2.13.0
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from report import RESULTS, circumstances, in_a_process, into_readme, peak, processor
+
+FILE = RESULTS / "networks.json"
+NETWORKS = ("zfnet", "overfeat", "nin-imagenet")
+BATCH, SECONDS, LEAST = 32, 15.0, 3  # of a measurement: images at a time, seconds, calls
+Call = Callable[[], object]
+
+
+def batch(network: str) -> tuple[np.ndarray, np.ndarray]:
+    """Noise: what a picture shows does not change how long it takes."""
+    from firstlight import catalog
+
+    random = np.random.default_rng(0)
+    size = (BATCH, *catalog.network(network).input)
+    return random.integers(256, size=size, dtype=np.uint8), np.arange(BATCH, dtype=np.int32)
+
+
+def ours(network: str, precision: str) -> dict[str, Call]:
+    import tensorflow as tf
+
+    from firstlight.training import step
+    from firstlight.training.training import computing_in
+
+    training = pictures_training(network, precision)
+    take = step.compile_steps(training)
+    images, labels = (tf.constant(array[np.newaxis]) for array in batch(network))
+    with computing_in(precision):
+        answering = training.twin if precision == "float32" else training.network
+    answer = tf.function(lambda: answering(images[0], training=False))
+    return {
+        "step": lambda: take(images, labels, 0, 1)[0].numpy(),
+        "answer": lambda: answer().numpy(),
+    }
+
+
+def pictures_training(network: str, precision: str) -> Any:
+    """What `train NETWORK --recipe modern` sets up, on pictures of a thousand classes in memory."""
+    from firstlight import catalog
+    from firstlight.datasets import Examples
+    from firstlight.training import prepare
+    from firstlight.training.training import Training
+
+    class Noise:
+        name, classes, splits = "noise", tuple(map(str, range(1000))), ("train", "val")
+        load = staticmethod(lambda split: Examples(*batch(network)))
+
+    settings = prepare.settings(network, "mnist", "modern", 0, 0, None)
+    settings["recipe"] |= {"precision": precision, "augment": {}, "steps_per_call": 1}
+    catalog.dataset = lambda *_: Noise()
+    return Training(settings)
+
+
+def keras_fit(network: str, policy: str) -> dict[str, Call]:
+    import keras
+    import tensorflow as tf
+
+    from firstlight import catalog
+    from firstlight.training.training import computing_in
+
+    def plain(layer: Any) -> Any:
+        """Contrast normalisation as one writes it with TensorFlow; all else as it is."""
+        if type(layer).__name__ != "LocalResponseNorm":
+            return layer.__class__.from_config(layer.get_config())
+        normal = lambda x: tf.cast(  # noqa: E731
+            tf.nn.local_response_normalization(tf.cast(x, tf.float32), 2, 2.0, 1e-4, 0.75), x.dtype
+        )
+        return keras.layers.Lambda(normal, name=layer.name)
+
+    with computing_in(policy):
+        model = keras.models.clone_model(catalog.network(network).build(1000), clone_function=plain)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.01, 0.9, True, weight_decay=5e-4), loss)
+    images, labels = (np.concatenate([array] * 3) for array in batch(network))
+    return {
+        "step": lambda: model.fit(images, labels, batch_size=BATCH, verbose=0, shuffle=False),
+        "answer": lambda: model.predict(images, batch_size=BATCH, verbose=0),
+    }
+
+
+def pytorch(network: str, precision: str) -> dict[str, Call]:
+    import torch
+    from torch import nn
+
+    from firstlight import catalog
+
+    model = in_pytorch(catalog.network(network).build(1000)).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(model.parameters(), 0.01, 0.9, nesterov=True, weight_decay=5e-4)
+    pixels, numbers = batch(network)
+    scaled = torch.from_numpy((pixels.astype("float32") - 118) / 62).permute(0, 3, 1, 2)
+    images, labels = scaled.to(memory_format=torch.channels_last), torch.from_numpy(numbers).long()
+
+    def forward() -> Any:
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+            return model(images).float()
+
+    def step() -> None:
+        model.train()
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(forward(), labels).backward()
+        optimizer.step()
+
+    def answer() -> None:
+        model.eval()
+        with torch.no_grad():
+            forward()
+
+    return {"step": step, "answer": answer}
+
+
+def in_pytorch(network: Any) -> Any:
+    """The same layers, of the same sizes, for images (N, channels, height, width)."""
+    from torch import nn
+
+    def sides(layer: Any) -> tuple[int, int]:
+        return layer.input.shape[-1], layer.output.shape[-1]
+
+    make: dict[str, Callable[[Any], list[Any]]] = {
+        "ZeroPadding2D": lambda _: [nn.ZeroPad2d(1)],
+        "Conv2D": lambda layer: [nn.Conv2d(*sides(layer), layer.kernel_size, layer.strides)],
+        "MaxPooling2D": lambda layer: [nn.MaxPool2d(layer.pool_size, layer.strides)],
+        "LocalResponseNorm": lambda _: [nn.LocalResponseNorm(5, 5e-4, 0.75, 2)],  # divides α by n
+        "Dense": lambda layer: [nn.Linear(*sides(layer))],
+        "Dropout": lambda _: [nn.Dropout(0.5)],
+        "Flatten": lambda _: [nn.Flatten()],
+        "GlobalAveragePooling2D": lambda _: [nn.AdaptiveAvgPool2d(1), nn.Flatten()],
+    }
+    stack: list[Any] = []
+    for layer in network.layers:
+        if missing(layer):  # before a pool of what ReLU leaves, zeros change nothing
+            before = missing(layer) // 2
+            stack.append(nn.ZeroPad2d((before, missing(layer) - before) * 2))
+        stack += make.get(type(layer).__name__, lambda _: [])(layer)
+        if layer.get_config().get("activation") == "relu":
+            stack.append(nn.ReLU())
+    return nn.Sequential(*stack)
+
+
+def missing(layer: Any) -> int:
+    """How many rows "same" adds to a layer's image, and columns as well."""
+    if getattr(layer, "padding", "") != "same":
+        return 0
+    window = (getattr(layer, "kernel_size", None) or layer.pool_size)[0]
+    return max(0, (layer.output.shape[1] - 1) * layer.strides[0] + window - layer.input.shape[1])
+
+
+CONTENDERS: dict[str, Callable[[str], dict[str, Call]]] = {
+    "ours, bfloat16": lambda network: ours(network, "bfloat16"),
+    "ours, float32": lambda network: ours(network, "float32"),
+    "Keras, bfloat16": lambda network: keras_fit(network, "bfloat16"),
+    "Keras, float32": lambda network: keras_fit(network, "float32"),
+    "PyTorch, bfloat16": lambda network: pytorch(network, "bfloat16"),
+    "PyTorch, float32": lambda network: pytorch(network, "float32"),
+}
+
+
+def measured(contender: str, network: str) -> dict[str, float]:
+    """Images per second, of the median call."""
+    calls, found = CONTENDERS[contender](network), {}
+    images = BATCH * (3 if contender.startswith("Keras") else 1)  # a call of fit is three steps
+    for name, call in calls.items():
+        call()  # compiles, and lays out what it needs
+        call()
+        times: list[float] = []
+        while len(times) < LEAST or sum(times) < SECONDS:
+            began = time.perf_counter()
+            call()
+            times.append(time.perf_counter() - began)
+        found[name] = images / float(np.median(times))
+    return found
+
+
+def operations(network: str) -> int:
+    """Floating-point operations of an answer, an image: two a weight and place."""
+    from firstlight import catalog
+
+    total = 0
+    for layer in catalog.network(network).build(1000).layers:
+        if type(layer).__name__ in ("Conv2D", "Dense"):
+            places = int(np.prod(layer.output.shape[1:-1]))
+            total += 2 * places * int(np.prod(layer.kernel.shape))
+    return total
+
+
+def table(result: dict[str, Any]) -> str:
+    rows = ["| images a second | training | share of peak | answering | share of peak |"]
+    rows += ["|---|--:|--:|--:|--:|"]
+    for network in NETWORKS:
+        for name, found in result["rates"].get(network, {}).items():
+            cells = [f"{network}: {name}"]
+            for part, times in (("step", 3), ("answer", 1)):
+                rate = found[part]
+                done = rate * times * result["operations"][network]
+                cells += [f"{rate:,.1f}", f"{done / result['peak'][name.split(', ')[1]]:.0%}"]
+            rows.append(f"| {' | '.join(cells)} |")
+    peaks = " and ".join(f"{v / 1e9:,.0f} GFLOP/s in {p}" for p, v in result["peak"].items())
+    where = circumstances(f"{result['processor']}, peak {peaks}", result["versions"])
+    return "\n".join([*rows, "", f"Batches of {BATCH}, medians; {where}"])
+
+
+def measure() -> None:
+    """Write down each measurement as soon as it is made; what is there already is not repeated."""
+    from firstlight import runs
+
+    result: dict[str, Any] = json.loads(FILE.read_text()) if FILE.exists() else {}
+    result |= {"processor": processor(), "versions": runs.versions()}
+    for part in ("peak", "operations", "rates"):
+        result.setdefault(part, {})
+    for precision in ("float32", "bfloat16"):
+        if precision not in result["peak"]:
+            result["peak"][precision] = in_a_process(__file__, "--peak", precision)
+    for network in NETWORKS:
+        if network not in result["operations"]:
+            result["operations"][network] = in_a_process(__file__, "--operations", network)
+        rates = result["rates"].setdefault(network, {})
+        for name in CONTENDERS:
+            if name not in rates:
+                rates[name] = in_a_process(__file__, "--measure", name, network)
+                FILE.write_text(json.dumps(result, indent=1) + "\n")
+                print(network, name, rates[name], file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--table", action="store_true", help="only write the table")
+    parser.add_argument("--peak")
+    parser.add_argument("--operations")
+    parser.add_argument("--measure", nargs=2, metavar=("CONTENDER", "NETWORK"))
+    given = parser.parse_args()
+    if given.peak:
+        print(json.dumps(peak(given.peak)))
+    elif given.operations:
+        print(json.dumps(operations(given.operations)))
+    elif given.measure:
+        print(json.dumps(measured(*given.measure)))
+    else:
+        if not given.table:
+            measure()
+        into_readme("networks", table(json.loads(FILE.read_text())))
+
+
+if __name__ == "__main__":
+    main()
