@@ -6,8 +6,9 @@
 DIR is laid out as `firstlight data check` wants it. Each training is a process of its own, alone on
 the machine; its line is appended to results/pictures.jsonl when it is done and measured, and its
 run is kept in runs/pictures/: a stopped benchmark goes on where it was, within a training too.
-Measured is what evaluation measures: test, or val where there is none; the weights are those of the
-last step, so nothing is chosen by those pictures.
+Measured is what evaluation measures: test, or val where there is none; the networks' weights are
+those of the last step, so nothing is chosen by those pictures. (Softmax keeps its best epoch by
+val, which flatters it a little where there is no test.)
 """
 
 import argparse

@@ -10,7 +10,7 @@ from keras import layers
 
 from firstlight import catalog, deconvnet
 from firstlight.errors import UsageError
-from firstlight.networks._layers import BatchNorm
+from firstlight.networks._layers import BatchNorm, LocalResponseNorm
 
 NETWORKS = [entry["name"] for entry in catalog.networks() if entry["input"] == [28, 28, 1]]
 
@@ -56,6 +56,7 @@ LINEAR = {
     "average": [layers.Conv2D(4, 3), layers.AveragePooling2D(3, 2), layers.Dropout(0.5)],
     "global average": [layers.Conv2D(4, 3), layers.GlobalAveragePooling2D()],
     "batch norm": [layers.Conv2D(4, 3), BatchNorm(), layers.Conv2D(4, 3)],
+    "contrast": [layers.Conv2D(8, 3), LocalResponseNorm()],
     "dense": [layers.Flatten(), layers.Dense(7), layers.Dense(6)],
 }
 

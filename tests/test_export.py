@@ -17,6 +17,7 @@ from keras import layers
 from firstlight import catalog, cli, evaluate, export, model, runs
 from firstlight.datasets import mnist
 from firstlight.errors import ExportError
+from firstlight.networks._layers import LocalResponseNorm
 from firstlight.runs import Run
 from firstlight.training import loop, prepare
 
@@ -83,6 +84,22 @@ def test_every_network_in_every_format(trained: Make, network: str, format: str)
     for count in (1, 7):
         assert opened.logits(images[:count]) == pytest.approx(logits[:count], abs=1e-4)
     assert about(file)["network"] == network and not leftovers(folder)
+
+
+@pytest.mark.parametrize("format", export.FORMATS)
+def test_layers_of_2013_in_every_format(tmp_path: Path, format: str) -> None:
+    """Contrast normalisation, frames, and pools that "same" fills up on one side only."""
+    keras.utils.set_random_seed(0)
+    image = keras.Input((40, 40, 3), dtype="uint8", name="image")
+    x = layers.ZeroPadding2D(1)(layers.Rescaling(1 / 62, offset=-2)(image))
+    x = layers.MaxPooling2D(3, 2, padding="same")(layers.Conv2D(8, 7, 2, activation="relu")(x))
+    x = layers.Conv2D(6, 3, 2, padding="same", activation="relu")(LocalResponseNorm()(x))
+    network = keras.Model(image, layers.Dense(4)(layers.Flatten()(x)), name="small")
+    images = np.random.default_rng(0).integers(0, 256, (60, 40, 40, 3), np.uint8)
+    kind = export.FORMATS[format]
+    path = tmp_path / kind.file.format(network="small")
+    kind.write(network, path, {"data": "noise", "preprocessing": ""})
+    assert export.compared(kind.open(path), network, images) < 1e-4
 
 
 def test_the_door_and_the_formats_agree() -> None:

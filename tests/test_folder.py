@@ -68,6 +68,10 @@ def spoiled(splits: Path) -> dict[str, tuple[Callable[[Path], object], str]]:
         "train/apple/empty.jpg": (lambda p: p.write_bytes(b""), "empty file"),
         "train/apple/text.jpg": (lambda p: p.write_text("hello"), "not a picture"),
         "train/apple/cut.jpg": (lambda p: p.write_bytes(jpeg[:-200]), "truncated"),
+        "train/apple/exif.jpg": (
+            lambda p: picture((9, 9, 9), 1).save(p, dpi=(72, 72), exif=b"Exif\0\0II*\0"),
+            "damaged picture",
+        ),
         "train/apple/dot.png": (lambda p: Image.new("L", (1, 1)).save(p), "1×1 pixels: too small"),
         "train/apple/strip.png": (
             lambda p: Image.new("L", (400, 9)).save(p),

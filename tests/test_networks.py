@@ -56,6 +56,12 @@ def test_images_become_logits(name: str, classes: int) -> None:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+def test_its_first_recipe_is_its_own(name: str) -> None:
+    own = catalog.network(name).recipes
+    assert catalog.recipe("", name) == (name, next(iter(own.values())))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
 def test_its_recipes_can_be_carried_out(name: str) -> None:
     for recipe in catalog.network(name).recipes.values():
         assert bool(recipe.epochs) != bool(recipe.steps)

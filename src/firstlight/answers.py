@@ -90,7 +90,7 @@ def comparison(facts: dict[str, Any]) -> list[str]:
 
 
 def check(facts: dict[str, Any]) -> list[str]:
-    width = 2 + max(len(name) for name in facts["classes"])
+    width = 2 + max(map(len, facts["classes"]), default=0)
     return [
         *(f"{fault['file']}: {fault['problem']}" for fault in facts["faults"]),
         *(f"{name:<{width}}{count:>9,}" for name, count in facts["classes"].items()),

@@ -13,28 +13,34 @@ Answers which of {classes} an image shows. Trained by firstlight {version} with
 | | |
 |---|---|
 | images | {data}; {held_out} |
-| input | {size}, uint8, 0 to 255, as they come: the network scales them itself |
 | training | {steps:,} steps, seed {seed}, {seconds:.0f} s on {machine} |
 | validation accuracy | {validation} |
 | test accuracy | {accuracy} |
 | versions | {versions} |
 
 The weights are in `model/weights.npz`, plain arrays by name. It knows nothing but its classes: any
-image, be it no {kind} at all, gets one of them. It expects images as those it was trained on:
-{as_what}
+image, be it no {kind} at all, gets one of them. {preprocessing}
 
 SHA-256 of the data:
 
 {hashes}
 """
 
-DIGITS = """for MNIST
-one digit, light on black, its 20×20 box centred by its mass in 28×28."""
-PICTURES = """the middle
-of a photograph, upright, 7/8 of its shortest side wide, scaled to the size above."""
+
+def preprocessing(run: Run, size: tuple[int, ...], data: str) -> str:
+    """What images (height, width, channels) the network is to be given."""
+    like = f"they are to be like those of {data}"
+    if data == "mnist":
+        like += ": one digit, light on black, its 20×20 box centred by its mass in 28×28"
+    if run.listing():
+        like = "each is the middle of a photograph, upright, 7/8 of its shortest side wide"
+    shape = "×".join(map(str, size))
+    return f"Images are {shape}, uint8, 0 to 255, and the network scales them itself; {like}."
 
 
-def write(run: Run, classes: tuple[str, ...], size: str, result: dict[str, Any]) -> None:
+def write(
+    run: Run, classes: tuple[str, ...], size: tuple[int, ...], result: dict[str, Any]
+) -> None:
     """Write MODEL_CARD.md of a run that has just been trained."""
     settings = run.settings()
     best = settings.get("result", {}).get("best_accuracy")
@@ -47,8 +53,7 @@ def write(run: Run, classes: tuple[str, ...], size: str, result: dict[str, Any])
         held_out=split_of(run),
         classes=", ".join(classes) if len(classes) <= 20 else f"{len(classes)} classes",
         kind="digit" if result["data"] == "mnist" else "such image",
-        as_what=PICTURES if run.listing() else DIGITS,
-        size=size,
+        preprocessing=preprocessing(run, size, result["data"]),
         version=settings["versions"]["firstlight"],
         command=settings["command"],
         seed=settings["seed"],

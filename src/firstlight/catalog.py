@@ -104,11 +104,11 @@ def recipe(name: str, network_name: str) -> tuple[str, Recipe]:
     there: dict[str, tuple[str, Recipe]] = {}
     listed = [entry["name"] for entry in networks()]
     for other in [network_name, *(n for n in listed if n.startswith(f"{network_name}-"))]:
-        there = {key: (other, r) for key, r in network(other).recipes.items()} | there
-    first = next(key for key, (other, _) in there.items() if other == network_name)
+        for key, found in network(other).recipes.items():
+            there.setdefault(key, (other, found))  # its own come first
     if name and name not in there:
         raise UsageError(f"no recipe {name!r} for {network_name}; there are: {', '.join(there)}")
-    return there[name or first]
+    return there[name or next(iter(there))]
 
 
 def dataset(name: str, listing: folder.Listing | None = None, quiet: bool = True) -> Dataset:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from firstlight import catalog, model
+from firstlight import catalog, inputs, model
 from firstlight.catalog import Dataset
 from firstlight.classify import Classifier
 from firstlight.datasets import Examples, ahead
@@ -126,7 +126,9 @@ def classifier(run: Run) -> Classifier:
     """A run's network, as `classify` asks it."""
     network, classes = model.load(run)
     logits = predictor(network)
-    return Classifier(network.input_shape[1:], classes, lambda images: softmax(logits(images)))
+    digits = inputs.has_learned_digits(run, classes)
+    size = network.input_shape[1:]
+    return Classifier(size, classes, digits, lambda images: softmax(logits(images)))
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -28,7 +28,7 @@ import tensorflow as tf
 import tf2onnx
 from onnx.external_data_helper import uses_external_data
 
-from firstlight import calibrate, catalog, evaluate, model
+from firstlight import calibrate, card, catalog, evaluate, inputs, model
 from firstlight.catalog import Dataset
 from firstlight.datasets.fitted import fitted
 from firstlight.errors import ExportError, UsageError
@@ -101,8 +101,9 @@ def about(run: Run, network: keras.Model, classes: tuple[str, ...], data: str) -
         "network": network.name,
         "classes": classes,
         "input": network.input_shape[1:],
+        "images": "digits" if inputs.has_learned_digits(run, classes) else "pictures",
         "data": data,
-        "preprocessing": preprocessing(network.input_shape[1:], data),
+        "preprocessing": card.preprocessing(run, network.input_shape[1:], data),
         "trained": {
             "seed": settings["seed"],
             "steps": result.get("steps"),
@@ -120,15 +121,6 @@ def calibration(run: Run, network: keras.Model, dataset: Dataset) -> dict[str, A
         held_out = held_out._replace(images=augment.example(held_out.images, harder))
     logits = evaluate.predictor(network)(held_out.images)
     return calibrate.calibrate(logits, held_out.labels, dataset.classes)
-
-
-def preprocessing(size: tuple[int, ...], data: str) -> str:
-    shape = "×".join(map(str, size))
-    digit = ": one digit, light on black, its 20×20 box centred by its mass in 28×28"
-    return (
-        f"The images are {shape}, uint8, 0 to 255, and the network scales them itself; "
-        f"they are to be like those of {data}{digit if data == 'mnist' else ''}."
-    )
 
 
 def real_images(dataset: Dataset, network: keras.Model) -> np.ndarray:

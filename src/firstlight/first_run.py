@@ -71,5 +71,5 @@ def train(
         "run": str(run.folder),
     }
     runs.write_json(run.settings_file, run.settings() | {"result": result})
-    card.write(run, mnist.CLASSES, "28×28×1", result)
+    card.write(run, mnist.CLASSES, (28, 28, 1), result)
     return result, predicted, test.labels

@@ -43,13 +43,13 @@ def draw(target: str, out: Path | None) -> list[Path]:
     Raises:
         UsageError: there is no such network or run.
     """
-    name, folder = find(target)
+    name, classes, folder = find(target)
     if name == FIRST:
         graph = first_graph.build().graph
         boxes, arrows = of_first_graph(graph)
     else:
         chosen = catalog.network(name)
-        network = chosen.build(chosen.classes)
+        network = chosen.build(classes or chosen.classes)
         boxes, arrows = of_network(network)
         graph = traced(network)
     files = {
@@ -61,17 +61,18 @@ def draw(target: str, out: Path | None) -> list[Path]:
     return [(out or folder) / file for file in files]
 
 
-def find(target: str) -> tuple[str, Path]:
-    """The network's name, and where its pictures go unless told otherwise."""
+def find(target: str) -> tuple[str, int, Path]:
+    """The network's name, its classes if it is a run's, and where its pictures go."""
     run = Run(Path(target))
     if run.settings_file.is_file():
-        name = str(run.settings()["network"])
-        name = name if name == FIRST else str(read_json(run.model_file)["network"])
-        return name, run.figures
+        if run.settings()["network"] == FIRST:
+            return FIRST, 0, run.figures
+        known = read_json(run.model_file)
+        return str(known["network"]), len(known["classes"]), run.figures
     there = [entry["name"] for entry in catalog.networks()]
     if target not in (FIRST, *there):
         raise UsageError(f"no network or run {target!r}; networks: {FIRST}, {', '.join(there)}")
-    return target, Path("runs") / f"graph-{target}"
+    return target, 0, Path("runs") / f"graph-{target}"
 
 
 def of_network(network: keras.Model) -> tuple[list[Box], list[Arrow]]:

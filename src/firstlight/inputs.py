@@ -1,9 +1,9 @@
 """What a network is shown of a picture: any picture in, an image of the network's size out.
 
-Digits (28×28, one channel, classes that are digits) are read as `read --single` reads them: their
-ink is found, fitted and centred as MNIST's was, unless the picture is such an image already. Of any
-other picture the middle is taken, as of ZFNet's test images (arXiv 1311.2901, section 3): of 256
-pixels of the shortest side 224, and in proportion for other sizes.
+A network that has learned digits is shown a digit as `read --single` finds it: its ink fitted and
+centred as MNIST's was, unless the picture is such an image already; enlarged for a larger network.
+One that has learned from pictures is shown the middle, as of ZFNet's test images (arXiv 1311.2901,
+section 3): of 256 pixels of the shortest side 224, and in proportion for other sizes.
 """
 
 import math
@@ -12,27 +12,38 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from firstlight.datasets.fitted import CUT_OUT, MIDDLE, cut_out
+from firstlight.datasets.fitted import CUT_OUT, MIDDLE, WHOLE, cut_out
 from firstlight.errors import DataError
 from firstlight.read.normalize import SIDE
 from firstlight.read.pictures import open_photograph
 from firstlight.read.reading import read
+from firstlight.runs import Run
 
 DIGITS = set("0123456789") | {"none"}
 
 
-def image_for(path: Path, size: tuple[int, ...], classes: Sequence[str]) -> NDArray[np.uint8]:
+def has_learned_digits(run: Run, classes: Sequence[str]) -> bool:
+    """Whether a run's network knows digits as MNIST has them; else it knows pictures in files."""
+    return run.listing() is None and DIGITS.issuperset(classes)
+
+
+def image_for(path: Path, size: tuple[int, ...], digits: bool) -> NDArray[np.uint8]:
     """The picture as the network takes it, `size` being (height, width, channels), 0 to 255.
+
+    `digits` says whether it has learned digits, see above.
 
     Raises:
         DataError: no such file, no picture, damaged, too large or too small; or no digit in it.
     """
     picture = open_photograph(path, math.ceil(max(size[:2]) / CUT_OUT))
-    if tuple(size) != (SIDE, SIDE, 1) or not DIGITS.issuperset(classes):
+    if not digits:
         return cut_out(picture, MIDDLE, size)
     grey = np.asarray(picture.convert("L"))
-    return grey[..., None] if grey.shape == (SIDE, SIDE) and is_on_black(grey) else digit(path)
+    if grey.shape != (SIDE, SIDE) or not is_on_black(grey):
+        grey = digit(path)
+    return cut_out(Image.fromarray(grey), WHOLE, size)
 
 
 def is_on_black(grey: NDArray[np.uint8]) -> bool:
@@ -42,8 +53,8 @@ def is_on_black(grey: NDArray[np.uint8]) -> bool:
 
 
 def digit(path: Path) -> NDArray[np.uint8]:
-    """The one digit of the picture, (28, 28, 1)."""
+    """The one digit of the picture, (28, 28)."""
     reading = read(path, single=True)
     if not reading.lines:
         raise DataError(f"{path}: no digit found, and the network takes digits")
-    return reading.lines[0].digits[0].image
+    return reading.lines[0].digits[0].image[..., 0]

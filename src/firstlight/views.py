@@ -19,7 +19,7 @@ import tensorflow as tf
 from keras import layers
 from PIL import Image
 
-from firstlight.datasets.fitted import TEN_CROPS, Fitted
+from firstlight.datasets.fitted import CUT_OUT, TEN_CROPS, Fitted, cut_out
 from firstlight.datasets.folder import Pictures
 from firstlight.errors import UsageError
 from firstlight.evaluate import Views, middle, predictor, softmax
@@ -34,9 +34,11 @@ def ten_crops(network: keras.Model, images: Any, quiet: bool = True) -> np.ndarr
     _refuse_arrays(images, "ten-crops")
     answer = predictor(network)
     found = []
+    shortest = math.ceil(max(images.size[:2]) / CUT_OUT)
     with Progress(len(images), quiet=quiet, unit="picture") as progress:
         for row in range(len(images)):
-            crops = images.cut(np.full(len(TEN_CROPS), row), TEN_CROPS)
+            picture = images.images.open(row, shortest)
+            crops = np.array([cut_out(picture, crop, images.size) for crop in TEN_CROPS])
             found.append(softmax(answer(crops)).mean(axis=0))
             progress.at(row + 1, "shown in ten crops")
     return np.array(found)

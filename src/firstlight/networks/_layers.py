@@ -6,6 +6,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+MEAN, DEVIATION = 118.380948, 61.896913  # of ImageNet's pixels, as OverFeat's authors have them
+
 
 class BatchNorm(keras.layers.Layer):
     """Batch normalisation over a map (Ioffe and Szegedy, arXiv 1502.03167, algorithms 1 and 2).

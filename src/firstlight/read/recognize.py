@@ -28,7 +28,7 @@ EXTERNAL_DATA_FOLDER = "session.model_external_initializers_file_folder_path"
 
 
 class Recognizer:
-    """A model in memory: `input`, `classes`, `threshold`, and `probabilities` of images."""
+    """A model in memory: what it says of itself, and `probabilities` of images."""
 
     def __init__(self, path: Path) -> None:
         """Raises DataError if there is no such model, UsageError if it is not one of ours."""
@@ -36,6 +36,7 @@ class Recognizer:
         about = _about(self._session, path)
         self.input = tuple(about["input"])
         self.classes: list[str] = about["classes"]
+        self.digits = about.get("images", "digits") == "digits"  # or pictures: see inputs.py
         self.threshold = float(about.get("threshold", 0.5))
         self._temperature = float(about.get("temperature", 1.0))
         priors = [NONE_RARER if name == NONE else 1.0 for name in self.classes]
@@ -85,9 +86,11 @@ def _session(path: Path) -> Any:
     # Weights in other files are refused: a model could name any file that we may read.
     options.add_session_config_entry(EXTERNAL_DATA_FOLDER, os.devnull)
     try:
-        return onnxruntime.InferenceSession(
+        session = onnxruntime.InferenceSession(
             path.read_bytes(), options, providers=["CPUExecutionProvider"]
         )
+        session._model_bytes = None  # else it keeps the whole file beside what it made of it
+        return session
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from None
     except Exception as error:  # ONNX Runtime's own classes, which share no other base

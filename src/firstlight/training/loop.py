@@ -84,8 +84,7 @@ def finish(training: Training, quiet: bool) -> dict[str, Any]:
     model.save(run, training.settings["network"], training.dataset.classes, kept)
     facts = result(training, quiet)
     runs.write_json(run.settings_file, run.settings() | {"result": asdict(training.state) | facts})
-    size = "×".join(map(str, training.network.input_shape[1:]))
-    card.write(run, training.dataset.classes, size, facts)
+    card.write(run, training.dataset.classes, training.network.input_shape[1:], facts)
     return facts
 
 

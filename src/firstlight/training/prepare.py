@@ -38,6 +38,8 @@ def settings(
     if not 0 < recipe.learning_rate < math.inf:
         raise UsageError(f"--lr {recipe.learning_rate}: a learning rate is above 0")
     dataset = catalog.dataset(data, quiet=quiet)
+    if not dataset.classes:
+        raise DataError(f"{data}: no picture can be used; `firstlight data check` says why")
     if len(dataset.classes) < 2:
         raise DataError(f"{data} has one class, {dataset.classes[0]}: nothing to tell it from")
     notices = notices_of(dataset)
