@@ -3,6 +3,8 @@
 import json
 import zipfile
 import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,28 +30,46 @@ def load(path: Path) -> tuple[Arrays, dict[str, Any]]:
     Raises:
         DataError: no such file, or it is damaged.
     """
+    with stored(path) as found:
+        arrays = {name: found[name] for name in found if name != _FACTS}
+        return arrays, json.loads(found[_FACTS].tobytes())
+
+
+def load_into(variables: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Give each variable its array, one after the other: never all in memory a second time.
+
+    Returns the facts. Raises what `load` and `restore` do.
+    """
+    with stored(path) as found:
+        restore(variables, found, path)
+        facts: dict[str, Any] = json.loads(found[_FACTS].tobytes())
+        return facts
+
+
+@contextmanager
+def stored(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
+    """What lies in the file; an array is read when it is asked for."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        facts: dict[str, Any] = json.loads(arrays.pop(_FACTS).tobytes())
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
+            yield found
     except FileNotFoundError:
         raise DataError(f"{path} is missing: the run has no such checkpoint") from None
     except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: not a whole checkpoint ({error})") from None
-    return arrays, facts
 
 
-def restore(variables: dict[str, Any], arrays: Arrays, path: Path) -> None:
+def restore(variables: dict[str, Any], arrays: Mapping[str, np.ndarray], path: Path) -> None:
     """Give each variable the array of its name.
 
     Raises:
         DataError: a variable has no array, an array no variable, or a shape differs.
     """
-    for name in sorted(variables.keys() ^ arrays.keys()):
+    for name in sorted(variables.keys() ^ (arrays.keys() - {_FACTS})):
         lacking = "the file lacks" if name in variables else "the network has no"
         raise DataError(f"{path} does not fit the network: {lacking} {name}")
     for name, variable in variables.items():
-        if tuple(variable.shape) != arrays[name].shape:
-            shapes = f"{arrays[name].shape}, the network's is {tuple(variable.shape)}"
+        array = arrays[name]
+        if tuple(variable.shape) != array.shape:
+            shapes = f"{array.shape}, the network's is {tuple(variable.shape)}"
             raise DataError(f"{path} does not fit the network: {name} is {shapes}")
-        variable.assign(arrays[name])
+        variable.assign(array)

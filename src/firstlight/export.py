@@ -207,14 +207,61 @@ def serving(network: keras.Model) -> Any:
 
 
 def write_onnx(network: keras.Model, path: Path, facts: dict[str, Any]) -> None:
-    serve = serving(network)
+    """The graph, and behind it the weights, one after the other.
+
+    Protobuf takes the parts of a file for one message. So a network of half a gigabyte is never in
+    memory twice: what is converted has its weights as inputs, and those become initializers here.
+    """
+    weights = {f"weight{i}": weight for i, weight in enumerate(network.weights)}
+    serve = with_weights_as_inputs(network, weights)
     proto, _ = tf2onnx.convert.from_function(serve, serve.input_signature, opset=OPSET)
-    for end in (*proto.graph.input, *proto.graph.output):
+    graph, turned = proto.graph, turned_weights(proto.graph, weights)
+    del graph.input[1:]
+    for end in (*graph.input, *graph.output):
         end.type.tensor_type.shape.dim[0].dim_param = "N"
-    proto.graph.name = network.name
+    graph.name = network.name
     proto.doc_string = f"{network.name}, trained on {facts['data']}. {facts['preprocessing']}"
     onnx.helper.set_model_props(proto, {"firstlight": _json(facts)})
-    path.write_bytes(proto.SerializeToString())
+    with path.open("wb") as file:
+        file.write(proto.SerializeToString())
+        for name, (weight, axes) in turned.items():
+            value = np.ascontiguousarray(weights[weight].numpy().transpose(axes))
+            part = onnx.ModelProto()
+            part.graph.initializer.append(onnx.numpy_helper.from_array(value, name))
+            file.write(part.SerializeToString())
+
+
+def with_weights_as_inputs(network: keras.Model, weights: dict[str, Any]) -> Any:
+    """The network's answer as a function of an image and all its weights."""
+    image = tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8, name="image")
+    specs = [tf.TensorSpec(w.shape, w.dtype, name=name) for name, w in weights.items()]
+    number = {id(weight): i for i, weight in enumerate(network.weights)}
+
+    @tf.function(input_signature=[image, *specs])
+    def serve(image: tf.Tensor, *values: tf.Tensor) -> dict[str, tf.Tensor]:
+        trained, others = (
+            [values[number[id(v)]] if id(v) in number else v.value for v in variables]
+            for variables in (network.trainable_variables, network.non_trainable_variables)
+        )
+        logits, _ = network.stateless_call(trained, others, image, training=False)
+        return {"logits": logits}
+
+    return serve
+
+
+def turned_weights(graph: Any, weights: dict[str, Any]) -> dict[str, tuple[str, list[int]]]:
+    """Initializer → the weight that it holds, and the order of its axes.
+
+    ONNX has a kernel's axes in another order: the operations that turn them are taken out.
+    """
+    turned: dict[str, tuple[str, list[int]]] = {}
+    for node in list(graph.node):
+        if node.op_type == "Transpose" and node.input[0] in weights:
+            turned[node.output[0]] = node.input[0], list(node.attribute[0].ints)
+            graph.node.remove(node)
+    used = {name for node in graph.node for name in node.input}
+    as_they_are = {name: (name, list(range(len(weights[name].shape)))) for name in weights}
+    return turned | {name: how for name, how in as_they_are.items() if name in used}
 
 
 def open_onnx(path: Path) -> Opened:
@@ -222,6 +269,7 @@ def open_onnx(path: Path) -> Opened:
     tensors = [*graph.initializer, *(a.t for node in graph.node for a in node.attribute)]
     if any(map(uses_external_data, tensors)):
         raise ExportError("its weights lie in another file")
+    del graph, tensors  # the program that opens it reads them once more
     onnx.checker.check_model(path, full_check=True)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     names = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}

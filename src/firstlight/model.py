@@ -28,8 +28,7 @@ def load(run: Run) -> tuple[keras.Model, tuple[str, ...]]:
     """
     facts = read_json(run.model_file)
     model = catalog.network(facts["network"]).build(len(facts["classes"]))
-    arrays, _ = checkpoint.load(run.weights)
-    checkpoint.restore(variables(model), arrays, run.weights)
+    checkpoint.load_into(variables(model), run.weights)
     return model, tuple(facts["classes"])
 
 

@@ -80,8 +80,9 @@ def finish(training: Training, quiet: bool) -> dict[str, Any]:
             progress.say(notice)
         steps(training, progress)
         progress.say(f"stopped: {training.state.stopped}")
-    kept, _ = checkpoint.load(run.best)
+    kept = checkpoint.load(run.best)[0]
     model.save(run, training.settings["network"], training.dataset.classes, kept)
+    del kept  # of a large network half a gigabyte
     facts = result(training, quiet)
     runs.write_json(run.settings_file, run.settings() | {"result": asdict(training.state) | facts})
     card.write(run, training.dataset.classes, training.network.input_shape[1:], facts)
@@ -90,8 +91,7 @@ def finish(training: Training, quiet: bool) -> dict[str, Any]:
 
 def result(training: Training, quiet: bool) -> dict[str, Any]:
     """Measure the kept weights on the test images, if there are any."""
-    kept, _ = checkpoint.load(training.run.weights)
-    checkpoint.restore(model.variables(training.twin), kept, training.run.weights)
+    checkpoint.load_into(model.variables(training.twin), training.run.weights)
     state, accuracy = training.state, None
     if "test" in training.dataset.splits:
         test = fitted(training.dataset.load("test"), training.network.input_shape[1:])

@@ -101,9 +101,7 @@ class Training:
         checkpoint.save(self.run.last, arrays, asdict(self.state))
 
     def restore(self) -> None:
-        arrays, facts = checkpoint.load(self.run.last)
-        checkpoint.restore(self.variables(), arrays, self.run.last)
-        self.state = State(**facts)
+        self.state = State(**checkpoint.load_into(self.variables(), self.run.last))
 
 
 @contextmanager
