@@ -39,11 +39,23 @@ def test_zfnet_pools_first_and_normalises_then() -> None:
     assert names[:8] == ["image", "centre", "pad", "conv1", "pool1", "norm1", "conv2", "pool2"]
 
 
-def test_local_response_norm_is_alexnets() -> None:
+@pytest.mark.parametrize("training", [False, True])
+def test_local_response_norm_is_alexnets(training: bool) -> None:
     x = np.random.default_rng(0).normal(0, 100, (1, 1, 1, 7)).astype(np.float32)
     around = [np.sum(x[..., max(0, i - 2) : i + 3] ** 2) for i in range(7)]
     expected = x / (2 + 1e-4 * np.array(around)) ** 0.75
-    np.testing.assert_allclose(LocalResponseNorm()(x), expected, rtol=1e-5)
+    np.testing.assert_allclose(LocalResponseNorm()(x, training=training), expected, rtol=1e-5)
+
+
+def test_local_response_norm_trains_as_it_answers() -> None:
+    x = tf.random.stateless_normal((2, 3, 4, 9), (0, 1), 0, 100)
+    slopes = []
+    for training in (False, True):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.reduce_sum(tf.square(LocalResponseNorm()(x, training=training)))
+        slopes.append(tape.gradient(y, x))
+    np.testing.assert_allclose(slopes[1], slopes[0], rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -78,7 +78,18 @@ class LocalResponseNorm(keras.layers.Layer):
     and have k = 1.
     """
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Any, training: bool = False) -> Any:
         full = tf.cast(x, tf.float32)  # the operation has no bfloat16
+        if training:
+            return tf.cast(normalized(full), x.dtype)
         y = tf.nn.local_response_normalization(full, depth_radius=2, bias=2, alpha=1e-4, beta=0.75)
         return tf.cast(y, x.dtype)
+
+
+@tf.function(jit_compile=True)  # one pass over the maps, and one back: half of the operation's time
+def normalized(x: Any) -> Any:
+    """What that operation computes of maps (N, height, width, maps)."""
+    squares = tf.pad(tf.square(x), ((0, 0), (0, 0), (0, 0), (2, 2)))
+    around = sum(squares[..., i : i + x.shape[-1]] for i in range(5))
+    root = tf.math.rsqrt(2 + 1e-4 * around)
+    return x * root * tf.sqrt(root)  # to the power of -3/4
