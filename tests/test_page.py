@@ -9,6 +9,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from math import cos, pi, sin
 from pathlib import Path
@@ -52,11 +53,16 @@ STROKES: dict[str, list[Stroke]] = {  # in a box from 0 to 1, as a person writes
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server in a folder without runs, as a person starts it."""
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the server is started in: at first it is empty."""
+    return tmp_path_factory.mktemp("site")
+
+
+@pytest.fixture(scope="module")
+def site(home: Path) -> Iterator[str]:
+    """A server, as a person starts it."""
     command = [sys.executable, "-m", "firstlight", "serve", "--port", "0", "--json"]
-    folder = tmp_path_factory.mktemp("site")
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=folder) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=home) as process:
         assert process.stdout
         yield json.loads(process.stdout.readline())["url"]
         process.send_signal(2)
@@ -380,6 +386,8 @@ def test_training_is_started_watched_and_seen_into(open_page: Any) -> None:
     page.get_by_role("button", name="Watch a hundred").click()
     page.locator(".samples .right").first.wait_for(timeout=60_000)
     assert page.locator(".samples > div").count() == 100
+    page.get_by_role("button", name="Show its graph").click()
+    page.locator(".graph svg").wait_for(timeout=60_000)
 
     page.get_by_role("link", name="what it got wrong").click()
     page.get_by_role("button", name="Evaluate it").click()
@@ -433,6 +441,45 @@ def test_weights_and_answers_change_while_it_trains_and_it_is_stopped_and_contin
     )
     page.get_by_role("button", name="Stop").click()
     playwright.expect(state).to_have_text("stopped", timeout=30_000)
+
+
+def a_run(home: Path, name: str, lines: list[dict[str, Any]]) -> None:
+    """A run folder with these lines logged, and no more."""
+    folder = home / "runs" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = {"network": "softmax", "data": "mnist", "seed": 0, "recipe": {"steps": 9}}
+    (folder / "run.json").write_text(json.dumps(settings))
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_a_cost_of_nothing_is_drawn_too(open_page: Any, home: Path) -> None:
+    costs = (2.0, 0.5, 0.0)
+    lines = [{"step": i, "split": "train", "loss": v, "accuracy": 1} for i, v in enumerate(costs)]
+    a_run(home, "nought", lines)
+    try:
+        page = open_page("runs?show=nought")
+        playwright.expect(page.locator(".curve path")).to_have_count(2)
+        assert "NaN" not in page.locator(".curve").first.inner_html()
+    finally:
+        shutil.rmtree(home / "runs" / "nought")
+
+
+def test_a_training_of_the_command_line_is_followed(open_page: Any, home: Path) -> None:
+    command = [sys.executable, "-m", "firstlight", "train", "softmax", "--steps", "50000"]
+    with subprocess.Popen([*command, "--out", "runs/followed", "--quiet"], cwd=home) as process:
+        while not (home / "runs/followed/run.json").exists():
+            assert process.poll() is None
+            time.sleep(0.1)
+        page = open_page("train?run=followed")
+        state = page.locator("h2 + b")
+        playwright.expect(state).to_have_text("training (started elsewhere)")
+        page.locator(".maps canvas").first.wait_for(timeout=60_000)
+        assert page.get_by_role("button", name="Stop").count() == 0
+        playwright.expect(state).to_have_text("done", timeout=240_000)
+    page.get_by_text("test accuracy").wait_for()
+    again = open_page("train?run=followed")
+    again.locator(".maps canvas").nth(9).wait_for()
+    page.wait_for_function(f"kept => ({PIXELS})() === kept", arg=again.evaluate(PIXELS))
 
 
 def test_the_first_graph_is_stepped_and_its_pictures_are_moved(open_page: Any) -> None:

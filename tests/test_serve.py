@@ -4,6 +4,7 @@ import base64
 import http.client
 import io
 import json
+import math
 import os
 import random
 import socket
@@ -21,9 +22,12 @@ import pytest
 from conftest import Answer
 from PIL import Image
 
+from firstlight.datasets import folder as pictures
 from firstlight.datasets import mnist
 from firstlight.read import read
-from firstlight.serve import guard, server
+from firstlight.runs import Run
+from firstlight.serve import folders, guard, server
+from firstlight.serve.jobs import MOST_AT_ONCE
 
 Firstlight = Callable[..., Answer]
 PGM, JSON = "image/x-portable-graymap", "application/json"
@@ -490,19 +494,48 @@ def test_a_training_is_started_stopped_continued_and_evaluated(workshop: Site, h
         assert time.monotonic() < deadline
         time.sleep(0.2)
     assert site.post(f"/api/runs/{name}/resume", b"{}").status == 400  # it is running
-    assert site.post(f"/api/runs/{name}/stop", b"{}").status == 200
+    stops = at_once(site, *[f"/api/runs/{name}/stop"] * 4)  # a second one interrupts nothing
+    assert 200 in stops and set(stops) <= {200, 400}
     row = wait_for(site, name, "stopped")
     assert row["job"]["code"] == 130 and "--resume" in row["job"]["said"][-1]
     reached = site.ask("GET", f"/api/runs/{name}/metrics").json["lines"][-1]["step"]
     weights = site.ask("GET", f"/api/runs/{name}/weights").json
     assert weights["shape"] == [10, 28, 28] and len(base64.b64decode(weights["pixels"])) == 7840
 
-    assert site.post(f"/api/runs/{name}/resume", b"{}").status == 200
+    assert at_once(site, *[f"/api/runs/{name}/resume"] * 4) == [200, 400, 400, 400]
     while site.ask("GET", f"/api/runs/{name}/metrics").json["lines"][-1]["step"] <= reached:
         assert time.monotonic() < deadline + 60
         time.sleep(0.2)
     site.post(f"/api/runs/{name}/stop", b"{}")
     wait_for(site, name, "stopped")
+
+
+def at_once(site: Site, *paths: str, body: bytes = b"{}") -> list[int]:
+    """The statuses of questions that are asked at the same time, in their order."""
+    with ThreadPoolExecutor(len(paths)) as clients:
+        return sorted(
+            told.status for told in clients.map(lambda path: site.post(path, body), paths)
+        )
+
+
+def test_no_more_trainings_than_the_machine_bears(workshop: Site, here: Path) -> None:
+    wanted = b'{"network": "softmax", "steps": 900000}'
+    statuses = at_once(workshop, *["/api/trainings"] * 5, body=wanted)
+    assert statuses == [200] * MOST_AT_ONCE + [400] * (5 - MOST_AT_ONCE)
+    more = workshop.post("/api/trainings", wanted)
+    assert more.status == 400 and "running already" in more.json["error"]
+    assert len(list((here / "runs").iterdir())) == MOST_AT_ONCE
+
+
+def test_a_stopped_run_may_be_gone_on_with_elsewhere(tmp_path: Path) -> None:
+    run, now = Run(tmp_path), time.time()
+    run.metrics_file.write_text("")
+    assert folders.state(run, False, math.inf) == "running"
+    assert folders.state(run, False, now) == "stopped"
+    assert folders.state(run, False, now - 30) == folders.state(run, False, None) == "elsewhere"
+    os.utime(run.metrics_file, (now - 200, now - 200))
+    assert folders.state(run, False, now - 300) == folders.state(run, False, None) == "stopped"
+    assert folders.state(run, True, None) == "done"
 
 
 def test_looking_inside_a_run(workshop: Site, here: Path) -> None:
@@ -553,3 +586,51 @@ def test_damaged_run_folders_are_named_and_the_rest_is_shown(workshop: Site, her
         for what in ("metrics", "weights", "evaluation", "mistakes"):
             assert workshop.ask("GET", f"/api/runs/{name}/{what}").status in (200, 400)
         assert workshop.post(f"/api/runs/{name}/resume", b"{}").status == 400
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "asked"),
+    [
+        ("metrics.jsonl", '{"step": 1}\nnothing\n', ["metrics"]),
+        ("evaluation.json", "{}", ["evaluation", "mistakes"]),
+        ("evaluation.json", "[]", ["evaluation", "mistakes"]),
+        ("evaluation.json", '{"mistakes": 3}', ["evaluation", "mistakes"]),
+        ("evaluation.json", '{"mistakes": [{}]}', ["evaluation", "mistakes"]),
+    ],
+)
+def test_a_damaged_file_is_named(
+    workshop: Site, here: Path, file: str, text: str, asked: list[str]
+) -> None:
+    folder = a_run(here / "runs" / "odd")
+    (folder / file).write_text(text)
+    for what in asked:
+        answer = workshop.ask("GET", f"/api/runs/odd/{what}?label=0")
+        assert answer.status == 400 and file in answer.json["error"]
+
+
+def a_run(folder: Path, data: str = "mnist", **more: Any) -> Path:
+    """A run folder as a training leaves it, without weights."""
+    recipe = {"learning_rate": 0.1, "batch_size": 10, "steps": 20, "epochs": None}
+    settings = {"network": "softmax", "data": data, "seed": 0, "recipe": recipe} | more
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text(json.dumps(settings))
+    return folder
+
+
+def test_mistakes_among_ones_own_pictures(workshop: Site, here: Path) -> None:
+    for i in range(10):
+        for name in ("apple", "kiwi"):
+            (here / "shop" / name).mkdir(parents=True, exist_ok=True)
+            picture = np.full((90, 120, 3), (i, 200, 10 * len(name)), np.uint8)
+            Image.fromarray(picture).save(here / "shop" / name / f"{i}.png")
+    folder = a_run(here / "runs" / "shop", str(here / "shop"))
+    (folder / "pictures.json").write_text(json.dumps(pictures.listing(here / "shop")))
+    wrong = {"index": 1, "label": 1, "predicted": 0, "confidence": 0.9}
+    found = {"data": "shop", "split": "test", "mistakes": [wrong]}
+    (folder / "evaluation.json").write_text(json.dumps(found))
+    asked = "/api/runs/shop/mistakes?label=1&predicted=0"
+    (mistake,) = workshop.ask("GET", asked).json["mistakes"]
+    shown = np.frombuffer(base64.b64decode(mistake["image"]), np.uint8).reshape(mistake["size"])
+    assert shown.shape == (56, 56, 3) and (shown[..., 1:] == (200, 40)).all()
+    (here / "shop").rename(here / "elsewhere")
+    assert len(workshop.ask("GET", asked).json["mistakes"]) == 1  # without its picture

@@ -18,7 +18,7 @@ export function enter(page) {
   page.append(error, h("section", { class: "card wide" },
     h("table", {}, h("thead", {}, h("tr", {}, ...head.map(([name, kind]) => h("th", { class: kind, scope: "col" }, name)))), table)), curves, chosen);
 
-  let rows = [], shown = [];
+  let rows = [], shown = [], asked = 0;
 
   function show() {
     table.replaceChildren(...rows.map(row));
@@ -48,7 +48,13 @@ export function enter(page) {
   async function overlay() {
     const wanted = shown.filter((name) => rows.some((run) => run.name === name));
     curves.hidden = !wanted.length;
-    const all = await Promise.all(wanted.map((name) => get(`runs/${encodeURIComponent(name)}/metrics`)));
+    const number = ++asked, problems = [];
+    const all = await Promise.all(wanted.map((name) => get(`runs/${encodeURIComponent(name)}/metrics`).catch(({ message }) => {
+      problems.push(`${name}: ${message}`);
+      return { lines: [] };
+    })));
+    if (number !== asked) return; // others have been chosen meanwhile
+    error.textContent = problems.join("; ");
     const found = all.map(({ lines }, i) => costAndAccuracy(lines, [COLORS[i % 6], COLORS[i % 6]], `${wanted[i]} `));
     drawCurves(costs, "Cost", found.flatMap((each) => each.costs), { log: true, format: short });
     drawCurves(accuracies, "Accuracy", found.flatMap((each) => each.accuracies), { format: (value) => percent(value, value > 0.98 ? 2 : 0) });
