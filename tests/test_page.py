@@ -443,25 +443,74 @@ def test_weights_and_answers_change_while_it_trains_and_it_is_stopped_and_contin
     playwright.expect(state).to_have_text("stopped", timeout=30_000)
 
 
-def a_run(home: Path, name: str, lines: list[dict[str, Any]]) -> None:
-    """A run folder with these lines logged, and no more."""
-    folder = home / "runs" / name
-    folder.mkdir(parents=True, exist_ok=True)
+@pytest.fixture
+def begun(home: Path) -> Iterator[Path]:
+    """A run folder as of a training that has just begun somewhere; its costs came down to 0."""
+    folder = home / "runs" / "begun"
+    folder.mkdir(parents=True)
     settings = {"network": "softmax", "data": "mnist", "seed": 0, "recipe": {"steps": 9}}
     (folder / "run.json").write_text(json.dumps(settings))
+    lines = [{"step": i, "split": "train", "loss": 2 - i, "accuracy": 1} for i in range(3)]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    yield folder
+    shutil.rmtree(folder)
 
 
-def test_a_cost_of_nothing_is_drawn_too(open_page: Any, home: Path) -> None:
-    costs = (2.0, 0.5, 0.0)
-    lines = [{"step": i, "split": "train", "loss": v, "accuracy": 1} for i, v in enumerate(costs)]
-    a_run(home, "nought", lines)
-    try:
-        page = open_page("runs?show=nought")
-        playwright.expect(page.locator(".curve path")).to_have_count(2)
-        assert "NaN" not in page.locator(".curve").first.inner_html()
-    finally:
-        shutil.rmtree(home / "runs" / "nought")
+def test_a_cost_of_nothing_is_drawn_too(open_page: Any, begun: Path) -> None:
+    page = open_page("runs?show=begun")
+    playwright.expect(page.locator(".curve path")).to_have_count(2)
+    assert "NaN" not in page.locator(".curve").first.inner_html()
+
+
+def test_a_damaged_run_does_not_hide_the_curves_of_others(
+    chromium: Any, site: str, begun: Path
+) -> None:
+    odd = shutil.copytree(begun, begun.with_name("odd"))
+    (odd / "metrics.jsonl").write_text("nothing\n")
+    page = chromium.new_page()
+    page.goto(f"{site}#runs?show=odd,begun")
+    playwright.expect(page.locator(".curve path")).to_have_count(2)
+    playwright.expect(page.locator(".error")).to_contain_text("odd: ")
+    page.close()
+    shutil.rmtree(odd)
+
+
+@pytest.mark.parametrize("view", ["train", "inside", "runs"])
+def test_a_view_that_was_left_leaves_the_address_alone(
+    open_page: Any, begun: Path, view: str
+) -> None:
+    page = open_page()
+    held: list[Any] = []
+    page.route("**/api/runs", lambda route: held.append(route))
+    page.locator(f"nav a[href='#{view}']").click()
+    page.locator(f".page.{view} *").first.wait_for(state="attached")
+    page.wait_for_timeout(100)
+    page.get_by_role("link", name="Draw", exact=True).click()
+    says(page, "nothing drawn")
+    assert len(held) == 1
+    held[0].continue_()
+    page.wait_for_timeout(300)
+    assert page.url.endswith("#draw")
+
+
+def test_a_token_is_asked_for_once(chromium: Any, home: Path) -> None:
+    command = [sys.executable, "-m", "firstlight", "serve", "--port", "0", "--json"]
+    command += ["--token", "correct horse battery"]
+    given = ["guess", "correct horse battery"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=home) as process:
+        assert process.stdout
+        page = chromium.new_page()
+        page.on("dialog", lambda dialog: dialog.accept(given.pop(0)))
+        page.goto(json.loads(process.stdout.readline())["url"] + "#train?run=any")
+        playwright.expect(page.locator(".error").first).to_contain_text("the token")
+        page.wait_for_timeout(1500)
+        assert len(given) == 1  # it goes on asking the server, and not the person
+        page.reload()
+        page.get_by_role("button", name="Train", exact=True).and_(
+            page.locator(":enabled")
+        ).wait_for()
+        page.close()
+        process.send_signal(2)
 
 
 def test_a_training_of_the_command_line_is_followed(open_page: Any, home: Path) -> None:

@@ -286,8 +286,9 @@ def test_a_body_is_cut_off_while_it_streams_in(site: Site) -> None:
         assert answer.status == 413
         raise OSError
     assert sent < 3 * guard.MOST_BYTES
-    answer = site.post("/api/trainings", b" " * (guard.MOST_BYTES_OF_JSON + 1))
-    assert answer.status == 413
+    for kind in (JSON, "Application/JSON; charset=utf-8", "image/png"):
+        answer = site.post("/api/trainings", b" " * (guard.MOST_BYTES_OF_JSON + 1), kind)
+        assert answer.status == 413
 
 
 # --- What it bears ---------------------------------------------------------------------------
@@ -297,6 +298,7 @@ def test_a_body_is_cut_off_while_it_streams_in(site: Site) -> None:
 def impatient(here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setattr(guard, "SECONDS_TO_SEND", 0.5)
     monkeypatch.setattr(server, "SECONDS_TO_BEGIN", 0.5)
+    monkeypatch.setattr(server, "SECONDS_KEPT", 1)
     running = Site()
     yield running
     running.stop()
@@ -319,6 +321,15 @@ def test_a_client_that_asks_nothing_is_not_waited_for(impatient: Site, start: by
     with socket.create_connection(("127.0.0.1", impatient.port), 10) as silent:
         silent.sendall(start)
         assert silent.recv(9999) == b""
+
+
+def test_nor_is_one_that_begins_a_second_question(impatient: Site) -> None:
+    with socket.create_connection(("127.0.0.1", impatient.port), 10) as slow:
+        slow.sendall(f"GET /api/about HTTP/1.1\r\nHost: {impatient.host}\r\n\r\n".encode())
+        assert b" 200 " in slow.recv(99999)
+        slow.sendall(b"GET /api/about HTTP/1.1\r\nHost: local")
+        while slow.recv(99999):
+            pass
 
 
 def test_too_many_at_once_are_told_to_come_again(
@@ -389,8 +400,8 @@ def test_fuzzed_documents(site: Site, path: str) -> None:
     documents += [{"batch": -1}, {"rate": "x"}, {"rate": -1}, {"count": 10**9}, {"after": None}]
     texts = [json.dumps(document).encode() for document in documents]
     texts += [b"", b"{", b"[" * 50_000, b"\xff\xfe", b'{"rate": NaN, "count": 0}']
-    harmless = {"graph": b'"softmax"', "first": b"{", "step": b"{"}.get(path)
-    meant = {"first": (b"batch", b"rate"), "step": (b"count", b"after")}.get(path, ())
+    harmless = {"graph": b'"softmax"', "first": b"{"}.get(path)
+    meant = {"first": (b"batch", b"rate")}.get(path, ())
     if harmless:  # an object that says nothing of what this path asks for means its defaults
         texts = [t for t in texts if harmless not in t or any(word in t for word in meant)]
     for text in texts:
@@ -567,10 +578,14 @@ def test_the_first_graph_is_stepped(workshop: Site) -> None:
     site = workshop
     begun = site.post("/api/first", b'{"rate": 0.01}').json
     assert begun["step"] == 0 and begun["costs"] == []
-    told = site.post("/api/step", b'{"after": 0, "count": 3}').json
+    asked = json.dumps({"lesson": begun["lesson"], "after": 0, "count": 3}).encode()
+    told = site.post("/api/step", asked).json
     assert told["step"] == 3 and len(told["costs"]) == 3
     assert not any(base64.b64decode(begun["learned"]["pixels"])) and told["learned"]["largest"] < 1
-    again = site.post("/api/step", b'{"after": 0, "count": 1}')
+    again = site.post("/api/step", asked)
+    assert again.status == 400 and "begin again" in again.json["error"]
+    site.post("/api/first", b"{}")  # in another tab
+    again = site.post("/api/step", asked)
     assert again.status == 400 and "begin again" in again.json["error"]
     pictures = site.post("/api/graph", b'{"network": "first-graph"}').json
     assert set(pictures) == {"functional", "operations"} and "<svg" in pictures["functional"]

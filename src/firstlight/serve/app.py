@@ -19,7 +19,7 @@ from starlette.routing import Route
 from firstlight import __version__, catalog
 from firstlight.errors import DataError, FirstlightError, UsageError
 from firstlight.read.recognize import DIGITS, Recognizer, recognizer
-from firstlight.serve import answer, folders, jobs
+from firstlight.serve import answer, folders, guard, jobs
 from firstlight.serve.folders import Folders
 from firstlight.serve.jobs import Jobs
 from firstlight.serve.worker import Worker
@@ -235,7 +235,7 @@ async def step(request: Request) -> Response:
     """Run the first graph some more times."""
     asked = await document(request)
     count, after = whole(asked, "count", 1, 1, 1000), whole(asked, "after", 0, 0, 10**9)
-    question = {"do": "step", "count": count, "after": after}
+    question = {"do": "step", "of": asked.get("lesson"), "count": count, "after": after}
     return JSONResponse(await serving(request).worker.ask(question))
 
 
@@ -256,6 +256,8 @@ async def document(request: Request) -> dict[str, Any]:
         DataError: it is none.
     """
     body = await request.body()
+    if len(body) > guard.MOST_BYTES_OF_JSON:  # sent as a picture, it came past the guard
+        raise HTTPException(413, "too large")
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):

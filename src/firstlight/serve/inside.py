@@ -8,6 +8,7 @@ Questions: {"do": "maps" | "samples" | "graph" | "first" | "step", ...}. An answ
 
 import json
 import os
+import secrets
 import sys
 import tempfile
 from collections.abc import Callable
@@ -143,6 +144,7 @@ class Lesson:
         self.images, self.labels = flat(examples.images), examples.labels
         self.rows = shuffled(len(self.images), seed)
         self.size, self.step = batch_size, 0
+        self.id = secrets.token_hex(8)  # a step of another, in another tab, is not this one's
         self.first = first_graph.build(batch_size, learning_rate, seed)
         self.session = first_graph.v1.Session(graph=self.first.graph)
         self.session.run(self.first.initialize)
@@ -159,7 +161,7 @@ class Lesson:
                 raise UsageError(f"the cost was {cost} at step {self.step + 1}: a smaller rate")
             self.step += 1
             costs.append(round(float(cost), 5))
-        return {"step": self.step, "costs": costs} | self.seen(batch)
+        return {"lesson": self.id, "step": self.step, "costs": costs} | self.seen(batch)
 
     def seen(self, batch: np.ndarray) -> Facts:
         weights, biases = self.session.run([self.first.weights, self.first.biases])
@@ -183,9 +185,9 @@ def first(batch: int, rate: float, seed: int) -> Facts:
     return lesson.take(0)
 
 
-def step(after: int, count: int) -> Facts:
-    """Run it `count` times, if it has been run `after` times."""
-    if lesson is None or lesson.step != after:
+def step(of: str, after: int, count: int) -> Facts:
+    """Run it `count` times, if it is that one and has been run `after` times."""
+    if lesson is None or (lesson.id, lesson.step) != (of, after):
         raise UsageError("the graph has been started anew since: begin again")
     return lesson.take(count)
 

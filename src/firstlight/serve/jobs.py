@@ -137,14 +137,18 @@ class Jobs:
             await asyncio.wait(self.listening, timeout=SECONDS_TO_STOP)
 
     def refuse_too_many(self) -> None:
-        if not can_train():
-            raise UsageError("TensorFlow is not installed: pip install 'firstlight[train]'")
+        need_tensorflow()
         if len(self.going()) >= MOST_AT_ONCE:
             raise UsageError(f"{MOST_AT_ONCE} are running already: stop one, or wait")
 
 
 def can_train() -> bool:
     return find_spec("tensorflow") is not None
+
+
+def need_tensorflow() -> None:
+    if not can_train():
+        raise UsageError("TensorFlow is not installed: pip install 'firstlight[train]'")
 
 
 def training(wanted: dict[str, Any]) -> list[str]:

@@ -111,7 +111,8 @@ export function costAndAccuracy(lines, colors, prefix = "") {
   return { costs: pair("loss"), accuracies: pair("accuracy") };
 }
 
-function smooth(points, most = 160) {
+/** Means of so many points that no more than `most` are left, and the first. */
+export function smooth(points, most = 160) {
   const size = Math.ceil(points.length / most);
   if (size < 2) return points;
   const means = [points[0]];

@@ -32,26 +32,28 @@ export function enter(page) {
       says),
     h("div", { class: "stack" }, error, seen, layers));
 
-  let digits = [], classes = [], which = 0, asked = 0;
+  let digits = [], classes = [], which = 0, asked = 0, left = false;
   const pad = new Pad(canvas, (lifted) => {
     if (!lifted) return;
     remember({ ink: pad.text });
     reader.ask();
   });
   const reader = new Reader(() => (pad.empty ? null : pad.pgm()), (answer) => {
+    if (left) return;
     hint.hidden = !pad.empty;
     digits = answer?.digits ?? [];
     which = Math.min(which, Math.max(0, digits.length - 1));
     chips.replaceChildren(...(digits.length < 2 ? [] : digits).map((digit, i) =>
       h("button", { "aria-pressed": i === which, "aria-label": `digit ${i + 1}`, onclick: () => look(i) }, grey(bytes(digit.image), 28))));
     look(which);
+    if (answer?.error) error.textContent = answer.error;
   });
 
   async function look(index) {
     which = index;
     [...chips.children].forEach((chip, i) => chip.setAttribute("aria-pressed", i === which));
     const run = recall("run"), number = ++asked;
-    if (!digits.length) return showNothing(run);
+    if (!digits.length) return showNothing(run, number);
     error.textContent = run && !layers.children.length ? "TensorFlow is starting …" : "";
     const { image } = digits[which];
     try {
@@ -63,10 +65,12 @@ export function enter(page) {
     }
   }
 
-  async function showNothing(run) {
+  function showNothing(run, number) {
     seen.hidden = true;
+    error.textContent = "";
     for (const place of [says, layers]) place.replaceChildren();
-    if (run) get(`runs/${encodeURIComponent(run)}/weights`).then((first) => layers.replaceChildren(filters(first)), () => {});
+    const late = (first) => number === asked && layers.replaceChildren(filters(first));
+    if (run) get(`runs/${encodeURIComponent(run)}/weights`).then(late, () => {});
     else layers.replaceChildren(h("p", { class: "quiet" }, "Draw a digit to see where the reader looks. Choose a run to see what each of its layers makes of it."));
   }
 
@@ -91,10 +95,10 @@ export function enter(page) {
   }
 
   async function readdress() {
-    const { runs } = await get("runs");
+    const [{ runs }, known] = await Promise.all([get("runs"), about()]);
+    if (left) return;
     const usable = runs.filter((run) => run.network).map(({ name }) => name);
     chosen.replaceChildren(h("option", { value: "" }, "the reader"), ...usable.map((name) => h("option", { value: name }, name)));
-    const known = await about();
     classes = known.classes;
     if (!recall("run") && known.run) remember({ run: known.run });
     chosen.value = recall("run");
@@ -103,7 +107,7 @@ export function enter(page) {
   }
 
   readdress().catch((problem) => (error.textContent = problem.message));
-  return { readdress };
+  return { readdress, leave: () => (left = true) };
 }
 
 /** The digit in grey, and over it in the accent what its answer hangs on. */

@@ -18,7 +18,7 @@ export function enter(page) {
   page.append(error, h("section", { class: "card wide" },
     h("table", {}, h("thead", {}, h("tr", {}, ...head.map(([name, kind]) => h("th", { class: kind, scope: "col" }, name)))), table)), curves, chosen);
 
-  let rows = [], shown = [], asked = 0;
+  let rows = [], shown = [], asked = 0, left = false;
 
   function show() {
     table.replaceChildren(...rows.map(row));
@@ -68,15 +68,16 @@ export function enter(page) {
 
   async function refresh() {
     rows = (await get("runs")).runs;
-    show();
+    if (!left) show();
     return rows;
   }
 
   async function readdress() {
-    await refresh();
-    const asked = recall("show").split(",").filter((name) => rows.some((run) => run.name === name));
+    rows = (await get("runs")).runs;
+    if (left) return;
+    const wanted = recall("show").split(",").filter((name) => rows.some((run) => run.name === name));
     const first = rows.filter((run) => run.network).slice(0, 3).map(({ name }) => name);
-    shown = recall("show") ? asked : first;
+    shown = recall("show") ? wanted : first;
     show();
     const run = rows.find(({ name }) => name === recall("run"));
     if (run) confusion(chosen, run, refresh);
@@ -84,5 +85,5 @@ export function enter(page) {
   }
 
   readdress().catch((problem) => (error.textContent = problem.message));
-  return { readdress };
+  return { readdress, leave: () => (left = true) };
 }

@@ -29,7 +29,7 @@ export function enter(page) {
       error, h("div", { class: "tools" }, field("or follow a run", following))),
     place);
 
-  let known = [], forget = () => {};
+  let known = [], forget = () => {}, left = false;
 
   function recipes() {
     const { recipes } = known.find(({ name }) => name === network.value);
@@ -43,6 +43,7 @@ export function enter(page) {
     if (count.value) wanted[unit.value] = Number(count.value);
     try {
       const { name } = await post("trainings", wanted);
+      if (left) return; // another view is shown by now; the training goes on
       following.prepend(h("option", { value: name }, name));
       follow(name);
     } catch (problem) {
@@ -61,6 +62,7 @@ export function enter(page) {
 
   async function readdress() {
     const { runs } = await get("runs");
+    if (left) return;
     const names = runs.map(({ name }) => name);
     following.replaceChildren(h("option", { value: "" }, "none"), ...names.map((name) => h("option", { value: name }, name)));
     const going = runs.find(({ state }) => state === "running" || state === "elsewhere");
@@ -75,7 +77,7 @@ export function enter(page) {
     if (!trains) error.textContent = "TensorFlow is not installed here: pip install 'firstlight[train]'";
   }, (problem) => (error.textContent = problem.message));
   readdress().catch((problem) => (error.textContent = problem.message));
-  return { readdress, leave: () => forget() };
+  return { readdress, leave: () => ((left = true), forget()) };
 }
 
 /** Follows a run until it is done; returns how to stop looking. */
