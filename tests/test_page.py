@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from math import cos, pi, sin
 from pathlib import Path
 from typing import Any
@@ -58,14 +59,22 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("site")
 
 
+@contextmanager
+def serving(home: Path, *flags: str) -> Iterator[str]:
+    """The address of a server, as a person starts it."""
+    command = [sys.executable, "-m", "firstlight", "serve", "--port", "0", "--json", *flags]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=home) as process:
+        try:
+            assert process.stdout
+            yield json.loads(process.stdout.readline())["url"]
+        finally:
+            process.send_signal(2)
+
+
 @pytest.fixture(scope="module")
 def site(home: Path) -> Iterator[str]:
-    """A server, as a person starts it."""
-    command = [sys.executable, "-m", "firstlight", "serve", "--port", "0", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=home) as process:
-        assert process.stdout
-        yield json.loads(process.stdout.readline())["url"]
-        process.send_signal(2)
+    with serving(home) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -407,6 +416,20 @@ def test_training_is_started_watched_and_seen_into(open_page: Any) -> None:
     draw(page, "4", left=0.35)
     page.locator(".maps.ten canvas").nth(19).wait_for(timeout=60_000)  # weights, and × input
     assert page.locator(".seen canvas").count() == 2
+    page.wait_for_function("location.hash.includes('ink')")
+    ink = page.evaluate("new URLSearchParams(location.hash.split('?')[1]).get('ink')")
+    found = {
+        f"inside?run=softmax-mnist-1&ink={ink}": ".maps.ten canvas",
+        f"draw?ink={ink}": ".bars",
+    }
+    found |= {"train?run=softmax-mnist-1": ".curve path", "runs?run=softmax-mnist-1": ".confusion"}
+    for address, waited_for in found.items():
+        for size in (PHONE, DESKTOP):
+            full = open_page(address, viewport=size)
+            full.locator(waited_for).first.wait_for()
+            full.wait_for_timeout(200)
+            assert full.evaluate("document.documentElement.scrollWidth") <= size["width"]
+            assert full.evaluate(UNNAMED) == []
 
 
 PIXELS = "() => [...document.querySelectorAll('.maps canvas')].map(c => c.toDataURL()).join()"
@@ -428,6 +451,7 @@ def test_weights_and_answers_change_while_it_trains_and_it_is_stopped_and_contin
     page.locator(".samples .flipped").first.wait_for(timeout=20_000)
     state = page.locator("h2 + b")
     playwright.expect(state).to_have_text("training")
+    playwright.expect(page.locator(".numbers b").first).to_contain_text(" of ")
 
     page.get_by_role("button", name="Stop").click()
     playwright.expect(state).to_have_text("stopped", timeout=30_000)
@@ -493,24 +517,75 @@ def test_a_view_that_was_left_leaves_the_address_alone(
     assert page.url.endswith("#draw")
 
 
+def test_a_drawing_goes_along_and_a_second_click_does_not_empty_the_sheet(open_page: Any) -> None:
+    page = open_page()
+    draw(page, "34", left=0.2)
+    says(page, "34")
+    playwright.expect(page.locator("main")).not_to_be_focused()
+    page.get_by_role("link", name="Look inside").click()
+    playwright.expect(page.locator("main")).to_be_focused()
+    page.get_by_role("button", name="digit 2").click()
+    page.locator(".seen canvas").first.wait_for()
+    assert page.title() == "Look inside · firstlight" and "digit=1" in page.url
+    assert page.get_by_role("heading", level=1).text_content() == "Look inside"
+    page.reload()
+    pressed = page.locator(".chips button[aria-pressed=true]")
+    playwright.expect(pressed).to_have_attribute("aria-label", "digit 2")
+    page.get_by_role("link", name="Draw", exact=True).click()
+    says(page, "34")
+    for name in ("Draw", "firstlight"):
+        page.get_by_role("link", name=name, exact=True).click()
+        page.wait_for_timeout(100)
+        says(page, "34")
+    page.get_by_role("button", name="Clear").click()
+    page.get_by_role("link", name="Look inside").click()
+    page.wait_for_timeout(300)
+    assert "ink" not in page.url
+
+
+def test_the_table_of_runs_keeps_the_focus(open_page: Any, begun: Path) -> None:
+    page = open_page("runs?show=begun")
+    box = page.get_by_label("curves of begun")
+    box.focus()
+    page.keyboard.press("Space")
+    page.wait_for_function("() => location.hash.includes('show=none')")
+    page.reload()
+    playwright.expect(box).not_to_be_checked()
+    box.focus()
+    page.keyboard.press("Space")
+    playwright.expect(page.locator(".curve path").first).to_be_visible()
+    assert box.evaluate("box => box === document.activeElement && box.checked")
+
+
+def test_the_reader_can_be_chosen_beside_the_run_that_is_served(
+    chromium: Any, home: Path, begun: Path
+) -> None:
+    with serving(home, "--model", str(begun)) as url:
+        page = chromium.new_page()
+        page.goto(url + "#inside")
+        chosen = page.get_by_label("network")
+        playwright.expect(chosen).to_have_value("begun")
+        chosen.select_option("")
+        page.reload()
+        chosen.locator("option", has_text="begun").wait_for(state="attached")
+        page.wait_for_timeout(200)
+        assert chosen.input_value() == ""
+        page.close()
+
+
 def test_a_token_is_asked_for_once(chromium: Any, home: Path) -> None:
-    command = [sys.executable, "-m", "firstlight", "serve", "--port", "0", "--json"]
-    command += ["--token", "correct horse battery"]
     given = ["guess", "correct horse battery"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=home) as process:
-        assert process.stdout
+    with serving(home, "--token", "correct horse battery") as url:
         page = chromium.new_page()
         page.on("dialog", lambda dialog: dialog.accept(given.pop(0)))
-        page.goto(json.loads(process.stdout.readline())["url"] + "#train?run=any")
+        page.goto(url + "#train?run=any")
         playwright.expect(page.locator(".error").first).to_contain_text("the token")
-        page.wait_for_timeout(1500)
-        assert len(given) == 1  # it goes on asking the server, and not the person
+        page.get_by_role("link", name="Runs").click()
+        playwright.expect(page.locator(".error").first).to_contain_text("load the page again")
+        assert len(given) == 1
         page.reload()
-        page.get_by_role("button", name="Train", exact=True).and_(
-            page.locator(":enabled")
-        ).wait_for()
+        page.locator("tbody tr").first.wait_for()
         page.close()
-        process.send_signal(2)
 
 
 def test_a_training_of_the_command_line_is_followed(open_page: Any, home: Path) -> None:

@@ -549,6 +549,12 @@ def test_a_stopped_run_may_be_gone_on_with_elsewhere(tmp_path: Path) -> None:
     assert folders.state(run, True, None) == "done"
 
 
+def whole(told: dict[str, Any]) -> np.ndarray:
+    """The numbers that were sent as pictures."""
+    pixels = np.frombuffer(base64.b64decode(told["pixels"]), np.int8)
+    return pixels.reshape(told["shape"]) * (told["largest"] / 127)
+
+
 def test_looking_inside_a_run(workshop: Site, here: Path) -> None:
     site = workshop
     name = site.post("/api/trainings", b'{"network": "softmax", "steps": 20}').json["name"]
@@ -556,13 +562,18 @@ def test_looking_inside_a_run(workshop: Site, here: Path) -> None:
     image = base64.b64encode(mnist.load("test").images[0].tobytes()).decode()
     asked = json.dumps({"image": image, "run": name}).encode()
     told = site.post("/api/occlusion", asked).json
-    assert [layer["name"] for layer in told["layers"]] == ["layer1"]
+    (layer,) = told["layers"]
+    assert layer["name"] == "layer1"
+    weights = site.ask("GET", f"/api/runs/{name}/weights").json
+    products = whole(weights).reshape(10, 784) @ (mnist.load("test").images[0].reshape(784) / 255)
+    assert np.allclose(products + weights["biases"], whole(layer).reshape(10), atol=0.2)
     assert np.array(told["occlusion"]).shape == (28, 28)
     samples = site.post(f"/api/runs/{name}/samples", b"{}").json
     assert len(samples["predicted"]) == len(samples["labels"]) == 100
 
     assert site.post(f"/api/runs/{name}/evaluate", b"{}").status == 200
     deadline = time.monotonic() + 90
+    assert wait_for(site, name, "done")["total"] == 20
     while not wait_for(site, name, "done")["evaluated"]:
         assert time.monotonic() < deadline
         time.sleep(0.2)
@@ -623,6 +634,16 @@ def test_a_damaged_file_is_named(
         assert answer.status == 400 and file in answer.json["error"]
 
 
+def test_the_run_that_is_served_may_lie_anywhere(here: Path) -> None:
+    a_run(here / "runs" / "one")
+    a_run(here / "runs" / "two")
+    a_run(here / "far" / "one")
+    there = folders.Folders(Path("runs"), Path("far/one")).there()
+    assert there == {"one": here / "far" / "one", "two": Path("runs/two")}
+    (here / "far" / "one" / "run.json").unlink()  # it went meanwhile
+    assert set(folders.Folders(Path("runs"), Path("far/one")).there()) == {"one", "two"}
+
+
 def a_run(folder: Path, data: str = "mnist", **more: Any) -> Path:
     """A run folder as a training leaves it, without weights."""
     recipe = {"learning_rate": 0.1, "batch_size": 10, "steps": 20, "epochs": None}
@@ -647,5 +668,7 @@ def test_mistakes_among_ones_own_pictures(workshop: Site, here: Path) -> None:
     (mistake,) = workshop.ask("GET", asked).json["mistakes"]
     shown = np.frombuffer(base64.b64decode(mistake["image"]), np.uint8).reshape(mistake["size"])
     assert shown.shape == (56, 56, 3) and (shown[..., 1:] == (200, 40)).all()
+    asked_of_it = workshop.post("/api/runs/shop/samples", b"{}")
+    assert asked_of_it.status == 400 and "not of 28×28 pixels" in asked_of_it.json["error"]
     (here / "shop").rename(here / "elsewhere")
     assert len(workshop.ask("GET", asked).json["mistakes"]) == 1  # without its picture

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from firstlight import __version__, catalog
-from firstlight.errors import DataError, FirstlightError, UsageError
+from firstlight.errors import DataError, FirstlightError, NotFound, UsageError
 from firstlight.read.recognize import DIGITS, Recognizer, recognizer
 from firstlight.serve import answer, folders, guard, jobs
 from firstlight.serve.folders import Folders
@@ -40,7 +40,8 @@ class Service:
         self.model = model or DIGITS
         self.network: Recognizer = recognizer(self.model)
         self.folders = Folders(root, run)
-        self.opened = run.name if run else None  # the run that the page looks inside at first
+        extra = self.folders.extra
+        self.opened = extra.name if extra else None  # the run that the page looks inside at first
         self.jobs = Jobs(self.folders)
         self.worker = Worker()
         self.threads = ThreadPoolExecutor(READERS, "reader")
@@ -166,7 +167,7 @@ async def metrics(request: Request) -> Response:
     service, run = of_run(request)
     name, work = request.path_params["name"], service.jobs
     facts = await service.apart(folders.metrics, run, number(request, "after") or 0)
-    row = folders.row(run.folder, name, work.trainings().get(name))
+    row = await service.apart(folders.row, run.folder, name, work.trainings().get(name))
     return JSONResponse(facts | {"row": row, "job": work.facts(name)})
 
 
@@ -285,7 +286,7 @@ def number(request: Request, name: str) -> int | None:
 
 
 async def mistake(request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, 404 if str(error).startswith("no run") else 400)
+    return JSONResponse({"error": str(error)}, 404 if isinstance(error, NotFound) else 400)
 
 
 async def refused(request: Request, error: Exception) -> Response:

@@ -17,7 +17,7 @@ import numpy as np
 from firstlight import catalog
 from firstlight.datasets import Examples
 from firstlight.datasets.fitted import fitted
-from firstlight.errors import DataError, FirstlightError, UsageError
+from firstlight.errors import DataError, FirstlightError, NotFound
 from firstlight.runs import Run, read_json
 from firstlight.serve.answer import text
 
@@ -32,22 +32,22 @@ class Folders:
     """The runs that lie in a folder, by name."""
 
     def __init__(self, root: Path, extra: Path | None = None) -> None:
-        self.root, self.extra = root, extra
+        self.root, self.extra = root, extra and extra.resolve()  # it may lie anywhere
         self.begun: dict[str, Path] = {}  # by this server: their run.json may not be there yet
 
     def there(self) -> dict[str, Path]:
-        """Name → folder, the newest first."""
-        found = [path.parent for path in self.root.glob("*/run.json")]
-        found += [self.extra] if self.extra else []
-        found.sort(key=lambda folder: -(folder / "run.json").stat().st_mtime)
-        named = {folder.name: folder for folder in found}
-        return {name: path for name, path in self.begun.items() if name not in named} | named
+        """Name → folder, the newest first; `extra` comes before a namesake."""
+        named = {path.parent.name: path.parent for path in self.root.glob("*/run.json")}
+        named |= {self.extra.name: self.extra} if self.extra else {}
+        found = sorted(named, key=lambda name: changed(named[name] / "run.json"), reverse=True)
+        starting = {name: path for name, path in self.begun.items() if name not in named}
+        return starting | {name: named[name] for name in found}
 
     def run(self, name: str) -> Run:
-        """Raises UsageError if there is no run of that name."""
+        """Raises NotFound if there is no run of that name."""
         there = self.there()
         if name not in there:
-            raise UsageError(f"no run {name!r} in {self.root}")
+            raise NotFound(f"no run {name!r} in {self.root}")
         return Run(there[name])
 
     def table(self, own: dict[str, float]) -> list[dict[str, Any]]:
@@ -88,7 +88,7 @@ def facts(run: Run, name: str, ended: float | None) -> dict[str, Any]:
         "seed": settings["seed"],
         "rate": recipe.get("learning_rate"),
         "batch": recipe.get("batch_size"),
-        "total": total_steps(recipe),
+        "total": settings.get("total_steps", recipe.get("steps")),
         "steps": result.get("step", result.get("steps")),
         "first_cost": result.get("first_cost"),
         "final_cost": result.get("final_cost"),
@@ -100,11 +100,9 @@ def facts(run: Run, name: str, ended: float | None) -> dict[str, Any]:
     }
 
 
-def total_steps(recipe: dict[str, Any]) -> int | None:
-    """How many steps the recipe takes on MNIST's 55,000 training images."""
-    if recipe.get("steps") or not recipe.get("epochs"):
-        return recipe.get("steps")
-    return -(-55_000 * int(recipe["epochs"]) // int(recipe["batch_size"]))
+def changed(path: Path) -> float:
+    """When; 0 if it is not there."""
+    return path.stat().st_mtime if path.exists() else 0.0
 
 
 def state(run: Run, has_result: bool, ended: float | None) -> str:
@@ -117,8 +115,7 @@ def state(run: Run, has_result: bool, ended: float | None) -> str:
         return "running"
     if has_result:
         return "done"
-    files = (run.metrics_file, run.last, run.weights)
-    newest = max((path.stat().st_mtime for path in files if path.exists()), default=0.0)
+    newest = max(map(changed, (run.metrics_file, run.last, run.weights)))
     silent = time.time() - newest > SECONDS_OF_SILENCE
     return "stopped" if silent or (ended and newest <= ended + 1) else "elsewhere"
 
@@ -140,7 +137,7 @@ def checkpoint(run: Run) -> Path:
     there = [path for path in kept if path.is_file()]
     if not there:
         raise DataError(f"{run.folder.name} has no weights yet")
-    return max(there, key=lambda path: path.stat().st_mtime)
+    return max(there, key=changed)
 
 
 def weights(run: Run) -> dict[str, Any]:
@@ -149,8 +146,9 @@ def weights(run: Run) -> dict[str, Any]:
     `pixels` are int8 (n, height, width), 127 being `largest`, 0 no weight at all.
     """
     path = checkpoint(run)
-    name, kernel = first_kernel(path)
-    return {"of": path.stem, "stamp": path.stat().st_mtime, "name": name} | as_pictures(kernel)
+    name, kernel, biases = first_layer(path)
+    told = {"of": path.stem, "stamp": changed(path), "name": name, "biases": biases}
+    return told | as_pictures(kernel)
 
 
 def as_pictures(kernel: np.ndarray) -> dict[str, Any]:
@@ -160,13 +158,14 @@ def as_pictures(kernel: np.ndarray) -> dict[str, Any]:
     return {"shape": filters.shape, "largest": largest, "pixels": text(whole)}
 
 
-def first_kernel(path: Path) -> tuple[str, np.ndarray]:
-    """The first trained array that can be looked at. Only that one is read of the file."""
+def first_layer(path: Path) -> tuple[str, np.ndarray, list[float]]:
+    """The first trained array that can be looked at, and its biases. No other is read."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             for name in stored.files:
                 if name.endswith("kernel"):
-                    return name, stored[name]
+                    bias = name.removesuffix("kernel") + "bias"
+                    return name, stored[name], stored[bias].tolist() if bias in stored else []
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path.name}: not a whole checkpoint ({error})") from None
     raise DataError(f"{path.name}: no weights that can be shown as pictures")

@@ -82,7 +82,7 @@ function matrix({ confusion: counts }, name, choose) {
   }
   function cell(label, predicted, count) {
     const part = count ? 0.12 + 0.88 * Math.sqrt(count / most) : 0;
-    const button = h("button", { "data-cell": `${label}-${predicted}`, disabled: !count, class: part > 0.6 ? "deep" : "",
+    const button = h("button", { "data-cell": `${label}-${predicted}`, disabled: !count,
       "aria-label": `${count} times ${name(label)} taken for ${name(predicted)}`, onclick: () => choose(label, predicted) }, count ? String(count) : "");
     button.style.setProperty("--part", percent(part).replace(" ", ""));
     return button;

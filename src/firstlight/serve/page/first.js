@@ -107,10 +107,16 @@ export function enter(page) {
     weights.replaceChildren(...pictures.map((canvas, digit) => h("figure", {}, canvas, h("figcaption", {}, String(digit)))));
   }
 
+  function readdress() {
+    if (recall("rate", "0.01") === rate.value) return;
+    rate.value = recall("rate", "0.01");
+    begin();
+  }
+
   about().then(({ trains }) => {
     if (left) return;
     if (trains) begin();
     else error.textContent = "TensorFlow is not installed here: pip install 'firstlight[train]'";
   }, (problem) => (error.textContent = problem.message));
-  return { leave: () => ((left = true), pause()) };
+  return { readdress, leave: () => ((left = true), pause()) };
 }

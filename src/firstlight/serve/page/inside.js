@@ -15,7 +15,8 @@ const KINDS = {
 };
 
 export function enter(page) {
-  const canvas = h("canvas", { class: "pad", tabindex: 0, role: "img", "aria-label": "Sheet to draw a digit on" });
+  const canvas = h("canvas", { class: "pad", tabindex: 0, role: "application",
+    "aria-label": "Sheet to draw a digit on. Arrow keys move the pen, the space bar puts it down and lifts it." });
   const hint = h("p", { class: "hint", "aria-hidden": "true" }, "Draw a digit here.");
   const chosen = h("select", { onchange: () => choose(chosen.value) }, h("option", { value: "" }, "the reader"));
   const chips = h("div", { class: "chips", "aria-label": "Digits on the sheet" });
@@ -51,6 +52,7 @@ export function enter(page) {
 
   async function look(index) {
     which = index;
+    remember({ digit: which || "" });
     [...chips.children].forEach((chip, i) => chip.setAttribute("aria-pressed", i === which));
     const run = recall("run"), number = ++asked;
     if (!digits.length) return showNothing(run, number);
@@ -89,7 +91,7 @@ export function enter(page) {
   }
 
   async function choose(run) {
-    remember({ run });
+    remember({ run, by: run ? "" : "reader" });
     layers.replaceChildren();
     look(which);
   }
@@ -100,14 +102,15 @@ export function enter(page) {
     const usable = runs.filter((run) => run.network).map(({ name }) => name);
     chosen.replaceChildren(h("option", { value: "" }, "the reader"), ...usable.map((name) => h("option", { value: name }, name)));
     classes = known.classes;
-    if (!recall("run") && known.run) remember({ run: known.run });
+    if (!recall("run") && !recall("by") && known.run) remember({ run: known.run });
     chosen.value = recall("run");
     if (pad.drawing === null && recall("ink") !== pad.text) pad.text = recall("ink");
+    which = Number(recall("digit")) || 0;
     reader.ask();
   }
 
   readdress().catch((problem) => (error.textContent = problem.message));
-  return { readdress, leave: () => (left = true) };
+  return { readdress, leave: () => ((left = true), pad.forget()) };
 }
 
 /** The digit in grey, and over it in the accent what its answer hangs on. */
@@ -133,14 +136,14 @@ function products(first, image) {
   const each = Array.from({ length: 10 }, (_, digit) => {
     const own = weights.subarray(784 * digit, 784 * (digit + 1));
     const product = Float32Array.from(own, (weight, i) => (weight * image[i]) / 255);
-    return { digit, own, product, sum: product.reduce((total, value) => total + value, 0) * (first.largest / 127) };
+    return { digit, own, product, sum: product.reduce((total, value) => total + value, 0) * (first.largest / 127) + (first.biases[digit] ?? 0) };
   });
   const most = Math.max(...each.map(({ sum }) => sum));
   const figures = each.map(({ digit, own, product, sum }) => h("figure", { class: sum === most ? "best" : "" },
     signs(own, 28, `weights of ${digit}`), signs(product, 28, `times the digit, for ${digit}`),
     h("figcaption", {}, `${digit}: ${sum.toFixed(1).replace("-", "−")}`)));
   const place = h("div", { class: "maps ten" }, ...figures);
-  return block("weights, and weights × input", "blue speaks for the digit, grey against it; the sum decides", place);
+  return block("weights, and weights × input", "blue speaks for the digit, grey against it; the sum, and the digit's bias, decide", place);
 }
 
 function layer(told) {
