@@ -86,8 +86,7 @@ class Run:
     def metrics(self) -> list[dict[str, Any]]:
         """The logged steps; a last line that a killed process left half written is passed over.
 
-        Raises:
-            DataError: another line is damaged.
+        Raises DataError if another line is damaged.
         """
         if not self.metrics_file.exists():
             return []

@@ -40,8 +40,6 @@ class Service:
         self.model = model or DIGITS
         self.network: Recognizer = recognizer(self.model)
         self.folders = Folders(root, run)
-        extra = self.folders.extra
-        self.opened = extra.name if extra else None  # the run that the page looks inside at first
         self.jobs = Jobs(self.folders)
         self.worker = Worker()
         self.threads = ThreadPoolExecutor(READERS, "reader")
@@ -115,6 +113,7 @@ def piece(there: dict[str, bytes]) -> Callable[[Request], Any]:
 async def about(request: Request) -> Response:
     """What the page needs to know at its start."""
     service = serving(request)
+    extra = service.folders.extra
     networks = [n for n in catalog.networks() if n["input"] == [28, 28, 1]]
     return JSONResponse(
         {
@@ -123,7 +122,7 @@ async def about(request: Request) -> Response:
             "model": "firstlight's own reader" if service.model == DIGITS else service.model.name,
             "classes": service.network.classes,
             "trains": jobs.can_train(),
-            "run": service.opened,
+            "run": extra and extra.name,  # the run that the page looks inside at first
         }
     )
 
@@ -195,14 +194,11 @@ async def work_on_run(request: Request) -> Response:
     name, work = request.path_params["name"], request.path_params["work"]
     if work == "samples":
         return JSONResponse(await service.worker.ask({"do": "samples", "run": str(run.folder)}))
-    if work == "stop":
-        service.jobs.stop(name)
-    elif work == "resume":
-        await service.jobs.resume(name)
-    elif work == "evaluate":
-        await service.jobs.evaluate(name)
-    else:
+    at_work = service.jobs
+    known = {"stop": at_work.stop, "resume": at_work.resume, "evaluate": at_work.evaluate}
+    if work not in known:
         raise HTTPException(404, "not found")
+    await known[work](name)
     return JSONResponse({"name": name})
 
 

@@ -22,7 +22,7 @@ from firstlight.runs import Run, read_json
 from firstlight.serve.answer import text
 
 SECONDS_OF_SILENCE = 90.0  # a training writes a checkpoint each minute; then it has stopped
-MOST_PICTURES = 64  # of first weights
+MOST_PICTURES = 64  # of first weights, or of a layer's maps
 MISTAKES_A_PAGE = 60
 THUMBNAIL = 56  # pixels a side
 SHOWN = ("data", "split", "examples", "correct", "accuracy", "interval95", "confusion")
@@ -86,11 +86,8 @@ def facts(run: Run, name: str, ended: float | None) -> dict[str, Any]:
         "network": settings["network"],
         "data": Path(settings["data"]).name,
         "seed": settings["seed"],
-        "rate": recipe.get("learning_rate"),
-        "batch": recipe.get("batch_size"),
         "total": settings.get("total_steps", recipe.get("steps")),
         "steps": result.get("step", result.get("steps")),
-        "first_cost": result.get("first_cost"),
         "final_cost": result.get("final_cost"),
         "accuracy": evaluation.get("accuracy", result.get("test_accuracy")),
         "seconds": result.get("seconds"),
@@ -147,15 +144,16 @@ def weights(run: Run) -> dict[str, Any]:
     """
     path = checkpoint(run)
     name, kernel, biases = first_layer(path)
-    told = {"of": path.stem, "stamp": changed(path), "name": name, "biases": biases}
-    return told | as_pictures(kernel)
+    told = {"stamp": changed(path), "name": name, "biases": biases}
+    return told | as_pictures(pictures_of(kernel))
 
 
-def as_pictures(kernel: np.ndarray) -> dict[str, Any]:
-    filters = pictures_of(kernel)[:MOST_PICTURES]
-    largest = float(np.abs(filters).max()) or 1.0
-    whole = (filters * (127 / largest)).round().astype(np.int8)
-    return {"shape": filters.shape, "largest": largest, "pixels": text(whole)}
+def as_pictures(maps: np.ndarray) -> dict[str, Any]:
+    """Some of the maps (n, height, width) as int8: 127 is the largest value."""
+    some = maps[:MOST_PICTURES].astype(np.float32)
+    largest = float(np.abs(some).max()) or 1.0
+    whole = (some * (127 / largest)).round().astype(np.int8)
+    return {"of": len(maps), "shape": some.shape, "largest": largest, "pixels": text(whole)}
 
 
 def first_layer(path: Path) -> tuple[str, np.ndarray, list[float]]:
@@ -219,11 +217,7 @@ def thumbnails(examples: Examples, rows: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=2)
 def images_of(folder: Path, data: str, split: str) -> Examples:
-    """The images of a split of the data that a run was trained on.
-
-    Raises:
-        DataError: that is not `data`, or it is not where it was.
-    """
+    """What a run was trained on; raises DataError if that is not `data`, or not where it was."""
     dataset = catalog.trained_on(Run(folder))
     if dataset.name != data:
         raise DataError(f"{folder} was trained on {dataset.name}, not on {data}")

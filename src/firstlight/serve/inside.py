@@ -30,7 +30,6 @@ with tensorflow(verbose=False):
 from firstlight.runs import Run, read_json
 
 SIZE = (answer.SIDE, answer.SIDE, 1)
-MOST_MAPS = 64  # of a layer that are shown
 PLAIN = {"InputLayer", "Rescaling", "Flatten"}  # layers that show the image as it is
 SAMPLES = 100  # test images whose answers are watched
 Facts = dict[str, Any]
@@ -86,12 +85,9 @@ def newest(folder: str) -> Opened:
     """A run's network with its newest weights."""
     run = Run(Path(folder))
     path = folders.checkpoint(run)
-    if run.model_file.is_file():
-        known = read_json(run.model_file)
-        found = opened(folder, known["network"], len(known["classes"]))
-    else:
-        classes = catalog.trained_on(run).classes
-        found = opened(folder, run.settings()["network"], len(classes))
+    known = read_json(run.model_file) if run.model_file.is_file() else run.settings()
+    classes = known.get("classes") or catalog.trained_on(run).classes
+    found = opened(folder, known["network"], len(classes))
     found.take(path)
     return found
 
@@ -113,16 +109,9 @@ def maps(run: str, image: str) -> Facts:
 
 
 def shown(output: np.ndarray) -> Facts:
-    """A layer's maps, or its neurons in a row, as int8: 127 is its largest value."""
+    """A layer's maps, or its neurons in a row."""
     maps = output.transpose(2, 0, 1) if output.ndim == 3 else output.reshape(1, 1, -1)
-    some = maps[:MOST_MAPS].astype(np.float32)
-    largest = float(np.abs(some).max()) or 1.0
-    return {
-        "of": len(maps),
-        "shape": some.shape,
-        "largest": largest,
-        "pixels": answer.text((some * (127 / largest)).round().astype(np.int8)),
-    }
+    return folders.as_pictures(maps)
 
 
 def samples(run: str) -> Facts:
@@ -135,12 +124,7 @@ def samples(run: str) -> Facts:
 
 @lru_cache(maxsize=2)
 def tests(run: str) -> Examples:
-    """The first test images of the data that a run was trained on.
-
-    Raises:
-        DataError: it is not where it was.
-        UsageError: they are no digits.
-    """
+    """The first test images of a run's data; raises UsageError if they are no digits."""
     dataset = catalog.trained_on(Run(Path(run)))
     examples = dataset.load(dataset.measured("test")).first(SAMPLES)
     if not isinstance(examples.images, np.ndarray) or examples.images.shape[1:] != SIZE:
@@ -193,8 +177,8 @@ class Lesson:
         predicted = (flat(self.tests.images) @ weights + biases).argmax(1)
         fed = (self.images[batch[:20]] * 255).astype(np.uint8)
         return {
-            "weights": folders.as_pictures(weights),
-            "learned": folders.as_pictures(weights - self.random),
+            "weights": folders.as_pictures(folders.pictures_of(weights)),
+            "learned": folders.as_pictures(folders.pictures_of(weights - self.random)),
             "accuracy": float(np.mean(predicted == self.tests.labels)),
             "fed": answer.text(fed),
         } | answers_to(self.tests.first(SAMPLES), predicted[:SAMPLES])

@@ -124,7 +124,7 @@ class Jobs:
         with suppress(OSError):  # a training that could not begin leaves an empty folder
             (self.folders.root / name).rmdir()
 
-    def stop(self, name: str) -> None:
+    async def stop(self, name: str) -> None:
         """Ask a training to write a checkpoint and stop."""
         if name not in self.going():
             raise UsageError(f"{name} is not running here")
@@ -132,7 +132,7 @@ class Jobs:
 
     async def stop_all(self) -> None:
         for name in self.going():
-            self.stop(name)
+            self.by_run[name].stop()
         if self.listening:
             await asyncio.wait(self.listening, timeout=SECONDS_TO_STOP)
 
