@@ -589,7 +589,7 @@ def test_a_token_is_asked_for_once(chromium: Any, home: Path) -> None:
 
 
 def test_a_training_of_the_command_line_is_followed(open_page: Any, home: Path) -> None:
-    command = [sys.executable, "-m", "firstlight", "train", "softmax", "--steps", "50000"]
+    command = [sys.executable, "-m", "firstlight", "train", "softmax", "--steps", "30000"]
     with subprocess.Popen([*command, "--out", "runs/followed", "--quiet"], cwd=home) as process:
         while not (home / "runs/followed/run.json").exists():
             assert process.poll() is None

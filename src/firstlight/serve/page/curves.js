@@ -3,7 +3,7 @@
 import { h, svg } from "./dom.js";
 
 const HEIGHT = 230, LEFT = 46, RIGHT = 12, TOP = 10, BOTTOM = 26;
-const LEAST = 1e-9; // what is less, as a cost of 0, is drawn here where a scale spans decades
+const LEAST = 1e-5; // where a scale spans decades, what is less, as a cost of 0, is drawn here
 
 /** Draw them into `place`, and again when its width changes. `log` is for what spans decades. */
 export function drawCurves(place, title, curves, { log = false, format = String } = {}) {
