@@ -9,7 +9,9 @@ import shutil
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from math import cos, pi, sin
 from pathlib import Path
 from typing import Any
@@ -52,14 +54,27 @@ STROKES: dict[str, list[Stroke]] = {  # in a box from 0 to 1, as a person writes
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server in a folder without runs, as a person starts it."""
-    command = [sys.executable, "-m", "firstlight", "serve", "--port", "0", "--json"]
-    folder = tmp_path_factory.mktemp("site")
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=folder) as process:
-        assert process.stdout
-        yield json.loads(process.stdout.readline())["url"]
-        process.send_signal(2)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the server is started in: at first it is empty."""
+    return tmp_path_factory.mktemp("site")
+
+
+@contextmanager
+def serving(home: Path, *flags: str) -> Iterator[str]:
+    """The address of a server, as a person starts it."""
+    command = [sys.executable, "-m", "firstlight", "serve", "--port", "0", "--json", *flags]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=home) as process:
+        try:
+            assert process.stdout
+            yield json.loads(process.stdout.readline())["url"]
+        finally:
+            process.send_signal(2)
+
+
+@pytest.fixture(scope="module")
+def site(home: Path) -> Iterator[str]:
+    with serving(home) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -380,6 +395,8 @@ def test_training_is_started_watched_and_seen_into(open_page: Any) -> None:
     page.get_by_role("button", name="Watch a hundred").click()
     page.locator(".samples .right").first.wait_for(timeout=60_000)
     assert page.locator(".samples > div").count() == 100
+    page.get_by_role("button", name="Show its graph").click()
+    page.locator(".graph svg").wait_for(timeout=60_000)
 
     page.get_by_role("link", name="what it got wrong").click()
     page.get_by_role("button", name="Evaluate it").click()
@@ -399,6 +416,20 @@ def test_training_is_started_watched_and_seen_into(open_page: Any) -> None:
     draw(page, "4", left=0.35)
     page.locator(".maps.ten canvas").nth(19).wait_for(timeout=60_000)  # weights, and × input
     assert page.locator(".seen canvas").count() == 2
+    page.wait_for_function("location.hash.includes('ink')")
+    ink = page.evaluate("new URLSearchParams(location.hash.split('?')[1]).get('ink')")
+    found = {
+        f"inside?run=softmax-mnist-1&ink={ink}": ".maps.ten canvas",
+        f"draw?ink={ink}": ".bars",
+    }
+    found |= {"train?run=softmax-mnist-1": ".curve path", "runs?run=softmax-mnist-1": ".confusion"}
+    for address, waited_for in found.items():
+        for size in (PHONE, DESKTOP):
+            full = open_page(address, viewport=size)
+            full.locator(waited_for).first.wait_for()
+            full.wait_for_timeout(200)
+            assert full.evaluate("document.documentElement.scrollWidth") <= size["width"]
+            assert full.evaluate(UNNAMED) == []
 
 
 PIXELS = "() => [...document.querySelectorAll('.maps canvas')].map(c => c.toDataURL()).join()"
@@ -420,6 +451,7 @@ def test_weights_and_answers_change_while_it_trains_and_it_is_stopped_and_contin
     page.locator(".samples .flipped").first.wait_for(timeout=20_000)
     state = page.locator("h2 + b")
     playwright.expect(state).to_have_text("training")
+    playwright.expect(page.locator(".numbers b").first).to_contain_text(" of ")
 
     page.get_by_role("button", name="Stop").click()
     playwright.expect(state).to_have_text("stopped", timeout=30_000)
@@ -433,6 +465,145 @@ def test_weights_and_answers_change_while_it_trains_and_it_is_stopped_and_contin
     )
     page.get_by_role("button", name="Stop").click()
     playwright.expect(state).to_have_text("stopped", timeout=30_000)
+
+
+@pytest.fixture
+def begun(home: Path) -> Iterator[Path]:
+    """A run folder as of a training that has just begun somewhere; its costs came down to 0."""
+    folder = home / "runs" / "begun"
+    folder.mkdir(parents=True)
+    settings = {"network": "softmax", "data": "mnist", "seed": 0, "recipe": {"steps": 9}}
+    (folder / "run.json").write_text(json.dumps(settings))
+    lines = [{"step": i, "split": "train", "loss": 2 - i, "accuracy": 1} for i in range(3)]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_a_cost_of_nothing_is_drawn_too(open_page: Any, begun: Path) -> None:
+    page = open_page("runs?show=begun")
+    playwright.expect(page.locator(".curve path")).to_have_count(2)
+    assert "NaN" not in page.locator(".curve").first.inner_html()
+
+
+def test_a_damaged_run_does_not_hide_the_curves_of_others(
+    chromium: Any, site: str, begun: Path
+) -> None:
+    odd = shutil.copytree(begun, begun.with_name("odd"))
+    (odd / "metrics.jsonl").write_text("nothing\n")
+    page = chromium.new_page()
+    page.goto(f"{site}#runs?show=odd,begun")
+    playwright.expect(page.locator(".curve path")).to_have_count(2)
+    playwright.expect(page.locator(".error")).to_contain_text("odd: ")
+    page.close()
+    shutil.rmtree(odd)
+
+
+@pytest.mark.parametrize("view", ["train", "inside", "runs"])
+def test_a_view_that_was_left_leaves_the_address_alone(
+    open_page: Any, begun: Path, view: str
+) -> None:
+    page = open_page()
+    held: list[Any] = []
+    page.route("**/api/runs", lambda route: held.append(route))
+    page.locator(f"nav a[href='#{view}']").click()
+    page.locator(f".page.{view} *").first.wait_for(state="attached")
+    page.wait_for_timeout(100)
+    page.get_by_role("link", name="Draw", exact=True).click()
+    says(page, "nothing drawn")
+    assert len(held) == 1
+    held[0].continue_()
+    page.wait_for_timeout(300)
+    assert page.url.endswith("#draw")
+
+
+def test_a_drawing_goes_along_and_a_second_click_does_not_empty_the_sheet(open_page: Any) -> None:
+    page = open_page()
+    draw(page, "34", left=0.2)
+    says(page, "34")
+    playwright.expect(page.locator("main")).not_to_be_focused()
+    page.get_by_role("link", name="Look inside").click()
+    playwright.expect(page.locator("main")).to_be_focused()
+    page.get_by_role("button", name="digit 2").click()
+    page.locator(".seen canvas").first.wait_for()
+    assert page.title() == "Look inside · firstlight" and "digit=1" in page.url
+    assert page.get_by_role("heading", level=1).text_content() == "Look inside"
+    page.reload()
+    pressed = page.locator(".chips button[aria-pressed=true]")
+    playwright.expect(pressed).to_have_attribute("aria-label", "digit 2")
+    page.get_by_role("link", name="Draw", exact=True).click()
+    says(page, "34")
+    for name in ("Draw", "firstlight"):
+        page.get_by_role("link", name=name, exact=True).click()
+        page.wait_for_timeout(100)
+        says(page, "34")
+    page.get_by_role("button", name="Clear").click()
+    page.get_by_role("link", name="Look inside").click()
+    page.wait_for_timeout(300)
+    assert "ink" not in page.url
+
+
+def test_the_table_of_runs_keeps_the_focus(open_page: Any, begun: Path) -> None:
+    page = open_page("runs?show=begun")
+    box = page.get_by_label("curves of begun")
+    box.focus()
+    page.keyboard.press("Space")
+    page.wait_for_function("() => location.hash.includes('show=none')")
+    page.reload()
+    playwright.expect(box).not_to_be_checked()
+    box.focus()
+    page.keyboard.press("Space")
+    playwright.expect(page.locator(".curve path").first).to_be_visible()
+    assert box.evaluate("box => box === document.activeElement && box.checked")
+
+
+def test_the_reader_can_be_chosen_beside_the_run_that_is_served(
+    chromium: Any, home: Path, begun: Path
+) -> None:
+    with serving(home, "--model", str(begun)) as url:
+        page = chromium.new_page()
+        page.goto(url + "#inside")
+        chosen = page.get_by_label("network")
+        playwright.expect(chosen).to_have_value("begun")
+        chosen.select_option("")
+        page.reload()
+        chosen.locator("option", has_text="begun").wait_for(state="attached")
+        page.wait_for_timeout(200)
+        assert chosen.input_value() == ""
+        page.close()
+
+
+def test_a_token_is_asked_for_once(chromium: Any, home: Path) -> None:
+    given = ["guess", "correct horse battery"]
+    with serving(home, "--token", "correct horse battery") as url:
+        page = chromium.new_page()
+        page.on("dialog", lambda dialog: dialog.accept(given.pop(0)))
+        page.goto(url + "#train?run=any")
+        playwright.expect(page.locator(".error").first).to_contain_text("the token")
+        page.get_by_role("link", name="Runs").click()
+        playwright.expect(page.locator(".error").first).to_contain_text("load the page again")
+        assert len(given) == 1
+        page.reload()
+        page.locator("tbody tr").first.wait_for()
+        page.close()
+
+
+def test_a_training_of_the_command_line_is_followed(open_page: Any, home: Path) -> None:
+    command = [sys.executable, "-m", "firstlight", "train", "softmax", "--steps", "30000"]
+    with subprocess.Popen([*command, "--out", "runs/followed", "--quiet"], cwd=home) as process:
+        while not (home / "runs/followed/run.json").exists():
+            assert process.poll() is None
+            time.sleep(0.1)
+        page = open_page("train?run=followed")
+        state = page.locator("h2 + b")
+        playwright.expect(state).to_have_text("training (started elsewhere)")
+        page.locator(".maps canvas").first.wait_for(timeout=60_000)
+        assert page.get_by_role("button", name="Stop").count() == 0
+        playwright.expect(state).to_have_text("done", timeout=240_000)
+    page.get_by_text("test accuracy").wait_for()
+    again = open_page("train?run=followed")
+    again.locator(".maps canvas").nth(9).wait_for()
+    page.wait_for_function(f"kept => ({PIXELS})() === kept", arg=again.evaluate(PIXELS))
 
 
 def test_the_first_graph_is_stepped_and_its_pictures_are_moved(open_page: Any) -> None:

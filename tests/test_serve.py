@@ -4,6 +4,7 @@ import base64
 import http.client
 import io
 import json
+import math
 import os
 import random
 import socket
@@ -21,9 +22,12 @@ import pytest
 from conftest import Answer
 from PIL import Image
 
+from firstlight.datasets import folder as pictures
 from firstlight.datasets import mnist
 from firstlight.read import read
-from firstlight.serve import guard, server
+from firstlight.runs import Run
+from firstlight.serve import folders, guard, server
+from firstlight.serve.jobs import MOST_AT_ONCE
 
 Firstlight = Callable[..., Answer]
 PGM, JSON = "image/x-portable-graymap", "application/json"
@@ -282,8 +286,9 @@ def test_a_body_is_cut_off_while_it_streams_in(site: Site) -> None:
         assert answer.status == 413
         raise OSError
     assert sent < 3 * guard.MOST_BYTES
-    answer = site.post("/api/trainings", b" " * (guard.MOST_BYTES_OF_JSON + 1))
-    assert answer.status == 413
+    for kind in (JSON, "Application/JSON; charset=utf-8", "image/png"):
+        answer = site.post("/api/trainings", b" " * (guard.MOST_BYTES_OF_JSON + 1), kind)
+        assert answer.status == 413
 
 
 # --- What it bears ---------------------------------------------------------------------------
@@ -293,6 +298,7 @@ def test_a_body_is_cut_off_while_it_streams_in(site: Site) -> None:
 def impatient(here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setattr(guard, "SECONDS_TO_SEND", 0.5)
     monkeypatch.setattr(server, "SECONDS_TO_BEGIN", 0.5)
+    monkeypatch.setattr(server, "SECONDS_KEPT", 1)
     running = Site()
     yield running
     running.stop()
@@ -315,6 +321,15 @@ def test_a_client_that_asks_nothing_is_not_waited_for(impatient: Site, start: by
     with socket.create_connection(("127.0.0.1", impatient.port), 10) as silent:
         silent.sendall(start)
         assert silent.recv(9999) == b""
+
+
+def test_nor_is_one_that_begins_a_second_question(impatient: Site) -> None:
+    with socket.create_connection(("127.0.0.1", impatient.port), 10) as slow:
+        slow.sendall(f"GET /api/about HTTP/1.1\r\nHost: {impatient.host}\r\n\r\n".encode())
+        assert b" 200 " in slow.recv(99999)
+        slow.sendall(b"GET /api/about HTTP/1.1\r\nHost: local")
+        while slow.recv(99999):
+            pass
 
 
 def test_too_many_at_once_are_told_to_come_again(
@@ -385,8 +400,8 @@ def test_fuzzed_documents(site: Site, path: str) -> None:
     documents += [{"batch": -1}, {"rate": "x"}, {"rate": -1}, {"count": 10**9}, {"after": None}]
     texts = [json.dumps(document).encode() for document in documents]
     texts += [b"", b"{", b"[" * 50_000, b"\xff\xfe", b'{"rate": NaN, "count": 0}']
-    harmless = {"graph": b'"softmax"', "first": b"{", "step": b"{"}.get(path)
-    meant = {"first": (b"batch", b"rate"), "step": (b"count", b"after")}.get(path, ())
+    harmless = {"graph": b'"softmax"', "first": b"{"}.get(path)
+    meant = {"first": (b"batch", b"rate")}.get(path, ())
     if harmless:  # an object that says nothing of what this path asks for means its defaults
         texts = [t for t in texts if harmless not in t or any(word in t for word in meant)]
     for text in texts:
@@ -490,19 +505,54 @@ def test_a_training_is_started_stopped_continued_and_evaluated(workshop: Site, h
         assert time.monotonic() < deadline
         time.sleep(0.2)
     assert site.post(f"/api/runs/{name}/resume", b"{}").status == 400  # it is running
-    assert site.post(f"/api/runs/{name}/stop", b"{}").status == 200
+    stops = at_once(site, *[f"/api/runs/{name}/stop"] * 4)  # a second one interrupts nothing
+    assert 200 in stops and set(stops) <= {200, 400}
     row = wait_for(site, name, "stopped")
     assert row["job"]["code"] == 130 and "--resume" in row["job"]["said"][-1]
     reached = site.ask("GET", f"/api/runs/{name}/metrics").json["lines"][-1]["step"]
     weights = site.ask("GET", f"/api/runs/{name}/weights").json
     assert weights["shape"] == [10, 28, 28] and len(base64.b64decode(weights["pixels"])) == 7840
 
-    assert site.post(f"/api/runs/{name}/resume", b"{}").status == 200
+    assert at_once(site, *[f"/api/runs/{name}/resume"] * 4) == [200, 400, 400, 400]
     while site.ask("GET", f"/api/runs/{name}/metrics").json["lines"][-1]["step"] <= reached:
         assert time.monotonic() < deadline + 60
         time.sleep(0.2)
     site.post(f"/api/runs/{name}/stop", b"{}")
     wait_for(site, name, "stopped")
+
+
+def at_once(site: Site, *paths: str, body: bytes = b"{}") -> list[int]:
+    """The statuses of questions that are asked at the same time, in their order."""
+    with ThreadPoolExecutor(len(paths)) as clients:
+        return sorted(
+            told.status for told in clients.map(lambda path: site.post(path, body), paths)
+        )
+
+
+def test_no_more_trainings_than_the_machine_bears(workshop: Site, here: Path) -> None:
+    wanted = b'{"network": "softmax", "steps": 900000}'
+    statuses = at_once(workshop, *["/api/trainings"] * 5, body=wanted)
+    assert statuses == [200] * MOST_AT_ONCE + [400] * (5 - MOST_AT_ONCE)
+    more = workshop.post("/api/trainings", wanted)
+    assert more.status == 400 and "running already" in more.json["error"]
+    assert len(list((here / "runs").iterdir())) == MOST_AT_ONCE
+
+
+def test_a_stopped_run_may_be_gone_on_with_elsewhere(tmp_path: Path) -> None:
+    run, now = Run(tmp_path), time.time()
+    run.metrics_file.write_text("")
+    assert folders.state(run, False, math.inf) == "running"
+    assert folders.state(run, False, now) == "stopped"
+    assert folders.state(run, False, now - 30) == folders.state(run, False, None) == "elsewhere"
+    os.utime(run.metrics_file, (now - 200, now - 200))
+    assert folders.state(run, False, now - 300) == folders.state(run, False, None) == "stopped"
+    assert folders.state(run, True, None) == "done"
+
+
+def whole(told: dict[str, Any]) -> np.ndarray:
+    """The numbers that were sent as pictures."""
+    pixels = np.frombuffer(base64.b64decode(told["pixels"]), np.int8)
+    return pixels.reshape(told["shape"]) * (told["largest"] / 127)
 
 
 def test_looking_inside_a_run(workshop: Site, here: Path) -> None:
@@ -512,13 +562,18 @@ def test_looking_inside_a_run(workshop: Site, here: Path) -> None:
     image = base64.b64encode(mnist.load("test").images[0].tobytes()).decode()
     asked = json.dumps({"image": image, "run": name}).encode()
     told = site.post("/api/occlusion", asked).json
-    assert [layer["name"] for layer in told["layers"]] == ["layer1"]
+    (layer,) = told["layers"]
+    assert layer["name"] == "layer1"
+    weights = site.ask("GET", f"/api/runs/{name}/weights").json
+    products = whole(weights).reshape(10, 784) @ (mnist.load("test").images[0].reshape(784) / 255)
+    assert np.allclose(products + weights["biases"], whole(layer).reshape(10), atol=0.2)
     assert np.array(told["occlusion"]).shape == (28, 28)
     samples = site.post(f"/api/runs/{name}/samples", b"{}").json
     assert len(samples["predicted"]) == len(samples["labels"]) == 100
 
     assert site.post(f"/api/runs/{name}/evaluate", b"{}").status == 200
     deadline = time.monotonic() + 90
+    assert wait_for(site, name, "done")["total"] == 20
     while not wait_for(site, name, "done")["evaluated"]:
         assert time.monotonic() < deadline
         time.sleep(0.2)
@@ -534,10 +589,14 @@ def test_the_first_graph_is_stepped(workshop: Site) -> None:
     site = workshop
     begun = site.post("/api/first", b'{"rate": 0.01}').json
     assert begun["step"] == 0 and begun["costs"] == []
-    told = site.post("/api/step", b'{"after": 0, "count": 3}').json
+    asked = json.dumps({"lesson": begun["lesson"], "after": 0, "count": 3}).encode()
+    told = site.post("/api/step", asked).json
     assert told["step"] == 3 and len(told["costs"]) == 3
     assert not any(base64.b64decode(begun["learned"]["pixels"])) and told["learned"]["largest"] < 1
-    again = site.post("/api/step", b'{"after": 0, "count": 1}')
+    again = site.post("/api/step", asked)
+    assert again.status == 400 and "begin again" in again.json["error"]
+    site.post("/api/first", b"{}")  # in another tab
+    again = site.post("/api/step", asked)
     assert again.status == 400 and "begin again" in again.json["error"]
     pictures = site.post("/api/graph", b'{"network": "first-graph"}').json
     assert set(pictures) == {"functional", "operations"} and "<svg" in pictures["functional"]
@@ -553,3 +612,63 @@ def test_damaged_run_folders_are_named_and_the_rest_is_shown(workshop: Site, her
         for what in ("metrics", "weights", "evaluation", "mistakes"):
             assert workshop.ask("GET", f"/api/runs/{name}/{what}").status in (200, 400)
         assert workshop.post(f"/api/runs/{name}/resume", b"{}").status == 400
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "asked"),
+    [
+        ("metrics.jsonl", '{"step": 1}\nnothing\n', ["metrics"]),
+        ("evaluation.json", "{}", ["evaluation", "mistakes"]),
+        ("evaluation.json", "[]", ["evaluation", "mistakes"]),
+        ("evaluation.json", '{"mistakes": 3}', ["evaluation", "mistakes"]),
+        ("evaluation.json", '{"mistakes": [{}]}', ["evaluation", "mistakes"]),
+    ],
+)
+def test_a_damaged_file_is_named(
+    workshop: Site, here: Path, file: str, text: str, asked: list[str]
+) -> None:
+    folder = a_run(here / "runs" / "odd")
+    (folder / file).write_text(text)
+    for what in asked:
+        answer = workshop.ask("GET", f"/api/runs/odd/{what}?label=0")
+        assert answer.status == 400 and file in answer.json["error"]
+
+
+def test_the_run_that_is_served_may_lie_anywhere(here: Path) -> None:
+    a_run(here / "runs" / "one")
+    a_run(here / "runs" / "two")
+    a_run(here / "far" / "one")
+    there = folders.Folders(Path("runs"), Path("far/one")).there()
+    assert there == {"one": here / "far" / "one", "two": Path("runs/two")}
+    (here / "far" / "one" / "run.json").unlink()  # it went meanwhile
+    assert set(folders.Folders(Path("runs"), Path("far/one")).there()) == {"one", "two"}
+
+
+def a_run(folder: Path, data: str = "mnist", **more: Any) -> Path:
+    """A run folder as a training leaves it, without weights."""
+    recipe = {"learning_rate": 0.1, "batch_size": 10, "steps": 20, "epochs": None}
+    settings = {"network": "softmax", "data": data, "seed": 0, "recipe": recipe} | more
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text(json.dumps(settings))
+    return folder
+
+
+def test_mistakes_among_ones_own_pictures(workshop: Site, here: Path) -> None:
+    for i in range(10):
+        for name in ("apple", "kiwi"):
+            (here / "shop" / name).mkdir(parents=True, exist_ok=True)
+            picture = np.full((90, 120, 3), (i, 200, 10 * len(name)), np.uint8)
+            Image.fromarray(picture).save(here / "shop" / name / f"{i}.png")
+    folder = a_run(here / "runs" / "shop", str(here / "shop"))
+    (folder / "pictures.json").write_text(json.dumps(pictures.listing(here / "shop")))
+    wrong = {"index": 1, "label": 1, "predicted": 0, "confidence": 0.9}
+    found = {"data": "shop", "split": "test", "mistakes": [wrong]}
+    (folder / "evaluation.json").write_text(json.dumps(found))
+    asked = "/api/runs/shop/mistakes?label=1&predicted=0"
+    (mistake,) = workshop.ask("GET", asked).json["mistakes"]
+    shown = np.frombuffer(base64.b64decode(mistake["image"]), np.uint8).reshape(mistake["size"])
+    assert shown.shape == (56, 56, 3) and (shown[..., 1:] == (200, 40)).all()
+    asked_of_it = workshop.post("/api/runs/shop/samples", b"{}")
+    assert asked_of_it.status == 400 and "not of 28×28 pixels" in asked_of_it.json["error"]
+    (here / "shop").rename(here / "elsewhere")
+    assert len(workshop.ask("GET", asked).json["mistakes"]) == 1  # without its picture

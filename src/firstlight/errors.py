@@ -1,7 +1,7 @@
 """What can go wrong, and the exit code that says so.
 
     FirstlightError   1   the run failed
-    ├── UsageError    2   asked for something there is not
+    ├── UsageError    2   asked for something there is not; NotFound: a run that there is not
     ├── GateMissed    3   --min-accuracy was not reached, or data has faults
     ├── DataError     4   data missing or damaged
     ├── ExportError   5   an exported file was not the network it came from
@@ -17,6 +17,10 @@ class FirstlightError(Exception):
 
 class UsageError(FirstlightError):
     exit_code = 2
+
+
+class NotFound(UsageError):
+    pass
 
 
 class GateMissed(FirstlightError):

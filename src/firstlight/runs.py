@@ -84,11 +84,17 @@ class Run:
         return read_json(self.pictures) if self.pictures.exists() else None
 
     def metrics(self) -> list[dict[str, Any]]:
-        """The logged steps; a last line that a killed process left half written is passed over."""
+        """The logged steps; a last line that a killed process left half written is passed over.
+
+        Raises DataError if another line is damaged.
+        """
         if not self.metrics_file.exists():
             return []
-        lines = self.metrics_file.read_text("utf-8").split("\n")
-        return [json.loads(line) for line in lines[:-1]]
+        try:
+            lines = self.metrics_file.read_text("utf-8").split("\n")
+            return [json.loads(line) for line in lines[:-1]]
+        except ValueError as error:
+            raise DataError(f"{self.metrics_file}: damaged ({error})") from None
 
     def forget_after(self, step: int) -> None:
         """Drop the metrics logged after a checkpoint: resuming will log them again."""

@@ -17,9 +17,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from firstlight import __version__, catalog
-from firstlight.errors import DataError, FirstlightError, UsageError
+from firstlight.errors import DataError, FirstlightError, NotFound, UsageError
 from firstlight.read.recognize import DIGITS, Recognizer, recognizer
-from firstlight.serve import answer, folders, jobs
+from firstlight.serve import answer, folders, guard, jobs
 from firstlight.serve.folders import Folders
 from firstlight.serve.jobs import Jobs
 from firstlight.serve.worker import Worker
@@ -40,7 +40,6 @@ class Service:
         self.model = model or DIGITS
         self.network: Recognizer = recognizer(self.model)
         self.folders = Folders(root, run)
-        self.opened = run.name if run else None  # the run that the page looks inside at first
         self.jobs = Jobs(self.folders)
         self.worker = Worker()
         self.threads = ThreadPoolExecutor(READERS, "reader")
@@ -114,6 +113,7 @@ def piece(there: dict[str, bytes]) -> Callable[[Request], Any]:
 async def about(request: Request) -> Response:
     """What the page needs to know at its start."""
     service = serving(request)
+    extra = service.folders.extra
     networks = [n for n in catalog.networks() if n["input"] == [28, 28, 1]]
     return JSONResponse(
         {
@@ -122,7 +122,7 @@ async def about(request: Request) -> Response:
             "model": "firstlight's own reader" if service.model == DIGITS else service.model.name,
             "classes": service.network.classes,
             "trains": jobs.can_train(),
-            "run": service.opened,
+            "run": extra and extra.name,  # the run that the page looks inside at first
         }
     )
 
@@ -166,7 +166,7 @@ async def metrics(request: Request) -> Response:
     service, run = of_run(request)
     name, work = request.path_params["name"], service.jobs
     facts = await service.apart(folders.metrics, run, number(request, "after") or 0)
-    row = folders.row(run.folder, name, work.trainings().get(name))
+    row = await service.apart(folders.row, run.folder, name, work.trainings().get(name))
     return JSONResponse(facts | {"row": row, "job": work.facts(name)})
 
 
@@ -194,14 +194,11 @@ async def work_on_run(request: Request) -> Response:
     name, work = request.path_params["name"], request.path_params["work"]
     if work == "samples":
         return JSONResponse(await service.worker.ask({"do": "samples", "run": str(run.folder)}))
-    if work == "stop":
-        service.jobs.stop(name)
-    elif work == "resume":
-        await service.jobs.resume(name)
-    elif work == "evaluate":
-        await service.jobs.evaluate(name)
-    else:
+    at_work = service.jobs
+    known = {"stop": at_work.stop, "resume": at_work.resume, "evaluate": at_work.evaluate}
+    if work not in known:
         raise HTTPException(404, "not found")
+    await known[work](name)
     return JSONResponse({"name": name})
 
 
@@ -235,7 +232,7 @@ async def step(request: Request) -> Response:
     """Run the first graph some more times."""
     asked = await document(request)
     count, after = whole(asked, "count", 1, 1, 1000), whole(asked, "after", 0, 0, 10**9)
-    question = {"do": "step", "count": count, "after": after}
+    question = {"do": "step", "of": asked.get("lesson"), "count": count, "after": after}
     return JSONResponse(await serving(request).worker.ask(question))
 
 
@@ -256,6 +253,8 @@ async def document(request: Request) -> dict[str, Any]:
         DataError: it is none.
     """
     body = await request.body()
+    if len(body) > guard.MOST_BYTES_OF_JSON:  # sent as a picture, it came past the guard
+        raise HTTPException(413, "too large")
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):
@@ -283,7 +282,7 @@ def number(request: Request, name: str) -> int | None:
 
 
 async def mistake(request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, 404 if str(error).startswith("no run") else 400)
+    return JSONResponse({"error": str(error)}, 404 if isinstance(error, NotFound) else 400)
 
 
 async def refused(request: Request, error: Exception) -> Response:

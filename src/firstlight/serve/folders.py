@@ -4,8 +4,11 @@ Only JSON and NumPy arrays are read here. A folder that is damaged is named, and
 """
 
 import functools
+import math
 import time
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,53 +16,66 @@ import numpy as np
 
 from firstlight import catalog
 from firstlight.datasets import Examples
-from firstlight.errors import DataError, FirstlightError, UsageError
+from firstlight.datasets.fitted import fitted
+from firstlight.errors import DataError, FirstlightError, NotFound
 from firstlight.runs import Run, read_json
 from firstlight.serve.answer import text
 
 SECONDS_OF_SILENCE = 90.0  # a training writes a checkpoint each minute; then it has stopped
-MOST_PICTURES = 64  # of first weights
+MOST_PICTURES = 64  # of first weights, or of a layer's maps
 MISTAKES_A_PAGE = 60
+THUMBNAIL = 56  # pixels a side
+SHOWN = ("data", "split", "examples", "correct", "accuracy", "interval95", "confusion")
 
 
 class Folders:
     """The runs that lie in a folder, by name."""
 
     def __init__(self, root: Path, extra: Path | None = None) -> None:
-        self.root, self.extra = root, extra
+        self.root, self.extra = root, extra and extra.resolve()  # it may lie anywhere
         self.begun: dict[str, Path] = {}  # by this server: their run.json may not be there yet
 
     def there(self) -> dict[str, Path]:
-        """Name → folder, the newest first."""
-        found = [path.parent for path in self.root.glob("*/run.json")]
-        found += [self.extra] if self.extra else []
-        found.sort(key=lambda folder: -(folder / "run.json").stat().st_mtime)
-        named = {folder.name: folder for folder in found}
-        return {name: path for name, path in self.begun.items() if name not in named} | named
+        """Name → folder, the newest first; `extra` comes before a namesake."""
+        named = {path.parent.name: path.parent for path in self.root.glob("*/run.json")}
+        named |= {self.extra.name: self.extra} if self.extra else {}
+        found = sorted(named, key=lambda name: changed(named[name] / "run.json"), reverse=True)
+        starting = {name: path for name, path in self.begun.items() if name not in named}
+        return starting | {name: named[name] for name in found}
 
     def run(self, name: str) -> Run:
-        """Raises UsageError if there is no run of that name."""
+        """Raises NotFound if there is no run of that name."""
         there = self.there()
         if name not in there:
-            raise UsageError(f"no run {name!r} in {self.root}")
+            raise NotFound(f"no run {name!r} in {self.root}")
         return Run(there[name])
 
-    def table(self, own: dict[str, bool]) -> list[dict[str, Any]]:
-        """A row a run; `own` are this server's trainings, and whether they are going on."""
+    def table(self, own: dict[str, float]) -> list[dict[str, Any]]:
+        """A row a run; `own` are this server's trainings, and when they ended (see jobs.py)."""
         return [row(folder, name, own.get(name)) for name, folder in self.there().items()]
 
 
-def row(folder: Path, name: str, going: bool | None) -> dict[str, Any]:
+def row(folder: Path, name: str, ended: float | None) -> dict[str, Any]:
     """What the table says of a run folder, be it damaged or not there yet."""
     if not (folder / "run.json").exists():
-        return {"name": name, "state": "running" if going else "failed"}
+        return {"name": name, "state": "running" if ended == math.inf else "failed"}
     try:
-        return facts(Run(folder), name, going)
-    except (FirstlightError, KeyError, TypeError, AttributeError, ValueError):
+        with undamaged(folder):
+            return facts(Run(folder), name, ended)
+    except FirstlightError:
         return {"name": name, "state": "damaged"}
 
 
-def facts(run: Run, name: str, going: bool | None) -> dict[str, Any]:
+@contextmanager
+def undamaged(path: Path) -> Iterator[None]:
+    """What a document that is not as it was written makes Python raise, as one line."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+        raise DataError(f"{path}: damaged ({type(error).__name__}: {error})") from None
+
+
+def facts(run: Run, name: str, ended: float | None) -> dict[str, Any]:
     """Raises what a damaged run.json makes Python raise."""
     settings = run.settings()
     result = settings.get("result") or {}
@@ -70,39 +86,35 @@ def facts(run: Run, name: str, going: bool | None) -> dict[str, Any]:
         "network": settings["network"],
         "data": Path(settings["data"]).name,
         "seed": settings["seed"],
-        "rate": recipe.get("learning_rate"),
-        "batch": recipe.get("batch_size"),
-        "total": total_steps(recipe),
+        "total": settings.get("total_steps", recipe.get("steps")),
         "steps": result.get("step", result.get("steps")),
-        "first_cost": result.get("first_cost"),
         "final_cost": result.get("final_cost"),
         "accuracy": evaluation.get("accuracy", result.get("test_accuracy")),
         "seconds": result.get("seconds"),
         "evaluated": bool(evaluation),
-        "state": state(run, bool(result) or run.weights.is_file(), going),
+        "state": state(run, bool(result), ended),
         "command": settings.get("command"),
     }
 
 
-def total_steps(recipe: dict[str, Any]) -> int | None:
-    """How many steps the recipe takes on MNIST's 55,000 training images."""
-    if recipe.get("steps") or not recipe.get("epochs"):
-        return recipe.get("steps")
-    return -(-55_000 * int(recipe["epochs"]) // int(recipe["batch_size"]))
+def changed(path: Path) -> float:
+    """When; 0 if it is not there."""
+    return path.stat().st_mtime if path.exists() else 0.0
 
 
-def state(run: Run, has_result: bool, going: bool | None) -> str:
+def state(run: Run, has_result: bool, ended: float | None) -> str:
     """done, running (here), elsewhere (running, but not started here), or stopped.
 
-    `going` is None for a run that was not started here: its files tell whether it is.
+    `ended` is when its training here did: infinity if it goes on, None if it was not started here.
+    Then, and if something was written since, the run's files tell whether it is going on.
     """
-    if going:
+    if ended == math.inf:
         return "running"
     if has_result:
         return "done"
-    written = [p.stat().st_mtime for p in (run.metrics_file, run.last) if p.exists()]
-    silent = time.time() - max(written, default=0.0) > SECONDS_OF_SILENCE
-    return "stopped" if silent or going is False else "elsewhere"
+    newest = max(map(changed, (run.metrics_file, run.last, run.weights)))
+    silent = time.time() - newest > SECONDS_OF_SILENCE
+    return "stopped" if silent or (ended and newest <= ended + 1) else "elsewhere"
 
 
 def metrics(run: Run, after: int) -> dict[str, Any]:
@@ -122,7 +134,7 @@ def checkpoint(run: Run) -> Path:
     there = [path for path in kept if path.is_file()]
     if not there:
         raise DataError(f"{run.folder.name} has no weights yet")
-    return max(there, key=lambda path: path.stat().st_mtime)
+    return max(there, key=changed)
 
 
 def weights(run: Run) -> dict[str, Any]:
@@ -131,24 +143,27 @@ def weights(run: Run) -> dict[str, Any]:
     `pixels` are int8 (n, height, width), 127 being `largest`, 0 no weight at all.
     """
     path = checkpoint(run)
-    name, kernel = first_kernel(path)
-    return {"of": path.stem, "stamp": path.stat().st_mtime, "name": name} | as_pictures(kernel)
+    name, kernel, biases = first_layer(path)
+    told = {"stamp": changed(path), "name": name, "biases": biases}
+    return told | as_pictures(pictures_of(kernel))
 
 
-def as_pictures(kernel: np.ndarray) -> dict[str, Any]:
-    filters = pictures_of(kernel)[:MOST_PICTURES]
-    largest = float(np.abs(filters).max()) or 1.0
-    whole = (filters * (127 / largest)).round().astype(np.int8)
-    return {"shape": filters.shape, "largest": largest, "pixels": text(whole)}
+def as_pictures(maps: np.ndarray) -> dict[str, Any]:
+    """Some of the maps (n, height, width) as int8: 127 is the largest value."""
+    some = maps[:MOST_PICTURES].astype(np.float32)
+    largest = float(np.abs(some).max()) or 1.0
+    whole = (some * (127 / largest)).round().astype(np.int8)
+    return {"of": len(maps), "shape": some.shape, "largest": largest, "pixels": text(whole)}
 
 
-def first_kernel(path: Path) -> tuple[str, np.ndarray]:
-    """The first trained array that can be looked at. Only that one is read of the file."""
+def first_layer(path: Path) -> tuple[str, np.ndarray, list[float]]:
+    """The first trained array that can be looked at, and its biases. No other is read."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             for name in stored.files:
                 if name.endswith("kernel"):
-                    return name, stored[name]
+                    bias = name.removesuffix("kernel") + "bias"
+                    return name, stored[name], stored[bias].tolist() if bias in stored else []
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path.name}: not a whole checkpoint ({error})") from None
     raise DataError(f"{path.name}: no weights that can be shown as pictures")
@@ -167,38 +182,43 @@ def pictures_of(kernel: np.ndarray) -> np.ndarray:
 
 def evaluation(run: Run) -> dict[str, Any]:
     """Accuracy and confusion; `mistakes` has its own question, a page at a time."""
-    found = dict(read_json(run.evaluation))
-    found["mistakes"] = len(found["mistakes"])
-    return found
+    found = read_json(run.evaluation)
+    classes = read_json(run.model_file)["classes"] if run.model_file.is_file() else None
+    with undamaged(run.evaluation):
+        shown = {key: found[key] for key in SHOWN}
+        return shown | {"mistakes": len(found["mistakes"]), "classes": classes}
 
 
 def mistakes(run: Run, label: int | None, predicted: int | None, start: int) -> dict[str, Any]:
     """Those of a cell of the confusion matrix, or all: the surest first, with their pictures."""
     found = read_json(run.evaluation)
-    chosen = [
-        mistake
-        for mistake in found["mistakes"]
-        if label in (None, mistake["label"]) and predicted in (None, mistake["predicted"])
-    ]
-    page = chosen[start : start + MISTAKES_A_PAGE]
-    images = images_of(run.settings(), found)
-    if images is not None:
-        for mistake in page:
-            mistake["image"] = text(images.images[mistake["index"]])
-            mistake["size"] = images.images.shape[1:]
+    with undamaged(run.evaluation):
+        chosen = [
+            mistake
+            for mistake in found["mistakes"]
+            if label in (None, mistake["label"]) and predicted in (None, mistake["predicted"])
+        ]
+        page = chosen[start : start + MISTAKES_A_PAGE]
+        with suppress(FirstlightError):  # the data may not be where it was
+            examples = images_of(run.folder, found["data"], found["split"])
+            rows = np.array([mistake["index"] for mistake in page], int)
+            for mistake, image in zip(page, thumbnails(examples, rows), strict=True):
+                mistake |= {"image": text(image), "size": image.shape}
     return {"of": len(chosen), "from": start, "mistakes": page}
 
 
-def images_of(settings: dict[str, Any], found: dict[str, Any]) -> Examples | None:
-    """The images that an evaluation is about, if they are still where they were."""
-    if Path(settings["data"]).name != found["data"]:
-        return None
-    try:
-        return split(settings["data"], found["split"])
-    except FirstlightError:
-        return None
+def thumbnails(examples: Examples, rows: np.ndarray) -> np.ndarray:
+    """Those images (n, height, width, channels) uint8: photographs and other large ones reduced."""
+    images = examples.images
+    if not isinstance(images, np.ndarray) or max(images.shape[1:]) > THUMBNAIL:
+        images = fitted(examples, (THUMBNAIL, THUMBNAIL, 3)).images
+    return np.asarray(images[rows])
 
 
 @functools.lru_cache(maxsize=2)
-def split(data: str, name: str) -> Examples:
-    return catalog.dataset(data).load(name)
+def images_of(folder: Path, data: str, split: str) -> Examples:
+    """What a run was trained on; raises DataError if that is not `data`, or not where it was."""
+    dataset = catalog.trained_on(Run(folder))
+    if dataset.name != data:
+        raise DataError(f"{folder} was trained on {dataset.name}, not on {data}")
+    return dataset.load(split)

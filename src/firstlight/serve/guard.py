@@ -50,6 +50,10 @@ def without_port(host: str) -> str:
     return host.partition(":")[0].lower()
 
 
+def kind_of(headers: Headers) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 @dataclass
 class Guard:
     """The ASGI application before the application."""
@@ -100,7 +104,7 @@ class Guard:
             return 403, "not sent by this server's own page"
         if not self.knows(headers):
             return 401, "the token is missing, or from an earlier start: load the page again"
-        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        kind = kind_of(headers)
         if kind != "application/json" and not kind.startswith("image/"):
             return 415, "a request is application/json or image/*"
         return None
@@ -128,8 +132,8 @@ class Limited:
     """Receives a body as it streams in, and refuses it when it is too long or too slow."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
-        json = Headers(scope=scope).get("content-type", "").startswith("application/json")
-        self.left = MOST_BYTES_OF_JSON if json else MOST_BYTES
+        picture = kind_of(Headers(scope=scope)).startswith("image/")
+        self.left = MOST_BYTES if picture else MOST_BYTES_OF_JSON
         self.receive = receive
         self.until = time.monotonic() + SECONDS_TO_SEND
         self.more = True

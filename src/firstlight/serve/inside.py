@@ -8,6 +8,7 @@ Questions: {"do": "maps" | "samples" | "graph" | "first" | "step", ...}. An answ
 
 import json
 import os
+import secrets
 import sys
 import tempfile
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from firstlight.cli import tensorflow
-from firstlight.datasets import flat, mnist, one_hot, shuffled
+from firstlight.datasets import Examples, flat, mnist, one_hot, shuffled
 from firstlight.errors import FirstlightError, UsageError
 from firstlight.serve import answer, folders
 
@@ -28,7 +29,7 @@ with tensorflow(verbose=False):
     from firstlight import catalog, checkpoint, evaluate, first_graph, graphs, model
 from firstlight.runs import Run, read_json
 
-MOST_MAPS = 64  # of a layer that are shown
+SIZE = (answer.SIDE, answer.SIDE, 1)
 PLAIN = {"InputLayer", "Rescaling", "Flatten"}  # layers that show the image as it is
 SAMPLES = 100  # test images whose answers are watched
 Facts = dict[str, Any]
@@ -49,83 +50,91 @@ def main() -> None:
         answers.flush()
 
 
+class Opened:
+    """A run's network, compiled once; the weights in it change as the run trains."""
+
+    def __init__(self, name: str, classes: int) -> None:
+        self.network = catalog.network(name).build(classes)
+        if self.network.input_shape[1:] != SIZE:
+            raise UsageError(f"{name} takes {self.network.input_shape[1:]}, no drawn digits")
+        self.logits = evaluate.predictor(self.network)
+        self.layers = [n for n in self.network.layers if type(n).__name__ not in PLAIN]
+        self.outputs = keras.Model(self.network.input, [layer.output for layer in self.layers])
+        self.holds: tuple[Path, float] | None = None
+
+    def take(self, path: Path) -> None:
+        """Put the weights of a checkpoint into it, if they are not there already."""
+        newest = path, path.stat().st_mtime
+        if newest != self.holds:
+            self.holds = None
+            arrays, _ = checkpoint.load(path)
+            wanted = model.variables(self.network)
+            checkpoint.restore(wanted, {k: v for k, v in arrays.items() if k in wanted}, path)
+            self.holds = newest
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        return evaluate.softmax(self.logits(images))
+
+
 @lru_cache(maxsize=4)
-def opened(folder: str, file: str, stamp: float) -> keras.Model:
-    """A run's network with the weights of one of its files, as they were at that moment."""
-    run = Run(Path(folder))
-    settings = run.settings()
-    name = settings["network"]
-    classes = 10
-    if run.model_file.is_file():
-        known = read_json(run.model_file)
-        name, classes = known["network"], len(known["classes"])
-    network = catalog.network(name).build(classes)
-    if network.input_shape[1:] != (28, 28, 1):
-        raise UsageError(f"{name} takes {network.input_shape[1:]}, no drawn digits")
-    arrays, _ = checkpoint.load(Path(file))
-    wanted = model.variables(network)
-    checkpoint.restore(wanted, {k: v for k, v in arrays.items() if k in wanted}, Path(file))
-    return network
+def opened(folder: str, name: str, classes: int) -> Opened:
+    return Opened(name, classes)
 
 
-def newest(folder: str) -> tuple[keras.Model, Path]:
+def newest(folder: str) -> Opened:
+    """A run's network with its newest weights."""
     run = Run(Path(folder))
     path = folders.checkpoint(run)
-    return opened(folder, str(path), path.stat().st_mtime), path
+    known = read_json(run.model_file) if run.model_file.is_file() else run.settings()
+    classes = known.get("classes") or catalog.trained_on(run).classes
+    found = opened(folder, known["network"], len(classes))
+    found.take(path)
+    return found
 
 
 def maps(run: str, image: str) -> Facts:
     """What each layer makes of an image, and where a hidden part matters."""
-    network, _ = newest(run)
-    seen = answer.pixels(image)
-    layers = [layer for layer in network.layers if type(layer).__name__ not in PLAIN]
-    outputs = keras.Model(network.input, [layer.output for layer in layers])(seen[None])
+    found, seen = newest(run), answer.pixels(image)
+    outputs = found.outputs(seen[None])
     outputs = outputs if isinstance(outputs, list) else [outputs]
-
-    def probabilities(images: np.ndarray) -> np.ndarray:
-        return evaluate.softmax(evaluate.predictor(network)(images))
-
-    (row,) = probabilities(seen[None])
-    best = int(row.argmax())
+    (row,) = found.probabilities(seen[None])
     return {
         "probabilities": [round(float(p), 4) for p in row],
-        "occlusion": answer.occlusion(seen, probabilities, best),
+        "occlusion": answer.occlusion(seen, found.probabilities, int(row.argmax())),
         "layers": [
             {"name": layer.name, "kind": type(layer).__name__} | shown(np.asarray(output)[0])
-            for layer, output in zip(layers, outputs, strict=True)
+            for layer, output in zip(found.layers, outputs, strict=True)
         ],
     }
 
 
 def shown(output: np.ndarray) -> Facts:
-    """A layer's maps, or its neurons in a row, as int8: 127 is its largest value."""
+    """A layer's maps, or its neurons in a row."""
     maps = output.transpose(2, 0, 1) if output.ndim == 3 else output.reshape(1, 1, -1)
-    some = maps[:MOST_MAPS].astype(np.float32)
-    largest = float(np.abs(some).max()) or 1.0
-    return {
-        "of": len(maps),
-        "shape": some.shape,
-        "largest": largest,
-        "pixels": answer.text((some * (127 / largest)).round().astype(np.int8)),
-    }
+    return folders.as_pictures(maps)
 
 
 def samples(run: str) -> Facts:
     """What a run's newest weights say of the first test images."""
-    network, path = newest(run)
-    predicted = evaluate.predictor(network)(tests().images[:SAMPLES]).argmax(1)
-    return {"stamp": path.stat().st_mtime} | answers_to(predicted)
+    examples, found = tests(run), newest(run)
+    predicted = found.logits(examples.images).argmax(1)
+    stamp = found.holds[1] if found.holds else 0
+    return {"stamp": stamp} | answers_to(examples, predicted)
 
 
-@lru_cache(maxsize=1)
-def tests() -> Any:
-    return mnist.load("test")
+@lru_cache(maxsize=2)
+def tests(run: str) -> Examples:
+    """The first test images of a run's data; raises UsageError if they are no digits."""
+    dataset = catalog.trained_on(Run(Path(run)))
+    examples = dataset.load(dataset.measured("test")).first(SAMPLES)
+    if not isinstance(examples.images, np.ndarray) or examples.images.shape[1:] != SIZE:
+        raise UsageError(f"the test images of {dataset.name} are not of 28×28 pixels")
+    return examples
 
 
-def answers_to(predicted: np.ndarray) -> Facts:
-    labels = tests().labels[:SAMPLES]
-    images = answer.text(tests().images[:SAMPLES])
-    return {"predicted": predicted[:SAMPLES].tolist(), "labels": labels.tolist(), "images": images}
+def answers_to(examples: Examples, predicted: np.ndarray) -> Facts:
+    images, labels = answer.text(examples.images), examples.labels.tolist()
+    return {"predicted": predicted.tolist(), "labels": labels, "images": images}
 
 
 def graph(target: str) -> Facts:
@@ -141,8 +150,10 @@ class Lesson:
     def __init__(self, batch_size: int, learning_rate: float, seed: int) -> None:
         examples = mnist.load("train")
         self.images, self.labels = flat(examples.images), examples.labels
+        self.tests = mnist.load("test")
         self.rows = shuffled(len(self.images), seed)
         self.size, self.step = batch_size, 0
+        self.id = secrets.token_hex(8)  # a step of another, in another tab, is not this one's
         self.first = first_graph.build(batch_size, learning_rate, seed)
         self.session = first_graph.v1.Session(graph=self.first.graph)
         self.session.run(self.first.initialize)
@@ -159,18 +170,18 @@ class Lesson:
                 raise UsageError(f"the cost was {cost} at step {self.step + 1}: a smaller rate")
             self.step += 1
             costs.append(round(float(cost), 5))
-        return {"step": self.step, "costs": costs} | self.seen(batch)
+        return {"lesson": self.id, "step": self.step, "costs": costs} | self.seen(batch)
 
     def seen(self, batch: np.ndarray) -> Facts:
         weights, biases = self.session.run([self.first.weights, self.first.biases])
-        predicted = (flat(tests().images) @ weights + biases).argmax(1)
+        predicted = (flat(self.tests.images) @ weights + biases).argmax(1)
         fed = (self.images[batch[:20]] * 255).astype(np.uint8)
         return {
-            "weights": folders.as_pictures(weights),
-            "learned": folders.as_pictures(weights - self.random),
-            "accuracy": float(np.mean(predicted == tests().labels)),
+            "weights": folders.as_pictures(folders.pictures_of(weights)),
+            "learned": folders.as_pictures(folders.pictures_of(weights - self.random)),
+            "accuracy": float(np.mean(predicted == self.tests.labels)),
             "fed": answer.text(fed),
-        } | answers_to(predicted)
+        } | answers_to(self.tests.first(SAMPLES), predicted[:SAMPLES])
 
 
 lesson: Lesson | None = None
@@ -183,9 +194,9 @@ def first(batch: int, rate: float, seed: int) -> Facts:
     return lesson.take(0)
 
 
-def step(after: int, count: int) -> Facts:
-    """Run it `count` times, if it has been run `after` times."""
-    if lesson is None or lesson.step != after:
+def step(of: str, after: int, count: int) -> Facts:
+    """Run it `count` times, if it is that one and has been run `after` times."""
+    if lesson is None or (lesson.id, lesson.step) != (of, after):
         raise UsageError("the graph has been started anew since: begin again")
     return lesson.take(count)
 

@@ -1,6 +1,5 @@
 """The verb `serve`: an address, and a server on it until it is interrupted."""
 
-import asyncio
 import secrets
 import socket
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from firstlight.serve import app, guard
 
 MOST_CONNECTIONS = 512
 SECONDS_TO_BEGIN = 10.0  # to send the first line and headers
+SECONDS_KEPT = 15  # a connection, for a next request
 SHORTEST_TOKEN = 12
 
 
@@ -57,7 +57,7 @@ def prepared(
         server_header=False,
         proxy_headers=False,
         limit_concurrency=MOST_CONNECTIONS,
-        timeout_keep_alive=15,
+        timeout_keep_alive=SECONDS_KEPT,
         timeout_graceful_shutdown=5,
     )
     return uvicorn.Server(config), bind(host, port)
@@ -92,11 +92,15 @@ class Patient(H11Protocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        loop = asyncio.get_running_loop()
-        self.waiting = loop.call_later(SECONDS_TO_BEGIN, self.leave)
+        self.waiting = self.loop.call_later(SECONDS_TO_BEGIN, self.leave)
+
+    def on_response_complete(self) -> None:
+        self.waiting.cancel()
+        self.waiting = self.loop.call_later(SECONDS_KEPT + SECONDS_TO_BEGIN, self.leave)
+        super().on_response_complete()
 
     def leave(self) -> None:
-        if self.cycle is None:  # no request has come
+        if self.cycle is None or self.cycle.response_complete:  # no request, or no other, has come
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:

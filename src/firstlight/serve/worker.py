@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from firstlight.errors import FirstlightError
+from firstlight.serve import jobs
 
 SECONDS_TO_ANSWER = 100.0
 LONGEST_ANSWER = 64 * 2**20
@@ -25,9 +26,13 @@ class Worker:
         """Its answer.
 
         Raises:
+            UsageError: TensorFlow is not installed.
             FirstlightError: it could not, took too long, or died; the next question starts anew.
         """
+        jobs.need_tensorflow()
         async with self.turn:
+            if self.leaving:
+                self.leaving.cancel()
             try:
                 async with asyncio.timeout(SECONDS_TO_ANSWER):
                     line = await self.exchange(json.dumps(question) + "\n")
@@ -49,7 +54,7 @@ class Worker:
         line = await process.stdout.readline()
         if not line:
             raise OSError
-        self.stay()
+        self.leaving = asyncio.get_running_loop().call_later(SECONDS_IDLE, self.kill)
         return line
 
     async def running(self) -> asyncio.subprocess.Process:
@@ -64,11 +69,6 @@ class Worker:
                 limit=LONGEST_ANSWER,
             )
         return self.process
-
-    def stay(self) -> None:
-        if self.leaving:
-            self.leaving.cancel()
-        self.leaving = asyncio.get_running_loop().call_later(SECONDS_IDLE, self.kill)
 
     def kill(self) -> None:
         if self.process and self.process.returncode is None:

@@ -53,7 +53,8 @@ def train(settings: dict[str, Any], out: Path | None = None, quiet: bool = False
         DataError, UsageError: the data is damaged, or does not fit the network.
     """
     training = Training(settings)  # first: what cannot be trained leaves no folder
-    training.into(runs.create(settings, out)).save()  # even a run killed at once can be resumed
+    run = runs.create(settings | {"total_steps": training.epoch_ends[-1]}, out)
+    training.into(run).save()  # even a run killed at once can be resumed
     return finish(training, quiet)
 
 

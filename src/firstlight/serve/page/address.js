@@ -12,6 +12,7 @@ function parse() {
 function write() {
   const query = address.query.toString().replaceAll("%2C", ",");
   history.replaceState(null, "", `#${address.view || "draw"}${query && "?" + query}`);
+  dispatchEvent(new Event("remembered"));
 }
 
 /** Put values into the address; empty ones are taken out. */

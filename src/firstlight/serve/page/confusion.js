@@ -2,7 +2,7 @@
 
 import { recall, remember } from "./address.js";
 import { h, percent } from "./dom.js";
-import { bytes, grey } from "./pixels.js";
+import { bytes, photograph } from "./pixels.js";
 import { get, post } from "./server.js";
 
 /** Show them of a run in `place`. */
@@ -15,16 +15,22 @@ export async function confusion(place, run, refresh) {
   if (!run.evaluated) return card.append(measure(place, run, path, refresh));
   try {
     const found = await get(`${path}/evaluation`);
-    const mistakes = h("div", { class: "stack" });
-    card.append(summary(found), h("div", { class: "columns" }, matrix(found, choose), mistakes));
+    if (!card.isConnected) return; // another run, or another view, is shown by now
+    const name = (number) => found.classes?.[number] ?? String(number);
+    const mistakes = h("div", { class: "stack" }), error = h("p", { class: "error", role: "alert" });
+    card.append(summary(found), error, h("div", { class: "columns" }, matrix(found, name, choose), mistakes));
     let asked = 0;
     async function choose(label, predicted) {
       const number = ++asked;
       remember({ label, predicted });
+      error.textContent = "";
       for (const cell of card.querySelectorAll(".confusion button"))
         cell.setAttribute("aria-pressed", cell.dataset.cell === `${label}-${predicted}`);
-      const found = await list(path, label, predicted, choose);
-      if (number === asked) mistakes.replaceChildren(...found);
+      const found = await list(path, name, label, predicted, choose, told).catch(told);
+      if (number === asked && found) mistakes.replaceChildren(...found);
+    }
+    function told(problem) {
+      error.textContent = problem.message;
     }
 
     await choose(recall("label"), recall("predicted"));
@@ -42,14 +48,16 @@ function measure(place, run, path, refresh) {
     note.textContent = "Reading all test images …";
     try {
       await post(`${path}/evaluate`);
-      for (;;) {
+      while (note.isConnected) {
         await new Promise((done) => setTimeout(done, 700));
         const now = (await refresh()).find(({ name }) => name === run.name);
+        if (!note.isConnected) return;
         if (now?.evaluated) return confusion(place, now, refresh);
-        if (now?.job?.code) throw new Error(now.job.said.at(-1) ?? "it could not be evaluated");
+        if (!now?.job || now.job.code) throw new Error(now?.job?.said.at(-1) ?? "it could not be evaluated");
       }
     } catch (problem) {
       note.textContent = problem.message;
+      button.disabled = false;
     }
   }
   return h("div", { class: "stack" }, note, h("div", { class: "tools" }, button));
@@ -61,25 +69,28 @@ function summary(found) {
     + `${found.split} images of ${found.data}; on endless such images ${percent(low, 2)} to ${percent(high, 2)}, 95 times of 100.`);
 }
 
-function matrix({ confusion: counts }, choose) {
+function matrix({ confusion: counts }, name, choose) {
   const most = Math.max(1, ...counts.flatMap((row, label) => row.filter((_, predicted) => predicted !== label)));
-  const place = h("div", { class: "confusion" }, h("span"), ...counts.map((_, i) => h("span", {}, String(i))));
+  const place = h("div", { class: "confusion" }, h("span"), ...counts.map((_, i) => heading(i)));
   place.style.setProperty("--classes", counts.length);
   counts.forEach((row, label) => {
-    place.append(h("span", {}, String(label)));
+    place.append(heading(label));
     row.forEach((count, predicted) => place.append(label === predicted ? h("span", { class: "right" }, String(count)) : cell(label, predicted, count)));
   });
+  function heading(number) {
+    return h("span", { title: name(number) }, name(number));
+  }
   function cell(label, predicted, count) {
     const part = count ? 0.12 + 0.88 * Math.sqrt(count / most) : 0;
-    const button = h("button", { "data-cell": `${label}-${predicted}`, disabled: !count, class: part > 0.6 ? "deep" : "",
-      "aria-label": `${count} times ${label} taken for ${predicted}`, onclick: () => choose(label, predicted) }, count ? String(count) : "");
+    const button = h("button", { "data-cell": `${label}-${predicted}`, disabled: !count,
+      "aria-label": `${count} times ${name(label)} taken for ${name(predicted)}`, onclick: () => choose(label, predicted) }, count ? String(count) : "");
     button.style.setProperty("--part", percent(part).replace(" ", ""));
     return button;
   }
   return h("div", {}, h("h3", {}, "A row a label, a column an answer"), place);
 }
 
-async function list(path, label, predicted, choose) {
+async function list(path, name, label, predicted, choose, told) {
   const query = new URLSearchParams({ ...(label !== "" && { label }), ...(predicted !== "" && { predicted }) });
   const all = label === "" && predicted === "";
   const title = h("h3"), grid = h("div", { class: "mistakes" }), more = h("button", {}, "More");
@@ -88,17 +99,18 @@ async function list(path, label, predicted, choose) {
   async function load() {
     query.set("from", grid.children.length);
     const found = await get(`${path}/mistakes?${query}`);
-    title.textContent = all ? `${found.of.toLocaleString("en")} mistakes, the surest first` : `${label} taken for ${predicted}: ${found.of}`;
-    grid.append(...found.mistakes.map(figure));
+    title.textContent = all ? `${found.of.toLocaleString("en")} mistakes, the surest first` : `${name(label)} taken for ${name(predicted)}: ${found.of}`;
+    grid.append(...found.mistakes.map((mistake) => figure(mistake, name)));
     more.hidden = grid.children.length >= found.of;
   }
 
-  more.addEventListener("click", load);
+  more.addEventListener("click", () => load().catch(told));
   await load();
   return [h("div", { class: "tools" }, title, ...(all ? [] : [back])), grid, more];
 }
 
-function figure({ index, label, predicted, confidence, image, size }) {
-  const shown = image && size[2] === 1 ? grey(bytes(image), size[1], `test image ${index}`) : null;
-  return h("figure", { title: `image ${index}` }, shown, h("figcaption", {}, `${label}, taken for `, h("b", {}, String(predicted)), `, ${percent(confidence)}`));
+function figure({ index, file, label, predicted, confidence, image, size }, name) {
+  const shown = image ? photograph(bytes(image), size, `image ${index}`) : null;
+  return h("figure", { title: file ?? `image ${index}` }, shown,
+    h("figcaption", {}, `${name(label)}, taken for `, h("b", {}, name(predicted)), `, ${percent(confidence)}`));
 }

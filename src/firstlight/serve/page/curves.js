@@ -3,6 +3,7 @@
 import { h, svg } from "./dom.js";
 
 const HEIGHT = 230, LEFT = 46, RIGHT = 12, TOP = 10, BOTTOM = 26;
+const LEAST = 1e-5; // where a scale spans decades, what is less, as a cost of 0, is drawn here
 
 /** Draw them into `place`, and again when its width changes. `log` is for what spans decades. */
 export function drawCurves(place, title, curves, { log = false, format = String } = {}) {
@@ -28,7 +29,7 @@ function drawn(width, title, curves, log, format) {
   const label = `${title}: ${curves.map((curve) => said(curve, format)).join("; ") || "nothing yet"}`;
   const picture = svg("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, height: HEIGHT, role: "img", "aria-label": label });
   if (!all.length) return picture;
-  const height = log ? Math.log10 : (value) => value;
+  const height = log ? (value) => Math.log10(Math.max(value, LEAST)) : (value) => value;
   const [low, high] = range(all.map(([, y]) => height(y)));
   const last = Math.max(...all.map(([x]) => x), 1);
   const x = (step) => LEFT + (step / last) * (width - LEFT - RIGHT);
@@ -110,7 +111,8 @@ export function costAndAccuracy(lines, colors, prefix = "") {
   return { costs: pair("loss"), accuracies: pair("accuracy") };
 }
 
-function smooth(points, most = 160) {
+/** Means of so many points that no more than `most` are left, and the first. */
+export function smooth(points, most = 160) {
   const size = Math.ceil(points.length / most);
   if (size < 2) return points;
   const means = [points[0]];

@@ -8,7 +8,7 @@ import { photo, pictures } from "./photo.js";
 import { Reader } from "./reader.js";
 
 export function enter(page) {
-  const canvas = h("canvas", { class: "pad", tabindex: 0, role: "img",
+  const canvas = h("canvas", { class: "pad", tabindex: 0, role: "application",
     "aria-label": "Sheet to draw digits on. Arrow keys move the pen, the space bar puts it down and lifts it." });
   const hint = h("p", { class: "hint", "aria-hidden": "true" }, "Draw a digit here. Or several.");
   const sheet = h("div", { class: "sheet" }, canvas, hint);
@@ -80,5 +80,5 @@ export function enter(page) {
 
   const deaf = pictures(take);
   readdress();
-  return { readdress, leave: deaf };
+  return { readdress, leave: () => (deaf(), pad.forget(), taken?.photo.forget()) };
 }

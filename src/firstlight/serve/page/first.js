@@ -1,7 +1,7 @@
 // The view First graph: the lesson's graph, run in its session one step at a time.
 
 import { recall, remember } from "./address.js";
-import { drawCurves, short } from "./curves.js";
+import { drawCurves, short, smooth } from "./curves.js";
 import { h, percent } from "./dom.js";
 import { graphs } from "./graphs.js";
 import { bytes, grey, maps } from "./pixels.js";
@@ -36,7 +36,7 @@ export function enter(page) {
       h("section", { class: "card whole" }, h("h2", {}, "The graph"), graphs("first-graph"))));
 
   let view = "learned", last = null;
-  let step = null, costs = [], playing = false, busy = false, left = false;
+  let lesson = "", step = null, costs = [], playing = false, busy = false, left = false;
 
   async function ask(path, question) {
     busy = true;
@@ -67,7 +67,7 @@ export function enter(page) {
   async function run(count) {
     if (busy) return false;
     if (step === null) await begin();
-    return step !== null && ask("step", { after: step, count });
+    return step !== null && ask("step", { lesson, after: step, count });
   }
 
   async function goOn() {
@@ -88,11 +88,11 @@ export function enter(page) {
 
   function show(told) {
     costs.push(...told.costs);
-    step = told.step;
+    [lesson, step] = [told.lesson, told.step];
     at.textContent = step.toLocaleString("en");
     cost.textContent = costs.length ? costs.at(-1).toFixed(4) : "–";
     right.textContent = percent(told.accuracy, 1);
-    const points = costs.map((value, i) => [i + 1, value]);
+    const points = smooth(costs.map((value, i) => [i + 1, value]));
     drawCurves(curve, "Cost", [{ name: "cost", color: "var(--line1)", points }], { format: short });
     last = told;
     paint();
@@ -107,9 +107,16 @@ export function enter(page) {
     weights.replaceChildren(...pictures.map((canvas, digit) => h("figure", {}, canvas, h("figcaption", {}, String(digit)))));
   }
 
+  function readdress() {
+    if (recall("rate", "0.01") === rate.value) return;
+    rate.value = recall("rate", "0.01");
+    begin();
+  }
+
   about().then(({ trains }) => {
+    if (left) return;
     if (trains) begin();
     else error.textContent = "TensorFlow is not installed here: pip install 'firstlight[train]'";
-  });
-  return { leave: () => ((left = true), pause()) };
+  }, (problem) => (error.textContent = problem.message));
+  return { readdress, leave: () => ((left = true), pause()) };
 }

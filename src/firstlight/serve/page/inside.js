@@ -15,7 +15,8 @@ const KINDS = {
 };
 
 export function enter(page) {
-  const canvas = h("canvas", { class: "pad", tabindex: 0, role: "img", "aria-label": "Sheet to draw a digit on" });
+  const canvas = h("canvas", { class: "pad", tabindex: 0, role: "application",
+    "aria-label": "Sheet to draw a digit on. Arrow keys move the pen, the space bar puts it down and lifts it." });
   const hint = h("p", { class: "hint", "aria-hidden": "true" }, "Draw a digit here.");
   const chosen = h("select", { onchange: () => choose(chosen.value) }, h("option", { value: "" }, "the reader"));
   const chips = h("div", { class: "chips", "aria-label": "Digits on the sheet" });
@@ -32,26 +33,29 @@ export function enter(page) {
       says),
     h("div", { class: "stack" }, error, seen, layers));
 
-  let digits = [], classes = [], which = 0, asked = 0;
+  let digits = [], classes = [], which = 0, asked = 0, left = false;
   const pad = new Pad(canvas, (lifted) => {
     if (!lifted) return;
     remember({ ink: pad.text });
     reader.ask();
   });
   const reader = new Reader(() => (pad.empty ? null : pad.pgm()), (answer) => {
+    if (left) return;
     hint.hidden = !pad.empty;
     digits = answer?.digits ?? [];
     which = Math.min(which, Math.max(0, digits.length - 1));
     chips.replaceChildren(...(digits.length < 2 ? [] : digits).map((digit, i) =>
       h("button", { "aria-pressed": i === which, "aria-label": `digit ${i + 1}`, onclick: () => look(i) }, grey(bytes(digit.image), 28))));
     look(which);
+    if (answer?.error) error.textContent = answer.error;
   });
 
   async function look(index) {
     which = index;
+    remember({ digit: which || "" });
     [...chips.children].forEach((chip, i) => chip.setAttribute("aria-pressed", i === which));
     const run = recall("run"), number = ++asked;
-    if (!digits.length) return showNothing(run);
+    if (!digits.length) return showNothing(run, number);
     error.textContent = run && !layers.children.length ? "TensorFlow is starting …" : "";
     const { image } = digits[which];
     try {
@@ -63,10 +67,12 @@ export function enter(page) {
     }
   }
 
-  async function showNothing(run) {
+  function showNothing(run, number) {
     seen.hidden = true;
+    error.textContent = "";
     for (const place of [says, layers]) place.replaceChildren();
-    if (run) get(`runs/${encodeURIComponent(run)}/weights`).then((first) => layers.replaceChildren(filters(first)), () => {});
+    const late = (first) => number === asked && layers.replaceChildren(filters(first));
+    if (run) get(`runs/${encodeURIComponent(run)}/weights`).then(late, () => {});
     else layers.replaceChildren(h("p", { class: "quiet" }, "Draw a digit to see where the reader looks. Choose a run to see what each of its layers makes of it."));
   }
 
@@ -85,25 +91,26 @@ export function enter(page) {
   }
 
   async function choose(run) {
-    remember({ run });
+    remember({ run, by: run ? "" : "reader" });
     layers.replaceChildren();
     look(which);
   }
 
   async function readdress() {
-    const { runs } = await get("runs");
+    const [{ runs }, known] = await Promise.all([get("runs"), about()]);
+    if (left) return;
     const usable = runs.filter((run) => run.network).map(({ name }) => name);
     chosen.replaceChildren(h("option", { value: "" }, "the reader"), ...usable.map((name) => h("option", { value: name }, name)));
-    const known = await about();
     classes = known.classes;
-    if (!recall("run") && known.run) remember({ run: known.run });
+    if (!recall("run") && !recall("by") && known.run) remember({ run: known.run });
     chosen.value = recall("run");
     if (pad.drawing === null && recall("ink") !== pad.text) pad.text = recall("ink");
+    which = Number(recall("digit")) || 0;
     reader.ask();
   }
 
   readdress().catch((problem) => (error.textContent = problem.message));
-  return { readdress };
+  return { readdress, leave: () => ((left = true), pad.forget()) };
 }
 
 /** The digit in grey, and over it in the accent what its answer hangs on. */
@@ -129,14 +136,14 @@ function products(first, image) {
   const each = Array.from({ length: 10 }, (_, digit) => {
     const own = weights.subarray(784 * digit, 784 * (digit + 1));
     const product = Float32Array.from(own, (weight, i) => (weight * image[i]) / 255);
-    return { digit, own, product, sum: product.reduce((total, value) => total + value, 0) * (first.largest / 127) };
+    return { digit, own, product, sum: product.reduce((total, value) => total + value, 0) * (first.largest / 127) + (first.biases[digit] ?? 0) };
   });
   const most = Math.max(...each.map(({ sum }) => sum));
   const figures = each.map(({ digit, own, product, sum }) => h("figure", { class: sum === most ? "best" : "" },
     signs(own, 28, `weights of ${digit}`), signs(product, 28, `times the digit, for ${digit}`),
     h("figcaption", {}, `${digit}: ${sum.toFixed(1).replace("-", "−")}`)));
   const place = h("div", { class: "maps ten" }, ...figures);
-  return block("weights, and weights × input", "blue speaks for the digit, grey against it; the sum decides", place);
+  return block("weights, and weights × input", "blue speaks for the digit, grey against it; the sum, and the digit's bias, decide", place);
 }
 
 function layer(told) {

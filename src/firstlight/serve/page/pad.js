@@ -22,8 +22,18 @@ export class Pad {
       canvas.addEventListener(kind, (event) => this.up(event));
     canvas.addEventListener("keydown", (event) => this.key(event));
     this.cursor = { x: WIDTH / 2, y: HEIGHT / 3, down: false };
-    new ResizeObserver(() => this.paint()).observe(canvas);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.paint());
+    for (const kind of ["focus", "blur"]) canvas.addEventListener(kind, () => this.paint());
+    this.watched = new ResizeObserver(() => this.paint());
+    this.watched.observe(canvas);
+    this.left = new AbortController();
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    dark.addEventListener("change", () => this.paint(), { signal: this.left.signal });
+  }
+
+  /** The view with the sheet is left. */
+  forget() {
+    this.watched.disconnect();
+    this.left.abort();
   }
 
   get empty() {
@@ -70,7 +80,7 @@ export class Pad {
   /** Arrow keys move a pen, the space bar puts it down and lifts it. */
   key(event) {
     const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-    if (!by && event.key !== " ") return;
+    if (event.ctrlKey || event.altKey || event.metaKey || (!by && event.key !== " ")) return;
     event.preventDefault();
     const pen = this.cursor;
     if (!by) {

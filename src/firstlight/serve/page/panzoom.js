@@ -9,7 +9,7 @@ export function panzoom(text, label) {
   let [x, y, width, height] = whole;
   for (const side of ["width", "height"]) picture.removeAttribute(side);
   picture.querySelector(":scope > title")?.remove(); // else it follows the pointer
-  const place = h("div", { class: "graph", tabindex: 0, role: "img", "aria-label": label }, picture);
+  const place = h("div", { class: "graph", tabindex: 0, role: "application", "aria-label": label }, picture);
   const fingers = new Map();
 
   const show = () => picture.setAttribute("viewBox", [x, y, width, height].join(" "));
@@ -60,7 +60,7 @@ export function panzoom(text, label) {
   place.addEventListener("keydown", (event) => {
     const keys = { "+": () => zoom(0.8), "-": () => zoom(1.25), 0: fit, ArrowLeft: () => move(40, 0),
       ArrowRight: () => move(-40, 0), ArrowUp: () => move(0, 40), ArrowDown: () => move(0, -40) };
-    if (!keys[event.key]) return;
+    if (event.ctrlKey || event.altKey || event.metaKey || !keys[event.key]) return;
     event.preventDefault();
     keys[event.key]();
   });

@@ -34,6 +34,12 @@ export function picture(width, height, color, label = "") {
 export const grey = (values, side, label) =>
   picture(side, values.length / side, (i) => [values[i], values[i], values[i]], label);
 
+/** The same of three colours, or of one: an image [height, width, channels]. */
+export function photograph(values, [height, width, channels], label) {
+  if (channels === 1) return grey(values, width, label);
+  return picture(width, height, (i) => values.subarray(3 * i, 3 * i + 3), label);
+}
+
 /** −127..127: the accent speaks for, ink (grey) against, paper says nothing. */
 export function signs(values, width, label) {
   const { accent, ink, paper } = colors();

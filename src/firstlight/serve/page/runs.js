@@ -18,37 +18,54 @@ export function enter(page) {
   page.append(error, h("section", { class: "card wide" },
     h("table", {}, h("thead", {}, h("tr", {}, ...head.map(([name, kind]) => h("th", { class: kind, scope: "col" }, name)))), table)), curves, chosen);
 
-  let rows = [], shown = [];
+  let rows = [], shown = [], asked = 0, left = false;
+
+  const lines = new Map(); // by name; they stay where they are, and with them the focus
 
   function show() {
-    table.replaceChildren(...rows.map(row));
-    if (!rows.length) table.append(h("tr", {}, h("td", { colspan: 10 }, "No runs yet. ", h("a", { href: "#train" }, "Train a network"), " and it will be here.")));
+    const there = rows.map((run) => {
+      if (!lines.has(run.name)) lines.set(run.name, line(run.name));
+      lines.get(run.name).update(run);
+      return lines.get(run.name).element;
+    });
+    if (!rows.length) there.push(h("tr", {}, h("td", { colspan: 10 }, "No runs yet. ", h("a", { href: "#train" }, "Train a network"), " and it will be here.")));
+    if (there.length !== table.children.length || there.some((element, i) => element !== table.children[i])) table.replaceChildren(...there);
     overlay();
   }
 
-  function row(run) {
-    const place = shown.indexOf(run.name);
-    const box = h("input", { type: "checkbox", "aria-label": `curves of ${run.name}`, onchange: () => toggle(run.name) });
-    box.checked = place >= 0;
-    box.style.setProperty("--own", COLORS[Math.max(0, place) % COLORS.length]);
-    const number = (value, format) => h("td", { class: "number" }, value === null || value === undefined ? "–" : format(value));
-    return h("tr", { "data-chosen": run.name === recall("run") },
-      h("td", {}, run.network ? box : ""), h("td", {}, h("button", { onclick: () => open(run.name) }, run.name)),
-      h("td", {}, run.network ?? ""), h("td", {}, run.data ?? ""), h("td", { class: `state ${run.state}` }, STATES[run.state]),
-      number(run.steps, (v) => v.toLocaleString("en")), number(run.final_cost, short), number(run.accuracy, (v) => percent(v, 2)),
-      number(run.seconds, (v) => v.toFixed(1)), number(run.seed, String));
+  function line(name) {
+    const box = h("input", { type: "checkbox", "aria-label": `curves of ${name}`, onchange: () => toggle(name) });
+    const told = head.slice(2).map(([, kind]) => h("td", { class: kind }));
+    const element = h("tr", {}, h("td", {}, box), h("td", {}, h("button", { onclick: () => open(name) }, name)), ...told);
+    const number = (value, format) => (value === null || value === undefined ? "–" : format(value));
+    return { element, update(run) {
+      const place = shown.indexOf(name);
+      element.toggleAttribute("data-chosen", name === recall("run"));
+      [box.hidden, box.checked] = [!run.network, place >= 0];
+      box.style.setProperty("--own", COLORS[Math.max(0, place) % COLORS.length]);
+      told[2].className = `state ${run.state}`;
+      [run.network ?? "", run.data ?? "", STATES[run.state], number(run.steps, (v) => v.toLocaleString("en")), number(run.final_cost, short),
+        number(run.accuracy, (v) => percent(v, 2)), number(run.seconds, (v) => v.toFixed(1)), number(run.seed, String)]
+        .forEach((text, i) => told[i].textContent !== text && (told[i].textContent = text));
+    } };
   }
 
   function toggle(name) {
     shown = shown.includes(name) ? shown.filter((other) => other !== name) : [...shown, name];
-    remember({ show: shown.join(",") });
+    remember({ show: shown.join(",") || "none" });
     show();
   }
 
   async function overlay() {
     const wanted = shown.filter((name) => rows.some((run) => run.name === name));
     curves.hidden = !wanted.length;
-    const all = await Promise.all(wanted.map((name) => get(`runs/${encodeURIComponent(name)}/metrics`)));
+    const number = ++asked, problems = [];
+    const all = await Promise.all(wanted.map((name) => get(`runs/${encodeURIComponent(name)}/metrics`).catch(({ message }) => {
+      problems.push(`${name}: ${message}`);
+      return { lines: [] };
+    })));
+    if (number !== asked) return; // others have been chosen meanwhile
+    error.textContent = problems.join("; ");
     const found = all.map(({ lines }, i) => costAndAccuracy(lines, [COLORS[i % 6], COLORS[i % 6]], `${wanted[i]} `));
     drawCurves(costs, "Cost", found.flatMap((each) => each.costs), { log: true, format: short });
     drawCurves(accuracies, "Accuracy", found.flatMap((each) => each.accuracies), { format: (value) => percent(value, value > 0.98 ? 2 : 0) });
@@ -56,21 +73,22 @@ export function enter(page) {
 
   function open(name) {
     remember({ run: name, label: "", predicted: "" });
-    for (const line of table.children) line.toggleAttribute("data-chosen", line.querySelector("button")?.textContent === name);
+    for (const [other, { element }] of lines) element.toggleAttribute("data-chosen", other === name);
     confusion(chosen, rows.find((run) => run.name === name), refresh);
   }
 
   async function refresh() {
     rows = (await get("runs")).runs;
-    show();
+    if (!left) show();
     return rows;
   }
 
   async function readdress() {
-    await refresh();
-    const asked = recall("show").split(",").filter((name) => rows.some((run) => run.name === name));
+    rows = (await get("runs")).runs;
+    if (left) return;
+    const wanted = recall("show").split(",").filter((name) => rows.some((run) => run.name === name));
     const first = rows.filter((run) => run.network).slice(0, 3).map(({ name }) => name);
-    shown = recall("show") ? asked : first;
+    shown = recall("show") ? wanted : first;
     show();
     const run = rows.find(({ name }) => name === recall("run"));
     if (run) confusion(chosen, run, refresh);
@@ -78,5 +96,5 @@ export function enter(page) {
   }
 
   readdress().catch((problem) => (error.textContent = problem.message));
-  return { readdress };
+  return { readdress, leave: () => (left = true) };
 }

@@ -9,6 +9,7 @@ import { samples } from "./samples.js";
 import { about, get, post } from "./server.js";
 
 const LOOK = 500; // milliseconds between two questions about a run that is going on
+const GLANCE = 5000; // and about one that is not: the command line may go on with it
 const COLORS = ["var(--line1)", "var(--line2)"];
 
 export function enter(page) {
@@ -28,7 +29,7 @@ export function enter(page) {
       error, h("div", { class: "tools" }, field("or follow a run", following))),
     place);
 
-  let known = [], forget = () => {};
+  let known = [], forget = () => {}, left = false;
 
   function recipes() {
     const { recipes } = known.find(({ name }) => name === network.value);
@@ -42,6 +43,7 @@ export function enter(page) {
     if (count.value) wanted[unit.value] = Number(count.value);
     try {
       const { name } = await post("trainings", wanted);
+      if (left) return; // another view is shown by now; the training goes on
       following.prepend(h("option", { value: name }, name));
       follow(name);
     } catch (problem) {
@@ -60,6 +62,7 @@ export function enter(page) {
 
   async function readdress() {
     const { runs } = await get("runs");
+    if (left) return;
     const names = runs.map(({ name }) => name);
     following.replaceChildren(h("option", { value: "" }, "none"), ...names.map((name) => h("option", { value: name }, name)));
     const going = runs.find(({ state }) => state === "running" || state === "elsewhere");
@@ -74,7 +77,7 @@ export function enter(page) {
     if (!trains) error.textContent = "TensorFlow is not installed here: pip install 'firstlight[train]'";
   }, (problem) => (error.textContent = problem.message));
   readdress().catch((problem) => (error.textContent = problem.message));
-  return { readdress, leave: () => forget() };
+  return { readdress, leave: () => ((left = true), forget()) };
 }
 
 /** Follows a run until it is done; returns how to stop looking. */
@@ -83,27 +86,28 @@ function watch(place, name) {
   const state = h("b"), progress = h("progress", { max: 1, value: 0, "aria-label": "how far it is" });
   const stop = h("button", { onclick: () => act("stop") }, "Stop");
   const goOn = h("button", { onclick: () => act("resume") }, "Continue");
-  const said = h("pre"), error = h("p", { class: "error", role: "alert" });
+  const said = h("pre"), error = h("p", { class: "error", role: "alert" }), unheard = h("p", { class: "error", role: "alert" });
+  const graph = h("section", { class: "card", hidden: true }, h("h2", {}, "Graph"));
   const costs = h("div"), accuracies = h("div"), weights = h("div", { class: "maps" });
   const tests = samples(), look = h("button", { onclick: () => ((looking = true), (stamp = 0), answers()) }, "Watch a hundred test images");
   const numbers = h("div", { class: "numbers" });
   place.append(
     h("section", { class: "card stack" }, h("div", { class: "tools" }, h("h2", {}, name), state, stop, goOn,
       h("a", { href: `#inside?run=${encodeURIComponent(name)}` }, "look inside"), h("a", { href: `#runs?run=${encodeURIComponent(name)}` }, "what it got wrong")),
-      progress, numbers, error, said),
+      progress, numbers, error, unheard, said),
     h("div", { class: "columns" },
       h("section", { class: "card" }, h("h2", {}, "Cost"), costs), h("section", { class: "card" }, h("h2", {}, "Accuracy"), accuracies),
       h("section", { class: "card" }, h("h2", {}, "First weights"), weights),
-      h("section", { class: "card stack" }, h("h2", {}, "Test images"), h("div", { class: "tools" }, look), tests.element)));
+      h("section", { class: "card stack" }, h("h2", {}, "Test images"), h("div", { class: "tools" }, look), tests.element)),
+    graph);
 
-  let lines = [], row = {}, stamp = 0, shown = 0, looking = false, drawn = "", answering = false;
+  let lines = [], row = {}, stamp = 0, shown = 0, looking = false, drawn = false, answering = false, due = 0;
 
   async function act(work) {
     error.textContent = "";
     stop.disabled = goOn.disabled = true;
     await post(`${path}/${work}`).catch((problem) => (error.textContent = problem.message));
-    if (work === "stop") state.textContent = "writing a checkpoint …";
-    row.state = ""; // something is about to change
+    due = 0;
   }
 
   async function ask() {
@@ -112,7 +116,9 @@ function watch(place, name) {
     if (more.lines.length || !drawn) curves();
     row = more.row;
     status(more.job);
-    if (lines.length && (going() || !shown)) await first();
+    if (row.network && graph.hidden) graph.append(graphs(row.network));
+    graph.hidden = !row.network;
+    if (lines.length) await first();
     if (looking) answers();
   }
 
@@ -120,12 +126,15 @@ function watch(place, name) {
 
   function status(job) {
     const last = lines.at(-1)?.step ?? 0, names = { running: "training", elsewhere: "training (started elsewhere)", done: "done", stopped: "stopped" };
-    const failed = job?.kind === "train" && job.code && job.code !== 130;
-    state.textContent = row.state === "running" && !lines.length ? "TensorFlow is starting …" : failed ? "failed" : names[row.state] ?? row.state;
+    const failed = row.state === "stopped" && job?.kind === "train" && job.code && job.code !== 130;
+    const stopping = row.state === "running" && job?.stopping;
+    state.textContent = stopping ? "writing a checkpoint …" : row.state === "running" && !lines.length ? "TensorFlow is starting …"
+      : failed ? "failed" : names[row.state] ?? row.state;
     progress.value = row.state === "done" ? 1 : last / (row.total || last || 1);
     stop.hidden = row.state !== "running";
     goOn.hidden = row.state !== "stopped" || failed;
-    stop.disabled = goOn.disabled = false;
+    stop.disabled = stopping;
+    goOn.disabled = false;
     const best = lines.filter(({ split }) => split === "val").map(({ accuracy }) => accuracy);
     const facts = [["step", last.toLocaleString("en") + (row.total ? ` of ${row.total.toLocaleString("en")}` : "")],
       ["cost", lines.length ? short(lines.findLast(({ split }) => split === "train")?.loss ?? 0) : "–"],
@@ -139,7 +148,7 @@ function watch(place, name) {
     const found = costAndAccuracy(lines, COLORS);
     drawCurves(costs, "Cost", found.costs, { log: true, format: short });
     drawCurves(accuracies, "Accuracy", found.accuracies, { format: (value) => percent(value, value > 0.98 ? 2 : 0) });
-    drawn = "yes";
+    drawn = true;
   }
 
   async function first() {
@@ -167,16 +176,10 @@ function watch(place, name) {
     answering = false;
   }
 
-  const end = every(LOOK, async () => {
-    if (row.state && !going() && drawn) return;
-    await ask().catch((problem) => (error.textContent = problem.message));
+  return every(LOOK, async () => {
+    if (performance.now() < due) return;
+    due = performance.now() + GLANCE; // a click meanwhile makes it now
+    await ask().then(() => (unheard.textContent = ""), (problem) => (unheard.textContent = problem.message));
+    if (going()) due = 0;
   });
-  place.append(h("section", { class: "card" }, h("h2", {}, "Graph"), graphOf(name)));
-  return end;
-}
-
-function graphOf(name) {
-  const place = h("div");
-  get("runs").then(({ runs }) => place.append(graphs(runs.find((run) => run.name === name)?.network)), () => {});
-  return place;
 }
