@@ -5,8 +5,9 @@
 
 Each training is a process of its own, `firstlight train ... --json`, alone on the machine; its
 line is appended to results/ladder.jsonl when it is done, and its run is kept in runs/ladder/: a
-stopped benchmark goes on where it was, within a training too.
-The weights measured are those that were best on the validation images.
+stopped benchmark goes on where it was, within a training too. So a run may also be trained by hand
+into that folder, as those of `nin` and `record` were: bound to a core each, two at a time.
+The weights measured are those that the recipe keeps.
 """
 
 import argparse
