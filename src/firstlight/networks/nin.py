@@ -30,6 +30,7 @@ RECIPES = {
         learning_rate=0.1,
         momentum=0.9,
         weight_decay=1e-3,
+        clip=1.0,
         schedule="one-cycle",
         precision="bfloat16",
         steps_per_call=10,
@@ -86,7 +87,7 @@ STAGES = {  # side of their maps, before → after pooling
 }
 
 
-def mlpconv(x: Any, number: int, stage: Stage, maps: tuple[int, ...], kernel: Any) -> Any:
+def mlpconv(x: Any, number: int, stage: Stage, maps: tuple[int, ...]) -> Any:
     """A convolution and two 1×1 ones ("cccp": cascaded cross-channel pooling), all with ReLU."""
     first, second, third = maps
     for count, size, stride, padding, name in (
@@ -94,8 +95,9 @@ def mlpconv(x: Any, number: int, stage: Stage, maps: tuple[int, ...], kernel: An
         (second, 1, 1, "valid", f"cccp{2 * number - 1}"),
         (third, 1, 1, "valid", f"cccp{2 * number}"),
     ):
+        kernel = CentredHe()  # with plain ones, classes die under the last ReLU
         x = layers.Conv2D(
-            count, size, stride, padding, activation="relu", kernel_initializer=kernel(), name=name
+            count, size, stride, padding, activation="relu", kernel_initializer=kernel, name=name
         )(x)
     return x
 
@@ -112,10 +114,9 @@ def build(classes: int, variant: str = "") -> keras.Model:
     scale, offset = SCALING[variant]
     x: Any = layers.Rescaling(scale, offset, name="scale")(image)
     *stages, last = STAGES[variant]
-    kernels: Any = CentredHe if variant else keras.initializers.HeNormal
     for number, stage in enumerate(stages, start=1):
-        x = pool(mlpconv(x, number, stage, stage.maps, kernels), number, stage.drop)
+        x = pool(mlpconv(x, number, stage, stage.maps), number, stage.drop)
     # ReLU on the last layer too, as the author has: a logit is never negative.
-    x = mlpconv(x, len(stages) + 1, last, (*last.maps, classes), kernels)
+    x = mlpconv(x, len(stages) + 1, last, (*last.maps, classes))
     logits = layers.GlobalAveragePooling2D(dtype="float32", name="average")(x)
     return keras.Model(image, logits, name=f"nin-{variant}" if variant else "nin")
