@@ -88,7 +88,7 @@ CHANGES = [
 
 def train(change: Change, seed: int) -> dict[str, Any]:
     """What `firstlight train --json` would say of it."""
-    network = catalog.Network(change.name, (28, 28, 1), 0, {}, lambda classes: change.build())
+    network = catalog.Network(change.name, (28, 28, 1), 0, 10, {}, lambda classes: change.build())
     catalog.network = lambda name: network
     settings = {"network": change.name, "data": "mnist", "recipe": asdict(change.recipe)}
     settings |= {"seed": seed, "patience": 0, "limit": None, "sha256": {}, "notices": []}
