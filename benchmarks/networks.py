@@ -76,13 +76,15 @@ def keras_fit(network: str, policy: str) -> dict[str, Call]:
     from firstlight import catalog
     from firstlight.training.training import computing_in
 
+    def normal(x: Any) -> Any:
+        full = tf.cast(x, tf.float32)
+        y = tf.nn.local_response_normalization(full, 2, bias=2.0, alpha=1e-4, beta=0.75)
+        return tf.cast(y, x.dtype)
+
     def plain(layer: Any) -> Any:
         """Contrast normalisation as one writes it with TensorFlow; all else as it is."""
         if type(layer).__name__ != "LocalResponseNorm":
             return layer.__class__.from_config(layer.get_config())
-        normal = lambda x: tf.cast(  # noqa: E731
-            tf.nn.local_response_normalization(tf.cast(x, tf.float32), 2, 2.0, 1e-4, 0.75), x.dtype
-        )
         return keras.layers.Lambda(normal, name=layer.name)
 
     with computing_in(policy):
