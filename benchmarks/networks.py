@@ -74,21 +74,18 @@ def keras_fit(network: str, policy: str) -> dict[str, Call]:
     import tensorflow as tf
 
     from firstlight import catalog
+    from firstlight.networks._layers import LocalResponseNorm
     from firstlight.training.training import computing_in
 
-    def normal(x: Any) -> Any:
+    def normal(self: Any, x: Any) -> Any:
+        """Contrast normalisation as one writes it with TensorFlow."""
         full = tf.cast(x, tf.float32)
         y = tf.nn.local_response_normalization(full, 2, bias=2.0, alpha=1e-4, beta=0.75)
         return tf.cast(y, x.dtype)
 
-    def plain(layer: Any) -> Any:
-        """Contrast normalisation as one writes it with TensorFlow; all else as it is."""
-        if type(layer).__name__ != "LocalResponseNorm":
-            return layer.__class__.from_config(layer.get_config())
-        return keras.layers.Lambda(normal, name=layer.name)
-
+    LocalResponseNorm.call = normal  # all other layers are Keras's own
     with computing_in(policy):
-        model = keras.models.clone_model(catalog.network(network).build(1000), clone_function=plain)
+        model = catalog.network(network).build(1000)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(0.01, 0.9, True, weight_decay=5e-4), loss)
     images, labels = (np.concatenate([array] * 3) for array in batch(network))
