@@ -20,7 +20,7 @@ test: .venv/dev
 test-large: .venv/dev
 	$(BIN)/pytest -m large
 
-# The network that reads pictures: half an hour on two cores, mostly training.
+# The network that reads pictures: some ten minutes on two cores, mostly training.
 digits: .venv/dev
 	rm -rf runs/reader
 	$(FIRSTLIGHT) train convnet --recipe reader --data cutouts --out runs/reader

@@ -17,7 +17,15 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from report import RESULTS, circumstances, in_a_process, into_readme, peak, processor
+from report import (
+    RESULTS,
+    circumstances,
+    in_a_process,
+    into_readme,
+    peaks,
+    peaks_lacking,
+    processor,
+)
 
 FILE = RESULTS / "networks.json"
 NETWORKS = ("zfnet", "overfeat", "nin-imagenet")
@@ -38,13 +46,11 @@ def ours(network: str, precision: str) -> dict[str, Call]:
     import tensorflow as tf
 
     from firstlight.training import step
-    from firstlight.training.training import computing_in
 
     training = pictures_training(network, precision)
     take = step.compile_steps(training)
     images, labels = (tf.constant(array[np.newaxis]) for array in batch(network))
-    with computing_in(precision):
-        answering = training.twin if precision == "float32" else training.network
+    answering = training.network  # `evaluate` asks its twin, which computes in float32
     answer = tf.function(lambda: answering(images[0], training=False))
     return {
         "step": lambda: take(images, labels, 0, 1)[0].numpy(),
@@ -210,8 +216,7 @@ def table(result: dict[str, Any]) -> str:
                 done = rate * times * result["operations"][network]
                 cells += [f"{rate:,.1f}", f"{done / result['peak'][name.split(', ')[1]]:.0%}"]
             rows.append(f"| {' | '.join(cells)} |")
-    peaks = " and ".join(f"{v / 1e9:,.0f} GFLOP/s in {p}" for p, v in result["peak"].items())
-    where = circumstances(f"{result['processor']}, peak {peaks}", result["versions"])
+    where = circumstances(f"{result['processor']}, {peaks(result['peak'])}", result["versions"])
     return "\n".join([*rows, "", f"Batches of {BATCH}, medians; {where}"])
 
 
@@ -223,9 +228,7 @@ def measure() -> None:
     result |= {"processor": processor(), "versions": runs.versions()}
     for part in ("peak", "operations", "rates"):
         result.setdefault(part, {})
-    for precision in ("float32", "bfloat16"):
-        if precision not in result["peak"]:
-            result["peak"][precision] = in_a_process(__file__, "--peak", precision)
+    result["peak"] |= peaks_lacking(result["peak"])
     for network in NETWORKS:
         if network not in result["operations"]:
             result["operations"][network] = in_a_process(__file__, "--operations", network)
@@ -240,13 +243,10 @@ def measure() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--table", action="store_true", help="only write the table")
-    parser.add_argument("--peak")
     parser.add_argument("--operations")
     parser.add_argument("--measure", nargs=2, metavar=("CONTENDER", "NETWORK"))
     given = parser.parse_args()
-    if given.peak:
-        print(json.dumps(peak(given.peak)))
-    elif given.operations:
+    if given.operations:
         print(json.dumps(operations(given.operations)))
     elif given.measure:
         print(json.dumps(measured(*given.measure)))

@@ -9,7 +9,7 @@ images, each in a process of its own, alone on the machine. All are measured on 
 the same moments, every quarter of an epoch; measuring is not counted as training, compiling is.
 Then, for one network, ours, the images per second of a training step, and the share of the
 machine's peak, which is the rate of a large matrix product in the same run.
-PyTorch is a dependency of this file alone: pip install torch==2.13.0
+PyTorch is a dependency of the benchmarks alone: pip install torch==2.13.0
 """
 
 import argparse
@@ -21,7 +21,15 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from report import RESULTS, circumstances, in_a_process, into_readme, peak, processor
+from report import (
+    RESULTS,
+    circumstances,
+    in_a_process,
+    into_readme,
+    peaks,
+    peaks_lacking,
+    processor,
+)
 
 FILE = RESULTS / "speed.json"
 MOMENT = 13_750  # images: a quarter of an epoch
@@ -288,9 +296,7 @@ def measure() -> None:
     result |= {"processor": processor(), "versions": runs.versions()}
     for part in ("peak", "throughput", "curves"):
         result.setdefault(part, {})
-    for precision in ("float32", "bfloat16"):
-        if precision not in result["peak"]:
-            result["peak"][precision] = in_a_process(__file__, "--peak", precision)
+    result["peak"] |= peaks_lacking(result["peak"])
     for name in STEPS:
         if name not in result["throughput"]:
             result["throughput"][name] = in_a_process(__file__, "--throughput", name)
@@ -330,8 +336,7 @@ def tables(result: dict[str, Any]) -> str:
         rate = found["images_per_second"]
         share = rate * operations() / result["peak"][name.split(", ")[1]]
         rows.append(f"| {name} | {rate:,.0f} | {share:.0%} |")
-    peaks = " and ".join(f"{v / 1e9:,.0f} GFLOP/s in {p}" for p, v in result["peak"].items())
-    where = circumstances(f"{result['processor']}, peak {peaks}", result["versions"])
+    where = circumstances(f"{result['processor']}, {peaks(result['peak'])}", result["versions"])
     return "\n".join([*rows, "", where])
 
 
@@ -357,15 +362,12 @@ def iterate_steps(name: str) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--table", action="store_true", help="only write the tables")
-    parser.add_argument("--peak")
     parser.add_argument("--throughput")
     parser.add_argument("--train", nargs=2, metavar=("CONTENDER", "SEED"))
     given = parser.parse_args()
-    if given.peak or given.throughput or given.train:
-        if given.peak:
-            answer: Any = peak(given.peak)
-        elif given.throughput:
-            answer = iterate_steps(given.throughput)
+    if given.throughput or given.train:
+        if given.throughput:
+            answer: Any = iterate_steps(given.throughput)
         else:
             answer = CONTENDERS[given.train[0]][0](int(given.train[1]))
         print(json.dumps(answer))

@@ -209,8 +209,9 @@ def serving(network: keras.Model) -> Any:
 def write_onnx(network: keras.Model, path: Path, facts: dict[str, Any]) -> None:
     """The graph, and behind it the weights, one after the other.
 
-    Protobuf takes the parts of a file for one message. So a network of half a gigabyte is never in
-    memory twice: what is converted has its weights as inputs, and those become initializers here.
+    Protobuf takes the parts of a file for one message. So of a network of half a gigabyte no more
+    than one weight is copied at a time: what is converted has its weights as inputs, and those
+    become initializers here.
     """
     weights = {f"weight{i}": weight for i, weight in enumerate(network.weights)}
     serve = with_weights_as_inputs(network, weights)
@@ -260,8 +261,9 @@ def turned_weights(graph: Any, weights: dict[str, Any]) -> dict[str, tuple[str, 
             turned[node.output[0]] = node.input[0], list(node.attribute[0].ints)
             graph.node.remove(node)
     used = {name for node in graph.node for name in node.input}
-    as_they_are = {name: (name, list(range(len(weights[name].shape)))) for name in weights}
-    return turned | {name: how for name, how in as_they_are.items() if name in used}
+    for name in (name for name in weights if name in used):
+        turned[name] = name, list(range(len(weights[name].shape)))
+    return turned
 
 
 def open_onnx(path: Path) -> Opened:

@@ -21,7 +21,7 @@ from firstlight.errors import DataError, FirstlightError, NotFound
 from firstlight.runs import Run, read_json
 from firstlight.serve.answer import text
 
-SECONDS_OF_SILENCE = 90.0  # a training writes a checkpoint each minute; then it has stopped
+SECONDS_OF_SILENCE = 90.0  # a training writes checkpoints a minute apart at most
 MOST_PICTURES = 64  # of first weights, or of a layer's maps
 MISTAKES_A_PAGE = 60
 THUMBNAIL = 56  # pixels a side

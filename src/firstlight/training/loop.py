@@ -81,12 +81,11 @@ def finish(training: Training, quiet: bool) -> dict[str, Any]:
             progress.say(notice)
         steps(training, progress)
         progress.say(f"stopped: {training.state.stopped}")
-    kept = checkpoint.load(run.best)[0]
-    model.save(run, training.settings["network"], training.dataset.classes, kept)
-    del kept  # of a large network half a gigabyte
+    name, classes = training.settings["network"], training.dataset.classes
+    model.save(run, name, classes, checkpoint.load(run.best)[0])
     facts = result(training, quiet)
     runs.write_json(run.settings_file, run.settings() | {"result": asdict(training.state) | facts})
-    card.write(run, training.dataset.classes, training.network.input_shape[1:], facts)
+    card.write(run, classes, training.network.input_shape[1:], facts)
     return facts
 
 
