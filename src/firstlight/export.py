@@ -227,9 +227,31 @@ def write_onnx(network: keras.Model, path: Path, facts: dict[str, Any]) -> None:
         file.write(proto.SerializeToString())
         for name, (weight, axes) in turned.items():
             value = np.ascontiguousarray(weights[weight].numpy().transpose(axes))
-            part = onnx.ModelProto()
-            part.graph.initializer.append(onnx.numpy_helper.from_array(value, name))
-            file.write(part.SerializeToString())
+            file.write(before_raw_data(name, value))
+            file.write(value.data)
+
+
+def before_raw_data(name: str, value: np.ndarray) -> bytes:
+    """A model that holds nothing but this initializer, as protobuf writes it, up to its numbers."""
+    kind = onnx.helper.np_dtype_to_tensor_dtype(value.dtype)
+    tensor = onnx.TensorProto(name=name, data_type=kind, dims=value.shape).SerializeToString()
+    head = tensor + field(9, value.nbytes)  # TensorProto.raw_data
+    head = field(5, len(head) + value.nbytes) + head  # GraphProto.initializer
+    return field(7, len(head) + value.nbytes) + head  # ModelProto.graph
+
+
+def field(number: int, length: int) -> bytes:
+    """The beginning of a field of so many bytes."""
+    return bytes([number << 3 | 2]) + varint(length)
+
+
+def varint(number: int) -> bytes:
+    """Seven bits a byte, the lowest first; all but the last have the eighth set."""
+    digits = []
+    while number > 127:
+        digits.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*digits, number])
 
 
 def with_weights_as_inputs(network: keras.Model, weights: dict[str, Any]) -> Any:
