@@ -3,9 +3,10 @@
     python benchmarks/pictures.py DIR            train what is not yet trained, write the table
     python benchmarks/pictures.py DIR --table    only write the table
 
-DIR is laid out as `firstlight data check` wants it. Each training is a process of its own, alone on
-the machine; its line is appended to results/pictures.jsonl when it is done and measured, and its
-run is kept in runs/pictures/: a stopped benchmark goes on where it was, within a training too.
+DIR is laid out as `firstlight data check` wants it. Each training is a process of its own; its line
+is appended to results/pictures.jsonl when it is done and measured, and its run is kept in
+runs/pictures/: a stopped benchmark goes on where it was, within a training too. Two may run at a
+time, each bound to a core, as those in results/ were (`taskset -c 0 python ... --only ROW`).
 Measured is what evaluation measures: test, or val where there is none; the networks' weights are
 those of the last step, so nothing is chosen by those pictures. (Softmax keeps its best epoch by
 val, which flatters it a little where there is no test.)
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib.figure import Figure
 from PIL import Image
 from report import HERE, RESULTS, circumstances, into_readme, processor, spread
 
@@ -104,26 +106,46 @@ def simple(data: str) -> dict[str, float]:
     }
 
 
-def table(lines: list[dict[str, Any]], without: dict[str, float]) -> str:
-    size = {n["name"]: n["parameters"] for n in firstlight("list")["networks"]}
-    rows = ["| | seconds | top-1, % | ten crops, % | n |", "|---|--:|--:|--:|--:|"]
-    rows += [f"| {name} | | {100 * value:.1f} | | |" for name, value in without.items()]
+def table(lines: list[dict[str, Any]], without: dict[str, float], classes: int) -> str:
+    rows = ["| | parameters | seconds | top-1, % | ten crops, % | n |", "|---|--:|--:|--:|--:|--:|"]
+    rows += [f"| {name} | | | {100 * value:.1f} | | |" for name, value in without.items()]
     for row in ROWS:
         found = [line for line in lines if line["row"] == row.name]
         if found:
+            parameters = catalog.network(row.command[0]).build(classes).count_params()
             seconds = spread([line["seconds"] for line in found], 0)
             accuracies = [
                 spread([100 * line[f"{views}_accuracy"] for line in found], 1)
                 for views in ("middle", "ten-crops")
             ]
-            cells = (row.name, seconds, *accuracies, len(found))
+            cells = (row.name, f"{parameters:,}", seconds, *accuracies, len(found))
             rows.append(f"| {' | '.join(map(str, cells))} |")
     last = lines[-1]
+    told = (
+        f"Of {last['examples']:,} {last['split']} pictures, mean ± standard deviation over n seeds"
+    )
     where = circumstances(last["processor"], last["versions"])
-    what = f"{last['examples']:,} {last['split']} pictures"
-    sizes = ", ".join(f"{row.name} {size[row.name]:,}" for row in ROWS)
-    told = f"Of {what}, mean ± standard deviation over n seeds (parameters for the stated classes: "
-    return "\n".join([*rows, "", f"{told}{sizes}); {where}"])
+    return "\n".join([*rows, "", f"{told}, each trained on one core; {where}"])
+
+
+def picture(lines: list[dict[str, Any]], without: dict[str, float]) -> None:
+    """Accuracy after each epoch, a curve a seed, and what is reached without a network."""
+    figure = Figure((7.5, 3.6), layout="constrained", dpi=120)
+    panel = figure.subplots()
+    for number, row in enumerate(ROWS):
+        for line in (line for line in lines if line["row"] == row.name):
+            epochs, accuracies = np.array(line["curve"]).T
+            panel.plot(epochs, 100 * accuracies, color=f"C{number}", lw=1.2, alpha=0.7)
+            label = row.name if line["seed"] == 0 else None
+            panel.plot(epochs[-1], 100 * accuracies[-1], "o", ms=5, color=f"C{number}", label=label)
+    for name, value in without.items():
+        panel.axhline(100 * value, color="#7b8794", lw=0.8, ls=":")
+        at, edge = (1, 100 * value), panel.get_yaxis_transform()
+        panel.annotate(name, at, (0, -11), edge, "offset points", fontsize=9, ha="right")
+    panel.set(xlabel="passes over the training pictures", ylabel="top-1, %", ylim=(0, None))
+    panel.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 0.2))
+    panel.spines[["top", "right"]].set_visible(False)
+    figure.savefig(RESULTS / "pictures.png")
 
 
 def main() -> None:
@@ -140,8 +162,10 @@ def main() -> None:
                     measure(row, seed, str(Path(given.data).resolve()))
     without = simple(given.data)
     print(without)
-    if done():
-        into_readme("pictures", table(done(), without))
+    if lines := done():
+        classes = len(catalog.dataset(given.data).classes)
+        into_readme("pictures", table(lines, without, classes))
+        picture(lines, without)
 
 
 if __name__ == "__main__":

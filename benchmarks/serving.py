@@ -1,7 +1,7 @@
 """How many drawings the page's server reads in a second, how long each waits, and what it keeps.
 
     python benchmarks/serving.py                      a minute; writes results/serving.json
-    python benchmarks/serving.py --memory 100000      also its memory after so many requests
+    python benchmarks/serving.py --memory 100000      its memory after so many requests: 20 minutes
     python benchmarks/serving.py --table              only write the table into README
 
 Clients are threads of this process, each with one connection, asking as soon as it is answered. A
@@ -125,16 +125,18 @@ def memory_after(pid: int, port: int, sheets: list[bytes], requests: int) -> dic
 
 
 def measure(requests: int) -> dict[str, Any]:
+    """Its memory after so many requests; speed and waiting where none are asked for."""
     sheets = drawings()
     began = time.perf_counter()
     with served() as (pid, port):
         first = Client(port)
         first.read(sheets[0])
         start = round(time.perf_counter() - began, 2)
+        if requests:
+            return {"memory_mb": memory_after(pid, port, sheets, requests)}
         alone = [first.read(sheet) for sheet in sheets]
         found = [load(port, count, sheets, alone) for count in CLIENTS]
-        after = memory_after(pid, port, sheets, requests) if requests else {}
-    return {"start_to_first_answer_s": start, "load": found, "memory_mb": after} | {
+    return {"start_to_first_answer_s": start, "load": found} | {
         "processor": processor(),
         "versions": {
             name: metadata.version(name) for name in ("starlette", "uvicorn", "onnxruntime")
@@ -164,13 +166,14 @@ def table(found: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--memory", type=int, default=0, metavar="N", help="requests; 0: not measured"
+        "--memory", type=int, default=0, metavar="N", help="memory alone, after so many requests"
     )
     parser.add_argument("--table", action="store_true", help="only write the table into README")
     arguments = parser.parse_args()
+    found = json.loads(FILE.read_text("utf-8")) if FILE.exists() else {}
     if not arguments.table:
-        FILE.write_text(json.dumps(measure(arguments.memory), indent=2) + "\n", "utf-8")
-    found = json.loads(FILE.read_text("utf-8"))
+        found |= measure(arguments.memory)
+        FILE.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
     into_readme("serving", table(found))
     print(table(found))
 
