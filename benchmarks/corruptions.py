@@ -1,6 +1,6 @@
 """How a trained run fares on corrupted digits: the 15 corruptions of MNIST-C.
 
-    python benchmarks/corruptions.py RUN...           measure runs, add to results/corruptions.json
+    python benchmarks/corruptions.py RUN...           measure runs, write results/ and the table
     python benchmarks/corruptions.py --picture FILE   draw what the corruptions do; needs no run
 
 MNIST-C (Mu and Gilmer, 2019, arXiv 1906.02337) is MNIST's 10,000 test images, each corrupted in 15
@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import scipy
+from report import into_readme
 from scipy import ndimage
 
 from firstlight import runs
@@ -29,6 +30,7 @@ from firstlight.errors import FirstlightError, UsageError
 RESULTS = Path(__file__).parent / "results" / "corruptions.json"
 SEED = 0
 SIDE = 28
+NAMES = {"clean": "as they are", "mean": "**mean of the 15**"}
 AT_ONCE = 250  # images: fog alone needs a map of 256 × 256 for each
 
 Corruption = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -327,6 +329,18 @@ def report(found: dict[str, Any]) -> str:
     return "\n".join(rows + [f"  {name:15} {error:6.2f}" for name, error in lines.items()])
 
 
+def table(found: list[dict[str, Any]]) -> str:
+    head = [record["run"] for record in found]
+    rows = [f"| test error, % | {' | '.join(head)} |", f"|---|{'--:|' * len(found)}"]
+    parts = {name: [record["corrupted"][name] for record in found] for name in CORRUPTIONS}
+    for key in ("clean", "mean"):
+        parts[key] = [record[key] for record in found]
+    for name in ("clean", *CORRUPTIONS, "mean"):
+        told = " | ".join(f"{error:.2f}" for error in parts[name])
+        rows.append(f"| {NAMES.get(name, name.replace('_', ' '))} | {told} |")
+    return "\n".join(rows)
+
+
 def picture(examples: Examples, path: Path) -> None:
     """One PNG: a row a corruption, the first test image of each class in it."""
     from matplotlib.figure import Figure
@@ -362,7 +376,10 @@ def main() -> None:
             sys.exit(f"{error}")
         print("\n".join(map(report, found)))
         before = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else []
-        runs.write_json(RESULTS, before + found)
+        again = {record["run"] for record in found}
+        found = [record for record in before if record["run"] not in again] + found
+        runs.write_json(RESULTS, found)
+        into_readme("corruptions", table(found))
 
 
 if __name__ == "__main__":

@@ -10,9 +10,10 @@ from firstlight.training import augment
 IMAGES = mnist.load("val").images[:200]
 SEED = tf.constant([3, 14], tf.int64)
 ALL = {
-    "stroke": 0.5, "outline": 1, "blur": 1,
+    "stroke": 0.5, "blur": 1,
     "rotate": 15, "scale": 0.1, "shear": 0.1, "shift": 2, "elastic": 1.5,
-    "light": 2, "bright": 90, "colour": 0.3, "noise": 30, "specks": 0.2,
+    "outline": 1, "scribble": 1,
+    "light": 2, "bright": 90, "colour": 0.3, "noise": 30, "specks": 0.2, "invert": 1,
 }  # fmt: skip
 
 
@@ -79,7 +80,33 @@ def test_an_outline_is_hollow() -> None:
     thick = np.zeros((1, 28, 28, 1), np.uint8)
     thick[:, 8:20, 8:20] = 255
     edges = augment.augmenter({"outline": 1})(tf.constant(thick), SEED).numpy()
-    assert edges[0, 14, 14, 0] == 0 and edges[0, 8, 14, 0] == 255
+    assert (edges[0, 8:20, 8:20] == 0).all() and (edges[0, 8:20, [7, 20]] == 255).all()
+
+
+def test_a_scribble_draws_over_a_part_of_the_image() -> None:
+    changed = (varied({"scribble": 1}) != IMAGES).mean((1, 2, 3))
+    assert 0.01 < changed.mean() < 0.3 and changed.max() < 0.6
+    untouched = (varied({"scribble": 0.25}) == IMAGES).all((1, 2, 3)).mean()
+    assert 0.65 < untouched < 0.9  # a few scribbles are beside the image
+
+
+def test_an_inverted_band_goes_from_edge_to_edge() -> None:
+    negative = (varied({"invert": 1}) == 255 - IMAGES)[..., 0]
+    assert (negative == (varied({"invert": 1}) != IMAGES)[..., 0]).all()
+    columns = (negative == negative[:, :1]).all((1, 2))
+    rows = (negative == negative[:, :, :1]).all((1, 2))
+    assert (rows | columns).all() and 0.3 < columns.mean() < 0.7
+    assert 0.4 < negative[:, 0, 0].mean() < 0.75  # within or without
+
+
+def test_a_cutmix_target_has_as_much_of_another_as_the_image() -> None:
+    images = tf.constant(np.arange(64, dtype=np.uint8)[:, np.newaxis, np.newaxis, np.newaxis])
+    images = tf.tile(images, (1, 20, 30, 3))
+    mixed, targets = augment.cutmix(images, tf.one_hot(tf.range(64), 64), 0.75, SEED)
+    assert mixed.dtype == tf.uint8 and np.allclose(tf.reduce_sum(targets, 1), 1)
+    own = (mixed.numpy() == images.numpy()).mean((1, 2, 3))
+    assert np.allclose(np.diag(targets), own, atol=1e-5)
+    assert 0.05 < (own == 1).mean() < 0.45 and own.min() < 0.5
 
 
 def test_specks_are_a_share_of_the_pixels() -> None:

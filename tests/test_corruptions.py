@@ -13,6 +13,7 @@ from firstlight.training import loop, prepare
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 import corruptions
+import report
 from corruptions import CORRUPTIONS, corrupt
 
 IMAGES = mnist.load("test").images[:300, ..., 0]
@@ -194,13 +195,19 @@ def test_a_run_is_measured_on_each(here: Path) -> None:
     assert (found["run"], found["network"], found["seed"]) == ("run", "softmax", 0)
 
 
-def test_results_are_added_to_those_there_are(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_measured_again_replaces_what_was_there(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     zeros = dict.fromkeys(("clean", *CORRUPTIONS), 0.0)
     made = {"run": "a", "examples": 9, "clean": 0.0, "mean": 0.0, "corrupted": zeros}
+    other = made | {"run": "b", "mean": 2.35}
+    (here / "results.json").write_text(json.dumps([made | {"clean": 1.0}, other]))
+    (here / "README.md").write_text("<!-- corruptions -->\n<!-- /corruptions -->\n")
     monkeypatch.setattr(corruptions, "RESULTS", here / "results.json")
+    monkeypatch.setattr(report, "README", here / "README.md")
     monkeypatch.setattr(corruptions, "measure", lambda folders, examples: [made])
     monkeypatch.setattr(sys, "argv", ["corruptions.py", "a", "--picture", "all.png"])
     corruptions.main()
-    corruptions.main()
-    assert json.loads((here / "results.json").read_text()) == [made, made]
+    assert json.loads((here / "results.json").read_text()) == [other, made]
+    assert "| **mean of the 15** | 2.35 | 0.00 |" in (here / "README.md").read_text()
     assert (here / "all.png").read_bytes().startswith(b"\x89PNG")

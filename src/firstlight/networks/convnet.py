@@ -42,9 +42,10 @@ RECORD = Recipe(
 )
 SLIGHT = {"rotate": 8, "scale": 0.08, "shear": 0.1, "shift": 0.7, "elastic": 1}
 HARDSHIP = {  # what scanners, cameras and bad light do to a digit
-    "stroke": 0.5, "outline": 0.15, "blur": 1,
+    "stroke": 0.5, "blur": 1,
     "rotate": 25, "scale": 0.35, "shear": 0.3, "shift": 3.5, "elastic": 1.2,
-    "light": 2.5, "bright": 130, "noise": 40, "specks": 0.2,
+    "outline": 0.15, "scribble": 0.25,
+    "light": 2.5, "bright": 130, "noise": 40, "specks": 0.2, "invert": 0.2,
 }  # fmt: skip
 RECIPES = {
     "quick": Recipe(
@@ -68,7 +69,7 @@ RECIPES = {
         settle=2,
     ),
     "record": replace(RECORD, variant="record"),
-    "robust": replace(RECORD, variant="record", epochs=20, augment=HARDSHIP, settle=0),
+    "robust": replace(RECORD, variant="record", epochs=30, augment=HARDSHIP, settle=0),
     "reader": replace(RECORD, variant="reader", epochs=14, settle=2),
 }
 CONVOLUTIONS = {  # maps, size, stride

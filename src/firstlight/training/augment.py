@@ -7,18 +7,20 @@ cut out of a picture has been chosen before, in datasets/fitted.py.) Each image 
 of it, up to the strength:
 
     stroke    share of the way to one pixel thicker or thinner
-    outline   share of the images of which only the edges of the strokes are left
     blur      share of the way to a mean over five pixels, across, down, or both
     rotate    degrees, either way
     scale     share, larger or smaller
     shear     share, either way
     shift     pixels, either way
     elastic   pixels: the deviation of a smooth random field
+    outline   share of the images of which only the edges of the strokes are left
+    scribble  share of the images that a pen of some width and grey has gone over
     light     how many times as strong as the image a smooth random light over it is
     bright    grey values, added everywhere
     colour    share: how much brightness, contrast and colourfulness may differ, either way
     noise     grey values: the deviation of each pixel
     specks    share of the pixels that are black or white instead
+    invert    share of the images of which a band, or all but a band, is a negative
 
 Elastic distortions are those of Simard, Steinkraus and Platt (2003), section 2, with a cubic
 B-spline to smooth the random field. All that is random depends on the seed given and nothing else.
@@ -30,6 +32,7 @@ import numpy as np
 import tensorflow as tf
 
 KNOTS = 7  # of a smooth random field, along each side of an image
+CORNERS = 9  # of a scribble, its two ends among them
 Strengths = Mapping[str, float]
 
 
@@ -69,13 +72,6 @@ def stroke(images: tf.Tensor, seed: tf.Tensor, stroke: float) -> tf.Tensor:
     return tf.where(part > 0, images + part * (thick - images), images + part * (images - thin))
 
 
-def outline(images: tf.Tensor, seed: tf.Tensor, outline: float) -> tf.Tensor:
-    """Some images become the difference between their ink grown and their ink shrunk."""
-    edges = grown(images) + grown(-images)
-    chance = tf.random.stateless_uniform((images.shape[0], 1, 1, 1), seed)
-    return tf.where(chance < outline, edges, images)
-
-
 def grown(images: tf.Tensor) -> tf.Tensor:
     return tf.nn.max_pool2d(images, 3, 1, "SAME")
 
@@ -86,6 +82,49 @@ def blur(images: tf.Tensor, seed: tf.Tensor, blur: float) -> tf.Tensor:
         mean = tf.nn.avg_pool2d(images, window, 1, "SAME")
         images += share(images, blur, seed + number) * (mean - images)
     return images
+
+
+def some(images: tf.Tensor, changed: tf.Tensor, part: float, seed: tf.Tensor) -> tf.Tensor:
+    """The images, a random part of them changed."""
+    chance = tf.random.stateless_uniform((images.shape[0], 1, 1, 1), seed)
+    return tf.where(chance < part, changed, images)
+
+
+def outline(images: tf.Tensor, seed: tf.Tensor, outline: float) -> tf.Tensor:
+    """The pixels of the paper that touch ink: what is ink, a random level says."""
+    level = tf.random.stateless_uniform((images.shape[0], 1, 1, 1), seed + 1, 0.15, 0.85)
+    ink = tf.where(images > level * tf.reduce_max(images, (1, 2, 3), keepdims=True), 255.0, 0.0)
+    sides = (tf.nn.max_pool2d(ink, window, 1, "SAME") for window in ((1, 3), (3, 1)))
+    return some(images, tf.maximum(*sides) - ink, outline, seed)
+
+
+@tf.function(jit_compile=True)
+def scribble(images: tf.Tensor, seed: tf.Tensor, scribble: float) -> tf.Tensor:
+    """Straight, crooked or zigzag: each turn is one way and the next the other, more or less."""
+    count, height, width, _ = images.shape
+    one = (count, 1, 1, 1)
+    aim = tf.random.stateless_uniform((count, 1), seed + 1, 0, 2 * np.pi)
+    turn = tf.random.stateless_uniform((count, 1), seed + 2, 0, 1.3)  # radians
+    bend = tf.random.stateless_normal((count, CORNERS), seed + 3, stddev=0.2)
+    angle = aim + turn * (-1.0) ** np.arange(CORNERS) + bend
+    step = tf.random.stateless_uniform((count, 1, 1), seed + 4, 0.08, 0.25) * width
+    path = tf.cumsum(step * tf.stack([tf.sin(angle), tf.cos(angle)], -1), 1)
+    middle = tf.random.stateless_uniform((count, 1, 2), seed + 5) * (height, width)
+    path += middle - path[:, CORNERS // 2, tf.newaxis]
+    pen = tf.random.stateless_uniform(one, seed + 6, 0.4, 2) - distance(path, height, width)
+    grey = 255 * tf.minimum(1.0, tf.random.stateless_uniform(one, seed + 7, 0, 2))  # white: half
+    drawn = images + tf.clip_by_value(pen + 0.5, 0, 1) * (grey - images)
+    return some(images, drawn, scribble, seed)
+
+
+def distance(path: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """From each pixel to the path of straight lines (N, corners, 2): (N, height, width, 1)."""
+    pixel = np.moveaxis(np.mgrid[:height, :width].astype(np.float32), 0, -1)[:, :, np.newaxis]
+    corners = path[:, np.newaxis, np.newaxis]
+    start, along = corners[..., :-1, :], corners[..., 1:, :] - corners[..., :-1, :]
+    part = tf.reduce_sum((pixel - start) * along, -1) / tf.reduce_sum(along**2, -1)
+    nearest = start + tf.clip_by_value(part, 0, 1)[..., tf.newaxis] * along
+    return tf.reduce_min(tf.norm(pixel - nearest, axis=-1), -1, keepdims=True)
 
 
 def light(images: tf.Tensor, seed: tf.Tensor, light: float) -> tf.Tensor:
@@ -116,6 +155,21 @@ def noise(images: tf.Tensor, seed: tf.Tensor, noise: float) -> tf.Tensor:
 def specks(images: tf.Tensor, seed: tf.Tensor, specks: float) -> tf.Tensor:
     part, where = share(images, specks, seed), tf.random.stateless_uniform(images.shape, seed + 1)
     return tf.where(where < part / 2, 0.0, tf.where(where < part, 255.0, images))
+
+
+def invert(images: tf.Tensor, seed: tf.Tensor, invert: float) -> tf.Tensor:
+    """A band from one random place to another, of columns or of rows."""
+    count, height, width, _ = images.shape
+    edges = tf.random.stateless_uniform((2, count, 1, 1, 1), seed + 1, -0.2, 1.2)
+    which = tf.random.stateless_uniform((2, count, 1, 1, 1), seed + 2) < 0.5
+    at = tf.where(which[0], places(width)[:, np.newaxis], places(height)[:, np.newaxis, np.newaxis])
+    within = (at > tf.reduce_min(edges, 0)) & (at < tf.reduce_max(edges, 0))
+    return some(images, tf.where(within == which[1], 255 - images, images), invert, seed)
+
+
+def places(length: int) -> np.ndarray:
+    """Of the pixels along one side, 0 to 1."""
+    return np.linspace(0, 1, length, dtype=np.float32)
 
 
 @tf.function(jit_compile=True)  # a hundred small operations on each pixel's place, fused into one
@@ -172,6 +226,24 @@ def spline(length: int, knots: int) -> np.ndarray:
     return rows
 
 
+def cutmix(
+    images: tf.Tensor, targets: tf.Tensor, share: float, seed: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """A box of some images is another's, and so is as much of their targets (N, classes).
+
+    Yun et al. (2019), arXiv 1905.04899, section 3.1, but a box an image instead of one a batch.
+    """
+    count, height, width, _ = images.shape
+    lots = tf.random.stateless_uniform((4, count, 1, 1, 1), seed)
+    down, across, area, chance = tf.unstack(lots)
+    reach = tf.where(chance < share, tf.sqrt(area) / 2, 0.0)
+    y, x = places(height)[:, np.newaxis, np.newaxis], places(width)[:, np.newaxis]
+    box = (abs(y - down) < reach) & (abs(x - across) < reach)
+    part = tf.reduce_mean(tf.cast(box, tf.float32), (1, 2))
+    images, others = tf.where(box, tf.roll(images, 1, 0), images), tf.roll(targets, 1, 0)
+    return images, targets + part * (others - targets)
+
+
 def sample(images: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
     """The images' values at x and y (N, height, width), between four pixels; 0 beyond the edge."""
     count, height, width, channels = images.shape
@@ -193,13 +265,15 @@ def sample(images: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
 
 CHANGES: tuple[tuple[tuple[str, ...], Callable[..., tf.Tensor]], ...] = (  # in this order
     (("stroke",), stroke),
-    (("outline",), outline),
     (("blur",), blur),
     (("rotate", "scale", "shear", "shift", "elastic"), warp),
+    (("outline",), outline),
+    (("scribble",), scribble),
     (("light",), light),
     (("bright",), bright),
     (("colour",), colour),
     (("noise",), noise),
     (("specks",), specks),
+    (("invert",), invert),
 )
 STRENGTHS = tuple(name for names, _ in CHANGES for name in names)

@@ -3,7 +3,7 @@
 import { recall, remember } from "./address.js";
 import { confusion } from "./confusion.js";
 import { costAndAccuracy, drawCurves, short } from "./curves.js";
-import { h, percent } from "./dom.js";
+import { accuracy, h, percent } from "./dom.js";
 import { get } from "./server.js";
 
 const COLORS = [1, 2, 3, 4, 5, 6].map((n) => `var(--line${n})`);
@@ -68,7 +68,7 @@ export function enter(page) {
     error.textContent = problems.join("; ");
     const found = all.map(({ lines }, i) => costAndAccuracy(lines, [COLORS[i % 6], COLORS[i % 6]], `${wanted[i]} `));
     drawCurves(costs, "Cost", found.flatMap((each) => each.costs), { log: true, format: short });
-    drawCurves(accuracies, "Accuracy", found.flatMap((each) => each.accuracies), { format: (value) => percent(value, value > 0.98 ? 2 : 0) });
+    drawCurves(accuracies, "Accuracy", found.flatMap((each) => each.accuracies), { format: accuracy });
   }
 
   function open(name) {

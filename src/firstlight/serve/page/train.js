@@ -2,7 +2,7 @@
 
 import { recall, remember } from "./address.js";
 import { costAndAccuracy, drawCurves, short } from "./curves.js";
-import { every, h, percent } from "./dom.js";
+import { accuracy, every, h, percent } from "./dom.js";
 import { graphs } from "./graphs.js";
 import { maps } from "./pixels.js";
 import { samples } from "./samples.js";
@@ -147,7 +147,7 @@ function watch(place, name) {
   function curves() {
     const found = costAndAccuracy(lines, COLORS);
     drawCurves(costs, "Cost", found.costs, { log: true, format: short });
-    drawCurves(accuracies, "Accuracy", found.accuracies, { format: (value) => percent(value, value > 0.98 ? 2 : 0) });
+    drawCurves(accuracies, "Accuracy", found.accuracies, { format: accuracy });
     drawn = true;
   }
 
