@@ -510,6 +510,7 @@ def test_a_training_is_started_stopped_continued_and_evaluated(workshop: Site, h
     row = wait_for(site, name, "stopped")
     assert row["job"]["code"] == 130 and "--resume" in row["job"]["said"][-1]
     reached = site.ask("GET", f"/api/runs/{name}/metrics").json["lines"][-1]["step"]
+    assert 0 < row["steps"] <= reached and row["final_cost"] > 0 and row["seconds"] > 0
     weights = site.ask("GET", f"/api/runs/{name}/weights").json
     assert weights["shape"] == [10, 28, 28] and len(base64.b64decode(weights["pixels"])) == 7840
 

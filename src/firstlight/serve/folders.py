@@ -79,6 +79,9 @@ def facts(run: Run, name: str, ended: float | None) -> dict[str, Any]:
     """Raises what a damaged run.json makes Python raise."""
     settings = run.settings()
     result = settings.get("result") or {}
+    # Of a training that goes on, how far it is.
+    steps = [] if result else [line for line in run.metrics() if line["split"] == "train"]
+    last = steps[-1] if steps else {}
     evaluation = read_json(run.evaluation) if run.evaluation.is_file() else {}
     recipe = settings["recipe"]
     return {
@@ -87,10 +90,10 @@ def facts(run: Run, name: str, ended: float | None) -> dict[str, Any]:
         "data": Path(settings["data"]).name,
         "seed": settings["seed"],
         "total": settings.get("total_steps", recipe.get("steps")),
-        "steps": result.get("step", result.get("steps")),
-        "final_cost": result.get("final_cost"),
+        "steps": result.get("step", result.get("steps", last.get("step"))),
+        "final_cost": result.get("final_cost", last.get("loss")),
         "accuracy": evaluation.get("accuracy", result.get("test_accuracy")),
-        "seconds": result.get("seconds"),
+        "seconds": result.get("seconds", last.get("seconds")),
         "evaluated": bool(evaluation),
         "state": state(run, bool(result), ended),
         "command": settings.get("command"),
