@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import scipy
-from report import into_readme
+from report import circumstances, into_readme, processor
 from scipy import ndimage
 
 from firstlight import runs
@@ -319,6 +319,7 @@ def record(run: runs.Run, errors: dict[str, float], examples: int) -> dict[str, 
         "clean": errors["clean"],
         "mean": round(float(np.mean(corrupted)), 2),
         "corrupted": {name: errors[name] for name in CORRUPTIONS},
+        "processor": processor(),
         "versions": runs.versions() | {"scipy": scipy.__version__},
     }
 
@@ -338,7 +339,9 @@ def table(found: list[dict[str, Any]]) -> str:
     for name in ("clean", *CORRUPTIONS, "mean"):
         told = " | ".join(f"{error:.2f}" for error in parts[name])
         rows.append(f"| {NAMES.get(name, name.replace('_', ' '))} | {told} |")
-    return "\n".join(rows)
+    last = found[-1]
+    where = circumstances(last["processor"], last["versions"])
+    return "\n".join([*rows, "", f"{last['examples']:,} images each, a run a column; {where}"])
 
 
 def picture(examples: Examples, path: Path) -> None:

@@ -14,6 +14,7 @@ val, which flatters it a little where there is no test.)
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,8 @@ def measure(row: Row, seed: int, data: str) -> None:
         **{key: result[key] for key in ("steps", "first_cost", "final_cost", "seconds")},
         **{f"{key}_accuracy": None for key in ("middle", "ten-crops")},
         "curve": [(m["epoch"], m["accuracy"]) for m in curve if m["split"] == "val"],
+        "recipe": settings["recipe"],
+        "cores": len(os.sched_getaffinity(0)),
         "command": "firstlight " + " ".join(begin[:-2]).replace(data, "DIR"),
         "versions": settings["versions"],
         "processor": processor(),
@@ -121,11 +124,10 @@ def table(lines: list[dict[str, Any]], without: dict[str, float], classes: int) 
             cells = (row.name, f"{parameters:,}", seconds, *accuracies, len(found))
             rows.append(f"| {' | '.join(map(str, cells))} |")
     last = lines[-1]
-    told = (
-        f"Of {last['examples']:,} {last['split']} pictures, mean ± standard deviation over n seeds"
-    )
+    told = f"Of {last['examples']:,} {last['split']} pictures, mean ± standard deviation over n"
     where = circumstances(last["processor"], last["versions"])
-    return "\n".join([*rows, "", f"{told}, each trained on one core; {where}"])
+    cores = f"seeds, trained on {last['cores']} of these cores each"
+    return "\n".join([*rows, "", f"{told} {cores}; {where}"])
 
 
 def picture(lines: list[dict[str, Any]], without: dict[str, float]) -> None:

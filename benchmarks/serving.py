@@ -153,9 +153,8 @@ def table(found: dict[str, Any]) -> str:
         numbers = (row["clients"], row["per_second"], row["p50_ms"], row["p99_ms"])
         lost = f"{row['lost_or_mixed_up']} of {row['requests']:,}"
         lines.append(f"| {' | '.join(map(str, numbers))} | {lost} |")
-    kept = ", ".join(
-        f"{mb:.0f} MB after {int(n):,} requests" for n, mb in found["memory_mb"].items()
-    )
+    memory_mb = found.get("memory_mb", {})
+    kept = ", ".join(f"{mb:.0f} MB after {int(n):,} requests" for n, mb in memory_mb.items())
     lines += [
         "",
         f"Server start to first answer: {found['start_to_first_answer_s']} s. {kept}".strip(),
@@ -171,6 +170,8 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="only write the table into README")
     arguments = parser.parse_args()
     found = json.loads(FILE.read_text("utf-8")) if FILE.exists() else {}
+    if arguments.memory and not found:
+        parser.error("first without --memory: speed and memory stand in one table")
     if not arguments.table:
         found |= measure(arguments.memory)
         FILE.write_text(json.dumps(found, indent=2) + "\n", "utf-8")

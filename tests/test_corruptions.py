@@ -200,6 +200,7 @@ def test_a_run_measured_again_replaces_what_was_there(
 ) -> None:
     zeros = dict.fromkeys(("clean", *CORRUPTIONS), 0.0)
     made = {"run": "a", "examples": 9, "clean": 0.0, "mean": 0.0, "corrupted": zeros}
+    made |= {"processor": "none", "versions": {"scipy": "1"}}
     other = made | {"run": "b", "mean": 2.35}
     (here / "results.json").write_text(json.dumps([made | {"clean": 1.0}, other]))
     (here / "README.md").write_text("<!-- corruptions -->\n<!-- /corruptions -->\n")

@@ -223,19 +223,23 @@ def test_the_kept_weights_are_the_running_mean(digits: Path, here: Path) -> None
     np.testing.assert_allclose(kept, 3 / 12 * after_one + 9 / 12 * seen[1], rtol=1e-5, atol=1e-7)
 
 
-def test_the_last_epochs_see_the_images_as_they_are(digits: Path, here: Path) -> None:
+@pytest.mark.parametrize("varied", [{"augment": {"shift": 3}}, {"cutmix": 1.0}], ids=str)
+def test_the_last_epochs_see_the_images_as_they_are(
+    digits: Path, here: Path, varied: dict[str, Any]
+) -> None:
     chosen = settings("softmax", digits, epochs=2, batch_size=50)
     costs = []
-    for augment, settle in (({"shift": 3}, 1), ({"shift": 3}, 0), ({}, 0)):
-        chosen["recipe"] |= {"augment": augment, "settle": settle, "learning_rate": 1e-9}
+    plain = {"augment": {}, "cutmix": 0.0, "learning_rate": 1e-9}
+    for changes in (varied | {"settle": 1}, varied | {"settle": 0}, {"settle": 0}):
+        chosen["recipe"] |= plain | changes
         training = Training(chosen)
         training.into(runs.create(chosen, here / f"{len(costs)}"))
         with Progress(22, quiet=True) as progress:
             loop.steps(training, progress)
         costs.append([m["loss"] for m in training.run.metrics() if m["split"] == "train"])
-    settled, varied, plain = costs
-    assert settled[:11] == varied[:11] and settled[11:] == plain[11:]
-    assert settled[:11] != plain[:11] and settled[11:] != varied[11:]
+    settled, always, never = costs
+    assert settled[:11] == always[:11] and settled[11:] == never[11:]
+    assert settled[:11] != never[:11] and settled[11:] != always[11:]
 
 
 def test_the_schedule_goes_up_and_down_to_nothing() -> None:

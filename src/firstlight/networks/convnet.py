@@ -41,7 +41,7 @@ RECORD = Recipe(
     steps_per_call=10,
 )
 SLIGHT = {"rotate": 8, "scale": 0.08, "shear": 0.1, "shift": 0.7, "elastic": 1}
-HARDSHIP = {  # what scanners, cameras and bad light do to a digit
+HARDSHIP = {  # what scanners, light and other pens do to a digit, and its negative
     "stroke": 0.5, "blur": 1,
     "rotate": 25, "scale": 0.35, "shear": 0.3, "shift": 3.5, "elastic": 1.2,
     "outline": 0.15, "scribble": 0.25,

@@ -76,12 +76,11 @@ def undamaged(path: Path) -> Iterator[None]:
 
 
 def facts(run: Run, name: str, ended: float | None) -> dict[str, Any]:
-    """Raises what a damaged run.json makes Python raise."""
+    """Raises what a damaged run.json makes Python raise, and DataError for damaged metrics."""
     settings = run.settings()
     result = settings.get("result") or {}
-    # Of a training that goes on, how far it is.
     steps = [] if result else [line for line in run.metrics() if line["split"] == "train"]
-    last = steps[-1] if steps else {}
+    last = steps[-1] if steps else {}  # how far a training is that has not ended
     evaluation = read_json(run.evaluation) if run.evaluation.is_file() else {}
     recipe = settings["recipe"]
     return {

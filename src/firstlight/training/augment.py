@@ -22,6 +22,8 @@ of it, up to the strength:
     specks    share of the pixels that are black or white instead
     invert    share of the images of which a band, or all but a band, is a negative
 
+`cutmix` is a recipe's own field: it changes the labels, too.
+
 Elastic distortions are those of Simard, Steinkraus and Platt (2003), section 2, with a cubic
 B-spline to smooth the random field. All that is random depends on the seed given and nothing else.
 """
@@ -218,25 +220,25 @@ def smooth(knots: tf.Tensor, height: int, width: int) -> tf.Tensor:
 
 def spline(length: int, knots: int) -> np.ndarray:
     """Weights (length, knots) of a cubic B-spline: a row a pixel, adding up to 1."""
-    places = np.linspace(0.5, knots - 1.5, length)
-    distance = np.abs(places[:, np.newaxis] - np.arange(knots))
-    near, far = 2 / 3 - distance**2 + distance**3 / 2, (2 - distance).clip(0) ** 3 / 6
-    weights = np.where(distance < 1, near, far)
+    at = np.linspace(0.5, knots - 1.5, length)
+    away = np.abs(at[:, np.newaxis] - np.arange(knots))
+    near, far = 2 / 3 - away**2 + away**3 / 2, (2 - away).clip(0) ** 3 / 6
+    weights = np.where(away < 1, near, far)
     rows: np.ndarray = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
     return rows
 
 
 def cutmix(
-    images: tf.Tensor, targets: tf.Tensor, share: float, seed: tf.Tensor
+    images: tf.Tensor, targets: tf.Tensor, seed: tf.Tensor, cutmix: float
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """A box of some images is another's, and so is as much of their targets (N, classes).
 
     Yun et al. (2019), arXiv 1905.04899, section 3.1, but a box an image instead of one a batch.
     """
     count, height, width, _ = images.shape
-    lots = tf.random.stateless_uniform((4, count, 1, 1, 1), seed)
+    lots = tf.random.stateless_uniform((4, count, 1, 1, 1), seed * 1000 + 990)  # see `augmenter`
     down, across, area, chance = tf.unstack(lots)
-    reach = tf.where(chance < share, tf.sqrt(area) / 2, 0.0)
+    reach = tf.where(chance < cutmix, tf.sqrt(area) / 2, 0.0)
     y, x = places(height)[:, np.newaxis, np.newaxis], places(width)[:, np.newaxis]
     box = (abs(y - down) < reach) & (abs(x - across) < reach)
     part = tf.reduce_mean(tf.cast(box, tf.float32), (1, 2))

@@ -1,6 +1,6 @@
 """One training step, compiled: forward, cost, gradients, update.
 
-images ── augment ── network ── softmax cross entropy ── mean ── cost
+images ── augment, mix ── network ── softmax cross entropy ── mean ── cost
                         │                                          │
                      weights ←────────── optimizer ←────────── gradients
                         └── running mean, if the recipe keeps one
@@ -51,7 +51,7 @@ def compile_steps(training: Training) -> Callable[..., tuple[tf.Tensor, tf.Tenso
                 now = tf.stack([seed, start + i])
                 seen = augment(seen, now)
                 if recipe.cutmix:
-                    seen, targets = cutmix(seen, targets, recipe.cutmix, now)
+                    seen, targets = cutmix(seen, targets, now, recipe.cutmix)
             each = strategy.run(step, (seen, targets))
             cost, accuracy = (strategy.reduce("SUM", value, axis=None) for value in each)
             place = tf.cast(i, tf.int32)

@@ -19,7 +19,7 @@ function fill(element, attributes = {}, children) {
 }
 
 export const percent = (part, digits = 0) => `${(100 * part).toFixed(digits)} %`;
-export const accuracy = (part) => percent(part, part > 0.98 && part < 1 ? 2 : 0); // where a tenth of a percent counts
+export const accuracy = (part) => percent(part, part > 0.98 && part < 1 ? 2 : 0); // where a hundredth of a percent counts
 
 /** Runs `work` now and then, never twice at a time; returns how to stop it. */
 export function every(milliseconds, work) {
