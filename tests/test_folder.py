@@ -167,6 +167,9 @@ def test_classes_are_in_natural_order(tmp_path: Path) -> None:
     for number in (10, 9, 1):
         write(tmp_path / "d" / f"Class {number}" / "a.png", "apple", number)
     assert catalog.dataset(str(tmp_path / "d")).classes == ("Class 1", "Class 9", "Class 10")
+    assert sorted(["cat2", "2 cats", "cat", "10", "cat 2b"], key=folder.natural) == [
+        "2 cats", "10", "cat", "cat 2b", "cat2",
+    ]  # fmt: skip
 
 
 def test_any_beginning_of_a_split_has_all_classes(classes: Path) -> None:

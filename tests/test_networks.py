@@ -21,6 +21,7 @@ MAPS = {  # sides, in the order of the layers: the papers' figures and tables
         "conv1": 108, "pool1": 36, "conv2": 30, "pool2": 15, "conv6": 15, "pool6": 5,
     },
 }  # fmt: skip
+MAPS["zfnet-wide"] = MAPS["zfnet"]
 
 
 @pytest.mark.parametrize("name", NETWORKS)

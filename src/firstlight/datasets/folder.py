@@ -239,10 +239,10 @@ def _empty(directory: Path, files: list[File], good: list[File]) -> dict[str, st
     }
 
 
-def natural(text: str) -> list[Any]:
+def natural(text: str) -> tuple[list[Any], str]:
     """A key to sort by: 10 follows 9, capitals stand beside small letters."""
-    parts = re.split(r"(\d+)", text.casefold())
-    return [int(part) if part.isdecimal() else part for part in parts] + [text]
+    parts = re.split(r"(\d+)", text.casefold())  # every other one is a number, in every text
+    return [int(part) if part.isdecimal() else part for part in parts], text
 
 
 def class_of(path: str) -> str:
