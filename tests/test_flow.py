@@ -6,6 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
+from PIL import Image
+
 
 def firstlight(here: Path, *arguments: object, code: int = 0) -> Any:
     command = [sys.executable, "-m", "firstlight", *map(str, arguments), "--json"]
@@ -55,3 +59,42 @@ def test_the_flow(here: Path) -> None:
         "figures/mistakes.png", "figures/predictions.png",
     }  # fmt: skip
     assert (here / first["run"] / "figures/weights.png").is_file()
+
+
+def pictures(here: Path) -> Path:
+    """DIR/{train,val}/CLASS/*: stripes of three widths, four and two pictures of each."""
+    columns = np.arange(256)
+    for width in (4, 16, 64):
+        for number in range(6):
+            grey = np.where((columns + 7 * number) // width % 2, 200, 40).astype(np.uint8)
+            noise = np.random.default_rng(number).integers(0, 50, (256, 256, 3), np.uint8)
+            split = "train" if number < 4 else "val"
+            path = here / "stripes" / split / f"{width} wide" / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(grey[:, np.newaxis] + noise).save(path)
+    return here / "stripes"
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        "nin-cifar",
+        *(pytest.param(n, marks=pytest.mark.large) for n in ("nin-imagenet", "zfnet", "overfeat")),
+    ],
+)
+def test_the_flow_of_pictures(here: Path, network: str) -> None:
+    data = pictures(here)
+    facts = firstlight(here, "train", network, "--data", data, "--steps", 2)
+    run, one = facts["run"], data / "val/16 wide/4.png"
+    assert firstlight(here, "evaluate", run, "--views", "ten-crops")["examples"] == 6
+    (told,) = firstlight(here, "classify", run, one)
+    assert {each["label"] for each in told["labels"]} == {"4 wide", "16 wide", "64 wide"}
+
+    exported = firstlight(here, "export", run, "--format", "onnx", "--out", here / "model.onnx")
+    assert exported["largest_difference"] <= 1e-4
+    (again,) = firstlight(here, "classify", here / "model.onnx", one)
+    assert [each["label"] for each in again["labels"]] == [each["label"] for each in told["labels"]]
+
+    for verb in (["explain", run, one, "--out", here / "seen"], ["graph", run]):
+        files = firstlight(here, *verb)["files"]
+        assert files and all((here / file).stat().st_size > 1000 for file in files)

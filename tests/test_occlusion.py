@@ -42,6 +42,13 @@ def test_the_square_is_grey_but_on_black_it_is_black() -> None:
         assert set(covered[covered != image]) <= {colour}
 
 
+def test_digits_in_colour_lie_on_black_and_dark_photographs_do_not() -> None:
+    digit = mnist.load("test").images[0].repeat(8, 0).repeat(8, 1).repeat(3, 2)
+    assert occlusion.on_black_paper(digit)
+    for photograph in (np.full((60, 40, 3), 30, np.uint8), np.full((28, 28, 1), 30, np.uint8)):
+        assert not occlusion.on_black_paper(photograph)
+
+
 def test_a_square_at_the_edge_is_cut_off() -> None:
     image = np.zeros((10, 10, 1), np.uint8)
     for place, box in (((0, 0), (0, 0, 2, 2)), ((5, 5), (3, 3, 7, 7)), ((9, 5), (7, 3, 10, 7))):

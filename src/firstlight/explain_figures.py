@@ -10,10 +10,9 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from firstlight import inputs
 from firstlight.explain import Explanation, Map, Sight, most_active
 from firstlight.figures import ACCENT, FOR_AND_AGAINST, PALE, WARNING
-from firstlight.occlusion import Box
+from firstlight.occlusion import Box, on_black_paper
 from firstlight.runs import whole
 
 DOTS = 120  # an inch
@@ -375,7 +374,7 @@ def shown(image: np.ndarray) -> Rgb:
     """An image (height, width, 1 or 3) uint8; a digit is shown as dark ink on white paper."""
     if image.shape[-1] == 3:
         return image / 255
-    light = 1 - image / 255 if inputs.is_on_black(image[..., 0]) else image / 255
+    light = 1 - image / 255 if on_black_paper(image) else image / 255
     return np.repeat(light, 3, axis=-1)
 
 
