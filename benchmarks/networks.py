@@ -214,7 +214,8 @@ def table(result: dict[str, Any]) -> str:
     rows = ["| images a second | training | share of peak | answering | share of peak |"]
     rows += ["|---|--:|--:|--:|--:|"]
     for network in NETWORKS:
-        for name, found in result["rates"].get(network, {}).items():
+        rates = result["rates"].get(network, {})
+        for name, found in ((name, rates[name]) for name in CONTENDERS if name in rates):
             cells = [f"{network}: {name}"]
             for part, times in (("step", 3), ("answer", 1)):
                 rate = found[part]

@@ -20,7 +20,7 @@ from firstlight.datasets import mnist
 from firstlight.errors import DataError, FirstlightError, Interrupted
 from firstlight.progress import Progress
 from firstlight.recipe import Recipe
-from firstlight.training import loop, prepare
+from firstlight.training import loop, prepare, step
 from firstlight.training.optimizer import adjusted, build_optimizer, cap_filters
 from firstlight.training.step import compile_steps
 from firstlight.training.training import Training
@@ -221,6 +221,24 @@ def test_the_kept_weights_are_the_running_mean(digits: Path, here: Path) -> None
     kept = training.twin.get_layer("layer1").get_weights()[1]
     after_one = 2 / 11 * first + 9 / 11 * seen[0]  # (1 + step) / (10 + step) of the old at first
     np.testing.assert_allclose(kept, 3 / 12 * after_one + 9 / 12 * seen[1], rtol=1e-5, atol=1e-7)
+
+
+def test_an_update_that_is_compiled_as_one_is_the_same_update(
+    digits: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = settings("lenet5", digits, steps=4, learning_rate=0.05)
+    chosen["recipe"] |= {"optimizer": "sgd", "momentum": 0.9, "weight_decay": 0.01}
+    chosen["recipe"] |= {"clip": 1.0, "filter_rms": 0.1, "average": 0.9}
+    kept = []
+    for many in (10**9, 0):
+        monkeypatch.setattr(step, "MANY", many)
+        training = Training(chosen)
+        take = compile_steps(training)
+        for start, end, images, labels in loop.batches(training):
+            take(images, labels, start, end - start)
+        kept.append([v.numpy() for v in (*training.network.weights, *training.averages)])
+    for plain, compiled in zip(*kept, strict=True):
+        np.testing.assert_allclose(plain, compiled, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("varied", [{"augment": {"shift": 3}}, {"cutmix": 1.0}], ids=str)

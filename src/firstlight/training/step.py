@@ -14,6 +14,8 @@ from firstlight.training.augment import augmenter, cutmix
 from firstlight.training.optimizer import adjusted, cap_filters, follow
 from firstlight.training.training import Training
 
+MANY = 10_000_000  # weights, of which the update takes longer than compiling it is worth
+
 
 def compile_steps(training: Training) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
     """The training step, as a graph that takes several of them: (images, labels, start, count).
@@ -21,8 +23,8 @@ def compile_steps(training: Training) -> Callable[..., tuple[tf.Tensor, tf.Tenso
     Returns the cost and the accuracy of each step, (calls,) float32. Each replica of the strategy
     sees its part of a batch; costs and gradients are added up over all of them.
     """
-    network, optimizer, strategy = training.network, training.optimizer, training.strategy
-    recipe, variables = training.recipe, training.network.trainable_variables
+    network, strategy, recipe = training.network, training.strategy, training.recipe
+    variables, update = network.trainable_variables, updater(training)
     augment, varied_until = augmenter(recipe.augment), training.varied_until
     seed = tf.constant(training.settings["seed"], tf.int64)
 
@@ -31,10 +33,7 @@ def compile_steps(training: Training) -> Callable[..., tuple[tf.Tensor, tf.Tenso
             logits = tf.cast(network(images, training=True), tf.float32)
             losses = cross_entropy(targets, logits, recipe.label_smoothing)
             cost = tf.reduce_sum(losses) / recipe.batch_size
-        gradients = tape.gradient(cost, variables)
-        optimizer.apply(adjusted(gradients, variables, recipe), variables)
-        cap_filters(variables, recipe.filter_rms)
-        follow(training.averages, variables, recipe.average, optimizer.iterations)
+        update(tape.gradient(cost, variables))
         right = tf.equal(tf.argmax(logits, axis=1), tf.argmax(targets, axis=1))
         return cost, tf.reduce_sum(tf.cast(right, tf.float32)) / recipe.batch_size
 
@@ -63,6 +62,22 @@ def compile_steps(training: Training) -> Callable[..., tuple[tf.Tensor, tf.Tenso
         return take(images, labels, *(tf.constant(number, tf.int64) for number in numbers))
 
     return call
+
+
+def updater(training: Training) -> Callable[[list[tf.Tensor]], None]:
+    """Lets the weights follow their gradients, and their running means follow the weights."""
+    network, optimizer, recipe = training.network, training.optimizer, training.recipe
+    variables = network.trainable_variables
+
+    def update(gradients: list[tf.Tensor]) -> None:
+        optimizer.apply(adjusted(gradients, variables, recipe), variables)
+        cap_filters(variables, recipe.filter_rms)
+        follow(training.averages, variables, recipe.average, optimizer.iterations)
+
+    # So each weight is read and written once. Several replicas have to talk in between.
+    alone = training.strategy.num_replicas_in_sync == 1
+    compiled = alone and network.count_params() > MANY
+    return tf.function(update, jit_compile=True) if compiled else update
 
 
 def cross_entropy(targets: tf.Tensor, logits: tf.Tensor, smoothing: float) -> tf.Tensor:
