@@ -137,9 +137,8 @@ def find(directory: Path) -> tuple[list[File], dict[str, str]]:
             place = Path(split, label).as_posix()
             for path in _deeper(directory, root / label):
                 faults[path] = f"too deep: expected {place}/FILE"
-        for name in _names(root):
-            if (root / name).is_file() and is_picture(root / name):
-                faults[Path(split, name).as_posix()] = "in no class folder"
+    for folder in {directory, *(directory / split for split in splits)}:
+        faults |= dict.fromkeys(_pictures(directory, folder), "in no class folder")
     for name in _folders(directory) if splits else ():
         if name not in splits and any(_deeper(directory, directory, name)):
             faults[name] = f"no such split, left out: there are {', '.join(SPLITS)}"
@@ -247,6 +246,12 @@ def natural(text: str) -> tuple[list[Any], str]:
 
 def class_of(path: str) -> str:
     return path.split("/")[-2]
+
+
+def _pictures(directory: Path, folder: Path) -> list[str]:
+    """What lies in a folder and is a picture, named from the directory on."""
+    paths = [folder / name for name in _names(folder)]
+    return [p.relative_to(directory).as_posix() for p in paths if p.is_file() and is_picture(p)]
 
 
 def _names(directory: Path) -> list[str]:

@@ -24,6 +24,7 @@ NONE_RARER = (
     0.05  # than in training, where it is a fifth of all: what one cuts out is mostly a digit
 )
 INPUT = (28, 28, 1)
+LARGE = 20_000_000  # bytes
 EXTERNAL_DATA_FOLDER = "session.model_external_initializers_file_folder_path"
 
 
@@ -79,7 +80,8 @@ def _session(path: Path) -> Any:
     if not path.is_file():
         raise DataError(f"no model at {path}; `firstlight export` makes one")
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 2  # so small a network gains nothing from more
+    # A small network gains nothing from more than two threads; 0 is as many as there are cores.
+    options.intra_op_num_threads = 2 if path.stat().st_size < LARGE else 0
     # Idle threads that spin cost half of the time where anything else runs beside them.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4  # what is wrong is said by our own line
