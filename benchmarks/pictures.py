@@ -100,9 +100,9 @@ def simple(data: str) -> dict[str, float]:
     dataset = catalog.dataset(data)
     train, seen = dataset.load("train"), dataset.load(dataset.measured("test"))
     known, asked = colours(train), colours(seen)
-    # The part that two histograms share; at most 1.
-    shared = [np.minimum(known, histogram).sum(1) for histogram in asked]
-    nearest = train.labels[np.argmax(shared, axis=1)]
+    # How much two histograms overlap, at most 1: Bhattacharyya's coefficient.
+    overlaps = [np.sqrt(known * histogram).sum(1) for histogram in asked]
+    nearest = train.labels[np.argmax(overlaps, axis=1)]
     return {
         "the commonest class": float(np.bincount(seen.labels).max() / len(seen.labels)),
         "nearest colour histogram": float((nearest == seen.labels).mean()),
