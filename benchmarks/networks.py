@@ -73,7 +73,6 @@ def pictures_training(network: str, precision: str) -> Any:
     settings["recipe"] |= {
         "precision": precision,
         "augment": {},
-        "cutmix": 0.0,
         "steps_per_call": 1,
     }
     catalog.dataset = lambda *_: Noise()

@@ -30,7 +30,6 @@ class Recipe:
     keep: Literal["best", "last"] = "best"  # weights: best on validation, or those of the last step
     average: float = 0.0  # share of the old in a running mean of the weights; 0: none is kept
     augment: dict[str, float] = field(default_factory=dict)  # how strongly: augment.py, fitted.py
-    cutmix: float = 0.0  # share of images of which a box, and as much of the label, is another's
     settle: int = 0  # epochs at the end that see the images as they are
     precision: Literal["float32", "bfloat16"] = "float32"  # of what layers compute, not of weights
     variant: str | tuple[str, ...] = ""  # of the network that it is for, if its file holds several

@@ -22,8 +22,6 @@ of it, up to the strength:
     specks    share of the pixels that are black or white instead
     invert    share of the images of which a band, or all but a band, is a negative
 
-`cutmix` is a recipe's own field: it changes the labels, too.
-
 Elastic distortions are those of Simard, Steinkraus and Platt (2003), section 2, with a cubic
 B-spline to smooth the random field. All that is random depends on the seed given and nothing else.
 """
@@ -164,14 +162,10 @@ def invert(images: tf.Tensor, seed: tf.Tensor, invert: float) -> tf.Tensor:
     count, height, width, _ = images.shape
     edges = tf.random.stateless_uniform((2, count, 1, 1, 1), seed + 1, -0.2, 1.2)
     which = tf.random.stateless_uniform((2, count, 1, 1, 1), seed + 2) < 0.5
-    at = tf.where(which[0], places(width)[:, np.newaxis], places(height)[:, np.newaxis, np.newaxis])
+    y, x = (np.linspace(0, 1, side, dtype=np.float32) for side in (height, width))
+    at = tf.where(which[0], x[:, np.newaxis], y[:, np.newaxis, np.newaxis])
     within = (at > tf.reduce_min(edges, 0)) & (at < tf.reduce_max(edges, 0))
     return some(images, tf.where(within == which[1], 255 - images, images), invert, seed)
-
-
-def places(length: int) -> np.ndarray:
-    """Of the pixels along one side, 0 to 1."""
-    return np.linspace(0, 1, length, dtype=np.float32)
 
 
 @tf.function(jit_compile=True)  # a hundred small operations on each pixel's place, fused into one
@@ -226,24 +220,6 @@ def spline(length: int, knots: int) -> np.ndarray:
     weights = np.where(away < 1, near, far)
     rows: np.ndarray = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
     return rows
-
-
-def cutmix(
-    images: tf.Tensor, targets: tf.Tensor, seed: tf.Tensor, cutmix: float
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """A box of some images is another's, and so is as much of their targets (N, classes).
-
-    Yun et al. (2019), arXiv 1905.04899, section 3.1, but a box an image instead of one a batch.
-    """
-    count, height, width, _ = images.shape
-    lots = tf.random.stateless_uniform((4, count, 1, 1, 1), seed * 1000 + 990)  # see `augmenter`
-    down, across, area, chance = tf.unstack(lots)
-    reach = tf.where(chance < cutmix, tf.sqrt(area) / 2, 0.0)
-    y, x = places(height)[:, np.newaxis, np.newaxis], places(width)[:, np.newaxis]
-    box = (abs(y - down) < reach) & (abs(x - across) < reach)
-    part = tf.reduce_mean(tf.cast(box, tf.float32), (1, 2))
-    images, others = tf.where(box, tf.roll(images, 1, 0), images), tf.roll(targets, 1, 0)
-    return images, targets + part * (others - targets)
 
 
 def sample(images: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:

@@ -225,8 +225,7 @@ def validate(training: Training, log: Any, progress: Progress) -> None:
     """Measure on the validation images, keep the weights that should be, decide to stop."""
     state, labels = training.state, training.held_out.labels
     logits = training.measure(training.held_out.images)
-    targets = tf.one_hot(labels, logits.shape[-1])
-    loss = float(np.mean(cross_entropy(targets, logits, smoothing=0.0)))
+    loss = float(np.mean(cross_entropy(labels, logits, smoothing=0.0)))
     accuracy = float(np.mean(logits.argmax(1) == labels))
     rate = float(training.optimizer.learning_rate)
     log_line(training, log, state.step, "val", loss, accuracy, rate)

@@ -1,6 +1,6 @@
 """One training step, compiled: forward, cost, gradients, update.
 
-images ── augment, mix ── network ── softmax cross entropy ── mean ── cost
+images ── augment ── network ── softmax cross entropy ── mean ── cost
                         │                                          │
                      weights ←────────── optimizer ←────────── gradients
                         └── running mean, if the recipe keeps one
@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from firstlight.training.augment import augmenter, cutmix
+from firstlight.training.augment import augmenter
 from firstlight.training.optimizer import adjusted, cap_filters, follow
 from firstlight.training.training import Training
 
@@ -28,13 +28,13 @@ def compile_steps(training: Training) -> Callable[..., tuple[tf.Tensor, tf.Tenso
     augment, varied_until = augmenter(recipe.augment), training.varied_until
     seed = tf.constant(training.settings["seed"], tf.int64)
 
-    def step(images: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def step(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             logits = tf.cast(network(images, training=True), tf.float32)
-            losses = cross_entropy(targets, logits, recipe.label_smoothing)
+            losses = cross_entropy(labels, logits, recipe.label_smoothing)
             cost = tf.reduce_sum(losses) / recipe.batch_size
         update(tape.gradient(cost, variables))
-        right = tf.equal(tf.argmax(logits, axis=1), tf.argmax(targets, axis=1))
+        right = tf.equal(tf.argmax(logits, axis=1, output_type=labels.dtype), labels)
         return cost, tf.reduce_sum(tf.cast(right, tf.float32)) / recipe.batch_size
 
     @tf.function(jit_compile=recipe.xla)
@@ -45,13 +45,10 @@ def compile_steps(training: Training) -> Callable[..., tuple[tf.Tensor, tf.Tenso
         accuracies = tf.TensorArray(tf.float32, recipe.steps_per_call)
         i = tf.constant(0, tf.int64)
         while i < count:  # not `for i in tf.range(count)`: XLA would compile each count anew
-            seen, targets = images[i], tf.one_hot(labels[i], network.output_shape[-1])
+            seen = images[i]
             if start + i < varied_until:
-                now = tf.stack([seed, start + i])
-                seen = augment(seen, now)
-                if recipe.cutmix:
-                    seen, targets = cutmix(seen, targets, now, recipe.cutmix)
-            each = strategy.run(step, (seen, targets))
+                seen = augment(seen, tf.stack([seed, start + i]))
+            each = strategy.run(step, (seen, labels[i]))
             cost, accuracy = (strategy.reduce("SUM", value, axis=None) for value in each)
             place = tf.cast(i, tf.int32)
             costs, accuracies = costs.write(place, cost), accuracies.write(place, accuracy)
@@ -80,7 +77,8 @@ def updater(training: Training) -> Callable[[list[tf.Tensor]], None]:
     return tf.function(update, jit_compile=True) if compiled else update
 
 
-def cross_entropy(targets: tf.Tensor, logits: tf.Tensor, smoothing: float) -> tf.Tensor:
+def cross_entropy(labels: tf.Tensor, logits: tf.Tensor, smoothing: float) -> tf.Tensor:
     """Softmax cross entropy (N,), in nats; `smoothing` spreads that share over all classes."""
-    smooth = targets * (1 - smoothing) + smoothing / logits.shape[-1]
-    return tf.nn.softmax_cross_entropy_with_logits(smooth, logits)
+    classes = logits.shape[-1]
+    target = tf.one_hot(labels, classes) * (1 - smoothing) + smoothing / classes
+    return tf.nn.softmax_cross_entropy_with_logits(target, logits)
