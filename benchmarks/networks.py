@@ -70,11 +70,7 @@ def pictures_training(network: str, precision: str) -> Any:
         load = staticmethod(lambda split: Examples(*batch(network)))
 
     settings = prepare.settings(network, "mnist", "modern", 0, 0, None)
-    settings["recipe"] |= {
-        "precision": precision,
-        "augment": {},
-        "steps_per_call": 1,
-    }
+    settings["recipe"] |= {"precision": precision, "augment": {}, "steps_per_call": 1}
     catalog.dataset = lambda *_: Noise()
     return Training(settings)
 
