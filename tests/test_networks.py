@@ -22,6 +22,19 @@ MAPS = {  # sides, in the order of the layers: the papers' figures and tables
     },
 }  # fmt: skip
 MAPS["zfnet-wide"] = MAPS["zfnet"]
+SAID = {  # of training in the papers: ZFNet section 3.1, OverFeat 3.1, the author's files for NIN
+    "zfnet": {
+        "batch_size": 128, "learning_rate": 0.01, "momentum": 0.9, "nesterov": False, "epochs": 70,
+        "filter_rms": 0.1, "deviation": 0.01, "weight_decay": 0, "l2": 0,
+    },
+    "overfeat": {
+        "batch_size": 128, "learning_rate": 0.05, "momentum": 0.6, "nesterov": False, "l2": 1e-5,
+        "lower_by": 0.5, "deviation": 0.01, "weight_decay": 0,
+    },
+    "nin": {"batch_size": 128, "learning_rate": 0.1, "momentum": 0.9, "l2": 1e-4, "lower_by": 0.1},
+}  # fmt: skip
+SAID |= {"zfnet-wide": SAID["zfnet"], "overfeat-accurate": SAID["overfeat"]}
+SAID["nin-cifar"] = SAID["nin"]
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -33,6 +46,25 @@ def test_parameters_and_maps_are_as_stated(name: str) -> None:
     assert network.name == name
     for layer, side in MAPS.get(name, {}).items():
         assert network.get_layer(layer).output.shape[1:3] == (side, side), layer
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_the_papers_recipe_is_the_papers(name: str) -> None:
+    recipe = catalog.network(name).recipes["paper"]
+    assert {field: getattr(recipe, field) for field in SAID[name]} == SAID[name]
+    assert recipe.precision == "float32" and recipe.schedule == "constant"
+
+
+def test_overfeats_rate_is_halved_after_the_papers_epochs() -> None:
+    recipe = catalog.network("overfeat").recipes["paper"]
+    assert [share * recipe.epochs for share in recipe.lower_at] == [30, 50, 60, 70, 80]
+
+
+@pytest.mark.parametrize("name", ["zfnet", "overfeat", "nin", "nin-imagenet"])
+def test_half_of_what_the_papers_say_is_dropped(name: str) -> None:
+    layers = catalog.network(name).build(2).layers
+    rates = [layer.rate for layer in layers if isinstance(layer, keras.layers.Dropout)]
+    assert rates == [0.5] * (1 if name == "nin-imagenet" else 2)
 
 
 def test_zfnet_pools_first_and_normalises_then() -> None:
