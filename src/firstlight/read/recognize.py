@@ -9,6 +9,7 @@ inputs too.
 
 import functools
 import json
+import mmap
 import os
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,7 @@ from firstlight.errors import DataError, UsageError
 
 DIGITS = Path(__file__).with_name("digits.onnx")
 NONE = "none"
-NONE_RARER = (
-    0.05  # than in training, where it is a fifth of all: what one cuts out is mostly a digit
-)
+NONE_RARER = 0.05  # than in training, where it is a fifth: what one cuts out is mostly a digit
 INPUT = (28, 28, 1)
 LARGE = 20_000_000  # bytes
 EXTERNAL_DATA_FOLDER = "session.model_external_initializers_file_folder_path"
@@ -85,12 +84,11 @@ def _session(path: Path) -> Any:
     # Idle threads that spin cost half of the time where anything else runs beside them.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4  # what is wrong is said by our own line
-    # Weights in other files are refused: a model could name any file that we may read.
+    # Weights in other files are refused: a model could name any that we may read.
     options.add_session_config_entry(EXTERNAL_DATA_FOLDER, os.devnull)
     try:
-        session = onnxruntime.InferenceSession(
-            path.read_bytes(), options, providers=["CPUExecutionProvider"]
-        )
+        given, providers = _path_or_bytes(path), ["CPUExecutionProvider"]
+        session = onnxruntime.InferenceSession(given, options, providers=providers)
         session._model_bytes = None  # else it keeps the whole file beside what it made of it
         return session
     except OSError as error:
@@ -98,6 +96,16 @@ def _session(path: Path) -> Any:
     except Exception as error:  # ONNX Runtime's own classes, which share no other base
         reason = " ".join(str(error).split())
         raise DataError(f"{path} is no ONNX model that can be run ({reason[:120]})") from None
+
+
+def _path_or_bytes(path: Path) -> str | bytes:
+    """Of a file that names no other, the path: large weights are then held once less on opening.
+
+    ONNX calls that name `location`. One that might have it is given as bytes: with a path ONNX
+    Runtime would not heed EXTERNAL_DATA_FOLDER.
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as model:
+        return str(path) if model.find(b"location") < 0 else path.read_bytes()
 
 
 def _about(session: Any, path: Path) -> dict[str, Any]:
