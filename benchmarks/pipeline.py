@@ -5,27 +5,29 @@
 DIR holds folders of pictures. Each way is a process of its own, bound to so many cores, and reads
 the same JPEGs in the same order after one pass to warm the disk's cache. tf.data has its plain
 recipe (decode_jpeg, resize to 256, random_crop, random_flip, prefetch), PyTorch a DataLoader with
-Pillow; PyTorch is left out where it is not installed. Memory is what the
-process takes at its most while it reads 2,000 images of folders of 1,000 and 100,000 files, which
-are links to the same pictures. Writes results/pipeline.json.
+Pillow; PyTorch is left out where it is not installed. Each is measured three times, in turn, and
+the median is told. Memory is what the process takes at its most while it lists and checks a folder
+of 1,000 or 100,000 files, which are links to the same pictures, and reads 2,000 images of it.
+Writes results/pipeline.json and its table in README.md.
 """
 
 import argparse
 import json
 import os
+import platform
 import resource
-import subprocess
-import sys
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from report import RESULTS, circumstances, processor
+from report import RESULTS, circumstances, in_a_process, into_readme, processor
 
-SIDE, BATCH, IMAGES = 224, 32, 2000
+SIDE, BATCH, IMAGES, REPEATS = 224, 32, 2000, 3
 CUTS = {"anywhere": 1.0, "mirror": 0.5}
 Batches = Callable[[list[Path]], Iterator[int]]  # yields how many images a batch holds
 
@@ -115,14 +117,6 @@ def memory(directory: Path) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def alone(*arguments: object) -> float:
-    """A measurement in a process of its own."""
-    command = [sys.executable, __file__, *map(str, arguments)]
-    return float(
-        subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1]
-    )
-
-
 def links(directory: Path, count: int, to: Path) -> Path:
     """A folder of so many files that are links to the pictures of the first ten of its classes."""
     folders = sorted({file.parent for file in directory.rglob("*.jpg")})[:10]
@@ -133,6 +127,47 @@ def links(directory: Path, count: int, to: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.symlink_to(source.resolve())
     return to
+
+
+def speeds(data: Path) -> dict[str, dict[str, int]]:
+    """The median of REPEATS of each way, with one core and with all."""
+    ways = [way for way in WAYS if way != "PyTorch" or find_spec("torch")]
+    counts = (1, os.cpu_count() or 1)
+    found = [
+        {
+            (way, n): in_a_process(__file__, str(data), "--one", way, str(n)) / n
+            for way in ways
+            for n in counts
+        }
+        for _ in range(REPEATS)
+    ]
+    return {
+        way: {str(n): round(statistics.median(each[way, n] for each in found)) for n in counts}
+        for way in ways
+    }
+
+
+def memories(classes: Path, counts: tuple[int, ...]) -> dict[str, int]:
+    megabytes = {}
+    for count in counts:
+        with tempfile.TemporaryDirectory() as folder:
+            linked = links(classes, count, Path(folder))
+            megabytes[f"{count:,}"] = round(
+                in_a_process(__file__, str(linked), "--one", "memory", "0")
+            )
+    return megabytes
+
+
+def table(facts: dict[str, Any]) -> str:
+    speed, memory = facts["images a second and core"], facts["megabytes"]
+    cores = list(speed["ours"])
+    heads = [f"{n} core{'s' if n != '1' else ''}" for n in cores]
+    lines = [f"| images a second and core | {' | '.join(heads)} |", "|---|--:|--:|"]
+    lines += [
+        f"| {way} | {' | '.join(str(each[n]) for n in cores)} |" for way, each in speed.items()
+    ]
+    took = " and ".join(f"{megabytes} MB of {count}" for count, megabytes in memory.items())
+    return "\n".join([*lines, "", f"Memory for a folder: {took} files; {facts['where']}"])
 
 
 def main() -> None:
@@ -147,17 +182,13 @@ def main() -> None:
         way, cores = given.one
         print(memory(given.data) if way == "memory" else speed(way, given.data, int(cores)))
         return
-    facts: dict[str, object] = {"where": circumstances(processor(), {"python": sys.version[:6]})}
-    for way in WAYS:
-        if way != "PyTorch" or find_spec("torch"):
-            for cores in (1, os.cpu_count()):
-                per_core = alone(given.data, "--one", way, cores) / int(cores or 1)
-                facts[f"{way}, {cores} cores, images a second and core"] = round(per_core)
-    for count in (1000, given.most):
-        with tempfile.TemporaryDirectory() as folder:
-            linked = links(given.data / "train", count, Path(folder))
-            facts[f"memory with {count:,} files, MB"] = round(alone(linked, "--one", "memory", 0))
+    facts = {
+        "images a second and core": speeds(given.data),
+        "megabytes": memories(given.data / "train", (1000, given.most)),
+        "where": circumstances(processor(), {"python": platform.python_version()}),
+    }
     RESULTS.joinpath("pipeline.json").write_text(json.dumps(facts, indent=1) + "\n")
+    into_readme("pipeline", table(facts))
     print(json.dumps(facts, indent=1))
 
 

@@ -166,3 +166,9 @@ def test_tensorflow_missing_is_said_with_what_to_install(
         "tensorflow is not installed; this verb needs: pip install 'firstlight[train]'"
         in answer.err
     )
+
+
+def test_a_place_where_nothing_can_be_written(firstlight: Firstlight, here: Path) -> None:
+    (here / "file").touch()
+    answer = firstlight("train", "softmax", "--steps", "1", "--out", "file/run", "--quiet")
+    assert answer.code == 1 and is_one_line(answer) and "file" in answer.err

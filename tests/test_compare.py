@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Answer
+from PIL import Image
 
 from firstlight import compare, runs
 from firstlight.errors import UsageError
@@ -47,3 +48,16 @@ def test_runs_of_different_data_need_to_be_told_which(digits: Path, here: Path) 
         loop.train(chosen, here / name, quiet=True)
     with pytest.raises(UsageError, match=r"trained on .*; choose with --data"):
         compare.compare(runs.existing(here / "one"), runs.existing(here / "other"))
+
+
+def test_runs_of_a_folder_that_has_changed_are_not_paired(here: Path) -> None:
+    for count, name in ((12, "before"), (13, "after")):
+        for label in ("dark", "light"):
+            for number in range(count):
+                (here / "data" / label).mkdir(parents=True, exist_ok=True)
+                grey = 9 * number + (128 if label == "light" else 0)
+                Image.new("L", (40, 40), grey).save(here / "data" / label / f"{number}.png")
+        chosen = prepare.settings("softmax", str(here / "data"), "", 0, 0, None, steps=1)
+        loop.train(chosen, here / name, quiet=True)
+    with pytest.raises(UsageError, match=r"has changed between the two runs; choose with --data"):
+        compare.compare(runs.existing(here / "before"), runs.existing(here / "after"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import write_idx
+from conftest import Answer, write_idx
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -214,6 +214,21 @@ def test_a_bad_file_is_named_with_its_fault(
     assert "\n" not in str(error.value)
 
 
+def test_a_label_that_training_has_not(copy: Path, firstlight: Callable[..., Answer]) -> None:
+    write_idx(copy / "t10k-labels-idx1-ubyte", np.full(100, 11))
+    with pytest.raises(DataError, match="test holds the label 11; the largest in training is 9"):
+        catalog.dataset(str(copy)).load("test")
+    told = firstlight("data", "check", copy)
+    assert told.code == 3 and "the label 11" in told.out + told.err
+
+
+def test_too_few_images_to_hold_any_back(copy: Path) -> None:
+    for name in idx.FILES["train"]:
+        write_idx(copy / name, idx.read(copy, name)[:11])
+    with pytest.raises(DataError, match="11 training images: 12 is the least"):
+        catalog.dataset(str(copy)).load("val")
+
+
 def test_labels_in_the_place_of_images_are_noticed(copy: Path) -> None:
     shutil.copy(copy / "train-labels-idx1-ubyte", copy / "train-images-idx3-ubyte")
     with pytest.raises(DataError, match="not an IDX file of images"):
@@ -247,7 +262,15 @@ def test_keras_file_or_its_directory_loads(keras_file: Path, digits: Path) -> No
         ({"x_train": np.zeros((3, 28, 28), np.uint8)}, "no array y_train"),
         ({"x_train": np.zeros((3, 28, 28)), "y_train": np.zeros(3, int)}, "float64"),
         ({"x_train": np.zeros((3, 28, 28), np.uint8), "y_train": np.zeros(2, int)}, "y_train is"),
-        ({"x_train": np.zeros((1, 2, 2), np.uint8), "y_train": np.array([-1])}, "negative"),
+        ({"x_train": np.zeros((1, 2, 2), np.uint8), "y_train": np.array([-1])}, "from -1 to -1"),
+        (
+            {"x_train": np.zeros((1, 2, 2), np.uint8), "y_train": np.array([1 << 33])},
+            "to 8589934592",
+        ),
+        (
+            {"x_train": np.zeros((1, 2, 2), np.uint8), "y_train": np.array(["0"])},
+            "not whole numbers",
+        ),
         ({"x_train": np.array([{}], object), "y_train": np.zeros(1, int)}, "not a readable"),
     ],
 )
@@ -263,6 +286,12 @@ def test_a_truncated_keras_file_is_refused(keras_file: Path) -> None:
     truncate(keras_file)
     with pytest.raises(DataError, match=r"not a readable \.npz file"):
         catalog.dataset(str(keras_file)).load("train")
+
+
+def test_a_lone_array_is_no_keras_file(tmp_path: Path) -> None:
+    np.save(tmp_path / "images.npy", np.zeros((3, 28, 28), np.uint8))
+    with pytest.raises(DataError, match=r"not a readable \.npz file"):
+        catalog.dataset(str(tmp_path / "images.npy"))
 
 
 def test_catalog_lists_without_importing_and_refuses_with_what_there_is() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -141,6 +142,24 @@ def test_it_stops_when_validation_no_longer_improves(digits: Path, here: Path) -
     assert state["best_step"] == 6 and state["epochs_without_better"] == 2
     assert result["steps"] == state["step"] == 17  # three epochs of 550 images, 100 at a time
     assert state["stopped"].startswith("validation accuracy has not risen for 2 epochs; kept the")
+    logged = runs.Run(here / "run").metrics()
+    assert loop.resume(runs.Run(here / "run"), quiet=True) == result
+    assert runs.Run(here / "run").metrics() == logged
+
+
+def test_a_run_does_not_go_on_with_other_data(digits: Path, here: Path) -> None:
+    data = shutil.copytree(digits, here / "data")
+    loop.train(settings("softmax", data, steps=2), here / "run", quiet=True)
+    labels = data / "train-labels-idx1-ubyte"
+    labels.write_bytes(labels.read_bytes()[:-1] + b"\0")
+    with pytest.raises(DataError, match=r"is no longer what .*run was trained on"):
+        loop.resume(runs.Run(here / "run"))
+
+
+def test_a_folder_called_like_a_dataset_is_not_taken_for_it(digits: Path, here: Path) -> None:
+    shutil.copytree(digits, here / "mnist")
+    assert prepare.settings("softmax", "mnist", "", 0, 0, None)["data"] == "mnist"
+    assert prepare.settings("softmax", "./mnist", "", 0, 0, None)["data"] == str(here / "mnist")
 
 
 def test_the_best_weights_are_kept_not_the_last(digits: Path, here: Path) -> None:

@@ -603,6 +603,14 @@ def test_the_first_graph_is_stepped(workshop: Site) -> None:
     assert set(pictures) == {"functional", "operations"} and "<svg" in pictures["functional"]
 
 
+def test_a_runs_accuracy_is_that_on_its_own_test_images() -> None:
+    trained = {"data": "mnist", "test_accuracy": 0.9}
+    assert folders.accuracy(trained, {"data": "mnist", "split": "train", "accuracy": 0.99}) == 0.9
+    no_test = {"data": "shop", "test_accuracy": None}
+    assert folders.accuracy(no_test, {"data": "shop", "split": "val", "accuracy": 0.7}) == 0.7
+    assert folders.accuracy(no_test, {"data": "fair", "split": "val", "accuracy": 0.8}) is None
+
+
 def test_damaged_run_folders_are_named_and_the_rest_is_shown(workshop: Site, here: Path) -> None:
     for name, text in (("a", "{"), ("b", "[]"), ("c", "{}"), ("d", '{"recipe": 3}')):
         (here / "runs" / name).mkdir(parents=True)

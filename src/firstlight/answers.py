@@ -13,7 +13,7 @@ def training(result: dict[str, Any]) -> list[str]:
         f"test accuracy {accuracy:.2%}"
         if accuracy is not None
         else f"test accuracy not measured: {result['data']} has no test split",
-        f"run {result['run']}",
+        *([f"run {result['run']}"] if result["run"] else ["a dry run: nothing was kept"]),
     ]
 
 

@@ -146,8 +146,18 @@ def trained_on(run: Run) -> Dataset:
 
 def _of_file(kind: Any, keyword: str, path: Path) -> Dataset:
     name = path.parent.name if path.name == npz.NAME else path.resolve().name
-    load, fingerprint = partial(kind.load, **{keyword: path}), partial(kind.fingerprint, path)
-    return Dataset(name or "data", kind.classes(path), load, fingerprint)
+    classes, fingerprint = kind.classes(path), partial(kind.fingerprint, path)
+
+    def load(split: str) -> Examples:
+        examples: Examples = kind.load(split, **{keyword: path})
+        if (largest := examples.labels.max()) >= len(classes):
+            raise DataError(
+                f"{path}: {split} holds the label {largest}; the largest in training is "
+                f"{len(classes) - 1}"
+            )
+        return examples
+
+    return Dataset(name or "data", classes, load, fingerprint)
 
 
 def _of_pictures(path: Path, listing: folder.Listing) -> Dataset:

@@ -73,6 +73,10 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output has gone: `firstlight list | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
+    except OSError as error:  # a full disk, a place where we may not write, a file for a folder
+        named = f"{error.filename}: " if error.filename else ""
+        print(f"firstlight: {named}{error.strerror or error}", file=sys.stderr)
+        code = 1
     sys.exit(code)
 
 
@@ -305,7 +309,7 @@ def read(
     from firstlight.read import reading
 
     results, unread = reading.read_all(images, model, single)
-    if explain:
+    if explain and results:
         from firstlight.read import explain as explanation
 
         explanation.draw([(p.name, r) for p, r in results.items()], explain)

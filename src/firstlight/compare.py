@@ -16,12 +16,16 @@ def compare(first: Run, second: Run, data: str = "", split: str = "test") -> dic
     """Which images only one of two runs gets right, and what McNemar's test makes of it.
 
     Raises:
-        UsageError: the runs were trained on different data and `data` does not say which to take.
+        UsageError: the runs were trained on different data, or different pictures of one folder,
+            and `data` does not say which to take.
         DataError: a run or the data is missing or damaged.
     """
     trained_on = {run.settings()["data"] for run in (first, second)}
     if not data and len(trained_on) > 1:
         raise UsageError(f"the runs were trained on {' and '.join(trained_on)}; choose with --data")
+    if not data and first.listing() != second.listing():
+        folder = trained_on.pop()
+        raise UsageError(f"{folder} has changed between the two runs; choose with --data {folder}")
     answers = [evaluate.evaluate([run], data, split) for run in (first, second)]
     facts, examples, _ = answers[0]
     right = [p.argmax(1) == examples.labels for _, _, p in answers]

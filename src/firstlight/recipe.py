@@ -35,10 +35,6 @@ class Recipe:
     variant: str | tuple[str, ...] = ""  # of the network that it is for, if its file holds several
     xla: bool = False  # faster for dense layers on a CPU, slower for convolutions
 
-    def total_steps(self, examples: int) -> int:
-        """How many batches the recipe takes on so many training images."""
-        return self.steps or self.epoch_ends(examples)[-1]
-
     def epoch_ends(self, examples: int) -> list[int]:
         """The step after which each epoch is complete; the last is where training ends."""
         epochs = self.epochs or -(-self.steps * self.batch_size // examples)  # type: ignore[operator]

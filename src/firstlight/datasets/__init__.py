@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from firstlight.errors import DataError
+
 SPLITS = ("train", "val", "test")
 
 
@@ -29,7 +31,12 @@ class Examples(NamedTuple):
 
 
 def hold_out(examples: Examples, split: str) -> Examples:
-    """Part the published training images: the last twelfth (5,000 of 60,000) is for validation."""
+    """Part the published training images: the last twelfth (5,000 of 60,000) is for validation.
+
+    Raises DataError if there are too few to part.
+    """
+    if len(examples.labels) < 12:
+        raise DataError(f"{len(examples.labels)} training images: 12 is the least")
     cut = len(examples.labels) - len(examples.labels) // 12
     keep = slice(None, cut) if split == "train" else slice(cut, None)
     return Examples(examples.images[keep], examples.labels[keep])

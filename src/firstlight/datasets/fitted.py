@@ -112,9 +112,6 @@ def place(strengths: Mapping[str, float], seed: int, number: int) -> Place:
     return Place(float(share), across, down, bool(lots[3] < strengths.get("mirror", 0.0)))
 
 
-PLACES = ("anywhere", "zoom", "mirror")  # what `place` knows of a recipe's `augment`
-
-
 def cut_out(picture: Image.Image, place: Place, size: Size) -> np.ndarray:
     """A part of the picture of the network's size, (height, width, channels) uint8."""
     height, width, channels = size

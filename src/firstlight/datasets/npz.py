@@ -11,6 +11,12 @@ from firstlight.datasets import Examples, hold_out
 from firstlight.errors import DataError
 
 NAME = "mnist.npz"
+# What NumPy raises of a file that is damaged, or something else: a lone array is a TypeError.
+_UNREADABLE = (
+    ValueError, TypeError, OSError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile,
+    zlib.error,
+)  # fmt: skip
+LARGEST_LABEL = 9_999  # each number up to the largest label is a class
 
 
 def load(split: str, path: Path) -> Examples:
@@ -20,30 +26,39 @@ def load(split: str, path: Path) -> Examples:
         DataError: the file is damaged, lacks an array, or an array is not what it should be.
     """
     part = "test" if split == "test" else "train"
-    images, labels = _array(path, f"x_{part}"), _array(path, f"y_{part}")
+    images, labels = _array(path, f"x_{part}"), _labels(path, f"y_{part}")
     if images.ndim != 3 or images.dtype != np.uint8:
         raise DataError(
             f"{path}: x_{part} is {images.dtype} {images.shape}, not uint8 images (N, 28, 28)"
         )
-    if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu" or not len(labels):
+    if labels.shape != images.shape[:1]:
         raise DataError(
-            f"{path}: y_{part} is {labels.dtype} {labels.shape}, not {len(images):,} whole numbers"
+            f"{path}: y_{part} is {labels.dtype} {labels.shape}, not {len(images):,} labels"
         )
-    if labels.min() < 0:
-        raise DataError(f"{path}: y_{part} holds the negative label {labels.min()}")
     examples = Examples(images[..., np.newaxis], labels.astype(np.int32))
     return examples if split == "test" else hold_out(examples, split)
 
 
 def classes(path: Path) -> tuple[str, ...]:
-    labels = _array(path, "y_train")
-    return tuple(str(label) for label in range(int(labels.max(initial=0)) + 1))
+    return tuple(str(label) for label in range(int(_labels(path, "y_train").max()) + 1))
 
 
 def fingerprint(path: Path) -> dict[str, str]:
     """SHA-256 of the file."""
     with path.open("rb") as file:
         return {path.name: hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def _labels(path: Path, name: str) -> np.ndarray:
+    labels = _array(path, name)
+    if labels.dtype.kind not in "iu" or not labels.size:
+        raise DataError(f"{path}: {name} is {labels.dtype} {labels.shape}, not whole numbers")
+    if labels.min() < 0 or labels.max() > LARGEST_LABEL:
+        raise DataError(
+            f"{path}: {name} holds labels from {labels.min()} to {labels.max()}; 0 to "
+            f"{LARGEST_LABEL:,} can be"
+        )
+    return labels
 
 
 def _array(path: Path, name: str) -> np.ndarray:
@@ -53,6 +68,6 @@ def _array(path: Path, name: str) -> np.ndarray:
             return np.asarray(arrays[name])
     except KeyError:
         raise DataError(f"{path}: has no array {name}, as Keras's mnist.npz has") from None
-    except (ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+    except _UNREADABLE as error:
         fault = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"{path}: not a readable .npz file ({fault})") from None

@@ -91,12 +91,19 @@ def facts(run: Run, name: str, ended: float | None) -> dict[str, Any]:
         "total": settings.get("total_steps", recipe.get("steps")),
         "steps": result.get("step", result.get("steps", last.get("step"))),
         "final_cost": result.get("final_cost", last.get("loss")),
-        "accuracy": evaluation.get("accuracy", result.get("test_accuracy")),
+        "accuracy": accuracy(result, evaluation),
         "seconds": result.get("seconds", last.get("seconds")),
         "evaluated": bool(evaluation),
         "state": state(run, bool(result), ended),
         "command": settings.get("command"),
     }
+
+
+def accuracy(result: dict[str, Any], evaluation: dict[str, Any]) -> float | None:
+    """On the test images of its own data; on val if there are none, once it has been evaluated."""
+    own = evaluation.get("data") == result.get("data") and evaluation.get("split") != "train"
+    measured: float | None = result.get("test_accuracy")
+    return evaluation.get("accuracy") if measured is None and own else measured
 
 
 def changed(path: Path) -> float:

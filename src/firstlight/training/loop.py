@@ -30,7 +30,7 @@ import tensorflow as tf
 from firstlight import card, checkpoint, evaluate, model, runs
 from firstlight.datasets import ahead, shuffled
 from firstlight.datasets.fitted import Fitted, fitted
-from firstlight.errors import FirstlightError, Interrupted
+from firstlight.errors import DataError, FirstlightError, Interrupted
 from firstlight.progress import Progress
 from firstlight.runs import Run
 from firstlight.training.step import compile_steps, cross_entropy
@@ -59,8 +59,11 @@ def train(settings: dict[str, Any], out: Path | None = None, quiet: bool = False
 
 
 def resume(run: Run, quiet: bool = False) -> dict[str, Any]:
-    """Go on with a run from its last checkpoint; see `train`."""
+    """Go on with a run from its last checkpoint; see `train`. Raises DataError for other data."""
     training = Training(run.settings() | {"pictures": run.listing()}).into(run)
+    if not run.listing() and training.dataset.fingerprint() != run.settings()["sha256"]:
+        data = run.settings()["data"]
+        raise DataError(f"{data} is no longer what {run.folder} was trained on; train anew")
     training.restore()
     run.forget_after(training.state.step)
     return finish(training, quiet)
@@ -112,6 +115,8 @@ def result(training: Training, quiet: bool) -> dict[str, Any]:
 def steps(training: Training, progress: Progress) -> None:
     """Take the steps that are left, until the recipe's end or an early stop."""
     state, run = training.state, training.run
+    if state.stopped:
+        return
     take = compile_steps(training)
     log_every = max(1, training.epoch_ends[-1] // LOGGED_STEPS)
     began = time.monotonic() - state.seconds

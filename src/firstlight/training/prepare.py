@@ -46,9 +46,10 @@ def settings(
     if recipe.precision == "bfloat16" and not multiplies_bfloat16():
         recipe = replace(recipe, precision="float32")
         notices.append("computing in float32: this processor does not multiply bfloat16 matrices")
+    ours = {entry["name"] for entry in catalog.datasets()}  # whatever else is called so
     return {
         "network": network,
-        "data": str(Path(data).resolve()) if Path(data).exists() else data,
+        "data": data if data in ours else str(Path(data).resolve()),
         "recipe": asdict(recipe),
         "seed": seed,
         "patience": patience,
