@@ -3,7 +3,7 @@ PYTHON ?= python3
 EXTRA ?= train
 BIN := .venv/bin
 FIRSTLIGHT := $(BIN)/firstlight
-LINES := 7700
+LINES := 7750
 
 .PHONY: run test test-large digits check clean
 run: .venv/$(EXTRA)

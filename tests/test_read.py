@@ -270,6 +270,11 @@ def test_a_model_of_something_else_and_one_with_weights_elsewhere(
     model.doc_string = "location"  # the word alone names no other file
     onnx.save(model, "same.onnx")
     assert firstlight("read", "one.png", "--model", "same.onnx").out == "1\n"
+    about = json.loads(model.metadata_props[0].value) | {"images": "arrays"}
+    model.metadata_props[0].value = json.dumps(about)
+    onnx.save(model, "shirts.onnx")
+    shirts = firstlight("read", "one.png", "--model", "shirts.onnx")
+    assert shirts.code == 2 and "takes arrays 28×28×1: not a model of digits" in shirts.err
     del model.metadata_props[:]
     onnx.save(model, "other.onnx")
     other = firstlight("read", "one.png", "--model", "other.onnx")

@@ -150,11 +150,9 @@ def _of_file(kind: Any, keyword: str, path: Path) -> Dataset:
 
     def load(split: str) -> Examples:
         examples: Examples = kind.load(split, **{keyword: path})
-        if (largest := examples.labels.max()) >= len(classes):
-            raise DataError(
-                f"{path}: {split} holds the label {largest}; the largest in training is "
-                f"{len(classes) - 1}"
-            )
+        largest, most = examples.labels.max(), len(classes) - 1
+        if largest > most:
+            raise DataError(f"{path}: {split} holds the label {largest}; training, 0 to {most}")
         return examples
 
     return Dataset(name or "data", classes, load, fingerprint)

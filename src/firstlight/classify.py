@@ -23,7 +23,7 @@ class Classifier(NamedTuple):
 
     input: tuple[int, ...]  # height, width, channels
     classes: tuple[str, ...]
-    digits: bool  # whether it has learned digits: see inputs.py
+    learned: str  # from what: see inputs.py
     probabilities: Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # (N, *input) → (N, classes)
 
 
@@ -35,7 +35,7 @@ def of_onnx(path: Path) -> Classifier:
         UsageError: a model that is not ours.
     """
     network = Recognizer(path)
-    return Classifier(network.input, tuple(network.classes), network.digits, network.probabilities)
+    return Classifier(network.input, tuple(network.classes), network.learned, network.probabilities)
 
 
 def classify(
@@ -50,7 +50,7 @@ def classify(
         images = {}
         for path in pictures[start : start + _BATCH]:
             try:
-                images[path] = inputs.image_for(path, classifier.input, classifier.digits)
+                images[path] = inputs.image_for(path, classifier.input, classifier.learned)
             except DataError as error:
                 problems.append(str(error))
         given = np.array(list(images.values()))

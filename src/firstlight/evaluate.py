@@ -126,9 +126,8 @@ def classifier(run: Run) -> Classifier:
     """A run's network, as `classify` asks it."""
     network, classes = model.load(run)
     logits = predictor(network)
-    digits = inputs.has_learned_digits(run, classes)
-    size = network.input_shape[1:]
-    return Classifier(size, classes, digits, lambda images: softmax(logits(images)))
+    size, learned = network.input_shape[1:], inputs.learned_from(run, classes)
+    return Classifier(size, classes, learned, lambda images: softmax(logits(images)))
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -101,7 +101,7 @@ def about(run: Run, network: keras.Model, classes: tuple[str, ...], data: str) -
         "network": network.name,
         "classes": classes,
         "input": network.input_shape[1:],
-        "images": "digits" if inputs.has_learned_digits(run, classes) else "pictures",
+        "images": inputs.learned_from(run, classes),
         "data": data,
         "preprocessing": card.preprocessing(run, network.input_shape[1:], data),
         "trained": {

@@ -2,6 +2,7 @@
 
 A network that has learned digits is shown a digit as `read --single` finds it: its ink fitted and
 centred as MNIST's was, unless the picture is such an image already; enlarged for a larger network.
+One that has learned from other arrays is shown the whole picture, and so were they.
 One that has learned from pictures is shown the middle, as of ZFNet's test images (arXiv 1311.2901,
 section 3): of 256 pixels of the shortest side 224, and in proportion for other sizes.
 """
@@ -24,22 +25,24 @@ from firstlight.runs import Run
 DIGITS = set("0123456789") | {"none"}
 
 
-def has_learned_digits(run: Run, classes: Sequence[str]) -> bool:
-    """Whether a run's network knows digits as MNIST has them; else it knows pictures in files."""
-    return run.listing() is None and DIGITS.issuperset(classes)
+def learned_from(run: Run, classes: Sequence[str]) -> str:
+    """What a run's network knows: `digits` as MNIST has them, other `arrays`, or `pictures`."""
+    if run.listing() is not None:
+        return "pictures"
+    return "digits" if DIGITS.issuperset(classes) else "arrays"
 
 
-def image_for(path: Path, size: tuple[int, ...], digits: bool) -> NDArray[np.uint8]:
+def image_for(path: Path, size: tuple[int, ...], learned: str) -> NDArray[np.uint8]:
     """The picture as the network takes it, `size` being (height, width, channels), 0 to 255.
 
-    `digits` says whether it has learned digits, see above.
+    `learned` says from what it has, see above.
 
     Raises:
         DataError: no such file, no picture, damaged, too large or too small; or no digit in it.
     """
     picture = open_photograph(path, math.ceil(max(size[:2]) / CUT_OUT))
-    if not digits:
-        return cut_out(picture, MIDDLE, size)
+    if learned != "digits":
+        return cut_out(picture, WHOLE if learned == "arrays" else MIDDLE, size)
     grey = np.asarray(picture.convert("L"))
     if grey.shape != (SIDE, SIDE) or not is_on_black(grey):
         grey = digit(path)

@@ -24,9 +24,6 @@ RECIPES = {
     "modern": replace(
         FEW_PICTURES,
         variant=("", "wide"),
-        epochs=80,
-        learning_rate=0.05,
-        weight_decay=5e-3,
         # Pixels are DEVIATION times as large as what other layers see: the same rate as if not.
         rates={"conv1/kernel": DEVIATION**-2},
     ),

@@ -36,7 +36,7 @@ class Recognizer:
         about = _about(self._session, path)
         self.input = tuple(about["input"])
         self.classes: list[str] = about["classes"]
-        self.digits = about.get("images", "digits") == "digits"  # or pictures: see inputs.py
+        self.learned = about.get("images", "digits")  # from what: see inputs.py
         self.threshold = float(about.get("threshold", 0.5))
         self._temperature = float(about.get("temperature", 1.0))
         priors = [NONE_RARER if name == NONE else 1.0 for name in self.classes]
@@ -67,9 +67,11 @@ def recognizer(path: Path) -> Recognizer:
     Raises what Recognizer does, and UsageError if it is not one of digits.
     """
     model = Recognizer(path)
-    if model.input != INPUT:
+    if (model.input, model.learned) != (INPUT, "digits"):
         size = "×".join(map(str, model.input))
-        raise UsageError(f"{path} takes images {size}: not a model of digits, which are 28×28×1")
+        raise UsageError(
+            f"{path} takes {model.learned} {size}: not a model of digits, which are 28×28×1"
+        )
     return model
 
 
