@@ -23,7 +23,8 @@ def compare(first: Run, second: Run, data: str = "", split: str = "test") -> dic
     trained_on = {run.settings()["data"] for run in (first, second)}
     if not data and len(trained_on) > 1:
         raise UsageError(f"the runs were trained on {' and '.join(trained_on)}; choose with --data")
-    if not data and first.listing() != second.listing():
+    before, after = (run.listing() or {"splits": None} for run in (first, second))
+    if not data and before["splits"] != after["splits"]:
         folder = trained_on.pop()
         raise UsageError(f"{folder} has changed between the two runs; choose with --data {folder}")
     answers = [evaluate.evaluate([run], data, split) for run in (first, second)]
