@@ -215,6 +215,8 @@ def test_bad_files_are_told_and_the_others_read(
     facts = json.loads(answer.out)
     assert [fact["file"] for fact in facts] == [*problems, "fine.png"]
     assert facts[-1]["text"] == "15" and facts[0]["lines"] == [] and facts[0]["note"]
+    assert firstlight("read", "empty.png", "--explain", "how.png").code == 1
+    assert not (here / "how.png").exists()  # of nothing there is no picture
     with pytest.raises(DataError, match=r"empty\.png: empty file"):
         read("empty.png")
 
