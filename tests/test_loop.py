@@ -156,6 +156,15 @@ def test_a_run_does_not_go_on_with_other_data(digits: Path, here: Path) -> None:
         loop.resume(runs.Run(here / "run"))
 
 
+def test_a_run_does_not_go_on_with_a_recipe_of_another_version(digits: Path, here: Path) -> None:
+    loop.train(settings("softmax", digits, steps=2), here / "run", quiet=True)
+    run = runs.Run(here / "run")
+    written = run.settings()
+    runs.write_json(run.settings_file, written | {"recipe": written["recipe"] | {"warp": 9}})
+    with pytest.raises(DataError, match=r"run: no recipe has warp any more"):
+        loop.resume(run)
+
+
 def test_a_folder_called_like_a_dataset_is_not_taken_for_it(digits: Path, here: Path) -> None:
     shutil.copytree(digits, here / "mnist")
     assert prepare.settings("softmax", "mnist", "", 0, 0, None)["data"] == "mnist"
@@ -246,7 +255,7 @@ def test_an_update_that_is_compiled_as_one_is_the_same_update(
     digits: Path, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen = settings("lenet5", digits, steps=4, learning_rate=0.05)
-    chosen["recipe"] |= {"optimizer": "sgd", "momentum": 0.9, "weight_decay": 0.01}
+    chosen["recipe"] |= {"momentum": 0.9, "weight_decay": 0.01}
     chosen["recipe"] |= {"clip": 1.0, "filter_rms": 0.1, "average": 0.9}
     kept = []
     for many in (10**9, 0):

@@ -12,8 +12,7 @@ class Recipe:
     learning_rate: float  # the highest of the schedule
     epochs: int | None = None  # passes over the training images, or ...
     steps: int | None = None  # ... a number of batches: exactly one of the two is set
-    optimizer: Literal["sgd", "adam"] = "sgd"
-    momentum: float = 0.0  # for sgd
+    momentum: float = 0.0
     nesterov: bool = True  # momentum as Nesterov has it; False: as papers before 2013 do
     weight_decay: float = 0.0  # decoupled; biases and batch norm are left out
     l2: float = 0.0  # the same as a part of the gradient, as papers before 2017 mean weight decay

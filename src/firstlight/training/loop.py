@@ -32,6 +32,7 @@ from firstlight.datasets import ahead, shuffled
 from firstlight.datasets.fitted import Fitted, fitted
 from firstlight.errors import DataError, FirstlightError, Interrupted
 from firstlight.progress import Progress
+from firstlight.recipe import Recipe
 from firstlight.runs import Run
 from firstlight.training.step import compile_steps, cross_entropy
 from firstlight.training.training import Training
@@ -59,10 +60,13 @@ def train(settings: dict[str, Any], out: Path | None = None, quiet: bool = False
 
 
 def resume(run: Run, quiet: bool = False) -> dict[str, Any]:
-    """Go on with a run from its last checkpoint; see `train`. Raises DataError for other data."""
-    training = Training(run.settings() | {"pictures": run.listing()}).into(run)
-    if not run.listing() and training.dataset.fingerprint() != run.settings()["sha256"]:
-        data = run.settings()["data"]
+    """Go on from the last checkpoint; see `train`. DataError: other data, or another version."""
+    settings = run.settings()
+    if strange := settings["recipe"].keys() - Recipe.__dataclass_fields__.keys():
+        raise DataError(f"{run.folder}: no recipe has {', '.join(strange)} any more; train anew")
+    training = Training(settings | {"pictures": run.listing()}).into(run)
+    if not run.listing() and training.dataset.fingerprint() != settings["sha256"]:
+        data = settings["data"]
         raise DataError(f"{data} is no longer what {run.folder} was trained on; train anew")
     training.restore()
     run.forget_after(training.state.step)

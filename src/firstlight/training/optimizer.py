@@ -21,13 +21,10 @@ def build_optimizer(recipe: Recipe, total_steps: int) -> keras.optimizers.Optimi
         ends = [round(share * total_steps) for share in recipe.lower_at]
         rates = [rate * recipe.lower_by**times for times in range(len(ends) + 1)]
         rate = keras.optimizers.schedules.PiecewiseConstantDecay(ends, rates)
-    decay = recipe.weight_decay or None
-    both: Any = {"weight_decay": decay, "global_clipnorm": recipe.clip or None}
-    if recipe.optimizer == "adam":
-        optimizer = keras.optimizers.Adam(rate, **both)
-    else:
-        nesterov = recipe.momentum > 0 and recipe.nesterov
-        optimizer = keras.optimizers.SGD(rate, recipe.momentum, nesterov, **both)
+    decay, clip = recipe.weight_decay or None, recipe.clip or None
+    optimizer = keras.optimizers.SGD(
+        rate, recipe.momentum, recipe.nesterov, weight_decay=decay, global_clipnorm=clip
+    )
     if decay:
         optimizer.exclude_from_weight_decay(var_names=list(NOT_DECAYED))
     return optimizer
@@ -57,7 +54,7 @@ def adjusted(gradients: list[tf.Tensor], variables: list[Any], recipe: Recipe) -
 def rate_of(path: str, recipe: Recipe) -> float:
     """How many times the learning rate a weight has: the longest ending of its path that is named.
 
-    For sgd, a gradient of so many times the size is the same as such a rate.
+    A gradient of so many times the size is the same as such a rate.
     """
     named = [ending for ending in recipe.rates if path.endswith(ending)]
     return recipe.rates[max(named, key=len)] if named else 1.0
