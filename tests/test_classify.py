@@ -77,6 +77,7 @@ def test_unreadable_files_do_not_stop_the_others(there: Path, firstlight: Firstl
     lines = firstlight("classify", DIGITS, *pictures).out.splitlines()
     assert len(lines) == 2 and lines[0].startswith("0.png: 7 ")
     assert firstlight("classify", DIGITS, "text.png").out == ""
+    assert firstlight("classify", DIGITS, "text.png", "1.png").out.startswith("1.png: 2 ")
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,7 @@ def test_many_pictures_go_in_batches(there: Path) -> None:
         seen.append(len(images))
         return np.tile(np.float32([0.25, 0.75]), (len(images), 1))
 
-    network = classify.Classifier((28, 28, 1), ("0", "1"), True, probabilities)
+    network = classify.Classifier((28, 28, 1), ("0", "1"), "digits", probabilities)
     facts, problems = classify.classify(network, [Path("0.png")] * 40 + [Path("x")] * 40, 1)
     assert len(facts) == 80 and len(problems) == 40 and max(seen) <= 32
     assert facts[0] == {"file": "0.png", "labels": [{"label": "1", "probability": 0.75}]}

@@ -66,14 +66,15 @@ def test_softmax_survives_huge_logits() -> None:
 
 
 def test_a_run_of_other_classes_is_refused(run: runs.Run, here: Path) -> None:
-    model.save(run, "mlp", mnist.CLASSES[:3], model.arrays(catalog.network("mlp").build(3)))
+    arrays = model.arrays(catalog.network("mlp").build(3))
+    model.save(run, "mlp", mnist.CLASSES[:3], "digits", arrays)
     with pytest.raises(UsageError, match=r"knows the classes 0, 1, 2; mnist has 0, 1, .*, 9"):
         evaluate.evaluate([run], "mnist", "test")
 
 
 def test_a_run_may_know_more_classes_than_the_data_has(run: runs.Run, here: Path) -> None:
     classes = (*mnist.CLASSES, "none")
-    model.save(run, "mlp", classes, model.arrays(catalog.network("mlp").build(11)))
+    model.save(run, "mlp", classes, "digits", model.arrays(catalog.network("mlp").build(11)))
     facts, examples, probabilities = evaluate.evaluate([run], "mnist", "val")
     assert probabilities.shape == (5000, 11)
     right = (probabilities.argmax(1) == examples.labels).sum()  # "none" is wrong for a digit
@@ -82,7 +83,7 @@ def test_a_run_may_know_more_classes_than_the_data_has(run: runs.Run, here: Path
 
 def test_weights_of_another_network_are_refused(run: runs.Run) -> None:
     arrays = model.arrays(catalog.network("softmax").build(10))
-    model.save(run, "mlp", mnist.CLASSES, arrays)
+    model.save(run, "mlp", mnist.CLASSES, "digits", arrays)
     with pytest.raises(DataError, match="does not fit the network: the file lacks hidden/bias"):
         model.load(run)
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from conftest import Answer
@@ -28,7 +29,7 @@ def untrained(network: str, data: Path, folder: Path) -> runs.Run:
     """A run of a network with its first weights: what is looked at does not depend on them."""
     run = runs.create({"network": network, "data": str(data)}, folder)
     built = catalog.network(network).build(10)
-    model.save(run, network, mnist.CLASSES, model.arrays(built))
+    model.save(run, network, mnist.CLASSES, "digits", model.arrays(built))
     return run
 
 
@@ -47,6 +48,19 @@ def test_the_nine_are_those_to_which_a_map_answers_most(digits: Path, here: Path
         assert each.own.value == pytest.approx(values[0, each.number], rel=1e-4)
         for sight in each.nine:
             assert sight.pixels.shape == sight.image.shape == (28, 28, 1)
+
+
+def test_a_picture_that_a_map_is_silent_about_is_none_of_the_nine() -> None:
+    keras.utils.set_random_seed(0)
+    image = keras.Input((28, 28, 1))
+    x = keras.layers.Conv2D(1, 3, activation="relu", kernel_initializer="ones", name="conv")(image)
+    network = keras.Model(image, keras.layers.Dense(2)(keras.layers.Flatten()(x)))
+    stage = deconvnet.stages(network)["conv"]
+    images = np.zeros((20, 28, 28, 1), np.uint8)
+    images[[3, 11], 5, 5, 0] = 9, 200
+    answers = explain.answers_of({"conv": stage}, images[3])
+    ((seen,),) = explain.sights([stage], images[3], answers, images).values()
+    assert [sight.image.max() for sight in seen.nine] == [200, 9]
 
 
 def test_weights_times_the_picture_add_up_to_the_logits(digits: Path, here: Path) -> None:
@@ -100,7 +114,7 @@ def test_colours_and_long_names_are_drawn(here: Path) -> None:
     seen = {"conv1": [explain.Map(3, sight, [sight] * 2)], "output": [explain.Map(11, sight, [])]}
     answers = random.integers(0, 12, (32, 32))
     found = explain.Explanation(
-        "net", names, image, random.normal(size=12), 4, "conv1", "output", 3,
+        "net", names, "pictures", image, random.normal(size=12), 4, "conv1", "output", 3,
         {number: random.normal(size=(7, 7, 3)) for number in range(3)}, None,
         {"conv1": random.normal(size=(9, 9, 3))}, seen, "data",
         Occlusion(

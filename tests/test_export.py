@@ -1,6 +1,7 @@
 """Every network in every format, opened again as its user would; and what must not be kept."""
 
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from keras import layers
 
 from firstlight import catalog, cli, evaluate, export, model, runs
 from firstlight.datasets import mnist
-from firstlight.errors import ExportError
+from firstlight.errors import DataError, ExportError
 from firstlight.networks._layers import LocalResponseNorm
 from firstlight.runs import Run
 from firstlight.training import loop, prepare
@@ -224,16 +225,31 @@ def test_a_mistake_is_one_line(
 
 
 def test_data_that_has_gone_is_exit_4(firstlight: Firstlight, trained: Make, here: Path) -> None:
-    settings = Run(trained("softmax")).settings() | {"data": str(here / "gone")}
-    run = runs.create(settings, here / "run")
+    run = Run(shutil.copytree(trained("softmax"), here / "run"))
+    runs.write_json(run.settings_file, run.settings() | {"data": str(here / "gone")})
     answer = firstlight("export", run.folder, "--format", "onnx")
+    assert answer.code == 4 and "no dataset or path" in answer.err and answer.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "verb", ["classify {} 7.png", "explain {} 7.png", "export {} --format onnx", "graph {}"]
+)
+def test_a_run_that_has_not_ended_is_one_line_that_says_how_to_go_on(
+    firstlight: Firstlight, trained: Make, here: Path, verb: str
+) -> None:
+    run = runs.create(Run(trained("softmax")).settings(), here / "run")
+    answer = firstlight(*verb.format(run.folder).split())
     assert answer.code == 4 and answer.err.count("\n") == 1
+    assert answer.err.endswith(f"run has no model: firstlight train --resume {run.folder}\n")
+    runs.write_json(run.model_file, {})
+    answer = firstlight(*verb.format(run.folder).split())
+    assert answer.code == 4 and "model.json: damaged" in answer.err
 
 
 def test_weights_in_another_file_are_refused(trained: Make, here: Path) -> None:
     file = export.export(Run(trained("softmax")), "onnx", here / "one.onnx")["file"]
     onnx.save(onnx.load(file), here / "two.onnx", save_as_external_data=True, size_threshold=0)
-    with pytest.raises(ExportError, match="in another file"):
+    with pytest.raises(DataError, match=r"two.onnx is no ONNX model that can be run"):
         export.open_onnx(here / "two.onnx")
 
 

@@ -8,7 +8,8 @@ from PIL import Image
 
 from firstlight import inputs
 from firstlight.datasets import Examples, mnist
-from firstlight.datasets.fitted import fitted
+from firstlight.datasets.fitted import Fitted, fitted, learned_from
+from firstlight.datasets.folder import Pictures
 from firstlight.errors import DataError
 
 
@@ -75,6 +76,17 @@ def test_of_what_stands_for_an_array_all_is_taken(tmp_path: Path) -> None:
     letter = np.arange(28 * 28, dtype=np.uint8).reshape(28, 28)
     path = save(tmp_path / "letter.png", letter)
     assert np.array_equal(inputs.image_for(path, (28, 28, 1), "arrays")[..., 0], letter)
+
+
+def test_what_was_learned_is_told_from_classes_and_margins() -> None:
+    digits, letters = mnist.load("val").images, [*"abcdefghij"]
+    clothes = digits.repeat(2, 1)[:, 14:42]  # twice as high: up to the edges
+    assert learned_from(digits, mnist.CLASSES) == "digits"
+    assert learned_from(digits, [*mnist.CLASSES, "none"]) == "digits"
+    assert learned_from(Fitted(digits, (224, 224, 3)), mnist.CLASSES) == "digits"
+    assert learned_from(digits, letters) == learned_from(clothes, mnist.CLASSES) == "arrays"
+    files = Fitted(Pictures(Path("there"), ["7/a.png"]), (28, 28, 1))
+    assert learned_from(files, mnist.CLASSES) == "pictures"
 
 
 def test_a_grey_network_of_other_things_takes_a_grey_middle(tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def test_a_run_does_not_go_on_with_other_data(digits: Path, here: Path) -> None:
     loop.train(settings("softmax", data, steps=2), here / "run", quiet=True)
     labels = data / "train-labels-idx1-ubyte"
     labels.write_bytes(labels.read_bytes()[:-1] + b"\0")
-    with pytest.raises(DataError, match=r"is no longer what .*run was trained on"):
+    with pytest.raises(DataError, match=r"is not what .*run was trained on"):
         loop.resume(runs.Run(here / "run"))
 
 

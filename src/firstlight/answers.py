@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from firstlight.runs import Run, read_json
+from firstlight.runs import Run
 
 
 def training(result: dict[str, Any]) -> list[str]:
@@ -34,7 +34,7 @@ def evaluation(facts: dict[str, Any], opened: list[Run]) -> list[str]:
     ]
     if "top5" in facts:
         lines.append(f"the right class is among the five likeliest for {facts['top5']:.2%}")
-    names = read_json(opened[0].model_file)["classes"]
+    names = opened[0].trained()["classes"]
     lines += [
         f"  {m.get('file', 'image ' + str(m['index']))}: {names[m['label']]} taken for "
         f"{names[m['predicted']]}, {m['confidence']:.1%} sure"
@@ -54,22 +54,20 @@ def export(facts: dict[str, Any]) -> list[str]:
     ]
 
 
-def reading(facts: list[dict[str, Any]]) -> list[str]:
-    """The text alone of one picture; of several, each with its name before it."""
-    told = [(fact["file"], fact["text"] or fact["note"]) for fact in facts]
-    if len(told) == 1:
-        return [told[0][1]]
-    return [f"{file}: {line}" for file, text in told for line in text.split("\n")]
+def reading(facts: list[dict[str, Any]], named: bool) -> list[str]:
+    """The text of one picture; of several, each line has the picture's name before it."""
+    told = [(f"{fact['file']}: " * named, fact["text"] or fact["note"]) for fact in facts]
+    return [name + line for name, text in told for line in text.split("\n")]
 
 
 def classes(facts: list[dict[str, Any]]) -> list[str]:
-    """The labels of a picture, a line each; before those of several pictures its name."""
+    """The labels of one picture, a line each; of several, a line each with its name before them."""
+    if len(facts) == 1:
+        return [f"{each['probability']:6.1%}  {each['label']}" for each in facts[0]["labels"]]
     lines = []
-    for fact in facts if len(facts) > 1 else ():
+    for fact in (fact for fact in facts if fact["labels"]):
         told = ", ".join(f"{each['label']} {each['probability']:.1%}" for each in fact["labels"])
         lines.append(f"{fact['file']}: {told}")
-    if len(facts) == 1:
-        lines = [f"{each['probability']:6.1%}  {each['label']}" for each in facts[0]["labels"]]
     return lines
 
 

@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -267,7 +266,7 @@ def classify(
 
             network = evaluation.classifier(run)
     facts, problems = classification.classify(network, images, top)
-    show(facts, json_, answers.classes([fact for fact in facts if fact["labels"]]))
+    show(facts, json_, answers.classes(facts))
     complain(problems)
 
 
@@ -314,7 +313,8 @@ def read(
 
         explanation.draw([(p.name, r) for p, r in results.items()], explain)
     facts = [reading.facts(path, results.get(path), unread.get(path)) for path in images]
-    show(facts, json_, answers.reading([fact for fact in facts if Path(fact["file"]) in results]))
+    answered = [fact for fact in facts if Path(fact["file"]) in results]
+    show(facts, json_, answers.reading(answered, named=len(images) > 1))
     complain(list(unread.values()))
 
 
@@ -402,7 +402,7 @@ def was_given(context: typer.Context, name: str) -> bool:
 
 @contextmanager
 def tensorflow(verbose: bool) -> Iterator[None]:
-    """Import TensorFlow in here: what it says while it starts is kept back, unless it fails."""
+    """Import TensorFlow in here: what it says while it starts goes nowhere."""
     os.environ["KERAS_BACKEND"] = "tensorflow"
     if verbose:
         yield
@@ -410,8 +410,8 @@ def tensorflow(verbose: bool) -> Iterator[None]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     shown = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)  # the C++ part writes there without asking Python
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)  # the C++ part writes there without asking Python
         try:
             yield
         except ModuleNotFoundError as error:

@@ -72,8 +72,7 @@ def stages(network: keras.Model) -> Stages:
 
 
 def begins_a_stage(layer: Any) -> bool:
-    norm = isinstance(layer, BatchNorm | layers.BatchNormalization)
-    return isinstance(layer, _POOLS) or bool(layer.weights and not norm)
+    return isinstance(layer, _POOLS) or bool(layer.weights and not isinstance(layer, BatchNorm))
 
 
 def forward(path: list[Any], images: Any) -> list[tf.Tensor]:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from firstlight import catalog, inputs, model
+from firstlight import catalog, model
 from firstlight.catalog import Dataset
 from firstlight.classify import Classifier
 from firstlight.datasets import Examples, ahead
@@ -126,7 +126,7 @@ def classifier(run: Run) -> Classifier:
     """A run's network, as `classify` asks it."""
     network, classes = model.load(run)
     logits = predictor(network)
-    size, learned = network.input_shape[1:], inputs.learned_from(run, classes)
+    size, learned = network.input_shape[1:], run.trained()["learned"]
     return Classifier(size, classes, learned, lambda images: softmax(logits(images)))
 
 

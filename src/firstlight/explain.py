@@ -25,7 +25,7 @@ from firstlight import catalog, classify, deconvnet, evaluate, inputs, model
 from firstlight.datasets.fitted import fitted
 from firstlight.deconvnet import Place, Stage, Stages
 from firstlight.errors import UsageError
-from firstlight.occlusion import Box, Occlusion, Says, occlude
+from firstlight.occlusion import GREY, PAPER, Box, Occlusion, Says, occlude
 from firstlight.progress import in_batches
 from firstlight.runs import Run
 
@@ -55,6 +55,7 @@ class Map(NamedTuple):
 class Explanation(NamedTuple):
     network: str
     classes: tuple[str, ...]
+    learned: str  # from what: see `fitted.learned_from`
     image: np.ndarray  # (height, width, channels) uint8: what the network was shown
     logits: np.ndarray  # (classes,)
     label: int  # the class that occlusion is about
@@ -92,13 +93,13 @@ def explain(
         label: the class that occlusion is about; without, the one that the network answers.
 
     Raises:
-        UsageError: no such layer or class, or the data's images are not the network's.
+        UsageError: no such layer or class.
         DataError: the run, the picture or the data is missing or damaged.
     """
     network, classes = model.load(run)
     stages = deconvnet.stages(network)
     chosen = choose(stages, wanted)
-    learned = inputs.learned_from(run, classes)
+    learned = run.trained()["learned"]
     image = inputs.image_for(picture, network.input_shape[1:], learned)
     dataset = catalog.dataset(data, quiet=quiet) if data else catalog.trained_on(run)
     examples = fitted(dataset.load("val").first(MOST_IMAGES), network.input_shape[1:])
@@ -106,9 +107,11 @@ def explain(
     first, logits = next(iter(stages)), list(answers.values())[-1]
     about = class_number(classes, label) if label else int(logits.argmax())
     weights = filters(network.get_layer(first), network.input_shape[1:])
+    paper = GREY if learned == "pictures" else PAPER
     return Explanation(
         network.name,
         classes,
+        learned,
         image,
         logits,
         about,
@@ -120,7 +123,7 @@ def explain(
         {name: values for name, values in answers.items() if is_map(values)},
         sights(chosen, image, answers, examples.images, quiet),
         dataset.name,
-        occlude(*asked(network, stages, image), image, about, quiet),
+        occlude(*asked(network, stages, image), image, about, paper, quiet),
     )
 
 
@@ -163,7 +166,7 @@ def choose(stages: Stages, wanted: Sequence[str]) -> list[Stage]:
 
 def class_number(classes: tuple[str, ...], label: str) -> int:
     if label not in classes:
-        raise UsageError(f"no class {label!r}; the network knows: {', '.join(classes)}")
+        raise UsageError(f"no class {label!r}; the network knows: {evaluate.listed(classes)}")
     return classes.index(label)
 
 
@@ -218,6 +221,7 @@ def sights(
         seen[stage.name] = []
         for number in [n for n in numbers if own_values[:, n].max() > 0] or numbers[:1]:
             nine = np.argsort(-values[:, number], kind="stable")[:NINE]
+            nine = nine[values[nine, number] != 0]  # what it is silent about is no example
             units = [unit_at(stage.shape, number, places[index, number]) for index in nine]
             own = unit_at(stage.shape, number, int(own_values[:, number].argmax()))
             told = [own_values[:, number].max(), *values[nine, number]]

@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 
 from firstlight.explain import Explanation, Map, Sight, most_active
 from firstlight.figures import ACCENT, FOR_AND_AGAINST, PALE, WARNING
-from firstlight.occlusion import Box, on_black_paper
+from firstlight.occlusion import Box
 from firstlight.runs import whole
 
 DOTS = 120  # an inch
@@ -43,7 +43,7 @@ class Sheet:
     def text(self, x: float, y: float, text: str, size: float = 8, **style: Any) -> None:
         self.page.text(x, y, text, size=size, parse_math=False, **{"va": "top", **style})
 
-    def image(self, x: float, y: float, side: float, rgb: Rgb, framed: bool = True) -> None:
+    def image(self, x: float, y: float, side: float, rgb: Rgb) -> None:
         """An image with its longer side so long, in the middle of a square of that side."""
         height, width = (side * n / max(rgb.shape[:2]) for n in rgb.shape[:2])
         x, y = x + (side - width) / 2, y + (side - height) / 2
@@ -51,8 +51,7 @@ class Sheet:
         extent = (x, x + width, y + height, y)
         self.page.imshow(rgb, extent=extent, interpolation=way, aspect="auto", vmin=0, vmax=1)
         self.page.set(xlim=self.page.get_xlim(), ylim=self.page.get_ylim())
-        if framed:
-            self.box(x, y, width, height, PALE, 0.5)
+        self.box(x, y, width, height, PALE, 0.5)
 
     def box(self, x: float, y: float, width: float, height: float, color: str, lw: float) -> None:
         self.page.add_patch(Rectangle((x, y), width, height, fill=False, ec=color, lw=lw))
@@ -113,7 +112,7 @@ def filters(found: Explanation) -> Sheet:
         x, y = MARGIN + column * (side + GAP), MARGIN + 84 + row * step
         page.image(x, y, side, signed(each, largest if channels == 1 else np.abs(each).max()))
         page.text(x + side / 2, y + side + 2, str(number), color=FAINT, ha="center", size=7)
-    page.image(MARGIN + across * (side + GAP) + 20, MARGIN + 84, 110, shown(found.image))
+    page.image(MARGIN + across * (side + GAP) + 20, MARGIN + 84, 110, shown(found, found.image))
     return page
 
 
@@ -132,7 +131,7 @@ def weights(found: Explanation) -> Sheet:
             "what remains is added up, with the class's bias, and the highest sum is the answer.",
         ],
     )
-    page.image(MARGIN, top + side // 2, side, shown(found.image))
+    page.image(MARGIN, top + side // 2, side, shown(found, found.image))
     for row, says in enumerate(("weights", "times the picture")):
         y = top + row * (side + GAP) + side / 2
         page.text(left - 12, y, says, ha="right", va="center", rotation=90, color=FAINT)
@@ -168,7 +167,7 @@ def maps(found: Explanation) -> Sheet:
         y = top + row * (side + GAP + 16)
         height, width, count = values.shape
         if row == 0:
-            page.image(MARGIN, y, side, shown(found.image))
+            page.image(MARGIN, y, side, shown(found, found.image))
         page.text(left - 16, y + 18, name, ha="right", weight="bold", size=9)
         size = f"{count} maps\n{height}×{width}"
         page.text(left - 16, y + 34, size, ha="right", color=FAINT)
@@ -202,12 +201,12 @@ def strongest(found: Explanation) -> Sheet:
     )
     for row, (name, looks) in enumerate(found.sights.items()):
         y = top + row * step
-        page.image(MARGIN, y, side, shown(found.image))
+        page.image(MARGIN, y, side, shown(found, found.image))
         layer_name(page, left - 20, y, name, looks)
         for place, each in enumerate(looks):
             x = left + place * block
             page.image(x, y, side, signed(cut(each.own.pixels, each.own)))
-            page.image(x + side + 4, y, side, cut(shown(found.image), each.own))
+            page.image(x + side + 4, y, side, cut(shown(found, found.image), each.own))
             outlined(page, each.own.box, found.image, (MARGIN, y, side))
             told = f"{unit(found, name, each)} answers {each.own.value:.1f}"
             page.text(x, y + side + 3, told, color=FAINT, size=7)
@@ -216,12 +215,10 @@ def strongest(found: Explanation) -> Sheet:
 
 def layer_name(page: Sheet, right: float, y: float, name: str, looks: list[Map]) -> None:
     """The layer's name, and how much its units see: those at an edge see less."""
-    boxes = [
-        (sight.box, sight.image.shape[:2]) for each in looks for sight in [each.own, *each.nine]
-    ]
-    size = max((bottom - top, right - left) for (top, left, bottom, right), _ in boxes)
-    whole = size == boxes[0][1]
-    sees = "sees all of it" if whole else f"sees {size[0]}×{size[1]} pixels"
+    boxes = np.array([sight.box for each in looks for sight in [each.own, *each.nine]])
+    high, wide = (boxes[:, 2:] - boxes[:, :2]).max(0)
+    all_of_it = (high, wide) == looks[0].own.image.shape[:2]
+    sees = "sees all of it" if all_of_it else f"sees {high}×{wide} pixels"
     page.text(right, y + 34, name, ha="right", weight="bold", size=9)
     page.text(right, y + 50, sees, ha="right", color=FAINT)
 
@@ -281,7 +278,8 @@ def top_nine(found: Explanation) -> Sheet:
                 down, across = divmod(number, 3)
                 at = x + across * side, y + down * side
                 page.image(*at, side - 2, signed(cut(sight.pixels, sight)))
-                page.image(at[0] + 3 * side + 6, at[1], side - 2, cut(shown(sight.image), sight))
+                seen = cut(shown(found, sight.image), sight)
+                page.image(at[0] + 3 * side + 6, at[1], side - 2, seen)
     return page
 
 
@@ -302,16 +300,16 @@ def occluded(found: Explanation) -> Sheet:
     )
     x = MARGIN
     page.text(x, top - 24, "Hidden where it matters most", weight="bold", size=9)
-    page.image(x, top, side, shown(found.occlusion.covered))
+    page.image(x, top, side, shown(found, found.occlusion.covered))
     outlined(page, seen.square, found.image, (x, top, side), WARNING, 1.5)
     x += side + MARGIN
     whole = float(found.probabilities[found.label])
     page.text(x, top - 24, f"How probable it holds {name}", weight="bold", size=9)
-    change(page, x, top, side, found.image, seen.probability, whole, LEAST, ".1%")
+    change(page, x, top, side, found, seen.probability, whole, LEAST, ".1%")
     if seen.map:
         x += side + MARGIN
         page.text(x, top - 24, f"How active {seen.map} is", weight="bold", size=9)
-        change(page, x, top, side, found.image, seen.activity, seen.whole, 0.0, ".3g")
+        change(page, x, top, side, found, seen.activity, seen.whole, 0.0, ".3g")
     answers(page, x + side + MARGIN, top, side, found)
     return page
 
@@ -321,7 +319,7 @@ def change(
     x: float,
     y: float,
     side: float,
-    image: np.ndarray,
+    found: Explanation,
     values: np.ndarray,
     whole: float,
     least: float,
@@ -336,7 +334,7 @@ def change(
     """
     most = max(float(np.abs(values - whole).max()), least) or 1.0
     heat = np.asarray(FOR_AND_AGAINST(0.5 + (values - whole) / most / 2))[..., :3]
-    page.image(x, y, side, over(heat, image))
+    page.image(x, y, side, over(heat, found))
     page.bar(x, y + side + 12, side, FOR_AND_AGAINST, (f"−{most:{digits}}", f"+{most:{digits}}"))
     page.text(x + side / 2, y + side + 23, f"all of it: {whole:{digits}}", ha="center", color=FAINT)
 
@@ -353,7 +351,7 @@ def answers(page: Sheet, x: float, y: float, side: int, found: Explanation) -> N
     rest = (0.6, 0.6, 0.6)
     picture = np.array([[colours.get(int(n), rest) for n in row] for row in found.occlusion.answer])
     page.text(x, y - 24, "What it then answers", weight="bold", size=9)
-    page.image(x, y, side, over(picture, found.image))
+    page.image(x, y, side, over(picture, found))
     named = [(found.classes[number], colour) for number, colour in colours.items()]
     named += [("others", rest)] if len(others) > OTHERS else []
     columns = 4 if max(len(name) for name, _ in named) < 7 else 2
@@ -370,12 +368,10 @@ def meaning(image: np.ndarray) -> str:
     return "Grey: what is there does not matter to it."
 
 
-def shown(image: np.ndarray) -> Rgb:
-    """An image (height, width, 1 or 3) uint8; a digit is shown as dark ink on white paper."""
-    if image.shape[-1] == 3:
-        return image / 255
-    light = 1 - image / 255 if on_black_paper(image) else image / 255
-    return np.repeat(light, 3, axis=-1)
+def shown(found: Explanation, image: np.ndarray) -> Rgb:
+    """An image (height, width, 1 or 3) uint8; a grey digit is shown as dark ink on white paper."""
+    light = image / 255 if image.shape[-1] == 3 or found.learned == "pictures" else 1 - image / 255
+    return np.repeat(light, 3 // image.shape[-1], axis=-1)
 
 
 def signed(values: np.ndarray, largest: float = 0.0) -> Rgb:
@@ -394,11 +390,11 @@ def cut(whole: np.ndarray, sight: Sight) -> np.ndarray:
     return whole[top:bottom, left:right]
 
 
-def over(heat: Rgb, image: np.ndarray) -> Rgb:
+def over(heat: Rgb, found: Explanation) -> Rgb:
     """A map of colours with the picture's own light and dark in it, pixel by pixel."""
-    height, width = image.shape[:2]
+    height, width = found.image.shape[:2]
     rows = (np.arange(height) * heat.shape[0] // height).clip(0, heat.shape[0] - 1)
     columns = (np.arange(width) * heat.shape[1] // width).clip(0, heat.shape[1] - 1)
-    light = shown(image).mean(-1, keepdims=True)
+    light = shown(found, found.image).mean(-1, keepdims=True)
     mixed: Rgb = heat[rows][:, columns] * (0.3 + 0.7 * light)
     return mixed

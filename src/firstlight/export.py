@@ -23,15 +23,14 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 import onnx
-import onnxruntime
 import tensorflow as tf
 import tf2onnx
-from onnx.external_data_helper import uses_external_data
 
-from firstlight import calibrate, card, catalog, evaluate, inputs, model
+from firstlight import calibrate, card, catalog, evaluate, model
 from firstlight.catalog import Dataset
 from firstlight.datasets.fitted import fitted
 from firstlight.errors import ExportError, UsageError
+from firstlight.read.recognize import open_session
 from firstlight.runs import Run
 from firstlight.training import augment
 
@@ -70,12 +69,12 @@ def export(run: Run, format: str, out: Path | None = None) -> dict[str, Any]:
         DataError: the run, or the data it was trained on, is missing or damaged.
     """
     network, classes = model.load(run)
-    dataset = catalog.trained_on(run)
-    images = real_images(dataset, network)
-    facts = about(run, network, classes, dataset.name) | calibration(run, network, dataset)
     kind = FORMATS[format]
     path = out or run.weights.with_name(kind.file.format(network=network.name))
     refuse_to_replace(path, format)
+    dataset = catalog.trained_on(run)
+    images = real_images(dataset, network)
+    facts = about(run, network, classes, dataset.name) | calibration(run, network, dataset)
     with kept_if_right(path) as new:
         try:
             kind.write(network, new, facts)
@@ -101,7 +100,7 @@ def about(run: Run, network: keras.Model, classes: tuple[str, ...], data: str) -
         "network": network.name,
         "classes": classes,
         "input": network.input_shape[1:],
-        "images": inputs.learned_from(run, classes),
+        "images": run.trained()["learned"],
         "data": data,
         "preprocessing": card.preprocessing(run, network.input_shape[1:], data),
         "trained": {
@@ -289,13 +288,8 @@ def turned_weights(graph: Any, weights: dict[str, Any]) -> dict[str, tuple[str, 
 
 
 def open_onnx(path: Path) -> Opened:
-    graph = onnx.load(path, load_external_data=False).graph
-    tensors = [*graph.initializer, *(a.t for node in graph.node for a in node.attribute)]
-    if any(map(uses_external_data, tensors)):
-        raise ExportError("its weights lie in another file")
-    del graph, tensors  # the program that opens it reads them once more
+    session = open_session(path)  # as `classify` and `read` do: not if weights lie in other files
     onnx.checker.check_model(path, full_check=True)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     names = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
 
     def ends(found: Any) -> Ends:

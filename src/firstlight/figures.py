@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from firstlight import catalog, checkpoint
 from firstlight.datasets import Examples
 from firstlight.datasets.fitted import Fitted, fitted
-from firstlight.runs import Run, read_json, whole
+from firstlight.runs import Run, whole
 from firstlight.training import augment
 
 INK, PALE, ACCENT, WARNING = "#1f2933", "#9aa5b1", "#2f6fed", "#d1495b"
@@ -45,7 +45,7 @@ def draw_training(run: Run) -> None:
     kept = settings.get("result", {}).get("best_step")
     title = f"{settings['network']} on {dataset.name}"
     learning_curves(run.metrics(), run.figures / "learning_curves.png", kept, title)
-    network = catalog.network(read_json(run.model_file)["network"])
+    network = catalog.network(run.trained()["network"])
     shown = fitted(dataset.load("train").first(settings["limit"]), network.input)
     samples(shown, dataset.classes, run.figures / "samples.png", f"{dataset.name}, training images")
     if strengths := settings["recipe"].get("augment"):
@@ -56,7 +56,7 @@ def draw_evaluation(
     run: Run, facts: dict[str, Any], seen: Examples, probabilities: np.ndarray
 ) -> None:
     """Confusion, mistakes, predictions, and the weights if they can be seen as images."""
-    classes = tuple(read_json(run.model_file)["classes"])
+    classes = tuple(run.trained()["classes"])
     where = f"{facts['network']} on {facts['data']} ({facts['split']})"
     title = f"{where}, {facts['accuracy']:.2%} right"
     predicted, confidence = probabilities.argmax(1), probabilities.max(1)

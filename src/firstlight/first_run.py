@@ -58,7 +58,7 @@ def train(
             examples, test.images, steps, batch_size, learning_rate, seed, log_cost
         )
     arrays = {"layer1/kernel": weights.T, "layer1/bias": biases}  # softmax keeps a row a digit
-    model.save(run, "softmax", mnist.CLASSES, arrays)
+    model.save(run, "softmax", mnist.CLASSES, "digits", arrays)
     predicted = logits.argmax(1)
     result: dict[str, Any] = {
         "network": "first-graph",

@@ -16,12 +16,11 @@ import tensorflow as tf
 from firstlight import catalog, diagram, first_graph
 from firstlight.diagram import Arrow, Box
 from firstlight.errors import UsageError
-from firstlight.runs import Run, read_json, write_text
+from firstlight.runs import Run, write_text
 
 FIRST = "first-graph"
 ROLES = {  # Keras layers and TensorFlow operations by what they are for: it decides their colour
     "data": {"InputLayer", "Placeholder", "Rescaling", "Flatten", "ZeroPadding2D"},
-    "trained": {"Conv2D", "Dense", "EinsumDense", "SparseConvolution", "Variable"},
     "goal": {"SoftmaxCrossEntropyWithLogits", "Mean", "ApplyGradientDescent"},
 }
 MEANING = {  # the lesson's words for TensorFlow's operations
@@ -41,7 +40,7 @@ def draw(target: str, out: Path | None) -> list[Path]:
     They go to `out`, or to the run's figures, or to runs/graph-NAME.
 
     Raises:
-        UsageError: there is no such network or run.
+        UsageError, DataError: there is no such network or run; or the run is not trained yet.
     """
     name, classes, folder = find(target)
     if name == FIRST:
@@ -67,7 +66,7 @@ def find(target: str) -> tuple[str, int, Path]:
     if run.settings_file.is_file():
         if run.settings()["network"] == FIRST:
             return FIRST, 0, run.figures
-        known = read_json(run.model_file)
+        known = run.trained()
         return str(known["network"]), len(known["classes"]), run.figures
     there = [entry["name"] for entry in catalog.networks()]
     if target not in (FIRST, *there):
@@ -82,7 +81,8 @@ def of_network(network: keras.Model) -> tuple[list[Box], list[Arrow]]:
         kind = type(layer).__name__
         shape = "×".join(str(size) for size in layer.output.shape[1:])
         facts = ", ".join(filter(None, (kind, _settings(layer), _parameters(layer))))
-        boxes.append(Box(layer.name, layer.name, [facts], shape, _role(kind), _count(layer)))
+        role = "trained" if layer.trainable_weights else _role(kind)
+        boxes.append(Box(layer.name, layer.name, [facts], shape, role, _count(layer)))
         for node in layer._inbound_nodes:
             arrows += [Arrow(parent.operation.name, layer.name) for parent in node.parent_nodes]
     return boxes, arrows

@@ -2,13 +2,12 @@
 
 A network that has learned digits is shown a digit as `read --single` finds it: its ink fitted and
 centred as MNIST's was, unless the picture is such an image already; enlarged for a larger network.
-One that has learned from other arrays is shown the whole picture, and so were they.
+One that has learned from other arrays is shown the picture's middle square, as those were.
 One that has learned from pictures is shown the middle, as of ZFNet's test images (arXiv 1311.2901,
 section 3): of 256 pixels of the shortest side 224, and in proportion for other sizes.
 """
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,22 +19,12 @@ from firstlight.errors import DataError
 from firstlight.read.normalize import SIDE
 from firstlight.read.pictures import open_photograph
 from firstlight.read.reading import read
-from firstlight.runs import Run
-
-DIGITS = set("0123456789") | {"none"}
-
-
-def learned_from(run: Run, classes: Sequence[str]) -> str:
-    """What a run's network knows: `digits` as MNIST has them, other `arrays`, or `pictures`."""
-    if run.listing() is not None:
-        return "pictures"
-    return "digits" if DIGITS.issuperset(classes) else "arrays"
 
 
 def image_for(path: Path, size: tuple[int, ...], learned: str) -> NDArray[np.uint8]:
     """The picture as the network takes it, `size` being (height, width, channels), 0 to 255.
 
-    `learned` says from what it has, see above.
+    `learned` says from what the network has, see `fitted.learned_from`.
 
     Raises:
         DataError: no such file, no picture, damaged, too large or too small; or no digit in it.

@@ -10,23 +10,23 @@ import keras
 
 from firstlight import catalog, checkpoint
 from firstlight.checkpoint import Arrays
-from firstlight.runs import Run, read_json, write_json
+from firstlight.runs import Run, write_json
 
 
-def save(run: Run, network: str, classes: tuple[str, ...], arrays: Arrays) -> None:
-    """Write model/ of the run."""
+def save(run: Run, network: str, classes: tuple[str, ...], learned: str, arrays: Arrays) -> None:
+    """Write model/ of the run; `learned` from what: see `fitted.learned_from`."""
     checkpoint.save(run.weights, arrays)
-    write_json(run.model_file, {"network": network, "classes": classes})
+    write_json(run.model_file, {"network": network, "classes": classes, "learned": learned})
 
 
 def load(run: Run) -> tuple[keras.Model, tuple[str, ...]]:
     """The run's network with its trained weights, and the names of the classes.
 
     Raises:
-        DataError: model/ is missing or damaged, or does not fit the network.
+        DataError: training has not ended, or model/ is damaged or does not fit the network.
         UsageError: there is no network of that name (any more).
     """
-    facts = read_json(run.model_file)
+    facts = run.trained()
     model = catalog.network(facts["network"]).build(len(facts["classes"]))
     checkpoint.load_into(variables(model), run.weights)
     return model, tuple(facts["classes"])

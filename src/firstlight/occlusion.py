@@ -35,7 +35,9 @@ class Occlusion(NamedTuple):
     whole: float  # the same with nothing hidden
 
 
-def occlude(says: Says, watched: str, image: Image, label: int, quiet: bool = True) -> Occlusion:
+def occlude(
+    says: Says, watched: str, image: Image, label: int, colour: int = GREY, quiet: bool = True
+) -> Occlusion:
     """Slide the square over the image; where the answer changes, the network looks.
 
     Args:
@@ -45,7 +47,7 @@ def occlude(says: Says, watched: str, image: Image, label: int, quiet: bool = Tr
         label: the class whose probability is told.
     """
     rows, columns = places(image)
-    squares, colour = all_squares(image), PAPER if on_black_paper(image) else GREY
+    squares = all_squares(image)
     told = [
         says(np.array([hidden(image, box, colour) for box in squares[batch]]))
         for batch in in_batches(len(squares), _BATCH, "hiding one part after another", quiet)
@@ -63,12 +65,6 @@ def occlude(says: Says, watched: str, image: Image, label: int, quiet: bool = Tr
         activity.reshape(shape),
         float(whole[0]),
     )
-
-
-def on_black_paper(image: Image) -> bool:
-    """Whether it is a digit as networks take it, of any size; no photograph has such edges."""
-    edges = np.concatenate([image[[0, -1]].ravel(), image[:, [0, -1]].ravel()])
-    return bool(np.median(edges) == 0)
 
 
 def places(image: Image) -> tuple[range, range]:

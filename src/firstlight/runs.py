@@ -79,6 +79,15 @@ class Run:
         settings: dict[str, Any] = read_json(self.settings_file)
         return settings
 
+    def trained(self) -> dict[str, Any]:
+        """What model/ says: its `network`, `classes`, and `learned` from what; or a DataError."""
+        if not self.model_file.is_file():
+            raise DataError(f"{self.folder} has no model: firstlight train --resume {self.folder}")
+        facts: dict[str, Any] = read_json(self.model_file)
+        if not {"network", "classes", "learned"} <= facts.keys():
+            raise DataError(f"{self.model_file}: damaged, or of another version; train anew")
+        return facts
+
     def listing(self) -> dict[str, Any] | None:
         """The pictures it was trained on, as datasets/folder.py lists them; None for other data."""
         return read_json(self.pictures) if self.pictures.exists() else None

@@ -1,7 +1,7 @@
 """Any images as a network takes them: of its size, grey or coloured. The one place that does this.
 
     an array of that size        as it is
-    an array of another          enlarged or reduced whole: digits for a network of photographs
+    an array of another          its middle square, enlarged or reduced: digits for a larger network
     pictures in files            the middle, cut out: of 256 pixels of the shortest side 224
     the same, for training       cut out elsewhere, mirrored: what `augment` of a recipe says
 
@@ -24,6 +24,7 @@ from firstlight.datasets.folder import Pictures
 
 Size = tuple[int, ...]  # height, width, channels
 CUT_OUT = 224 / 256  # of the shortest side
+DIGITS = {*"0123456789", "none"}
 
 
 class Place(NamedTuple):
@@ -50,6 +51,18 @@ def fitted(examples: Examples, takes: Size) -> Examples:
     if isinstance(images, np.ndarray) and images.shape[1:] == tuple(takes):
         return Examples(images, examples.labels)
     return Examples(Fitted(images, takes), examples.labels)
+
+
+def learned_from(images: Any, classes: Sequence[str]) -> str:
+    """What a network knows that was trained on them: `digits`, other `arrays`, or `pictures`.
+
+    IDX files do not name their classes: clothes too are 0 to 9. MNIST's digits have a black margin.
+    """
+    images = images.images if isinstance(images, Fitted) else images
+    if isinstance(images, Pictures):
+        return "pictures"
+    margin = np.mean(images[:, [0, -1]] == 0) > 0.95
+    return "digits" if margin and DIGITS.issuperset(classes) else "arrays"
 
 
 class Fitted:

@@ -32,7 +32,7 @@ class Recognizer:
 
     def __init__(self, path: Path) -> None:
         """Raises DataError if there is no such model, UsageError if it is not one of ours."""
-        self._session = _session(path)
+        self._session = open_session(path)
         about = _about(self._session, path)
         self.input = tuple(about["input"])
         self.classes: list[str] = about["classes"]
@@ -75,7 +75,8 @@ def recognizer(path: Path) -> Recognizer:
     return model
 
 
-def _session(path: Path) -> Any:
+def open_session(path: Path) -> Any:
+    """ONNX Runtime's session of a model that lies in one file. Raises DataError."""
     import onnxruntime
 
     if not path.is_file():

@@ -192,7 +192,7 @@ def pictures_of(kernel: np.ndarray) -> np.ndarray:
 def evaluation(run: Run) -> dict[str, Any]:
     """Accuracy and confusion; `mistakes` has its own question, a page at a time."""
     found = read_json(run.evaluation)
-    classes = read_json(run.model_file)["classes"] if run.model_file.is_file() else None
+    classes = run.trained()["classes"] if run.model_file.is_file() else None
     with undamaged(run.evaluation):
         shown = {key: found[key] for key in SHOWN}
         return shown | {"mistakes": len(found["mistakes"]), "classes": classes}

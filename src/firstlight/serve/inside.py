@@ -27,7 +27,7 @@ with tensorflow(verbose=False):
     import keras
 
     from firstlight import catalog, checkpoint, evaluate, first_graph, graphs, model
-from firstlight.runs import Run, read_json
+from firstlight.runs import Run
 
 SIZE = (answer.SIDE, answer.SIDE, 1)
 PLAIN = {"InputLayer", "Rescaling", "Flatten"}  # layers that show the image as it is
@@ -85,7 +85,7 @@ def newest(folder: str) -> Opened:
     """A run's network with its newest weights."""
     run = Run(Path(folder))
     path = folders.checkpoint(run)
-    known = read_json(run.model_file) if run.model_file.is_file() else run.settings()
+    known = run.trained() if run.model_file.is_file() else run.settings()
     classes = known.get("classes") or catalog.trained_on(run).classes
     found = opened(folder, known["network"], len(classes))
     found.take(path)

@@ -29,7 +29,7 @@ import tensorflow as tf
 
 from firstlight import card, checkpoint, evaluate, model, runs
 from firstlight.datasets import ahead, shuffled
-from firstlight.datasets.fitted import Fitted, fitted
+from firstlight.datasets.fitted import Fitted, fitted, learned_from
 from firstlight.errors import DataError, FirstlightError, Interrupted
 from firstlight.progress import Progress
 from firstlight.recipe import Recipe
@@ -66,8 +66,7 @@ def resume(run: Run, quiet: bool = False) -> dict[str, Any]:
         raise DataError(f"{run.folder}: no recipe has {', '.join(strange)} any more; train anew")
     training = Training(settings | {"pictures": run.listing()}).into(run)
     if not run.listing() and training.dataset.fingerprint() != settings["sha256"]:
-        data = settings["data"]
-        raise DataError(f"{data} is no longer what {run.folder} was trained on; train anew")
+        raise DataError(f"{settings['data']} is not what {run.folder} was trained on; train anew")
     training.restore()
     run.forget_after(training.state.step)
     return finish(training, quiet)
@@ -89,7 +88,8 @@ def finish(training: Training, quiet: bool) -> dict[str, Any]:
         steps(training, progress)
         progress.say(f"stopped: {training.state.stopped}")
     name, classes = training.settings["network"], training.dataset.classes
-    model.save(run, name, classes, checkpoint.load(run.best)[0])
+    learned = learned_from(training.held_out.images, classes)
+    model.save(run, name, classes, learned, checkpoint.load(run.best)[0])
     facts = result(training, quiet)
     runs.write_json(run.settings_file, run.settings() | {"result": asdict(training.state) | facts})
     card.write(run, classes, training.network.input_shape[1:], facts)
