@@ -57,6 +57,13 @@ def test_slid_over_a_picture_it_answers_each_place_as_the_network_does(
     np.testing.assert_allclose(views.slid(network)(image), best, rtol=1e-5)
 
 
+def test_over_a_picture_of_its_own_size_a_network_of_ours_is_slid_over_one_place() -> None:
+    network = catalog.network("nin-imagenet").build(4)
+    image = np.random.default_rng(2).integers(0, 256, network.input_shape[1:], np.uint8)
+    expected = evaluate.softmax(evaluate.predictor(network)(image[None]))[0]
+    np.testing.assert_allclose(views.slid(network)(image), expected, rtol=1e-4)
+
+
 def test_dense_is_the_mean_over_six_scales_and_their_mirrors(pictures: Pictures) -> None:
     images = Fitted(pictures, (26, 26, 3))
     seen = list(views.scaled(images, 0))
