@@ -288,8 +288,8 @@ def turned_weights(graph: Any, weights: dict[str, Any]) -> dict[str, tuple[str, 
 
 
 def open_onnx(path: Path) -> Opened:
-    session = open_session(path)  # as `classify` and `read` do: not if weights lie in other files
     onnx.checker.check_model(path, full_check=True)
+    session = open_session(path)  # as `classify` and `read` do
     names = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
 
     def ends(found: Any) -> Ends:
