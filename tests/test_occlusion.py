@@ -19,10 +19,10 @@ def half_blind() -> keras.Model:
 
 
 def occlude(
-    network: keras.Model, image: np.ndarray, label: int, *colour: int
+    network: keras.Model, image: np.ndarray, label: int, colour: int = occlusion.GREY
 ) -> occlusion.Occlusion:
     asked = explain.asked(network, deconvnet.stages(network), image)
-    return occlusion.occlude(*asked, image, label, *colour)
+    return occlusion.occlude(*asked, image, label, colour)
 
 
 def test_hiding_what_the_network_does_not_look_at_changes_nothing() -> None:

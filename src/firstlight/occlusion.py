@@ -36,7 +36,7 @@ class Occlusion(NamedTuple):
 
 
 def occlude(
-    says: Says, watched: str, image: Image, label: int, colour: int = GREY, quiet: bool = True
+    says: Says, watched: str, image: Image, label: int, colour: int, quiet: bool = True
 ) -> Occlusion:
     """Slide the square over the image; where the answer changes, the network looks.
 
