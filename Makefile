@@ -3,7 +3,7 @@ PYTHON ?= python3
 EXTRA ?= train
 BIN := .venv/bin
 FIRSTLIGHT := $(BIN)/firstlight
-LINES := 7750
+LINES := 7800
 
 .PHONY: run test test-large digits check clean
 run: .venv/$(EXTRA)

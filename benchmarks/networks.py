@@ -140,8 +140,12 @@ def in_pytorch(network: Any) -> Any:
 
     make: dict[str, Callable[[Any], list[Any]]] = {
         "ZeroPadding2D": lambda _: [nn.ZeroPad2d(1)],
-        "Conv2D": lambda layer: [nn.Conv2d(*sides(layer), layer.kernel_size, layer.strides)],
-        "MaxPooling2D": lambda layer: [nn.MaxPool2d(layer.pool_size, layer.strides)],
+        "Conv2D": lambda layer: [
+            nn.Conv2d(*sides(layer), layer.kernel_size, layer.strides, missing(layer) // 2)
+        ],
+        "MaxPooling2D": lambda layer: [
+            nn.MaxPool2d(layer.pool_size, layer.strides, ceil_mode=bool(missing(layer)))
+        ],
         "LocalResponseNorm": lambda _: [nn.LocalResponseNorm(5, 5e-4, 0.75, 2)],  # divides α by n
         "Dense": lambda layer: [nn.Linear(*sides(layer))],
         "Dropout": lambda _: [nn.Dropout(0.5)],
@@ -150,9 +154,6 @@ def in_pytorch(network: Any) -> Any:
     }
     stack: list[Any] = []
     for layer in network.layers:
-        if missing(layer):  # before a pool of what ReLU leaves, zeros change nothing
-            before = missing(layer) // 2
-            stack.append(nn.ZeroPad2d((before, missing(layer) - before) * 2))
         stack += make.get(type(layer).__name__, lambda _: [])(layer)
         if layer.get_config().get("activation") == "relu":
             stack.append(nn.ReLU())

@@ -41,7 +41,7 @@ class Row(NamedTuple):
 
 
 ROWS = [
-    Row("softmax", ("softmax", "--epochs", "30", "--lr", "0.001"), 3),
+    Row("softmax", ("softmax", "--recipe", "long", "--epochs", "60"), 3),
     Row("zfnet", ("zfnet",), 3),
     Row("nin-imagenet", ("nin-imagenet",), 3),
 ]

@@ -115,10 +115,12 @@ def test_a_run_folder_is_not_written_over(firstlight: Firstlight, digits: Path) 
 def test_a_dry_run_takes_the_whole_path_and_leaves_nothing(
     firstlight: Firstlight, digits: Path, here: Path
 ) -> None:
-    answer = firstlight("train", "lenet5", "--data", digits, "--dry-run", "--json")
+    flags = ("--batch-size", 3, "--dry-run", "--json")
+    answer = firstlight("train", "lenet5", "--data", digits, *flags)
     assert answer.code == 0 and not list(here.iterdir())
     result = json.loads(answer.out)
     assert result["steps"] == 1 and result["run"] is None
+    assert result["test_accuracy"] in (0, 1 / 3, 2 / 3, 1)  # of one batch: it is only a rehearsal
 
 
 def test_limit_and_lr_and_batch_size_override_the_recipe(

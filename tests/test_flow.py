@@ -98,3 +98,9 @@ def test_the_flow_of_pictures(here: Path, network: str) -> None:
     for verb in (["explain", run, one, "--out", here / "seen"], ["graph", run]):
         files = firstlight(here, *verb)["files"]
         assert files and all((here / file).stat().st_size > 1000 for file in files)
+
+
+@pytest.mark.large
+def test_digits_for_a_network_of_photographs(here: Path, digits: Path) -> None:
+    facts = firstlight(here, "train", "zfnet", "--data", digits, "--limit", 64, "--steps", 2)
+    assert facts["data"] == digits.name and 0 <= facts["test_accuracy"] <= 1

@@ -98,6 +98,11 @@ def spoiled(splits: Path) -> dict[str, tuple[Callable[[Path], object], str]]:
             "same picture as train/apple/0.png, in another split",
         ),
         "val/pear/1.png": (lambda p: write(p, "plum", 82), "class pear is in val and not in train"),
+        "train/apple/vast.png": (
+            lambda p: Image.new("1", (10_000, 10_000)).save(p),
+            "more than 40 million pixels",
+        ),
+        "train/caf\udce9": (lambda p: write(p / "1.png", "plum", 85), "named in UTF-8; rename"),
         "train/void": (lambda p: p.mkdir(), "empty class"),
         "valid": (lambda p: write(p / "apple/1.png", "apple", 83), "no such split"),
     }
@@ -115,6 +120,12 @@ def test_every_fault_is_named_and_left_out(splits: Path) -> None:
     dataset = catalog.dataset(str(splits))
     assert dataset.classes == ("apple", "kiwi", "plum")
     assert [len(dataset.load(s).labels) for s in ("train", "val")] == [24, 6]
+
+
+def test_empty_classes_of_a_split_without_a_file_are_faults(splits: Path) -> None:
+    for file in (splits / "val").glob("*/*"):
+        file.unlink()
+    assert faults(splits).keys() == {"val/apple", "val/kiwi", "val/plum"}
 
 
 def test_a_made_split_is_stratified_and_the_same_whatever_files_are_called(classes: Path) -> None:
@@ -254,6 +265,31 @@ def test_a_picture_that_has_gone_is_named(splits: Path) -> None:
     (splits / "train/apple/0.png").unlink()
     with pytest.raises(DataError, match=r"0\.png: no such file"):
         images[:]
+
+
+def test_a_picture_that_has_changed_or_gone_ends_resuming(
+    firstlight: Callable[..., Answer], splits: Path
+) -> None:
+    short = ("--steps", 2, "--batch-size", 4, "--out", "run")
+    assert firstlight("train", "softmax", "--data", splits, *short).code == 0
+    assert firstlight("train", "--resume", "run").code == 0
+    write(splits / "train/apple/0.png", "plum", 99)
+    answer = firstlight("train", "--resume", "run")
+    assert answer.code == 4 and "is not what run was trained on" in answer.err
+    (splits / "train/apple/0.png").unlink()
+    answer = firstlight("train", "--resume", "run")
+    assert answer.code == 4 and "apple/0.png: cannot be read" in answer.err
+
+
+def test_measuring_a_folder_says_what_of_it_is_measured(
+    firstlight: Callable[..., Answer], classes: Path
+) -> None:
+    assert firstlight("train", "softmax", "--data", classes, "--steps", 2, "--out", "run").code == 0
+    (classes / "kiwi/broken.png").write_bytes(b"no picture")
+    told = firstlight("evaluate", "run", "--data", classes).err
+    assert "left out kiwi/broken.png" in told and "one picture in 10 of each class" in told
+    assert firstlight("evaluate", "run", "--data", classes, "--quiet").err == ""
+    assert "one picture" not in firstlight("evaluate", "run").err  # it is the run's own
 
 
 def test_data_check_answers_as_promised(firstlight: Callable[..., Answer], splits: Path) -> None:

@@ -25,13 +25,18 @@ MAPS["zfnet-wide"] = MAPS["zfnet"]
 SAID = {  # of training in the papers: ZFNet section 3.1, OverFeat 3.1, the author's files for NIN
     "zfnet": {
         "batch_size": 128, "learning_rate": 0.01, "momentum": 0.9, "nesterov": False, "epochs": 70,
-        "filter_rms": 0.1, "deviation": 0.01, "weight_decay": 0, "l2": 0,
+        "filter_rms": 0.1, "deviation": 0.01, "weight_decay": 0, "l2": 0, "lower_after": 5,
+        "lower_by": 0.1,
     },
     "overfeat": {
         "batch_size": 128, "learning_rate": 0.05, "momentum": 0.6, "nesterov": False, "l2": 1e-5,
         "lower_by": 0.5, "deviation": 0.01, "weight_decay": 0,
     },
-    "nin": {"batch_size": 128, "learning_rate": 0.1, "momentum": 0.9, "l2": 1e-4, "lower_by": 0.1},
+    "nin": {
+        "batch_size": 128, "learning_rate": 0.1, "momentum": 0.9, "nesterov": False, "l2": 1e-4,
+        "lower_by": 0.1, "epochs": 260, "lower_at": (200 / 260, 230 / 260),
+        "rates": {"bias": 2, "cccp6/kernel": 0.1, "cccp6/bias": 0.2},
+    },
 }  # fmt: skip
 SAID |= {"zfnet-wide": SAID["zfnet"], "overfeat-accurate": SAID["overfeat"]}
 SAID["nin-cifar"] = SAID["nin"]
@@ -108,7 +113,11 @@ def test_its_first_recipe_is_its_own(name: str) -> None:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_its_recipes_can_be_carried_out(name: str) -> None:
-    for recipe in catalog.network(name).recipes.values():
+    network = catalog.network(name)
+    paths = [weight.path for weight in network.build(2).trainable_variables]
+    for recipe in network.recipes.values():
+        for ending in recipe.rates:
+            assert any(path.endswith(ending) for path in paths), ending
         assert bool(recipe.epochs) != bool(recipe.steps)
         assert recipe.epoch_ends(55_000)[-1] > 0
         build_optimizer(recipe, recipe.epoch_ends(55_000)[-1])

@@ -57,8 +57,9 @@ def test_slid_over_a_picture_it_answers_each_place_as_the_network_does(
     np.testing.assert_allclose(views.slid(network)(image), best, rtol=1e-5)
 
 
-def test_over_a_picture_of_its_own_size_a_network_of_ours_is_slid_over_one_place() -> None:
-    network = catalog.network("nin-imagenet").build(4)
+@pytest.mark.parametrize("name", ["nin-imagenet", "nin-cifar"])
+def test_over_a_picture_of_its_own_size_a_network_of_ours_is_slid_over_one_place(name: str) -> None:
+    network = catalog.network(name).build(4)
     image = np.random.default_rng(2).integers(0, 256, network.input_shape[1:], np.uint8)
     expected = evaluate.softmax(evaluate.predictor(network)(image[None]))[0]
     np.testing.assert_allclose(views.slid(network)(image), expected, rtol=1e-4)
@@ -94,7 +95,7 @@ def test_a_network_that_cannot_be_slid_says_so(pictures: Pictures) -> None:
 def test_any_network_on_any_data(
     firstlight: Callable[..., Answer], digits: Path, tmp_path: Path
 ) -> None:
-    """Pictures for a network of digits, digits for one of pictures; trained, measured, resumed."""
+    """Pictures for a network of digits, digits for one of pictures; trained and measured."""
     for number in range(60):
         name = ("dark", "light", "middle")[number % 3]
         split = "val" if number >= 48 else "train"

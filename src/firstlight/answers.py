@@ -82,7 +82,8 @@ def serving(url: str) -> list[str]:
 def comparison(facts: dict[str, Any]) -> list[str]:
     return [
         *(f"{run}: {acc:.2%}" for run, acc in zip(facts["runs"], facts["accuracy"], strict=True)),
-        f"both right {facts['both_right']:,}, both wrong {facts['both_wrong']:,}",
+        f"of {facts['examples']:,} images of {facts['data']} ({facts['split']}) both have "
+        f"{facts['both_right']:,} right and {facts['both_wrong']:,} wrong",
         facts["verdict"],
     ]
 

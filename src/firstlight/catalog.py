@@ -17,6 +17,7 @@ from firstlight.recipe import Recipe
 from firstlight.runs import Run
 
 PACKAGE = Path(__file__).parent
+FAULTS_TOLD = 20
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,19 @@ class Dataset:
     def measured(self, split: str) -> str:
         """The split to measure on when that one is asked for: val where there is no test."""
         return "val" if split == "test" and "test" not in self.splits else split
+
+    def notices(self) -> list[str]:
+        """What is to be known of a folder of pictures before any of them is used."""
+        if self.listing is None:
+            return []
+        faults, made = self.listing["faults"], self.listing["made"]
+        used = sum(len(files) for files in self.listing["splits"].values())
+        lines = [f"left out {fault['file']}: {fault['problem']}" for fault in faults[:FAULTS_TOLD]]
+        if faults:
+            lines.append(
+                f"{len(faults):,} faults (`firstlight data check` tells all), {used:,} used"
+            )
+        return lines + ([made] if made else [])
 
 
 def networks() -> list[dict[str, Any]]:
@@ -163,7 +177,7 @@ def _of_pictures(path: Path, listing: folder.Listing) -> Dataset:
         path.resolve().name or "data",
         tuple(listing["classes"]),
         partial(folder.load, directory=path, listing=listing),
-        partial(folder.fingerprint, listing),
+        partial(folder.fingerprint, path, listing),
         tuple(listing["splits"]),
         listing,
     )

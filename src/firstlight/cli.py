@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -63,6 +64,7 @@ def main() -> None:
     """Run a verb; a mistake of the user's is one line on stderr and the contract's exit code."""
     for stream in (sys.stdout, sys.stderr):  # a file's name may hold what they cannot encode
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    warnings.filterwarnings("ignore", "Image size")  # Pillow's; we refuse large ones ourselves
     try:
         code = app(standalone_mode=False)
     except (FirstlightError, TyperException) as error:

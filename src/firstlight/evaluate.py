@@ -1,6 +1,7 @@
 """How accurate is it, and what did it get wrong?"""
 
 import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -42,6 +43,8 @@ def evaluate(
     """
     names = " + ".join(run.settings()["network"] for run in runs)
     dataset = catalog.dataset(data, quiet=quiet) if data else catalog.trained_on(runs[0])
+    for notice in dataset.notices() if data and not quiet else ():
+        print(notice, file=sys.stderr)
     split = dataset.measured(split)
     examples = dataset.load(split)
     each = []

@@ -88,6 +88,9 @@ def slid(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     features, pool = chain[: pools[-1]], chain[pools[-1]]
     classifier = [_as_convolution(layer) for layer in chain[pools[-1] + 1 :]]
     offsets = [(y, x) for y in range(pool.strides[0]) for x in range(pool.strides[1])]
+    window, stride = pool.pool_size[0], pool.strides[0]
+    # Zeros behind the maps, if "same" adds some: before maps of other sizes it would add some too.
+    behind = max(0, (pool.output.shape[1] - 1) * stride + window - pool.input.shape[1])
     signature = tf.TensorSpec((None, None, network.input_shape[-1]), tf.uint8)
 
     @tf.function(input_signature=[signature])
@@ -97,7 +100,8 @@ def slid(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
             maps = layer(maps)
         best = []
         for y, x in offsets:
-            scores = pool(maps[:, y:, x:])
+            rest = tf.pad(maps[:, y:, x:], [[0, 0], [0, behind], [0, behind], [0, 0]])
+            scores = tf.nn.max_pool2d(rest, window, stride, "VALID")
             for layer in classifier:
                 scores = layer(scores)
             best.append(tf.reduce_max(tf.nn.softmax(scores), (0, 1, 2)))

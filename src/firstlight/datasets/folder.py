@@ -79,14 +79,30 @@ def load(split: str, directory: Path, listing: Listing) -> Examples:
     return Examples(Pictures(directory, [file for _, _, file in sorted(order)]), labels)
 
 
-def fingerprint(listing: Listing) -> dict[str, str]:
-    """A SHA-256 of each split: of the lines `SHA-256 path` of its pictures, in order of path."""
+def fingerprint(directory: Path, listing: Listing) -> dict[str, str]:
+    """A SHA-256 of each split: of the lines `SHA-256 path` of its pictures as they are now.
+
+    Raises:
+        DataError: one of them can no longer be read.
+    """
     found = {}
-    for split, files in listing["splits"].items():
-        lines = "".join(f"{digest} {file}\n" for file, digest in sorted(files.items()))
-        digest = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
-        found[f"{split}, {len(files):,} pictures"] = digest
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        for split, files in listing["splits"].items():
+            names = sorted(files)
+            digests = threads.map(_digest, [directory / name for name in names])
+            pairs = zip(digests, names, strict=True)
+            lines = "".join(f"{digest} {name}\n" for digest, name in pairs)
+            whole = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
+            found[f"{split}, {len(files):,} pictures"] = whole
     return found
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def holds(directory: Path) -> bool:
@@ -114,7 +130,7 @@ def listing(directory: Path, quiet: bool = True) -> Listing:
     classes = sorted({file.label for file in good if file.split in ("", "train")}, key=natural)
     if not classes:  # a folder to measure on, without train
         classes = sorted({file.label for file in good}, key=natural)
-    faults |= _strangers(good, classes) | _empty(directory, files, good)
+    faults = _strangers(good, classes) | _empty(directory, good) | faults
     good = [file for file in good if file.label in classes]
     splits, made = in_splits(good, digests)
     listed = [{"file": f, "problem": faults[f]} for f in sorted(faults, key=natural)]
@@ -123,26 +139,34 @@ def listing(directory: Path, quiet: bool = True) -> Listing:
 
 def find(directory: Path) -> tuple[list[File], dict[str, str]]:
     """Every file in a class folder, and the faults of those that lie elsewhere."""
-    splits = [split for split in SPLITS if (directory / split).is_dir()]
+    splits = _splits(directory)
     files: list[File] = []
     faults: dict[str, str] = {}
-    for split in splits or [""]:
+    for split in splits:
         root = directory / split
         for label in _folders(root):
+            place = Path(split, label).as_posix()
+            if label != label.encode(errors="ignore").decode():
+                faults[place] = "a class is named in UTF-8; rename the folder"
+                continue
             files += [
                 File(Path(split, label, name).as_posix(), split, label)
                 for name in _names(root / label)
                 if not (root / label / name).is_dir()
             ]
-            place = Path(split, label).as_posix()
             for path in _deeper(directory, root / label):
                 faults[path] = f"too deep: expected {place}/FILE"
     for folder in {directory, *(directory / split for split in splits)}:
         faults |= dict.fromkeys(_pictures(directory, folder), "in no class folder")
-    for name in _folders(directory) if splits else ():
+    for name in _folders(directory) if splits != [""] else ():
         if name not in splits and any(_deeper(directory, directory, name)):
             faults[name] = f"no such split, left out: there are {', '.join(SPLITS)}"
     return files, faults
+
+
+def _splits(directory: Path) -> list[str]:
+    """The splits that there are folders of; [""] if the folder has none."""
+    return [split for split in SPLITS if (directory / split).is_dir()] or [""]
 
 
 def examine(
@@ -168,8 +192,7 @@ def _look(path: Path) -> tuple[str, str]:
     try:
         if not path.is_file():
             return "", "not a file"
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = _digest(path)
         open_photograph(path, shortest=1)  # all of its bytes are decoded, at an eighth of the size
         return digest, ""
     except DataError as error:
@@ -226,10 +249,10 @@ def _strangers(files: list[File], classes: list[str]) -> dict[str, str]:
     }
 
 
-def _empty(directory: Path, files: list[File], good: list[File]) -> dict[str, str]:
+def _empty(directory: Path, good: list[File]) -> dict[str, str]:
     """Class folders of which nothing can be used."""
     used = {Path(file.path).parent.as_posix() for file in good}
-    splits = {file.split for file in files}
+    splits = _splits(directory)
     places = [Path(split, name) for split in splits for name in _folders(directory / split)]
     return {
         place.as_posix(): "empty class: no picture in it can be used"

@@ -14,7 +14,17 @@ PARAMETERS = 7_850
 RECIPES = {
     "default": Recipe(  # the first graph's own: 1,000 steps of 100 images at a rate of 0.01
         steps=1000, batch_size=100, learning_rate=0.01, steps_per_call=100, xla=True
-    )
+    ),
+    "long": Recipe(  # what the layer can learn, from small weights to the end
+        epochs=30,
+        batch_size=100,
+        learning_rate=0.02,
+        momentum=0.9,
+        deviation=0.01,
+        schedule="one-cycle",
+        steps_per_call=50,
+        xla=True,
+    ),
 }
 
 

@@ -124,7 +124,7 @@ def _refuse_odd(image: Image.Image) -> None:
 
 
 def _problem(path: Path, error: Exception) -> str:
-    if isinstance(error, Image.DecompressionBombError):
+    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
         return f"too large, more than {MOST_PIXELS // 10**6} million pixels; make it smaller"
     if isinstance(error, OSError) and error.strerror:  # the system's: missing, a directory, ...
         return error.strerror[0].lower() + error.strerror[1:]

@@ -65,7 +65,7 @@ def resume(run: Run, quiet: bool = False) -> dict[str, Any]:
     if strange := settings["recipe"].keys() - Recipe.__dataclass_fields__.keys():
         raise DataError(f"{run.folder}: no recipe has {', '.join(strange)} any more; train anew")
     training = Training(settings | {"pictures": run.listing()}).into(run)
-    if not run.listing() and training.dataset.fingerprint() != settings["sha256"]:
+    if training.dataset.fingerprint() != settings["sha256"]:
         raise DataError(f"{settings['data']} is not what {run.folder} was trained on; train anew")
     training.restore()
     run.forget_after(training.state.step)
@@ -75,7 +75,8 @@ def resume(run: Run, quiet: bool = False) -> dict[str, Any]:
 def dry_run(settings: dict[str, Any]) -> dict[str, Any]:
     """Take the whole path with one step on one batch, and leave nothing."""
     one = settings["recipe"] | {"epochs": None, "steps": 1, "steps_per_call": 1}
-    short = settings | {"recipe": one, "limit": one["batch_size"]}
+    size = one["batch_size"]
+    short = settings | {"recipe": one, "limit": size, "test_limit": size}
     with tempfile.TemporaryDirectory() as folder:
         return train(short, Path(folder), quiet=True) | {"run": None}
 
@@ -101,7 +102,8 @@ def result(training: Training, quiet: bool) -> dict[str, Any]:
     checkpoint.load_into(model.variables(training.twin), training.run.weights)
     state, accuracy = training.state, None
     if "test" in training.dataset.splits:
-        test = fitted(training.dataset.load("test"), training.network.input_shape[1:])
+        some = training.dataset.load("test").first(training.settings.get("test_limit"))
+        test = fitted(some, training.network.input_shape[1:])
         logits = evaluate.predictor(training.twin, quiet)(test.images)
         accuracy = float((logits.argmax(1) == test.labels).mean())
     return {

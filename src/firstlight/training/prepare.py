@@ -6,10 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from firstlight import catalog
-from firstlight.catalog import Dataset
 from firstlight.errors import DataError, UsageError
-
-FAULTS_TOLD = 20
 
 
 def settings(
@@ -42,7 +39,9 @@ def settings(
         raise DataError(f"{data}: no picture can be used; `firstlight data check` says why")
     if len(dataset.classes) < 2:
         raise DataError(f"{data} has one class, {dataset.classes[0]}: nothing to tell it from")
-    notices = notices_of(dataset)
+    notices = dataset.notices()
+    if "test" not in dataset.splits:
+        notices.append(f"{dataset.name} has no test split: only validation will be measured")
     if recipe.precision == "bfloat16" and not multiplies_bfloat16():
         recipe = replace(recipe, precision="float32")
         notices.append("computing in float32: this processor does not multiply bfloat16 matrices")
@@ -58,21 +57,6 @@ def settings(
         "notices": notices,
         "pictures": dataset.listing,
     }
-
-
-def notices_of(dataset: Dataset) -> list[str]:
-    """What is to be known of a folder of pictures before the first step."""
-    if dataset.listing is None:
-        return []
-    faults, made = dataset.listing["faults"], dataset.listing["made"]
-    used = sum(len(files) for files in dataset.listing["splits"].values())
-    lines = [f"left out {fault['file']}: {fault['problem']}" for fault in faults[:FAULTS_TOLD]]
-    if faults:
-        lines.append(f"{len(faults):,} faults (`firstlight data check` tells all), {used:,} used")
-    lines += [made] if made else []
-    if "test" not in dataset.splits:
-        lines.append(f"{dataset.name} has no test split: only validation will be measured")
-    return lines
 
 
 def multiplies_bfloat16() -> bool:
