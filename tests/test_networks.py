@@ -25,8 +25,7 @@ MAPS["zfnet-wide"] = MAPS["zfnet"]
 SAID = {  # of training in the papers: ZFNet section 3.1, OverFeat 3.1, the author's files for NIN
     "zfnet": {
         "batch_size": 128, "learning_rate": 0.01, "momentum": 0.9, "nesterov": False, "epochs": 70,
-        "filter_rms": 0.1, "deviation": 0.01, "weight_decay": 0, "l2": 0, "lower_after": 5,
-        "lower_by": 0.1,
+        "filter_rms": 0.1, "deviation": 0.01, "weight_decay": 0, "l2": 0,
     },
     "overfeat": {
         "batch_size": 128, "learning_rate": 0.05, "momentum": 0.6, "nesterov": False, "l2": 1e-5,
@@ -58,6 +57,11 @@ def test_the_papers_recipe_is_the_papers(name: str) -> None:
     recipe = catalog.network(name).recipes["paper"]
     assert {field: getattr(recipe, field) for field in SAID[name]} == SAID[name]
     assert recipe.precision == "float32" and recipe.schedule == "constant"
+
+
+def test_zfnets_rate_is_lowered_when_validation_stalls() -> None:
+    recipe = catalog.network("zfnet").recipes["paper"]
+    assert recipe.lower_after and recipe.lower_by < 1  # when and by how much, the paper leaves open
 
 
 def test_overfeats_rate_is_halved_after_the_papers_epochs() -> None:

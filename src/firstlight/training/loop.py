@@ -102,8 +102,9 @@ def result(training: Training, quiet: bool) -> dict[str, Any]:
     checkpoint.load_into(model.variables(training.twin), training.run.weights)
     state, accuracy = training.state, None
     if "test" in training.dataset.splits:
-        some = training.dataset.load("test").first(training.settings.get("test_limit"))
-        test = fitted(some, training.network.input_shape[1:])
+        most = training.settings.get("test_limit")  # all of them, but in a dry run
+        examples = training.dataset.load("test").first(most)
+        test = fitted(examples, training.network.input_shape[1:])
         logits = evaluate.predictor(training.twin, quiet)(test.images)
         accuracy = float((logits.argmax(1) == test.labels).mean())
     return {
