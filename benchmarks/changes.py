@@ -2,9 +2,10 @@
 
     python benchmarks/changes.py        what results/changes.json has not got yet, in turn
 
-Every line changes one thing in the line above it. All see the training images ten times, 128 at a
-time, and keep the weights that were best on the validation images. All compute in bfloat16 where
-the processor multiplies it. The results go to results/changes.json, and a table into README.
+Every line changes one part of the line above it (weights, layers, optimizer, images). All see the
+training images ten times, 128 at a time, and keep the weights that were best on the validation
+images. All compute in bfloat16 where the processor multiplies it. The results go to
+results/changes.json, and a table into README.
 """
 
 import json
@@ -78,7 +79,7 @@ CHANGES = [
     Change("the first graph's layer, ten epochs", large_weights, PLAIN),
     Change("initialisation: small weights", small_weights, PLAIN),
     Change("a hidden layer of 800", hidden_layer, PLAIN),
-    Change("optimizer: momentum, a rate that rises and falls", hidden_layer, SCHEDULED),
+    Change("optimizer: momentum, decay, 10 × the rate, one-cycle", hidden_layer, SCHEDULED),
     Change("convolutions", convolutions, SCHEDULED),
     Change("batch norm", lambda: convnet.build(10), SCHEDULED),
     Change("augmentation", lambda: convnet.build(10), VARIED),

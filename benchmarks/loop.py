@@ -2,7 +2,8 @@
 
 The first graph's session and `train softmax` take the same steps (batch 100, rate 0.01) in turn,
 several times in one process; the median of each and of their ratio is reported. Start-up,
-compilation and validation are left out on both sides; the logging of costs is in.
+compilation and validation are left out on both sides; the logging of costs is in. The result goes
+to results/loop.json.
 
     python benchmarks/loop.py
 """
@@ -10,12 +11,12 @@ compilation and validation are left out on both sides; the logging of costs is i
 import json
 import platform
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import tensorflow as tf
+from report import RESULTS
 
 from firstlight import first_graph, runs
 from firstlight.datasets import mnist
@@ -46,9 +47,9 @@ def loop_rate(folder: Path) -> float:
     with training.run.metrics_file.open("w", encoding="utf-8") as log:
         began, skipped = 0.0, 0  # the first call compiles
         for start, end, images, labels in loop.batches(training):
-            costs, accuracies = (v.numpy() for v in take(images, labels, start, end - start))
+            values = take(images, labels, start, end - start)
             training.state.step = end
-            loop.log_steps(training, log, STEPS // loop.LOGGED_STEPS, start, costs, accuracies)
+            loop.log_steps(training, log, STEPS // loop.LOGGED_STEPS, start, *values)
             if not skipped:
                 began, skipped = time.perf_counter(), end
         return (STEPS - skipped) / (time.perf_counter() - began)
@@ -67,8 +68,9 @@ def main() -> None:
         "versions": f"Python {platform.python_version()}, TensorFlow {tf.__version__}",
         "machine": f"{platform.machine()}, {len(tf.config.list_physical_devices('CPU'))} device",
     }
-    json.dump(result, sys.stdout, indent=2)
-    print()
+    text = json.dumps(result, indent=2) + "\n"
+    RESULTS.joinpath("loop.json").write_text(text)
+    print(text, end="")
 
 
 if __name__ == "__main__":

@@ -50,10 +50,10 @@ def ours(network: str, precision: str) -> dict[str, Call]:
     training = pictures_training(network, precision)
     take = step.compile_steps(training)
     images, labels = (tf.constant(array[np.newaxis]) for array in batch(network))
-    answering = training.network  # `evaluate` asks its twin, which computes in float32
+    answering = training.network  # what `evaluate` asks computes in float32
     answer = tf.function(lambda: answering(images[0], training=False))
     return {
-        "step": lambda: take(images, labels, 0, 1)[0].numpy(),
+        "step": lambda: take(images, labels, 0, 1),
         "answer": lambda: answer().numpy(),
     }
 

@@ -205,11 +205,26 @@ def test_steps_per_call_changes_nothing_but_speed(
     losses = []
     for count in (1, steps_per_call):
         chosen = settings("softmax", digits, steps=9)
-        chosen["recipe"] |= {"xla": xla, "steps_per_call": count}
+        chosen["recipe"] |= {"xla": xla, "steps_per_call": count, "schedule": "one-cycle"}
         loop.train(chosen, here / f"run{count}-{len(losses)}", quiet=True)
         lines = runs.Run(here / f"run{count}-{len(losses)}").metrics()
-        losses.append([m["loss"] for m in lines])
+        losses.append([(m["loss"], m["accuracy"], m["lr"]) for m in lines])
     assert losses[0] == losses[1]
+    rates = [rate for _, _, rate in losses[0]]
+    assert rates[0] == 0 and rates[1] == max(rates)  # a fifth of the nine steps leads up
+
+
+def test_progress_tells_the_cost_and_accuracy_of_the_step_that_it_names(
+    digits: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: dict[int, str] = {}
+    monkeypatch.setattr(Progress, "at", lambda _, step, text: told.setdefault(step, text))
+    chosen = settings("softmax", digits, steps=9)
+    chosen["recipe"] |= {"steps_per_call": 4}
+    loop.train(chosen, here / "run", quiet=True)
+    lines = [m for m in runs.Run(here / "run").metrics() if m["split"] == "train"]
+    texts = [f"cost {m['loss']:.4f}  accuracy {m['accuracy']:.2%}" for m in lines]
+    assert told.keys() >= {4, 9} and all(told[s] == texts[s - 1] for s in told if s <= 9)
 
 
 def test_a_processor_without_bfloat16_is_said(
@@ -229,7 +244,9 @@ def test_bfloat16_computes_nearly_what_float32_does(digits: Path, here: Path) ->
         chosen["recipe"] |= {"precision": precision}
         training = Training(chosen)
         training.into(runs.create(chosen, here / precision))
-        assert {w.dtype for w in training.network.weights} == {"float32"}
+        for network in (training.network, training.twin):
+            assert {w.dtype for w in network.weights} == {"float32"}
+            assert network.get_layer("conv1").compute_dtype == precision
         with Progress(20, quiet=True) as progress:
             loop.steps(training, progress)
         costs.append([m["loss"] for m in training.run.metrics() if m["split"] == "train"])
@@ -399,7 +416,7 @@ def test_the_rate_is_lowered_where_the_recipe_says() -> None:
         epochs=9, batch_size=1, learning_rate=1.0, lower_at=(1 / 3, 2 / 3), lower_by=0.5
     )
     optimizer = build_optimizer(recipe, 90)
-    rates = [float(optimizer._learning_rate(step)) for step in (0, 30, 31, 61, 90)]
+    rates = [float(optimizer._learning_rate(step)) for step in (0, 29, 30, 60, 89)]
     assert rates == [1, 1, 0.5, 0.25, 0.25]
 
 

@@ -88,7 +88,7 @@ def test_ten_crops_are_averaged(pictures: Pictures) -> None:
 
 def test_a_network_that_cannot_be_slid_says_so(pictures: Pictures) -> None:
     network = catalog.network("lenet5").build(3)
-    with pytest.raises(UsageError, match="lenet5 has no pooling and classifier"):
+    with pytest.raises(UsageError, match="lenet5 has no classifier behind a max pooling"):
         views.dense(network, Fitted(pictures, (28, 28, 1)))
 
 

@@ -2,7 +2,7 @@
 
 The way data flows, and where to read about each part of it:
 
-    images         datasets/        a file each: CLASSES, load(split)
+    images         datasets/        a file each: CLASSES, SHA256, load(split)
     → network      networks/        a file each: INPUT, PARAMETERS, RECIPES, build(classes)
     + recipe       recipe.py        how a network is trained
     → training     training/        the only loop
@@ -11,6 +11,7 @@ The way data flows, and where to read about each part of it:
       figures      figures.py       the pictures of a run
       graph        graphs.py        the two pictures of a network
       export       export.py        for other programs, compared before it is kept
+    → use          classify.py      what a picture shows; explain.py: why; read/, serve/: digits
 
 `first_graph.py` is the first lesson's whole program; `cli.py` is the door to all of it.
 Nothing heavy is imported here: `import firstlight` costs nothing.

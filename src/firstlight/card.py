@@ -4,6 +4,7 @@ from typing import Any
 
 from firstlight.runs import Run, write_text
 
+DIGITS = ("mnist", "cutouts")  # data that is drawn as MNIST is
 CARD = """# {network} on {data}
 
 Answers which of {classes} an image shows. Trained by firstlight {version} with
@@ -30,7 +31,7 @@ SHA-256 of the data:
 def preprocessing(run: Run, size: tuple[int, ...], data: str) -> str:
     """What images (height, width, channels) the network is to be given."""
     like = f"they are to be like those of {data}"
-    if data == "mnist":
+    if data in DIGITS:
         like += ": one digit, light on black, its 20×20 box centred by its mass in 28×28"
     if run.listing():
         like = "each is the middle of a photograph, upright, 7/8 of its shortest side wide"
@@ -52,7 +53,7 @@ def write(
         else f"{accuracy:.2%}, measured once, after training",
         held_out=split_of(run),
         classes=", ".join(classes) if len(classes) <= 20 else f"{len(classes)} classes",
-        kind="digit" if result["data"] == "mnist" else "such image",
+        kind="digit" if result["data"] in DIGITS else "such image",
         preprocessing=preprocessing(run, size, result["data"]),
         version=settings["versions"]["firstlight"],
         command=settings["command"],

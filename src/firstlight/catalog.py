@@ -45,7 +45,7 @@ class Dataset:
     name: str
     classes: tuple[str, ...]
     load: Callable[[str], Examples]
-    fingerprint: Callable[[], dict[str, str]]  # file name → SHA-256
+    fingerprint: Callable[[], dict[str, str]]  # file, or split of pictures → SHA-256
     splits: tuple[str, ...] = SPLITS
     listing: folder.Listing | None = None  # of a folder of pictures: what of it is used, what not
 
@@ -150,7 +150,7 @@ def dataset(name: str, listing: folder.Listing | None = None, quiet: bool = True
         raise DataError(
             f"{path}: neither IDX files, {npz.NAME}, nor class folders of pictures; it has: {files}"
         )
-    return _of_pictures(path, listing or folder.listing(path, quiet))
+    return _of_pictures(path, listing, quiet)
 
 
 def trained_on(run: Run) -> Dataset:
@@ -172,12 +172,13 @@ def _of_file(kind: Any, keyword: str, path: Path) -> Dataset:
     return Dataset(name or "data", classes, load, fingerprint)
 
 
-def _of_pictures(path: Path, listing: folder.Listing) -> Dataset:
+def _of_pictures(path: Path, kept: folder.Listing | None, quiet: bool) -> Dataset:
+    listing = kept or folder.listing(path, quiet)
     return Dataset(
         path.resolve().name or "data",
         tuple(listing["classes"]),
         partial(folder.load, directory=path, listing=listing),
-        partial(folder.fingerprint, path, listing),
+        partial(folder.fingerprint, path, listing, anew=kept is not None),
         tuple(listing["splits"]),
         listing,
     )

@@ -159,7 +159,7 @@ def evaluate(
     data: OtherData = "",
     split: Annotated[Split, typer.Option(help="Which images.")] = Split.TEST,
     views: Annotated[
-        Views, typer.Option(help="Of a photograph; more of them take longer and are right oftener.")
+        Views, typer.Option(help="Of a photograph; more take longer and are mostly right oftener.")
     ] = Views.MIDDLE,
     min_accuracy: Annotated[
         float | None, typer.Option(min=0, max=1, help="Exit with 3 if it is not reached.")

@@ -1,9 +1,9 @@
 """What can go wrong, and the exit code that says so.
 
     FirstlightError   1   the run failed
-    ├── UsageError    2   asked for something there is not; NotFound: a run that there is not
+    ├── UsageError    2   asked for something there is not; NotFound: by the page, which answers 404
     ├── GateMissed    3   --min-accuracy was not reached, or data has faults
-    ├── DataError     4   data missing or damaged
+    ├── DataError     4   data or a run missing or damaged
     ├── ExportError   5   an exported file was not the network it came from
     └── Interrupted 130   stopped by the user, after a checkpoint
 

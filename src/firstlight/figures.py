@@ -1,4 +1,4 @@
-"""The pictures of a run, drawn from its files; with explain_figures.py all that draws."""
+"""The pictures of a run, drawn from its files; with explain_figures.py all that uses matplotlib."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -44,6 +44,8 @@ def draw_training(run: Run) -> None:
     dataset = catalog.trained_on(run)
     kept = settings.get("result", {}).get("best_step")
     title = f"{settings['network']} on {dataset.name}"
+    if smoothed := settings["recipe"].get("label_smoothing"):
+        title += f", trained with {smoothed:.0%} of each label spread over all classes"
     learning_curves(run.metrics(), run.figures / "learning_curves.png", kept, title)
     network = catalog.network(run.trained()["network"])
     shown = fitted(dataset.load("train").first(settings["limit"]), network.input)

@@ -13,7 +13,7 @@ class Recipe:
     epochs: int | None = None  # passes over the training images, or ...
     steps: int | None = None  # ... a number of batches: exactly one of the two is set
     momentum: float = 0.0
-    nesterov: bool = True  # momentum as Nesterov has it; False: as papers before 2013 do
+    nesterov: bool = True  # momentum as Nesterov has it; False: as papers of 2013 do
     weight_decay: float = 0.0  # decoupled; biases and batch norm are left out
     l2: float = 0.0  # the same as a part of the gradient, as papers before 2017 mean weight decay
     rates: dict[str, float] = field(default_factory=dict)  # ending of a weight's path → times rate
@@ -26,7 +26,7 @@ class Recipe:
     lower_by: float = 0.1  # ... multiplied by this; for the constant schedule
     deviation: float = 0.0  # of a paper's first, normal kernels; 0: as the network's file has them
     steps_per_call: int = 1  # many small steps in one call of the compiled graph
-    keep: Literal["best", "last"] = "best"  # weights: best on validation, or those of the last step
+    keep: Literal["best", "last"] = "best"  # weights: best on validation, or of the last step
     average: float = 0.0  # share of the old in a running mean of the weights; 0: none is kept
     augment: dict[str, float] = field(default_factory=dict)  # how strongly: augment.py, fitted.py
     settle: int = 0  # epochs at the end that see the images as they are

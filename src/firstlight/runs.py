@@ -4,7 +4,7 @@ runs/NETWORK-DATA-N/
 ├── run.json            network, data, recipe, seed, versions, command line, data hashes, result
 ├── pictures.json       if it was trained on a folder of them: which, in which split, which not
 ├── metrics.jsonl       a line per logged step: step, epoch, split, loss, accuracy, lr, seconds
-├── checkpoints/        last.npz (all that resuming needs), best.npz (the best weights so far)
+├── checkpoints/        last.npz (all that resuming needs), best.npz (the weights to keep, so far)
 ├── model/              model.json (network, classes), weights.npz: the weights that are kept
 ├── figures/*.png       drawn from the files above
 ├── evaluation.json
@@ -60,7 +60,7 @@ def read_json(path: Path) -> Any:
 
 
 class Run:
-    """The names of the files in a run folder, and the two that are read most."""
+    """The names of the files in a run folder, and what is read of them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -84,7 +84,7 @@ def slid(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     pools = [i for i, layer in enumerate(chain) if isinstance(layer, layers.MaxPooling2D)]
     ending = [layer for layer in chain if isinstance(layer, _ENDINGS)]
     if not pools or len(ending) != 1 or chain.index(ending[0]) < pools[-1]:
-        raise UsageError(f"{network.name} has no pooling and classifier that could be slid: dense")
+        raise UsageError(f"{network.name} has no classifier behind a max pooling; try ten-crops")
     features, pool = chain[: pools[-1]], chain[pools[-1]]
     classifier = [_as_convolution(layer) for layer in chain[pools[-1] + 1 :]]
     offsets = [(y, x) for y in range(pool.strides[0]) for x in range(pool.strides[1])]

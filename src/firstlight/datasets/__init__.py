@@ -1,4 +1,4 @@
-"""IMAGES IN. A dataset is a file here: CLASSES and load(split), for split "train", "val" or "test".
+"""IMAGES IN. A dataset is a file here: CLASSES, SHA256, load(split) of "train", "val", "test".
 
 `idx.py`, `npz.py` and `folder.py` read the same from a directory or file of the user's; `fitted.py`
 makes of any images those that a network takes.

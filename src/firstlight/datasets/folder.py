@@ -14,7 +14,7 @@ import hashlib
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ from firstlight.read.pictures import is_picture, open_photograph
 
 Listing = dict[str, Any]  # classes, splits (name → file → SHA-256), made (how), faults
 SHARE = 10  # one picture in so many of a class goes into a split that is made here
-_AT_ONCE = 256  # files that are examined between two looks at the clock
+_AT_ONCE = 256  # files that wait for a thread
 
 
 class File(NamedTuple):
@@ -65,36 +65,41 @@ def load(split: str, directory: Path, listing: Listing) -> Examples:
         DataError: there is no such split, or nothing in it.
     """
     number = {label: i for i, label in enumerate(listing["classes"])}
-    files = sorted(listing["splits"].get(split, {}), key=natural)
+    files = list(listing["splits"].get(split, {}))  # those of a class in their natural order
     if not files:
         there = ", ".join(listing["splits"])
         raise DataError(f"{directory} has no {split} pictures; it has: {there or 'none at all'}")
-    ranks: dict[str, int] = defaultdict(int)
-    order = []
-    for file in files:
-        label = class_of(file)
-        order.append((ranks[label], number[label], file))
-        ranks[label] += 1
-    labels = np.array([label for _, label, _ in sorted(order)], np.int32)
-    return Examples(Pictures(directory, [file for _, _, file in sorted(order)]), labels)
+    labels = np.array([number[class_of(file)] for file in files], np.int32)
+    ranks = np.empty_like(labels)
+    for label in number.values():
+        ranks[labels == label] = np.arange((labels == label).sum())
+    order = np.lexsort((labels, ranks))
+    return Examples(Pictures(directory, [files[i] for i in order]), labels[order])
 
 
-def fingerprint(directory: Path, listing: Listing) -> dict[str, str]:
-    """A SHA-256 of each split: of the lines `SHA-256 path` of its pictures as they are now.
+def fingerprint(directory: Path, listing: Listing, anew: bool) -> dict[str, str]:
+    """A SHA-256 of each split: of the lines `SHA-256 path` of its pictures.
+
+    As they were when they were listed, or, `anew`, as they are now.
 
     Raises:
         DataError: one of them can no longer be read.
     """
     found = {}
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        for split, files in listing["splits"].items():
-            names = sorted(files)
-            digests = threads.map(_digest, [directory / name for name in names])
-            pairs = zip(digests, names, strict=True)
-            lines = "".join(f"{digest} {name}\n" for digest, name in pairs)
-            whole = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
-            found[f"{split}, {len(files):,} pictures"] = whole
+    for split, files in listing["splits"].items():
+        whole, names = hashlib.sha256(), sorted(files)
+        digests = _each(_digest, directory, names) if anew else map(files.get, names)
+        for name, digest in zip(names, digests, strict=True):
+            whole.update(f"{digest} {name}\n".encode("utf-8", "surrogateescape"))
+        found[f"{split}, {len(files):,} pictures"] = whole.hexdigest()
     return found
+
+
+def _each(look: Callable[[Path], Any], directory: Path, names: list[str]) -> Iterator[Any]:
+    """What is seen of each file, by as many threads as there are cores, and few at a time."""
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        for start in range(0, len(names), _AT_ONCE):
+            yield from threads.map(look, [directory / n for n in names[start : start + _AT_ONCE]])
 
 
 def _digest(path: Path) -> str:
@@ -177,14 +182,11 @@ def examine(
 
     digests: dict[str, str] = {}
     faults: dict[str, str] = {}
-    threads = ThreadPoolExecutor(os.cpu_count())
-    with threads, Progress(len(files), quiet=quiet, unit="picture") as progress:
-        for start in range(0, len(files), _AT_ONCE):
-            part = files[start : start + _AT_ONCE]
-            paths = [directory / file.path for file in part]
-            for file, (digest, problem) in zip(part, threads.map(_look, paths), strict=True):
-                (faults if problem else digests)[file.path] = problem or digest
-            progress.at(start + len(part), f"looked at, {len(faults):,} faults")
+    names = [file.path for file in files]
+    with Progress(len(names), quiet=quiet, unit="picture") as progress:
+        for name, (digest, problem) in zip(names, _each(_look, directory, names), strict=True):
+            (faults if problem else digests)[name] = problem or digest
+            progress.at(len(digests) + len(faults), f"looked at, {len(faults):,} faults")
     return digests, faults
 
 

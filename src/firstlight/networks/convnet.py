@@ -25,7 +25,6 @@ WRITING = {  # what pens and writers do to a digit, and what is left of it in a 
     "noise": 10,
 }  # fmt: skip
 RECORD = Recipe(
-    variant="record",
     epochs=36,
     batch_size=128,
     learning_rate=0.1,
@@ -47,7 +46,7 @@ HARDSHIP = {  # what scanners, light and other pens do to a digit, and its negat
     "outline": 0.15, "scribble": 0.25,
     "light": 2.5, "bright": 130, "noise": 40, "specks": 0.2, "invert": 0.2,
 }  # fmt: skip
-RECIPES = {
+RECIPES = {  # each with its variant as it is read here, by `list`, without running this file
     "quick": Recipe(
         epochs=1,
         batch_size=128,
@@ -60,7 +59,6 @@ RECIPES = {
     ),
     "short": replace(
         RECORD,
-        variant="",
         epochs=5,
         learning_rate=0.2,
         weight_decay=5e-4,

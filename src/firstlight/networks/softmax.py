@@ -1,7 +1,7 @@
 """Softmax regression: one layer of ten neurons, the network of the first graph.
 
-LeCun et al., "Gradient-based learning applied to document recognition" (1998), table I:
-12.0 % test error for such a linear classifier.
+LeCun et al., "Gradient-based learning applied to document recognition" (1998), section
+III.C and figure 9: 12.0 % test error for such a linear classifier.
 """
 
 import keras

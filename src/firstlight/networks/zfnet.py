@@ -24,11 +24,12 @@ RECIPES = {
     "modern": replace(
         FEW_PICTURES,
         variant=("", "wide"),
-        # Pixels are DEVIATION times as large as what other layers see: the same rate as if not.
+        # Pixels are not divided by DEVIATION: weights are smaller by it, and gradients larger.
         rates={"conv1/kernel": DEVIATION**-2},
     ),
     # 70 epochs of ImageNet, 12 days; "lowered when validation error plateaus": by how much and when
-    # it does not say. It subtracts each pixel's own mean, and crops from the middle square alone.
+    # it does not say. It subtracts each pixel's own mean, and takes ten crops of the middle square,
+    # where this one crops anywhere.
     "paper": Recipe(
         variant=("", "wide"),
         epochs=70,

@@ -1,1 +1,1 @@
-"""TRAINING: `loop.py` is the only loop; `checkpoint.py` is how it survives being stopped."""
+"""TRAINING: `loop.py` is the only loop; `../checkpoint.py` is how it survives being stopped."""

@@ -12,7 +12,7 @@ of it, up to the strength:
     scale     share, larger or smaller
     shear     share, either way
     shift     pixels, either way
-    elastic   pixels: the deviation of a smooth random field
+    elastic   pixels: the deviation of random knots; of the smooth field over them it is half
     outline   share of the images of which only the edges of the strokes are left
     scribble  share of the images that a pen of some width and grey has gone over
     light     how many times as strong as the image a smooth random light over it is
@@ -207,7 +207,7 @@ def affine(
 
 
 def smooth(knots: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """A smooth field (N, height, width, channels) through values at a few knots."""
+    """A smooth field (N, height, width, channels) near the values of a few knots."""
     rows, columns = spline(height, knots.shape[1]), spline(width, knots.shape[2])
     return tf.einsum("yj,xk,njkc->nyxc", rows, columns, knots)
 
@@ -254,4 +254,3 @@ CHANGES: tuple[tuple[tuple[str, ...], Callable[..., tf.Tensor]], ...] = (  # in 
     (("specks",), specks),
     (("invert",), invert),
 )
-STRENGTHS = tuple(name for names, _ in CHANGES for name in names)

@@ -46,7 +46,8 @@ def train(settings: dict[str, Any], out: Path | None = None, quiet: bool = False
     """Train what the settings describe (see prepare.py) and leave a run folder.
 
     Returns what the command line prints as JSON. The weights that are kept, in model/, are those
-    with the best accuracy on the validation images; the test images are measured once, at the end.
+    of the last step or the best on the validation images, as the recipe has it; the best ones too
+    where patience ends it early. The test images are measured once, at the end.
 
     Raises:
         Interrupted: SIGINT or SIGTERM came; a checkpoint has been written.
@@ -98,14 +99,14 @@ def finish(training: Training, quiet: bool) -> dict[str, Any]:
 
 
 def result(training: Training, quiet: bool) -> dict[str, Any]:
-    """Measure the kept weights on the test images, if there are any."""
-    checkpoint.load_into(model.variables(training.twin), training.run.weights)
+    """Measure the network that was kept on the test images, if there are any: in float32."""
     state, accuracy = training.state, None
     if "test" in training.dataset.splits:
         most = training.settings.get("test_limit")  # all of them, but in a dry run
         examples = training.dataset.load("test").first(most)
-        test = fitted(examples, training.network.input_shape[1:])
-        logits = evaluate.predictor(training.twin, quiet)(test.images)
+        network, _ = model.load(training.run)
+        test = fitted(examples, network.input_shape[1:])
+        logits = evaluate.predictor(network, quiet)(test.images)
         accuracy = float((logits.argmax(1) == test.labels).mean())
     return {
         "network": training.settings["network"],
@@ -125,19 +126,17 @@ def steps(training: Training, progress: Progress) -> None:
     if state.stopped:
         return
     take = compile_steps(training)
-    log_every = max(1, training.epoch_ends[-1] // LOGGED_STEPS)
+    log_every = -(-training.epoch_ends[-1] // LOGGED_STEPS)
     began = time.monotonic() - state.seconds
     due = time.monotonic() + min(SECONDS_BETWEEN_CHECKPOINTS)
     with stop_signals() as stop, run.metrics_file.open("a", 1, "utf-8") as log:
         for start, end, images, labels in batches(training):
-            costs, accuracies = (
-                values.numpy() for values in take(images, labels, start, end - start)
-            )
+            costs, accuracies, rates = take(images, labels, start, end - start)
             state.step, state.seconds = end, time.monotonic() - began
-            log_steps(training, log, log_every, start, costs, accuracies)
+            log_steps(training, log, log_every, start, costs, accuracies, rates)
             progress.at(end, f"cost {state.final_cost:.4f}  accuracy {accuracies[-1]:.2%}")
             if end in training.epoch_ends:
-                validate(training, log, progress)
+                validate(training, log, progress, rates[-1])
             interrupted = stop()
             if time.monotonic() > due or interrupted or state.stopped:
                 due = save(training)
@@ -162,9 +161,9 @@ def save(training: Training) -> float:
 def batches(training: Training) -> Iterator[tuple[int, int, tf.Tensor, tf.Tensor]]:
     """What each call of the compiled graph takes: (start, end, images, labels).
 
-    Images (calls, batch, height, width, channels) uint8, labels (calls, batch). They are gathered
-    (pictures decoded, and cut out) by threads while the graph computes, so that input never
-    starves it.
+    Images (steps_per_call, batch, height, width, channels) uint8, labels (steps_per_call, batch).
+    They are gathered (pictures decoded, and cut out) by threads while the graph computes, so that
+    input never starves it.
     """
     recipe, state = training.recipe, training.state
     size, count = recipe.batch_size, recipe.steps_per_call
@@ -198,20 +197,18 @@ def calls(step: int, epoch_ends: list[int], count: int) -> list[tuple[int, int]]
 
 
 def log_steps(
-    training: Training, log: Any, every: int, start: int, costs: np.ndarray, accuracies: np.ndarray
+    training: Training, log: Any, every: int, start: int, costs: Any, accuracies: Any, rates: Any
 ) -> None:
     """Write lines for the steps of one call, and stop at a cost that is no number."""
     state = training.state
-    rate = float(training.optimizer.learning_rate)
-    for step in range(start + 1, state.step + 1):
-        cost = float(costs[step - start - 1])
-        if not math.isfinite(cost):
-            raise FirstlightError(f"the cost was {cost} at step {step}; lower --lr")
+    for step, values in enumerate(zip(costs, accuracies, rates, strict=True), start + 1):
+        if not math.isfinite(values[0]):
+            raise FirstlightError(f"the cost was {values[0]} at step {step}; lower --lr")
         if step == 1:
-            state.first_cost = cost
+            state.first_cost = float(costs[0])
         if step == 1 or step % every == 0:
-            log_line(training, log, step, "train", cost, accuracies[step - start - 1], rate)
-    state.final_cost = cost
+            log_line(training, log, step, "train", *values)
+    state.final_cost = float(costs[-1])
 
 
 def log_line(
@@ -233,13 +230,12 @@ def log_line(
             tf.summary.scalar(f"{split}/accuracy", accuracy)
 
 
-def validate(training: Training, log: Any, progress: Progress) -> None:
+def validate(training: Training, log: Any, progress: Progress, rate: float) -> None:
     """Measure on the validation images, keep the weights that should be, decide to stop."""
     state, labels = training.state, training.held_out.labels
     logits = training.measure(training.held_out.images)
     loss = float(np.mean(cross_entropy(labels, logits, smoothing=0.0)))
     accuracy = float(np.mean(logits.argmax(1) == labels))
-    rate = float(training.optimizer.learning_rate)
     log_line(training, log, state.step, "val", loss, accuracy, rate)
     better = (accuracy, -loss) > (state.best_accuracy, -state.best_loss)
     at_end = state.step == training.epoch_ends[-1]

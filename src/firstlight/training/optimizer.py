@@ -18,7 +18,7 @@ def build_optimizer(recipe: Recipe, total_steps: int) -> keras.optimizers.Optimi
             0.0, total_steps - up, warmup_target=recipe.learning_rate, warmup_steps=up
         )
     elif recipe.lower_at:
-        ends = [round(share * total_steps) for share in recipe.lower_at]
+        ends = [round(share * total_steps) - 1 for share in recipe.lower_at]  # steps count from 0
         rates = [rate * recipe.lower_by**times for times in range(len(ends) + 1)]
         rate = keras.optimizers.schedules.PiecewiseConstantDecay(ends, rates)
     decay, clip = recipe.weight_decay or None, recipe.clip or None
@@ -54,7 +54,8 @@ def adjusted(gradients: list[tf.Tensor], variables: list[Any], recipe: Recipe) -
 def rate_of(path: str, recipe: Recipe) -> float:
     """How many times the learning rate a weight has: the longest ending of its path that is named.
 
-    A gradient of so many times the size is the same as such a rate.
+    The gradient is made so many times as large, which is the same but for `clip`, which sees it
+    so, and for decoupled decay, which keeps the full rate.
     """
     named = [ending for ending in recipe.rates if path.endswith(ending)]
     return recipe.rates[max(named, key=len)] if named else 1.0

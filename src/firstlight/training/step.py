@@ -7,7 +7,9 @@ images ── augment ── network ── softmax cross entropy ── mean �
 """
 
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from firstlight.training.augment import augmenter
@@ -17,11 +19,11 @@ from firstlight.training.training import Training
 MANY = 10_000_000  # weights, of which the update takes longer than compiling it is worth
 
 
-def compile_steps(training: Training) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+def compile_steps(training: Training) -> Callable[..., tuple[np.ndarray, ...]]:
     """The training step, as a graph that takes several of them: (images, labels, start, count).
 
-    Returns the cost and the accuracy of each step, (calls,) float32. Each replica of the strategy
-    sees its part of a batch; costs and gradients are added up over all of them.
+    Returns cost, accuracy and learning rate of each step, (count,) float32 each. Each replica of
+    the strategy sees its part of a batch; costs and gradients are added up.
     """
     network, strategy, recipe = training.network, training.strategy, training.recipe
     variables, update = network.trainable_variables, updater(training)
@@ -40,23 +42,24 @@ def compile_steps(training: Training) -> Callable[..., tuple[tf.Tensor, tf.Tenso
     @tf.function(jit_compile=recipe.xla)
     def take(
         images: tf.Tensor, labels: tf.Tensor, start: tf.Tensor, count: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        costs = tf.TensorArray(tf.float32, recipe.steps_per_call)
-        accuracies = tf.TensorArray(tf.float32, recipe.steps_per_call)
+    ) -> tuple[tf.Tensor, ...]:
+        found = [tf.TensorArray(tf.float32, recipe.steps_per_call) for _ in range(3)]
         i = tf.constant(0, tf.int64)
         while i < count:  # not `for i in tf.range(count)`: XLA would compile each count anew
             seen = images[i]
             if start + i < varied_until:
                 seen = augment(seen, tf.stack([seed, start + i]))
+            rate = training.optimizer.learning_rate
             each = strategy.run(step, (seen, labels[i]))
             cost, accuracy = (strategy.reduce("SUM", value, axis=None) for value in each)
-            place = tf.cast(i, tf.int32)
-            costs, accuracies = costs.write(place, cost), accuracies.write(place, accuracy)
+            place, values = tf.cast(i, tf.int32), (cost, accuracy, rate)
+            found = [of.write(place, value) for of, value in zip(found, values, strict=True)]
             i += 1
-        return costs.stack(), accuracies.stack()
+        return tuple(of.stack() for of in found)
 
-    def call(images: tf.Tensor, labels: tf.Tensor, *numbers: int) -> tuple[tf.Tensor, tf.Tensor]:
-        return take(images, labels, *(tf.constant(number, tf.int64) for number in numbers))
+    def call(images: Any, labels: Any, start: int, count: int) -> tuple[np.ndarray, ...]:
+        numbers = (tf.constant(number, tf.int64) for number in (start, count))
+        return tuple(values.numpy()[:count] for values in take(images, labels, *numbers))
 
     return call
 

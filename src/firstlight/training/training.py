@@ -36,7 +36,7 @@ class State:
 class Training:
     """What is being trained: its network, optimizer, data and state.
 
-    `network` is the one that learns; `twin` is what is measured and kept of it.
+    `network` is the one that learns; `twin` is what is validated and kept of it.
     """
 
     run: Run
@@ -60,8 +60,8 @@ class Training:
         with self.strategy.scope():
             with computing_in(self.recipe.precision):
                 self.network = chosen.build(len(self.dataset.classes))
+                self.twin = chosen.build(len(self.dataset.classes))
             first_kernels(self.network.trainable_variables, self.recipe.deviation, settings["seed"])
-            self.twin = chosen.build(len(self.dataset.classes))
             self.optimizer = build_optimizer(self.recipe, self.epoch_ends[-1])
             self.optimizer.build(self.network.trainable_variables)
             self.averages = running_means(self.network.trainable_variables, self.recipe.average)
@@ -77,7 +77,10 @@ class Training:
         return self
 
     def measure(self, images: np.ndarray) -> np.ndarray:
-        """Logits (N, classes) of the weights as they would be kept: in full precision, averaged."""
+        """Logits (N, classes) of the weights as they would be kept: averaged.
+
+        In the precision of training: in float32, validation took a sixth of NIN's time on pictures.
+        """
         for kept, weight in zip(self.twin.weights, self.network.weights, strict=True):
             kept.assign(weight)
         if self.averages:
