@@ -6,7 +6,7 @@
 DIR is laid out as `firstlight data check` wants it. Each training is a process of its own; its line
 is appended to results/pictures.jsonl when it is done and measured, and its run is kept in
 runs/pictures/: a stopped benchmark goes on where it was, within a training too. Two may run at a
-time, each bound to a core, as those in results/ were (`taskset -c 0 python ... --only ROW`).
+time, each bound to a core (`taskset -c 0 python ... --only ROW`): a line says on how many it ran.
 Measured is what evaluation measures: test, or val where there is none; the networks' weights are
 those of the last step, so nothing is chosen by those pictures. (Softmax keeps its best epoch by
 val, which flatters it a little where there is no test.)
@@ -110,24 +110,29 @@ def simple(data: str) -> dict[str, float]:
 
 
 def table(lines: list[dict[str, Any]], without: dict[str, float], classes: int) -> str:
-    rows = ["| | parameters | seconds | top-1, % | ten crops, % | n |", "|---|--:|--:|--:|--:|--:|"]
+    rows = [
+        "| | parameters | seconds on cores | top-1, % | ten crops, % | n |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
     rows += [f"| {name} | | | {100 * value:.1f} | | |" for name, value in without.items()]
     for row in ROWS:
         found = [line for line in lines if line["row"] == row.name]
         if found:
             parameters = catalog.network(row.command[0]).build(classes).count_params()
-            seconds = spread([line["seconds"] for line in found], 0)
+            cores = sorted({line["cores"] for line in found})
+            times = [[line["seconds"] for line in found if line["cores"] == n] for n in cores]
+            seconds = [f"{spread(t, 0)} on {n}" for t, n in zip(times, cores, strict=True)]
             accuracies = [
                 spread([100 * line[f"{views}_accuracy"] for line in found], 1)
                 for views in ("middle", "ten-crops")
             ]
-            cells = (row.name, f"{parameters:,}", seconds, *accuracies, len(found))
+            cells = (row.name, f"{parameters:,}", ", ".join(seconds), *accuracies, len(found))
             rows.append(f"| {' | '.join(map(str, cells))} |")
     last = lines[-1]
-    told = f"Of {last['examples']:,} {last['split']} pictures, mean ± standard deviation over n"
-    where = circumstances(last["processor"], last["versions"])
-    cores = f"seeds, trained on {last['cores']} of these cores each"
-    return "\n".join([*rows, "", f"{told} {cores}; {where}"])
+    told = (
+        f"Of {last['examples']:,} {last['split']} pictures, mean ± standard deviation over n seeds"
+    )
+    return "\n".join([*rows, "", f"{told}; {circumstances(last['processor'], last['versions'])}"])
 
 
 def picture(lines: list[dict[str, Any]], without: dict[str, float]) -> None:
