@@ -3,7 +3,6 @@ PYTHON ?= python3
 EXTRA ?= train
 BIN := .venv/bin
 FIRSTLIGHT := $(BIN)/firstlight
-LINES := 7800
 
 .PHONY: run test test-large digits check clean
 run: .venv/$(EXTRA)
@@ -32,8 +31,6 @@ check: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	@lines=$$(cat $$(find src -name '*.py') | grep -c '[^[:space:]]'); \
-	echo "src: $$lines lines, at most $(LINES)"; test $$lines -le $(LINES)
 
 clean:
 	rm -rf .venv dist .mypy_cache .pytest_cache .ruff_cache
