@@ -20,10 +20,10 @@ import keras
 from keras import layers
 from report import RESULTS, circumstances, into_readme, processor, spread
 
-from firstlight import catalog, runs
+from firstlight import catalog, runs, settings
 from firstlight.networks import convnet
 from firstlight.recipe import Recipe
-from firstlight.training import loop, prepare
+from firstlight.training import loop
 
 FILE = RESULTS / "changes.json"
 SEEDS = 3
@@ -70,7 +70,7 @@ PLAIN = Recipe(
     batch_size=128,
     learning_rate=0.01,
     steps_per_call=10,
-    precision="bfloat16" if prepare.multiplies_bfloat16() else "float32",
+    precision="bfloat16" if settings.multiplies_bfloat16() else "float32",
 )
 SCHEDULED = replace(PLAIN, learning_rate=0.1, momentum=0.9, weight_decay=5e-4, schedule="one-cycle")
 RECORD = convnet.RECIPES["record"]

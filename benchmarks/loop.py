@@ -20,7 +20,8 @@ from report import RESULTS
 
 from firstlight import first_graph, runs
 from firstlight.datasets import mnist
-from firstlight.training import loop, prepare
+from firstlight.settings import prepare
+from firstlight.training import loop
 from firstlight.training.step import compile_steps
 from firstlight.training.training import Training
 
@@ -41,7 +42,7 @@ def session_rate() -> float:
 
 def loop_rate(folder: Path) -> float:
     """Steps per second of the compiled loop: its batches, its steps, its log."""
-    training = Training(prepare.settings("softmax", "mnist", "", 0, 0, None, steps=STEPS))
+    training = Training(prepare("softmax", "mnist", "", 0, 0, None, steps=STEPS))
     training.into(runs.create(training.settings, folder))
     take = compile_steps(training)
     with training.run.metrics_file.open("w", encoding="utf-8") as log:

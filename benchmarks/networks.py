@@ -66,14 +66,14 @@ def pictures_training(network: str, precision: str) -> Any:
     """What `train NETWORK --recipe modern` sets up, on pictures of a thousand classes in memory."""
     from firstlight import catalog
     from firstlight.datasets import Examples
-    from firstlight.training import prepare
+    from firstlight.settings import prepare
     from firstlight.training.training import Training
 
     class Noise:
         name, classes, splits = "noise", tuple(map(str, range(1000))), ("train", "val")
         load = staticmethod(lambda split: Examples(*batch(network)))
 
-    settings = prepare.settings(network, "mnist", "modern", 0, 0, None)
+    settings = prepare(network, "mnist", "modern", 0, 0, None)
     settings["recipe"] |= {"precision": precision, "augment": {}, "steps_per_call": 1}
     catalog.dataset = lambda *_: Noise()
     return Training(settings)

@@ -154,11 +154,12 @@ def pytorch_example(seed: int) -> list[tuple[int, float, float]]:
 
 
 def ours(recipe: str, seed: int) -> list[tuple[int, float, float]]:
-    from firstlight.training import loop, prepare
+    from firstlight.settings import prepare
+    from firstlight.training import loop
     from firstlight.training.step import compile_steps
     from firstlight.training.training import Training
 
-    settings = prepare.settings("convnet", "mnist", recipe, seed, 0, None)
+    settings = prepare("convnet", "mnist", recipe, seed, 0, None)
     training = Training(settings)
     clock = Clock(lambda images: training.measure(images).argmax(1), stop_at=2)
     training.predict(training.held_out.images[:1])  # measuring is compiled before the clock starts
@@ -203,11 +204,11 @@ def batch() -> tuple[np.ndarray, np.ndarray]:
 def our_step(precision: str) -> Callable[[], object]:
     import tensorflow as tf
 
-    from firstlight.training import prepare
+    from firstlight.settings import prepare
     from firstlight.training.step import compile_steps
     from firstlight.training.training import Training
 
-    settings = prepare.settings("convnet", "mnist", "quick", 0, 0, None)
+    settings = prepare("convnet", "mnist", "quick", 0, 0, None)
     settings["recipe"] |= {"precision": precision, "steps_per_call": 1}
     training = Training(settings)
     take = compile_steps(training)

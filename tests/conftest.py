@@ -12,7 +12,7 @@ import pytest
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before anything imports TensorFlow, as the verbs do
 
-from firstlight import cli
+from firstlight.cli import main
 from firstlight.datasets import idx, mnist
 
 
@@ -54,7 +54,7 @@ def firstlight(
         capfd.readouterr()
         monkeypatch.setattr(sys, "argv", ["firstlight", *map(str, arguments)])
         with pytest.raises(SystemExit) as exit_:
-            cli.main()
+            main()
         sys.stdout.flush()
         out, err = capfd.readouterr()
         return Answer(int(exit_.value.code or 0), out, err)

@@ -14,7 +14,8 @@ from PIL import Image
 from firstlight import classify
 from firstlight.datasets import mnist
 from firstlight.read.recognize import DIGITS
-from firstlight.training import loop, prepare
+from firstlight.settings import prepare
+from firstlight.training import loop
 
 Firstlight = Callable[..., Answer]
 
@@ -23,7 +24,7 @@ Firstlight = Callable[..., Answer]
 def folder(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run, and three of the test images as pictures."""
     folder = tmp_path_factory.mktemp("classify")
-    settings = prepare.settings("mlp", str(digits), "", 0, 0, None, epochs=3)
+    settings = prepare("mlp", str(digits), "", 0, 0, None, epochs=3)
     loop.train(settings, folder / "run", quiet=True)
     for number in range(3):
         image = mnist.load("test").images[number, ..., 0]

@@ -10,7 +10,8 @@ from PIL import Image
 
 from firstlight import compare, runs
 from firstlight.errors import UsageError
-from firstlight.training import loop, prepare
+from firstlight.settings import prepare
+from firstlight.training import loop
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,7 @@ def test_the_verdict_names_the_better_or_none() -> None:
 
 def test_a_comparison_adds_up(digits: Path, here: Path, firstlight: Callable[..., Answer]) -> None:
     for name, steps in (("good", 200), ("bad", 1)):
-        chosen = prepare.settings("mlp", str(digits), "", 0, 0, None, steps=steps)
+        chosen = prepare("mlp", str(digits), "", 0, 0, None, steps=steps)
         loop.train(chosen, here / name, quiet=True)
     good, bad = (runs.existing(here / name) for name in ("good", "bad"))
     facts = compare.compare(good, bad)
@@ -44,7 +45,7 @@ def test_a_comparison_adds_up(digits: Path, here: Path, firstlight: Callable[...
 
 def test_runs_of_different_data_need_to_be_told_which(digits: Path, here: Path) -> None:
     for name, data in (("one", str(digits)), ("other", "mnist")):
-        chosen = prepare.settings("softmax", data, "", 0, 0, 100, steps=1)
+        chosen = prepare("softmax", data, "", 0, 0, 100, steps=1)
         loop.train(chosen, here / name, quiet=True)
     with pytest.raises(UsageError, match=r"trained on .*; choose with --data"):
         compare.compare(runs.existing(here / "one"), runs.existing(here / "other"))
@@ -57,7 +58,7 @@ def test_runs_of_a_folder_that_has_changed_are_not_paired(here: Path) -> None:
                 (here / "data" / label).mkdir(parents=True, exist_ok=True)
                 grey = 9 * number + (128 if label == "light" else 0)
                 Image.new("L", (40, 40), grey).save(here / "data" / label / f"{number}.png")
-        chosen = prepare.settings("softmax", str(here / "data"), "", 0, 0, None, steps=1)
+        chosen = prepare("softmax", str(here / "data"), "", 0, 0, None, steps=1)
         loop.train(chosen, here / name, quiet=True)
     with pytest.raises(UsageError, match=r"has changed between the two runs; choose with --data"):
         compare.compare(runs.existing(here / "before"), runs.existing(here / "after"))

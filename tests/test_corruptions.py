@@ -9,7 +9,8 @@ import pytest
 
 from firstlight import evaluate, model, runs
 from firstlight.datasets import mnist
-from firstlight.training import loop, prepare
+from firstlight.settings import prepare
+from firstlight.training import loop
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 import corruptions
@@ -183,7 +184,7 @@ def test_canny_finds_the_outline_and_nothing_else() -> None:
 
 
 def test_a_run_is_measured_on_each(here: Path) -> None:
-    chosen = prepare.settings("softmax", "mnist", "", 0, 0, 500, steps=20)
+    chosen = prepare("softmax", "mnist", "", 0, 0, 500, steps=20)
     loop.train(chosen, here / "run", quiet=True)
     examples = mnist.load("test").first(200)
     (found,) = corruptions.measure([here / "run"], examples)

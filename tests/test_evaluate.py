@@ -8,14 +8,13 @@ import pytest
 from firstlight import catalog, evaluate, model, runs
 from firstlight.datasets import mnist
 from firstlight.errors import DataError, UsageError
-from firstlight.training import loop, prepare
+from firstlight.settings import prepare
+from firstlight.training import loop
 
 
 @pytest.fixture
 def run(digits: Path, here: Path) -> runs.Run:
-    loop.train(
-        prepare.settings("mlp", str(digits), "", 0, 0, None, epochs=2), here / "run", quiet=True
-    )
+    loop.train(prepare("mlp", str(digits), "", 0, 0, None, epochs=2), here / "run", quiet=True)
     return runs.existing(here / "run")
 
 
@@ -52,7 +51,7 @@ def test_evaluation_of_a_run_is_what_its_network_answers(run: runs.Run, digits: 
 
 
 def test_an_ensemble_averages_probabilities(run: runs.Run, digits: Path, here: Path) -> None:
-    settings = prepare.settings("softmax", str(digits), "", 0, 0, None, steps=20)
+    settings = prepare("softmax", str(digits), "", 0, 0, None, steps=20)
     loop.train(settings, here / "other", quiet=True)
     other = runs.existing(here / "other")
     both = evaluate.evaluate([run, other], "", "test")[2]

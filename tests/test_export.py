@@ -15,12 +15,14 @@ import pytest
 from conftest import Answer, write_idx
 from keras import layers
 
-from firstlight import catalog, cli, evaluate, export, model, runs
+from firstlight import catalog, evaluate, export, model, runs
+from firstlight.cli import Format
 from firstlight.datasets import mnist
 from firstlight.errors import ExportError
 from firstlight.networks._layers import LocalResponseNorm
 from firstlight.runs import Run
-from firstlight.training import loop, prepare
+from firstlight.settings import prepare
+from firstlight.training import loop
 
 Firstlight = Callable[..., Answer]
 Make = Callable[[str], Path]
@@ -38,7 +40,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Make:
             # At a recipe's own rate two steps can leave logits of hundreds: rounding alone, then,
             # is more than the limit.
             short = {"steps": 2, "batch_size": 20, "learning_rate": 1e-3}
-            settings = prepare.settings(network, str(digits), "", 0, 0, 100, **short)
+            settings = prepare(network, str(digits), "", 0, 0, 100, **short)
             loop.train(settings, folder / network, quiet=True)
         return folder / network
 
@@ -104,7 +106,7 @@ def test_layers_of_2013_in_every_format(tmp_path: Path, format: str) -> None:
 
 
 def test_the_door_and_the_formats_agree() -> None:
-    assert [str(format) for format in cli.Format] == list(export.FORMATS)
+    assert [str(format) for format in Format] == list(export.FORMATS)
 
 
 def test_the_first_graphs_run_says_where_it_is_from(firstlight: Firstlight, here: Path) -> None:

@@ -21,7 +21,8 @@ from firstlight.datasets import mnist
 from firstlight.errors import DataError, FirstlightError, Interrupted
 from firstlight.progress import Progress
 from firstlight.recipe import Recipe
-from firstlight.training import loop, prepare, step
+from firstlight.settings import prepare
+from firstlight.training import loop, step
 from firstlight.training.optimizer import adjusted, build_optimizer, cap_filters
 from firstlight.training.step import compile_steps
 from firstlight.training.training import Training
@@ -33,7 +34,7 @@ v1 = tf.compat.v1
 def settings(
     network: str, data: object = "mnist", patience: int = 0, **changes: Any
 ) -> dict[str, Any]:
-    return prepare.settings(network, str(data), "", 0, patience, None, **changes)
+    return prepare(network, str(data), "", 0, patience, None, **changes)
 
 
 def test_softmax_through_the_loop_is_the_first_graph(here: Path) -> None:
@@ -167,8 +168,8 @@ def test_a_run_does_not_go_on_with_a_recipe_of_another_version(digits: Path, her
 
 def test_a_folder_called_like_a_dataset_is_not_taken_for_it(digits: Path, here: Path) -> None:
     shutil.copytree(digits, here / "mnist")
-    assert prepare.settings("softmax", "mnist", "", 0, 0, None)["data"] == "mnist"
-    assert prepare.settings("softmax", "./mnist", "", 0, 0, None)["data"] == str(here / "mnist")
+    assert prepare("softmax", "mnist", "", 0, 0, None)["data"] == "mnist"
+    assert prepare("softmax", "./mnist", "", 0, 0, None)["data"] == str(here / "mnist")
 
 
 def test_the_best_weights_are_kept_not_the_last(digits: Path, here: Path) -> None:
@@ -230,7 +231,7 @@ def test_progress_tells_the_cost_and_accuracy_of_the_step_that_it_names(
 def test_a_processor_without_bfloat16_is_said(
     digits: Path, here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(prepare, "multiplies_bfloat16", lambda: False)
+    monkeypatch.setattr("firstlight.settings.multiplies_bfloat16", lambda: False)
     chosen = settings("convnet", digits, steps=1, batch_size=8)
     assert chosen["recipe"]["precision"] == "float32"
     loop.train(chosen, here / "run")

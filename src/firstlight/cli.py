@@ -5,12 +5,9 @@ need it, so that the others start at once.
 """
 
 import json
-import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,9 +15,10 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from firstlight import __version__, answers, catalog, runs
+from firstlight import __version__, catalog, console, runs
 from firstlight.errors import FirstlightError, GateMissed, UsageError
-from firstlight.training import prepare
+from firstlight.quiet import tensorflow
+from firstlight.settings import prepare
 
 app = typer.Typer(
     name="firstlight",
@@ -109,7 +107,7 @@ def first_graph(
 
     result, predicted, labels = first_run.train(steps, batch_size, lr, seed, on_cost)
     draw_training(result["run"])
-    show(result, json_, [*answers.training(result), *answers.prediction(predicted, labels)])
+    show(result, json_, [*console.training(result), *console.prediction(predicted, labels)])
 
 
 @app.command()
@@ -147,10 +145,10 @@ def train(
         flags = {"epochs": epochs, "steps": steps, "batch_size": batch_size, "learning_rate": lr}
         with tensorflow(verbose):
             from firstlight.training import loop
-        settings = prepare.settings(network, data, recipe, seed, patience, limit, quiet, **flags)
+        settings = prepare(network, data, recipe, seed, patience, limit, quiet, **flags)
         result = loop.dry_run(settings) if dry_run else loop.train(settings, out, quiet)
     draw_training(result["run"])
-    show(result, json_, answers.training(result))
+    show(result, json_, console.training(result))
 
 
 @app.command()
@@ -182,7 +180,7 @@ def evaluate(
     if len(opened) == 1:
         runs.write_json(opened[0].evaluation, facts)
         figures.draw_evaluation(opened[0], facts, seen, probabilities)
-    show(facts, json_, answers.evaluation(facts, opened))
+    show(facts, json_, console.evaluation(facts, opened))
     if min_accuracy is not None and facts["accuracy"] < min_accuracy:
         raise GateMissed(f"accuracy {facts['accuracy']:.4f} is below --min-accuracy {min_accuracy}")
 
@@ -201,7 +199,7 @@ def compare(
     with tensorflow(verbose):
         from firstlight import compare as comparison
     facts = comparison.compare(runs.existing(first), runs.existing(second), data, split)
-    show(facts, json_, answers.comparison(facts))
+    show(facts, json_, console.comparison(facts))
 
 
 @app.command()
@@ -244,7 +242,7 @@ def explain(
     files = explain_figures.draw(found, out or run.figures / "explain" / image.stem)
     facts = {"run": str(folder), "file": str(image), "labels": found.labels()}
     facts |= {"files": [str(path) for path in files]}
-    show(facts, json_, answers.explanation(facts))
+    show(facts, json_, console.explanation(facts))
 
 
 @app.command()
@@ -268,7 +266,7 @@ def classify(
 
             network = evaluation.classifier(run)
     facts, problems = classification.classify(network, images, top)
-    show(facts, json_, answers.classes(facts))
+    show(facts, json_, console.classes(facts))
     complain(problems)
 
 
@@ -289,7 +287,7 @@ def export(
         from firstlight import export as exporting
 
         facts = exporting.export(run, format_, out)
-    show(facts, json_, answers.export(facts))
+    show(facts, json_, console.export(facts))
 
 
 @app.command()
@@ -316,7 +314,7 @@ def read(
         explanation.draw([(p.name, r) for p, r in results.items()], explain)
     facts = [reading.facts(path, results.get(path), unread.get(path)) for path in images]
     answered = [fact for fact in facts if Path(fact["file"]) in results]
-    show(facts, json_, answers.reading(answered, named=len(images) > 1))
+    show(facts, json_, console.reading(answered, named=len(images) > 1))
     complain(list(unread.values()))
 
 
@@ -331,7 +329,7 @@ def check(
     from firstlight import check as checking
 
     facts = checking.check(data, quiet)
-    show(facts, json_, answers.check(facts))
+    show(facts, json_, console.check(facts))
     if facts["faults"]:
         raise GateMissed(f"{data} has {len(facts['faults']):,} faults")
 
@@ -354,7 +352,7 @@ def serve(
     from firstlight.serve import server
 
     def on_ready(url: str) -> None:
-        show({"url": url}, json_, answers.serving(url))
+        show({"url": url}, json_, console.serving(url))
         sys.stdout.flush()
 
     server.serve(host, port, model, token, on_ready)
@@ -364,7 +362,7 @@ def serve(
 def list_(json_: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """The networks and datasets that there are."""
     facts = {"networks": catalog.networks(), "datasets": catalog.datasets()}
-    show(facts, json_, answers.catalog(facts))
+    show(facts, json_, console.catalog(facts))
 
 
 def show(result: Any, as_json: bool, lines: list[str]) -> None:
@@ -400,26 +398,3 @@ def refuse_beside_resume(context: typer.Context) -> None:
 def was_given(context: typer.Context, name: str) -> bool:
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
-
-
-@contextmanager
-def tensorflow(verbose: bool) -> Iterator[None]:
-    """Import TensorFlow in here: what it says while it starts goes nowhere."""
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    if verbose:
-        yield
-        return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    shown = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)  # the C++ part writes there without asking Python
-        try:
-            yield
-        except ModuleNotFoundError as error:
-            raise FirstlightError(
-                f"{error.name} is not installed; this verb needs: pip install 'firstlight[train]'"
-            ) from None
-        finally:
-            os.dup2(shown, 2)
-            os.close(shown)

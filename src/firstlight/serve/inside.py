@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from firstlight.cli import tensorflow
 from firstlight.datasets import Examples, flat, mnist, one_hot, shuffled
 from firstlight.errors import FirstlightError, UsageError
+from firstlight.quiet import tensorflow
 from firstlight.serve import answer, folders
 
 with tensorflow(verbose=False):

@@ -9,7 +9,7 @@ from firstlight import catalog
 from firstlight.errors import DataError, UsageError
 
 
-def settings(
+def prepare(
     network: str,
     data: str,
     recipe_name: str,

@@ -1,0 +1,31 @@
+"""TensorFlow imported without its start-up noise."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from firstlight.errors import FirstlightError
+
+
+@contextmanager
+def tensorflow(verbose: bool) -> Iterator[None]:
+    """Import TensorFlow in here: what it says while it starts goes nowhere."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    if verbose:
+        yield
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    shown = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)  # the C++ part writes there without asking Python
+        try:
+            yield
+        except ModuleNotFoundError as error:
+            raise FirstlightError(
+                f"{error.name} is not installed; this verb needs: pip install 'firstlight[train]'"
+            ) from None
+        finally:
+            os.dup2(shown, 2)
+            os.close(shown)
