@@ -27,7 +27,7 @@ from report import HERE, RESULTS, circumstances, into_readme, processor, spread
 
 from firstlight import catalog
 from firstlight.datasets import Examples
-from firstlight.datasets.fitted import fitted
+from firstlight.datasets._images import fitted
 
 FILE = RESULTS / "pictures.jsonl"
 RUNS = HERE.parent / "runs" / "pictures"

@@ -33,8 +33,8 @@ Batches = Callable[[list[Path]], Iterator[int]]  # yields how many images a batc
 
 
 def ours(files: list[Path]) -> Iterator[int]:
-    from firstlight.datasets.fitted import Fitted
-    from firstlight.datasets.folder import Pictures
+    from firstlight.datasets._folder import Pictures
+    from firstlight.datasets._images import Fitted
 
     images = Fitted(Pictures(Path("/"), [str(file) for file in files]), (SIDE, SIDE, 3))
     for start in range(0, len(files), BATCH):
@@ -107,7 +107,7 @@ def speed(way: str, directory: Path, cores: int) -> float:
 def memory(directory: Path) -> float:
     """Megabytes at the most while a folder is listed, checked, and 2,000 images are read of it."""
     from firstlight import catalog
-    from firstlight.datasets.fitted import Fitted, fitted
+    from firstlight.datasets._images import Fitted, fitted
 
     examples = fitted(catalog.dataset(str(directory)).load("train"), (SIDE, SIDE, 3))
     images = examples.images

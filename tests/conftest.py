@@ -13,7 +13,7 @@ import pytest
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before anything imports TensorFlow, as the verbs do
 
 from firstlight.cli import main
-from firstlight.datasets import idx, mnist
+from firstlight.datasets import _idx, mnist
 
 
 class Answer(NamedTuple):
@@ -32,8 +32,8 @@ def write_idx(path: Path, array: np.ndarray) -> None:
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with 600 training and 100 test images of MNIST, as IDX files."""
     folder = tmp_path_factory.mktemp("digits")
-    for name, count in zip(idx.NAMES, (600, 600, 100, 100), strict=True):
-        write_idx(folder / name, idx.read(mnist.DIRECTORY, name)[:count])
+    for name, count in zip(_idx.NAMES, (600, 600, 100, 100), strict=True):
+        write_idx(folder / name, _idx.read(mnist.DIRECTORY, name)[:count])
     return folder
 
 

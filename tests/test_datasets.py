@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from firstlight import catalog
 from firstlight.datasets import (
     Examples,
+    _idx,
+    _npz,
     cutouts,
     flat,
     hold_out,
-    idx,
     mnist,
-    npz,
     one_hot,
     shuffled,
 )
@@ -128,7 +128,7 @@ def copy(digits: Path, tmp_path: Path) -> Path:
 
 def test_a_directory_loads_gzipped_or_not(copy: Path) -> None:
     plain = [catalog.dataset(str(copy)).load(split) for split in ("train", "val", "test")]
-    hashes = idx.fingerprint(copy)
+    hashes = _idx.fingerprint(copy)
     for path in list(copy.iterdir()):
         path.with_name(path.name + ".gz").write_bytes(gzip.compress(path.read_bytes()))
         path.unlink()
@@ -181,7 +181,7 @@ def no_images(path: Path) -> None:
 
 
 def too_few(path: Path) -> None:
-    write_idx(path, idx.read(path.parent, path.name)[:599])
+    write_idx(path, _idx.read(path.parent, path.name)[:599])
 
 
 def trailing(path: Path) -> None:
@@ -223,8 +223,8 @@ def test_a_label_that_training_has_not(copy: Path, firstlight: Callable[..., Ans
 
 
 def test_too_few_images_to_hold_any_back(copy: Path) -> None:
-    for name in idx.FILES["train"]:
-        write_idx(copy / name, idx.read(copy, name)[:11])
+    for name in _idx.FILES["train"]:
+        write_idx(copy / name, _idx.read(copy, name)[:11])
     with pytest.raises(DataError, match="11 training images: 12 is the least"):
         catalog.dataset(str(copy)).load("val")
 
@@ -232,26 +232,26 @@ def test_too_few_images_to_hold_any_back(copy: Path) -> None:
 def test_labels_in_the_place_of_images_are_noticed(copy: Path) -> None:
     shutil.copy(copy / "train-labels-idx1-ubyte", copy / "train-images-idx3-ubyte")
     with pytest.raises(DataError, match="not an IDX file of images"):
-        idx.load("train", copy)
+        _idx.load("train", copy)
 
 
 def test_an_altered_mnist_file_is_refused(copy: Path) -> None:
     with pytest.raises(DataError, match="altered"):
-        idx.load("train", copy, mnist.SHA256)
+        _idx.load("train", copy, mnist.SHA256)
 
 
 @pytest.fixture
 def keras_file(digits: Path, tmp_path: Path) -> Path:
-    part = {name: idx.read(digits, name) for name in idx.NAMES}
+    part = {name: _idx.read(digits, name) for name in _idx.NAMES}
     arrays = dict(zip(("x_train", "y_train", "x_test", "y_test"), part.values(), strict=True))
-    np.savez(tmp_path / npz.NAME, **arrays)
-    return tmp_path / npz.NAME
+    np.savez(tmp_path / _npz.NAME, **arrays)
+    return tmp_path / _npz.NAME
 
 
 def test_keras_file_or_its_directory_loads(keras_file: Path, digits: Path) -> None:
     for where in (keras_file, keras_file.parent):
         for split in ("train", "val", "test"):
-            ours, theirs = idx.load(split, digits), catalog.dataset(str(where)).load(split)
+            ours, theirs = _idx.load(split, digits), catalog.dataset(str(where)).load(split)
             assert np.array_equal(ours.images, theirs.images)
             assert np.array_equal(ours.labels, theirs.labels)
 
@@ -277,7 +277,7 @@ def test_keras_file_or_its_directory_loads(keras_file: Path, digits: Path) -> No
 def test_a_bad_keras_file_is_refused(
     tmp_path: Path, arrays: dict[str, np.ndarray], message: str
 ) -> None:
-    np.savez(tmp_path / npz.NAME, **arrays)
+    np.savez(tmp_path / _npz.NAME, **arrays)
     with pytest.raises(DataError, match=message):
         catalog.dataset(str(tmp_path)).load("train")
 

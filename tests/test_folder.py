@@ -11,9 +11,10 @@ from conftest import Answer
 from PIL import Image
 
 from firstlight import catalog
-from firstlight.datasets import folder, idx
-from firstlight.datasets.fitted import CUT_OUT, MIDDLE, TEN_CROPS, Fitted, Place, cut_out, fitted
+from firstlight.datasets import _folder, _idx
+from firstlight.datasets._images import Fitted, fitted
 from firstlight.errors import DataError, UsageError
+from firstlight.images.crops import CUT_OUT, MIDDLE, TEN_CROPS, Place, cut_out
 
 COLOURS = {"apple": (200, 30, 30), "kiwi": (90, 140, 40), "plum": (90, 30, 120)}
 
@@ -50,7 +51,7 @@ def splits(tmp_path: Path) -> Path:
 
 
 def faults(directory: Path) -> dict[str, str]:
-    found = folder.listing(directory)["faults"]
+    found = _folder.listing(directory)["faults"]
     return {fault["file"]: fault["problem"] for fault in found}
 
 
@@ -130,13 +131,13 @@ def test_empty_classes_of_a_split_without_a_file_are_faults(splits: Path) -> Non
 
 def test_a_made_split_is_stratified_and_the_same_whatever_files_are_called(classes: Path) -> None:
     def contents() -> dict[str, set[bytes]]:
-        listing = folder.listing(classes)
+        listing = _folder.listing(classes)
         return {
             split: {(classes / file).read_bytes() for file in files}
             for split, files in listing["splits"].items()
         }
 
-    listing = folder.listing(classes)
+    listing = _folder.listing(classes)
     before = contents()
     assert {split: len(files) for split, files in listing["splits"].items()} == {
         "train": 48,
@@ -155,7 +156,7 @@ def test_a_made_split_is_stratified_and_the_same_whatever_files_are_called(class
 def test_copies_of_a_picture_never_part(classes: Path) -> None:
     for path in list(classes.glob("*/*")):
         shutil.copy(path, path.with_name(f"copy of {path.name}"))
-    found = folder.listing(classes)["splits"]
+    found = _folder.listing(classes)["splits"]
     digests = [set(files.values()) for files in found.values()]
     assert sum(map(len, found.values())) == 120 and len(set.union(*digests)) == sum(
         map(len, digests)
@@ -179,7 +180,7 @@ def test_classes_are_in_natural_order(tmp_path: Path) -> None:
     for number in (10, 9, 1):
         write(tmp_path / "d" / f"Class {number}" / "a.png", "apple", number)
     assert catalog.dataset(str(tmp_path / "d")).classes == ("Class 1", "Class 9", "Class 10")
-    assert sorted(["cat2", "2 cats", "cat", "10", "cat 2b"], key=folder.natural) == [
+    assert sorted(["cat2", "2 cats", "cat", "10", "cat 2b"], key=_folder.natural) == [
         "2 cats", "10", "cat", "cat2", "cat 2b",
     ]  # fmt: skip
 
@@ -209,7 +210,7 @@ def test_what_a_file_is_called_and_how_it_is_stored_do_not_matter(tmp_path: Path
     for name, save in ways.items():
         save(folder_ / name)
     assert faults(tmp_path / "d") == {}
-    seen = Fitted(folder.Pictures(folder_, sorted(ways)), (16, 16, 3))[:]
+    seen = Fitted(_folder.Pictures(folder_, sorted(ways)), (16, 16, 3))[:]
     assert seen.shape == (6, 16, 16, 3)
     for name, image in zip(sorted(ways), seen, strict=True):
         assert np.abs(image[2].mean(0) - (30, 60, 200)).max() < 16, name
@@ -219,7 +220,7 @@ def test_what_a_file_is_called_and_how_it_is_stored_do_not_matter(tmp_path: Path
 def test_sixteen_bits_are_scaled_not_cut_off(tmp_path: Path) -> None:
     deep = np.linspace(0, 65535, 1600).reshape(40, 40).astype(np.uint16)
     Image.fromarray(deep).save(tmp_path / "deep.png")
-    seen = Fitted(folder.Pictures(tmp_path, ["deep.png"]), (32, 32, 3))[0]
+    seen = Fitted(_folder.Pictures(tmp_path, ["deep.png"]), (32, 32, 3))[0]
     assert 120 < seen.mean() < 135 and seen.min() < 30 and seen.max() > 225
 
 
@@ -245,7 +246,7 @@ def test_training_cut_outs_depend_on_seed_and_number_alone(splits: Path) -> None
 
 
 def test_digits_grow_for_a_network_of_photographs_and_are_never_mirrored(digits: Path) -> None:
-    examples = idx.load("test", digits)
+    examples = _idx.load("test", digits)
     large = fitted(examples, (224, 224, 3)).images
     assert large.shape == (100, 224, 224, 3) and large[:2].dtype == np.uint8
     back = large[0][4::8, 4::8, 0].astype(int)
@@ -336,4 +337,4 @@ def test_ten_crops_of_digits_are_refused(digits: Path) -> None:
     from firstlight import views
 
     with pytest.raises(UsageError, match="ten-crops is for folders of pictures"):
-        views.ten_crops(None, idx.load("test", digits).images)
+        views.ten_crops(None, _idx.load("test", digits).images)

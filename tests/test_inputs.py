@@ -8,8 +8,8 @@ from PIL import Image
 
 from firstlight import inputs
 from firstlight.datasets import Examples, mnist
-from firstlight.datasets.fitted import Fitted, fitted, learned_from
-from firstlight.datasets.folder import Pictures
+from firstlight.datasets._folder import Pictures
+from firstlight.datasets._images import Fitted, fitted, learned_from
 from firstlight.errors import DataError
 
 

@@ -14,7 +14,8 @@ from PIL import Image, ImageDraw
 
 from firstlight.datasets import mnist
 from firstlight.errors import DataError, UsageError
-from firstlight.read import components, ink, locate, normalize, pictures, read, recognize, split
+from firstlight.images.open import WORKING_PIXELS
+from firstlight.read import components, ink, locate, normalize, read, recognize, split
 from firstlight.read.blobs import Blob
 
 Firstlight = Callable[..., Answer]
@@ -153,7 +154,7 @@ def test_a_large_photograph_is_reduced_and_its_boxes_are_not(write: Any, tmp_pat
     image.save(path)
     result = read(path)
     assert result.text == "9270"
-    assert result.picture.grey.size <= pictures.WORKING_PIXELS * 1.01
+    assert result.picture.grey.size <= WORKING_PIXELS * 1.01
     x, _, width, _ = result.lines[0].digits[-1].box
     assert 2500 < x < x + width < 4400
 

@@ -22,7 +22,7 @@ import pytest
 from conftest import Answer
 from PIL import Image
 
-from firstlight.datasets import folder as pictures
+from firstlight.datasets import _folder as pictures
 from firstlight.datasets import mnist
 from firstlight.read import read
 from firstlight.runs import Run

@@ -12,9 +12,10 @@ from keras import layers
 from PIL import Image
 
 from firstlight import catalog, evaluate, views
-from firstlight.datasets.fitted import TEN_CROPS, Fitted
-from firstlight.datasets.folder import Pictures
+from firstlight.datasets._folder import Pictures
+from firstlight.datasets._images import Fitted
 from firstlight.errors import UsageError
+from firstlight.images.crops import TEN_CROPS
 
 
 def small(pool: int, average: bool = False) -> keras.Model:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from firstlight.datasets import SPLITS, Examples, folder, idx, npz
+from firstlight.datasets import SPLITS, Examples, _folder, _idx, _npz
 from firstlight.errors import DataError, UsageError
 from firstlight.recipe import Recipe
 from firstlight.runs import Run
@@ -47,7 +47,7 @@ class Dataset:
     load: Callable[[str], Examples]
     fingerprint: Callable[[], dict[str, str]]  # file, or split of pictures → SHA-256
     splits: tuple[str, ...] = SPLITS
-    listing: folder.Listing | None = None  # of a folder of pictures: what of it is used, what not
+    listing: _folder.Listing | None = None  # of a folder of pictures: what of it is used, what not
 
     def measured(self, split: str) -> str:
         """The split to measure on when that one is asked for: val where there is no test."""
@@ -125,7 +125,7 @@ def recipe(name: str, network_name: str) -> tuple[str, Recipe]:
     return there[name or next(iter(there))]
 
 
-def dataset(name: str, listing: folder.Listing | None = None, quiet: bool = True) -> Dataset:
+def dataset(name: str, listing: _folder.Listing | None = None, quiet: bool = True) -> Dataset:
     """A dataset by its name, or the one that lies at a path.
 
     At a path there are IDX files, Keras's mnist.npz, or pictures in folders. Pictures are all
@@ -141,14 +141,15 @@ def dataset(name: str, listing: folder.Listing | None = None, quiet: bool = True
     path = Path(name)
     if not path.exists():
         raise DataError(f"no dataset or path {name!r}; datasets: {', '.join(there)}")
-    if path.is_file() or (path / npz.NAME).is_file():
-        return _of_file(npz, "path", path if path.is_file() else path / npz.NAME)
-    if any((path / n).is_file() for f in idx.NAMES for n in (f, f"{f}.gz")):
-        return _of_file(idx, "directory", path)
-    if not folder.holds(path):
+    if path.is_file() or (path / _npz.NAME).is_file():
+        return _of_file(_npz, "path", path if path.is_file() else path / _npz.NAME)
+    if any((path / n).is_file() for f in _idx.NAMES for n in (f, f"{f}.gz")):
+        return _of_file(_idx, "directory", path)
+    if not _folder.holds(path):
         files = ", ".join(sorted(p.name for p in path.iterdir())[:6]) or "nothing"
         raise DataError(
-            f"{path}: neither IDX files, {npz.NAME}, nor class folders of pictures; it has: {files}"
+            f"{path}: neither IDX files, {_npz.NAME}, nor class folders of pictures; "
+            f"it has: {files}"
         )
     return _of_pictures(path, listing, quiet)
 
@@ -159,7 +160,7 @@ def trained_on(run: Run) -> Dataset:
 
 
 def _of_file(kind: Any, keyword: str, path: Path) -> Dataset:
-    name = path.parent.name if path.name == npz.NAME else path.resolve().name
+    name = path.parent.name if path.name == _npz.NAME else path.resolve().name
     classes, fingerprint = kind.classes(path), partial(kind.fingerprint, path)
 
     def load(split: str) -> Examples:
@@ -172,13 +173,13 @@ def _of_file(kind: Any, keyword: str, path: Path) -> Dataset:
     return Dataset(name or "data", classes, load, fingerprint)
 
 
-def _of_pictures(path: Path, kept: folder.Listing | None, quiet: bool) -> Dataset:
-    listing = kept or folder.listing(path, quiet)
+def _of_pictures(path: Path, kept: _folder.Listing | None, quiet: bool) -> Dataset:
+    listing = kept or _folder.listing(path, quiet)
     return Dataset(
         path.resolve().name or "data",
         tuple(listing["classes"]),
-        partial(folder.load, directory=path, listing=listing),
-        partial(folder.fingerprint, path, listing, anew=kept is not None),
+        partial(_folder.load, directory=path, listing=listing),
+        partial(_folder.fingerprint, path, listing, anew=kept is not None),
         tuple(listing["splits"]),
         listing,
     )

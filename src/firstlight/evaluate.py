@@ -13,8 +13,8 @@ from firstlight import catalog, model
 from firstlight.catalog import Dataset
 from firstlight.classify import Classifier
 from firstlight.datasets import Examples, ahead
-from firstlight.datasets.fitted import fitted
-from firstlight.datasets.folder import Pictures
+from firstlight.datasets._folder import Pictures
+from firstlight.datasets._images import fitted
 from firstlight.errors import UsageError
 from firstlight.progress import Progress
 from firstlight.runs import Run

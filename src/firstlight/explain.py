@@ -22,7 +22,7 @@ import tensorflow as tf
 from keras import layers
 
 from firstlight import catalog, classify, deconvnet, evaluate, inputs, model
-from firstlight.datasets.fitted import fitted
+from firstlight.datasets._images import fitted
 from firstlight.deconvnet import Place, Stage, Stages
 from firstlight.errors import UsageError
 from firstlight.occlusion import GREY, PAPER, Box, Occlusion, Says, occlude

@@ -28,7 +28,7 @@ import tf2onnx
 
 from firstlight import calibrate, card, catalog, evaluate, model
 from firstlight.catalog import Dataset
-from firstlight.datasets.fitted import fitted
+from firstlight.datasets._images import fitted
 from firstlight.errors import ExportError, UsageError
 from firstlight.read.recognize import open_session
 from firstlight.runs import Run

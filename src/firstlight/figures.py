@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from firstlight import catalog, checkpoint
 from firstlight.datasets import Examples
-from firstlight.datasets.fitted import Fitted, fitted
+from firstlight.datasets._images import Fitted, fitted
 from firstlight.runs import Run, whole
 from firstlight.training import augment
 

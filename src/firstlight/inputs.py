@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from firstlight.datasets.fitted import CUT_OUT, MIDDLE, WHOLE, cut_out
 from firstlight.errors import DataError
+from firstlight.images.crops import CUT_OUT, MIDDLE, WHOLE, cut_out
+from firstlight.images.open import open_photograph
 from firstlight.read.normalize import SIDE
-from firstlight.read.pictures import open_photograph
 from firstlight.read.reading import read
 
 

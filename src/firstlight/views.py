@@ -19,10 +19,11 @@ import tensorflow as tf
 from keras import layers
 from PIL import Image
 
-from firstlight.datasets.fitted import CUT_OUT, TEN_CROPS, Fitted, cut_out
-from firstlight.datasets.folder import Pictures
+from firstlight.datasets._folder import Pictures
+from firstlight.datasets._images import Fitted
 from firstlight.errors import UsageError
 from firstlight.evaluate import Views, middle, predictor, softmax
+from firstlight.images.crops import CUT_OUT, TEN_CROPS, cut_out
 from firstlight.progress import Progress
 
 # Shortest sides of the paper's six scales (table 5) to the accurate network's input of 221.

@@ -6,7 +6,7 @@ the last 5,000 are for validation; the 10,000 test images are for measuring only
 
 from pathlib import Path
 
-from firstlight.datasets import Examples, idx
+from firstlight.datasets import Examples, _idx
 
 CLASSES = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
 SHA256 = {  # of the unpacked files
@@ -26,4 +26,4 @@ def load(split: str) -> Examples:
     Raises:
         DataError: a file is missing, or is not byte for byte the published one.
     """
-    return idx.load(split, DIRECTORY, SHA256)
+    return _idx.load(split, DIRECTORY, SHA256)

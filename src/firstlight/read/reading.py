@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firstlight.errors import DataError
+from firstlight.images.open import Picture, Source, open_picture
 from firstlight.read import ink, locate, split
 from firstlight.read.blobs import Blob
 from firstlight.read.normalize import normalize
-from firstlight.read.pictures import Picture, Source, open_picture
 from firstlight.read.recognize import DIGITS, NONE, Recognizer, recognizer
 
 UNSURE = "?"

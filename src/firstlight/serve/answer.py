@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from firstlight.errors import DataError
+from firstlight.images.open import FORMATS, open_picture
 from firstlight.occlusion import PAPER, all_squares, hidden
-from firstlight.read import ink, locate, pictures, reading
+from firstlight.read import ink, locate, reading
 from firstlight.read.reading import Digit, Line
 from firstlight.read.recognize import NONE, Recognizer
 
@@ -45,7 +46,7 @@ def read_squashed(body: bytes, network: Recognizer) -> dict[str, Any]:
     """What happens without normalisation: the whole picture squashed into 28×28, one digit."""
     drawing = drawn(body)
     with decoding():
-        picture = pictures.open_picture(photograph(body) if drawing is None else drawing)
+        picture = open_picture(photograph(body) if drawing is None else drawing)
     grey = picture.grey
     light = 255 - grey if ink.ways(grey)[0] else grey
     if not (light > 64).any():
@@ -101,7 +102,7 @@ def drawn(body: bytes) -> Images | None:
 
 
 def photograph(body: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(body), formats=pictures.FORMATS)
+    return Image.open(io.BytesIO(body), formats=FORMATS)
 
 
 @contextmanager
@@ -113,7 +114,7 @@ def decoding() -> Iterator[None]:
         *(OSError, ValueError, SyntaxError, MemoryError),
         *(Image.DecompressionBombError, Image.DecompressionBombWarning),
     ) as error:
-        known = ", ".join(pictures.FORMATS)
+        known = ", ".join(FORMATS)
         raise DataError(f"not a picture that can be read ({known}), or damaged") from error
 
 

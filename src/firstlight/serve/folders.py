@@ -16,7 +16,7 @@ import numpy as np
 
 from firstlight import catalog
 from firstlight.datasets import Examples
-from firstlight.datasets.fitted import fitted
+from firstlight.datasets._images import fitted
 from firstlight.errors import DataError, FirstlightError, NotFound
 from firstlight.runs import Run, read_json
 from firstlight.serve.answer import text

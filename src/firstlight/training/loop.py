@@ -29,7 +29,7 @@ import tensorflow as tf
 
 from firstlight import card, checkpoint, evaluate, model, runs
 from firstlight.datasets import ahead, shuffled
-from firstlight.datasets.fitted import Fitted, fitted, learned_from
+from firstlight.datasets._images import Fitted, fitted, learned_from
 from firstlight.errors import DataError, FirstlightError, Interrupted
 from firstlight.progress import Progress
 from firstlight.recipe import Recipe

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from firstlight import catalog, checkpoint, evaluate, model
-from firstlight.datasets.fitted import fitted
+from firstlight.datasets._images import fitted
 from firstlight.recipe import Recipe
 from firstlight.runs import Run
 from firstlight.training.optimizer import build_optimizer, first_kernels, running_means

@@ -24,7 +24,7 @@ from PIL import Image
 
 from firstlight.datasets import SPLITS, Examples
 from firstlight.errors import DataError
-from firstlight.read.pictures import is_picture, open_photograph
+from firstlight.images.open import is_picture, open_photograph
 
 Listing = dict[str, Any]  # classes, splits (name → file → SHA-256), made (how), faults
 SHARE = 10  # one picture in so many of a class goes into a split that is made here
