@@ -20,9 +20,10 @@ import keras
 from keras import layers
 from report import RESULTS, circumstances, into_readme, processor, spread
 
-from firstlight import catalog, runs, settings
+from firstlight import catalog, settings
 from firstlight.networks import convnet
 from firstlight.recipe import Recipe
+from firstlight.runs.run import versions
 from firstlight.training import loop
 
 FILE = RESULTS / "changes.json"
@@ -108,7 +109,7 @@ def table(result: dict[str, Any]) -> str:
 
 def main() -> None:
     result: dict[str, Any] = json.loads(FILE.read_text()) if FILE.exists() else {"changes": {}}
-    result |= {"processor": processor(), "versions": runs.versions()}
+    result |= {"processor": processor(), "versions": versions()}
     for change in CHANGES:
         found = result["changes"].setdefault(change.name, [])
         for seed in range(len(found), SEEDS):

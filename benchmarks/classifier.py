@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from report import RESULTS, circumstances, into_readme, processor
 
-from firstlight import runs
 from firstlight.datasets import mnist
+from firstlight.runs.run import versions
 
 ROUNDS = 5
 BATCH = 500
@@ -90,7 +90,7 @@ def main() -> None:
         name: {key: statistics.median(r[key] for r in rounds) for key in rounds[0]}
         for name, rounds in found.items()
     }
-    result = {"processor": processor(), "versions": runs.versions(), "medians": medians}
+    result = {"processor": processor(), "versions": versions(), "medians": medians}
     (RESULTS / "classifier.json").write_text(json.dumps(result | {"rounds": found}) + "\n")
     rows = ["| the reader's network | images a second, 500 at a time | one alone, ms |"]
     rows += ["|---|--:|--:|"]

@@ -23,9 +23,10 @@ import scipy
 from report import circumstances, into_readme, processor
 from scipy import ndimage
 
-from firstlight import runs
 from firstlight.datasets import Examples, mnist
 from firstlight.errors import FirstlightError, UsageError
+from firstlight.runs.files import write_json
+from firstlight.runs.run import Run, existing, versions
 
 RESULTS = Path(__file__).parent / "results" / "corruptions.json"
 SEED = 0
@@ -292,7 +293,7 @@ def measure(folders: Sequence[Path], examples: Examples) -> list[dict[str, Any]]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from firstlight import evaluate, model
 
-    there = [runs.existing(folder) for folder in folders]
+    there = [existing(folder) for folder in folders]
     networks = [model.load(run)[0] for run in there]
     for run, network in zip(there, networks, strict=True):
         if network.input_shape[1:] != examples.images.shape[1:]:
@@ -308,7 +309,7 @@ def measure(folders: Sequence[Path], examples: Examples) -> list[dict[str, Any]]
     return list(map(record, there, errors, [len(examples.labels)] * len(there)))
 
 
-def record(run: runs.Run, errors: dict[str, float], examples: int) -> dict[str, Any]:
+def record(run: Run, errors: dict[str, float], examples: int) -> dict[str, Any]:
     settings = run.settings()
     corrupted = [error for name, error in errors.items() if name != "clean"]
     return {
@@ -320,7 +321,7 @@ def record(run: runs.Run, errors: dict[str, float], examples: int) -> dict[str, 
         "mean": round(float(np.mean(corrupted)), 2),
         "corrupted": {name: errors[name] for name in CORRUPTIONS},
         "processor": processor(),
-        "versions": runs.versions() | {"scipy": scipy.__version__},
+        "versions": versions() | {"scipy": scipy.__version__},
     }
 
 
@@ -381,7 +382,7 @@ def main() -> None:
         before = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else []
         again = {record["run"] for record in found}
         found = [record for record in before if record["run"] not in again] + found
-        runs.write_json(RESULTS, found)
+        write_json(RESULTS, found)
         into_readme("corruptions", table(found))
 
 

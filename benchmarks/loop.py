@@ -18,8 +18,9 @@ from pathlib import Path
 import tensorflow as tf
 from report import RESULTS
 
-from firstlight import first_graph, runs
+from firstlight import first_graph
 from firstlight.datasets import mnist
+from firstlight.runs.run import create
 from firstlight.settings import prepare
 from firstlight.training import loop
 from firstlight.training.step import compile_steps
@@ -43,7 +44,7 @@ def session_rate() -> float:
 def loop_rate(folder: Path) -> float:
     """Steps per second of the compiled loop: its batches, its steps, its log."""
     training = Training(prepare("softmax", "mnist", "", 0, 0, None, steps=STEPS))
-    training.into(runs.create(training.settings, folder))
+    training.into(create(training.settings, folder))
     take = compile_steps(training)
     with training.run.metrics_file.open("w", encoding="utf-8") as log:
         began, skipped = 0.0, 0  # the first call compiles

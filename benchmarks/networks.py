@@ -231,10 +231,10 @@ def table(result: dict[str, Any]) -> str:
 
 def measure() -> None:
     """Write down each measurement as soon as it is made; what is there already is not repeated."""
-    from firstlight import runs
+    from firstlight.runs.run import versions
 
     result: dict[str, Any] = json.loads(FILE.read_text()) if FILE.exists() else {}
-    result |= {"processor": processor(), "versions": runs.versions()}
+    result |= {"processor": processor(), "versions": versions()}
     for part in ("peak", "operations", "rates"):
         result.setdefault(part, {})
     result["peak"] |= peaks_lacking(result["peak"])

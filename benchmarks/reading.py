@@ -37,9 +37,9 @@ from pages import STYLES, page
 from PIL import Image
 from report import RESULTS, circumstances, into_readme, processor
 
-from firstlight import runs
 from firstlight.read import ink, locate, normalize, read, reading, split
 from firstlight.read.blobs import Blob
+from firstlight.runs.run import versions
 
 
 class Step(NamedTuple):
@@ -230,7 +230,7 @@ def main() -> None:
         return read(picture, given.model).text
 
     used = {name: metadata.version(name) for name in ("onnxruntime", "pillow")}
-    result: dict[str, Any] = {"processor": processor(), "versions": runs.versions() | used}
+    result: dict[str, Any] = {"processor": processor(), "versions": versions() | used}
     other = {"tesseract": tesseract} if shutil.which("tesseract") else {}
     if given.real:
         result["single"] = singles(given.real, given.model)

@@ -8,8 +8,9 @@ import pytest
 from conftest import Answer
 from PIL import Image
 
-from firstlight import compare, runs
+from firstlight import compare
 from firstlight.errors import UsageError
+from firstlight.runs.run import existing
 from firstlight.settings import prepare
 from firstlight.training import loop
 
@@ -33,7 +34,7 @@ def test_a_comparison_adds_up(digits: Path, here: Path, firstlight: Callable[...
     for name, steps in (("good", 200), ("bad", 1)):
         chosen = prepare("mlp", str(digits), "", 0, 0, None, steps=steps)
         loop.train(chosen, here / name, quiet=True)
-    good, bad = (runs.existing(here / name) for name in ("good", "bad"))
+    good, bad = (existing(here / name) for name in ("good", "bad"))
     facts = compare.compare(good, bad)
     only = len(facts["only_first"]), len(facts["only_second"])
     assert facts["both_right"] + facts["both_wrong"] + sum(only) == facts["examples"] == 100
@@ -48,7 +49,7 @@ def test_runs_of_different_data_need_to_be_told_which(digits: Path, here: Path) 
         chosen = prepare("softmax", data, "", 0, 0, 100, steps=1)
         loop.train(chosen, here / name, quiet=True)
     with pytest.raises(UsageError, match=r"trained on .*; choose with --data"):
-        compare.compare(runs.existing(here / "one"), runs.existing(here / "other"))
+        compare.compare(existing(here / "one"), existing(here / "other"))
 
 
 def test_runs_of_a_folder_that_has_changed_are_not_paired(here: Path) -> None:
@@ -61,4 +62,4 @@ def test_runs_of_a_folder_that_has_changed_are_not_paired(here: Path) -> None:
         chosen = prepare("softmax", str(here / "data"), "", 0, 0, None, steps=1)
         loop.train(chosen, here / name, quiet=True)
     with pytest.raises(UsageError, match=r"has changed between the two runs; choose with --data"):
-        compare.compare(runs.existing(here / "before"), runs.existing(here / "after"))
+        compare.compare(existing(here / "before"), existing(here / "after"))

@@ -5,17 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firstlight import catalog, evaluate, model, runs
+from firstlight import catalog, evaluate, model
 from firstlight.datasets import mnist
 from firstlight.errors import DataError, UsageError
+from firstlight.runs.run import Run, existing
 from firstlight.settings import prepare
 from firstlight.training import loop
 
 
 @pytest.fixture
-def run(digits: Path, here: Path) -> runs.Run:
+def run(digits: Path, here: Path) -> Run:
     loop.train(prepare("mlp", str(digits), "", 0, 0, None, epochs=2), here / "run", quiet=True)
-    return runs.existing(here / "run")
+    return existing(here / "run")
 
 
 def test_a_summary_adds_up() -> None:
@@ -40,7 +41,7 @@ def test_the_interval_holds_what_is_within_two_deviations(correct: int, examples
         assert abs(correct / examples - bound) == pytest.approx(1.959964 * deviation, abs=1e-7)
 
 
-def test_evaluation_of_a_run_is_what_its_network_answers(run: runs.Run, digits: Path) -> None:
+def test_evaluation_of_a_run_is_what_its_network_answers(run: Run, digits: Path) -> None:
     facts, examples, probabilities = evaluate.evaluate([run], "", "test")
     network, _ = model.load(run)
     logits = network(examples.images).numpy()
@@ -50,10 +51,10 @@ def test_evaluation_of_a_run_is_what_its_network_answers(run: runs.Run, digits: 
     assert facts["accuracy"] > 0.4
 
 
-def test_an_ensemble_averages_probabilities(run: runs.Run, digits: Path, here: Path) -> None:
+def test_an_ensemble_averages_probabilities(run: Run, digits: Path, here: Path) -> None:
     settings = prepare("softmax", str(digits), "", 0, 0, None, steps=20)
     loop.train(settings, here / "other", quiet=True)
-    other = runs.existing(here / "other")
+    other = existing(here / "other")
     both = evaluate.evaluate([run, other], "", "test")[2]
     alone = [evaluate.evaluate([one], "", "test")[2] for one in (run, other)]
     np.testing.assert_allclose(both, np.mean(alone, axis=0), atol=1e-6)
@@ -64,14 +65,14 @@ def test_softmax_survives_huge_logits() -> None:
     np.testing.assert_allclose(answers, [[1, 0], [0.5, 0.5]])
 
 
-def test_a_run_of_other_classes_is_refused(run: runs.Run, here: Path) -> None:
+def test_a_run_of_other_classes_is_refused(run: Run, here: Path) -> None:
     arrays = model.arrays(catalog.network("mlp").build(3))
     model.save(run, "mlp", mnist.CLASSES[:3], "digits", arrays)
     with pytest.raises(UsageError, match=r"knows the classes 0, 1, 2; mnist has 0, 1, .*, 9"):
         evaluate.evaluate([run], "mnist", "test")
 
 
-def test_a_run_may_know_more_classes_than_the_data_has(run: runs.Run, here: Path) -> None:
+def test_a_run_may_know_more_classes_than_the_data_has(run: Run, here: Path) -> None:
     classes = (*mnist.CLASSES, "none")
     model.save(run, "mlp", classes, "digits", model.arrays(catalog.network("mlp").build(11)))
     facts, examples, probabilities = evaluate.evaluate([run], "mnist", "val")
@@ -80,13 +81,13 @@ def test_a_run_may_know_more_classes_than_the_data_has(run: runs.Run, here: Path
     assert facts["correct"] == right
 
 
-def test_weights_of_another_network_are_refused(run: runs.Run) -> None:
+def test_weights_of_another_network_are_refused(run: Run) -> None:
     arrays = model.arrays(catalog.network("softmax").build(10))
     model.save(run, "mlp", mnist.CLASSES, "digits", arrays)
     with pytest.raises(DataError, match="does not fit the network: the file lacks hidden/bias"):
         model.load(run)
 
 
-def test_a_missing_run_names_those_there_are(run: runs.Run, here: Path) -> None:
+def test_a_missing_run_names_those_there_are(run: Run, here: Path) -> None:
     with pytest.raises(DataError, match=r"no run at .*rnu; runs in .*: run"):
-        runs.existing(here / "rnu")
+        existing(here / "rnu")

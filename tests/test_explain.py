@@ -10,10 +10,11 @@ import pytest
 from conftest import Answer
 from PIL import Image
 
-from firstlight import catalog, deconvnet, explain, explain_figures, model, runs
+from firstlight import catalog, deconvnet, explain, explain_figures, model
 from firstlight.datasets import mnist
 from firstlight.errors import DataError, UsageError
 from firstlight.occlusion import Occlusion
+from firstlight.runs.run import Run, create
 
 Firstlight = Callable[..., Answer]
 
@@ -25,9 +26,9 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def untrained(network: str, data: Path, folder: Path) -> runs.Run:
+def untrained(network: str, data: Path, folder: Path) -> Run:
     """A run of a network with its first weights: what is looked at does not depend on them."""
-    run = runs.create({"network": network, "data": str(data)}, folder)
+    run = create({"network": network, "data": str(data)}, folder)
     built = catalog.network(network).build(10)
     model.save(run, network, mnist.CLASSES, "digits", model.arrays(built))
     return run

@@ -15,12 +15,13 @@ import pytest
 from conftest import Answer, write_idx
 from keras import layers
 
-from firstlight import catalog, evaluate, export, model, runs
+from firstlight import catalog, evaluate, export, model
 from firstlight.cli import Format
 from firstlight.datasets import mnist
 from firstlight.errors import ExportError
 from firstlight.networks._layers import LocalResponseNorm
-from firstlight.runs import Run
+from firstlight.runs.files import write_json
+from firstlight.runs.run import Run, create, existing
 from firstlight.settings import prepare
 from firstlight.training import loop
 
@@ -73,7 +74,7 @@ def leftovers(folder: Path) -> list[Path]:
 @pytest.mark.parametrize("format", export.FORMATS)
 def test_every_network_in_every_format(trained: Make, network: str, format: str) -> None:
     folder = trained(network)
-    facts = export.export(runs.existing(folder), format)
+    facts = export.export(existing(folder), format)
     file = Path(facts["file"])
     assert file.parent == folder / "model"
     assert file.name == {"onnx": f"{network}.onnx", "litert": f"{network}.tflite"}.get(
@@ -228,7 +229,7 @@ def test_a_mistake_is_one_line(
 
 def test_data_that_has_gone_is_exit_4(firstlight: Firstlight, trained: Make, here: Path) -> None:
     run = Run(shutil.copytree(trained("softmax"), here / "run"))
-    runs.write_json(run.settings_file, run.settings() | {"data": str(here / "gone")})
+    write_json(run.settings_file, run.settings() | {"data": str(here / "gone")})
     answer = firstlight("export", run.folder, "--format", "onnx")
     assert answer.code == 4 and "no dataset or path" in answer.err and answer.err.count("\n") == 1
 
@@ -239,11 +240,11 @@ def test_data_that_has_gone_is_exit_4(firstlight: Firstlight, trained: Make, her
 def test_a_run_that_has_not_ended_is_one_line_that_says_how_to_go_on(
     firstlight: Firstlight, trained: Make, here: Path, verb: str
 ) -> None:
-    run = runs.create(Run(trained("softmax")).settings(), here / "run")
+    run = create(Run(trained("softmax")).settings(), here / "run")
     answer = firstlight(*verb.format(run.folder).split())
     assert answer.code == 4 and answer.err.count("\n") == 1
     assert answer.err.endswith(f"run has no model: firstlight train --resume {run.folder}\n")
-    runs.write_json(run.model_file, {})
+    write_json(run.model_file, {})
     answer = firstlight(*verb.format(run.folder).split())
     assert answer.code == 4 and "model.json: damaged" in answer.err
 

@@ -16,11 +16,14 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from firstlight import catalog, checkpoint, first_graph, runs
+from firstlight import catalog, first_graph
 from firstlight.datasets import mnist
 from firstlight.errors import DataError, FirstlightError, Interrupted
 from firstlight.progress import Progress
 from firstlight.recipe import Recipe
+from firstlight.runs import checkpoint
+from firstlight.runs.files import whole, write_json, write_text
+from firstlight.runs.run import Run, create, existing
 from firstlight.settings import prepare
 from firstlight.training import loop, step
 from firstlight.training.optimizer import adjusted, build_optimizer, cap_filters
@@ -50,7 +53,7 @@ def test_softmax_through_the_loop_is_the_first_graph(here: Path) -> None:
 
     training = Training(settings("softmax"))
     training.network.get_layer("layer1").set_weights([weights.T, biases])
-    training.into(runs.create(training.settings))
+    training.into(create(training.settings))
     with Progress(1000, quiet=True) as progress:
         loop.steps(training, progress)
 
@@ -72,7 +75,7 @@ def test_a_stopped_run_resumes_to_bit_equal_weights(
         patch.setattr(loop, "stop_signals", _always(ask))
         with pytest.raises(Interrupted, match=r"after step 5; go on with: .* --resume .*cut"):
             loop.train(cut, here / "cut", quiet=True)
-    loop.resume(runs.existing(here / "cut"), quiet=True)
+    loop.resume(existing(here / "cut"), quiet=True)
 
     one, other = (
         checkpoint.load(here / name / "checkpoints/last.npz")[0] for name in ("whole", "cut")
@@ -81,7 +84,7 @@ def test_a_stopped_run_resumes_to_bit_equal_weights(
     for name in one:
         assert np.array_equal(one[name], other[name]), name
     lines = [
-        [(m["step"], m["split"], m["loss"]) for m in runs.Run(here / n).metrics()]
+        [(m["step"], m["split"], m["loss"]) for m in Run(here / n).metrics()]
         for n in ("whole", "cut")
     ]
     assert lines[0] == lines[1]
@@ -128,24 +131,24 @@ def test_a_signal_stops_it_after_a_checkpoint(number: int, digits: Path, here: P
     assert "firstlight train --resume cut" in rest and "Traceback" not in rest
     _, facts = checkpoint.load(here / "cut/checkpoints/last.npz")
     assert facts["step"] > 0 and not list(here.rglob("*.part"))
-    run = runs.Run(here / "cut")
+    run = Run(here / "cut")
     shorter = run.settings() | {
         "recipe": run.settings()["recipe"] | {"epochs": None, "steps": facts["step"] + 1}
     }
-    runs.write_json(run.settings_file, shorter)
+    write_json(run.settings_file, shorter)
     assert loop.resume(run, quiet=True)["steps"] == facts["step"] + 1
 
 
 def test_it_stops_when_validation_no_longer_improves(digits: Path, here: Path) -> None:
     never_better = settings("softmax", digits, patience=2, epochs=50, learning_rate=1e-12)
     result = loop.train(never_better, here / "run", quiet=True)
-    state = runs.Run(here / "run").settings()["result"]
+    state = Run(here / "run").settings()["result"]
     assert state["best_step"] == 6 and state["epochs_without_better"] == 2
     assert result["steps"] == state["step"] == 17  # three epochs of 550 images, 100 at a time
     assert state["stopped"].startswith("validation accuracy has not risen for 2 epochs; kept the")
-    logged = runs.Run(here / "run").metrics()
-    assert loop.resume(runs.Run(here / "run"), quiet=True) == result
-    assert runs.Run(here / "run").metrics() == logged
+    logged = Run(here / "run").metrics()
+    assert loop.resume(Run(here / "run"), quiet=True) == result
+    assert Run(here / "run").metrics() == logged
 
 
 def test_a_run_does_not_go_on_with_other_data(digits: Path, here: Path) -> None:
@@ -154,14 +157,14 @@ def test_a_run_does_not_go_on_with_other_data(digits: Path, here: Path) -> None:
     labels = data / "train-labels-idx1-ubyte"
     labels.write_bytes(labels.read_bytes()[:-1] + b"\0")
     with pytest.raises(DataError, match=r"is not what .*run was trained on"):
-        loop.resume(runs.Run(here / "run"))
+        loop.resume(Run(here / "run"))
 
 
 def test_a_run_does_not_go_on_with_a_recipe_of_another_version(digits: Path, here: Path) -> None:
     loop.train(settings("softmax", digits, steps=2), here / "run", quiet=True)
-    run = runs.Run(here / "run")
+    run = Run(here / "run")
     written = run.settings()
-    runs.write_json(run.settings_file, written | {"recipe": written["recipe"] | {"warp": 9}})
+    write_json(run.settings_file, written | {"recipe": written["recipe"] | {"warp": 9}})
     with pytest.raises(DataError, match=r"run: no recipe has warp any more"):
         loop.resume(run)
 
@@ -174,7 +177,7 @@ def test_a_folder_called_like_a_dataset_is_not_taken_for_it(digits: Path, here: 
 
 def test_the_best_weights_are_kept_not_the_last(digits: Path, here: Path) -> None:
     loop.train(settings("mlp", digits, epochs=6), here / "run", quiet=True)
-    run = runs.Run(here / "run")
+    run = Run(here / "run")
     held_out = {
         m["step"]: (m["accuracy"], -m["loss"]) for m in run.metrics() if m["split"] == "val"
     }
@@ -187,7 +190,7 @@ def test_the_last_weights_are_kept_if_the_recipe_says_so(digits: Path, here: Pat
     chosen = settings("mlp", digits, epochs=4)
     chosen["recipe"] |= {"keep": "last"}
     loop.train(chosen, here / "run", quiet=True)
-    state = runs.Run(here / "run").settings()["result"]
+    state = Run(here / "run").settings()["result"]
     assert state["best_step"] == state["step"]
 
 
@@ -208,7 +211,7 @@ def test_steps_per_call_changes_nothing_but_speed(
         chosen = settings("softmax", digits, steps=9)
         chosen["recipe"] |= {"xla": xla, "steps_per_call": count, "schedule": "one-cycle"}
         loop.train(chosen, here / f"run{count}-{len(losses)}", quiet=True)
-        lines = runs.Run(here / f"run{count}-{len(losses)}").metrics()
+        lines = Run(here / f"run{count}-{len(losses)}").metrics()
         losses.append([(m["loss"], m["accuracy"], m["lr"]) for m in lines])
     assert losses[0] == losses[1]
     rates = [rate for _, _, rate in losses[0]]
@@ -223,7 +226,7 @@ def test_progress_tells_the_cost_and_accuracy_of_the_step_that_it_names(
     chosen = settings("softmax", digits, steps=9)
     chosen["recipe"] |= {"steps_per_call": 4}
     loop.train(chosen, here / "run", quiet=True)
-    lines = [m for m in runs.Run(here / "run").metrics() if m["split"] == "train"]
+    lines = [m for m in Run(here / "run").metrics() if m["split"] == "train"]
     texts = [f"cost {m['loss']:.4f}  accuracy {m['accuracy']:.2%}" for m in lines]
     assert told.keys() >= {4, 9} and all(told[s] == texts[s - 1] for s in told if s <= 9)
 
@@ -244,7 +247,7 @@ def test_bfloat16_computes_nearly_what_float32_does(digits: Path, here: Path) ->
         chosen = settings("convnet", digits, steps=20, batch_size=60)
         chosen["recipe"] |= {"precision": precision}
         training = Training(chosen)
-        training.into(runs.create(chosen, here / precision))
+        training.into(create(chosen, here / precision))
         for network in (training.network, training.twin):
             assert {w.dtype for w in network.weights} == {"float32"}
             assert network.get_layer("conv1").compute_dtype == precision
@@ -293,7 +296,7 @@ def test_the_last_epochs_see_the_images_as_they_are(digits: Path, here: Path) ->
     for augment, settle in (({"shift": 3}, 1), ({"shift": 3}, 0), ({}, 0)):
         chosen["recipe"] |= {"augment": augment, "settle": settle, "learning_rate": 1e-9}
         training = Training(chosen)
-        training.into(runs.create(chosen, here / f"{len(costs)}"))
+        training.into(create(chosen, here / f"{len(costs)}"))
         with Progress(22, quiet=True) as progress:
             loop.steps(training, progress)
         costs.append([m["loss"] for m in training.run.metrics() if m["split"] == "train"])
@@ -341,13 +344,13 @@ def test_a_damaged_checkpoint_is_named(digits: Path, here: Path) -> None:
     last = here / "run/checkpoints/last.npz"
     last.write_bytes(last.read_bytes()[:-50])
     with pytest.raises(DataError, match=r"last\.npz: not a whole checkpoint"):
-        loop.resume(runs.existing(here / "run"), quiet=True)
+        loop.resume(existing(here / "run"), quiet=True)
 
 
 def test_a_half_written_file_never_takes_the_name(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    runs.write_text(path, "before")
-    with pytest.raises(RuntimeError), runs.whole(path) as file:
+    write_text(path, "before")
+    with pytest.raises(RuntimeError), whole(path) as file:
         file.write(b"half")
         raise RuntimeError
     assert path.read_text() == "before" and os.listdir(tmp_path) == ["file"]
@@ -427,9 +430,9 @@ def test_the_rate_is_lowered_where_validation_stalls_and_stays_so_when_resumed(
     chosen = settings("softmax", digits, epochs=5, learning_rate=1e-12)
     chosen["recipe"] |= {"lower_after": 2}
     loop.train(chosen, here / "run", quiet=True)
-    rates = [m["lr"] for m in runs.Run(here / "run").metrics() if m["split"] == "val"]
+    rates = [m["lr"] for m in Run(here / "run").metrics() if m["split"] == "val"]
     assert rates == pytest.approx([1e-12, 1e-12, 1e-12, 1e-13, 1e-13])
-    training = Training(chosen).into(runs.existing(here / "run"))
+    training = Training(chosen).into(existing(here / "run"))
     training.restore()
     assert float(training.optimizer.learning_rate) == pytest.approx(1e-14)
 
@@ -450,7 +453,7 @@ def test_pictures_resume_to_bit_equal_weights(
         patch.setattr(loop, "stop_signals", _always(lambda: next(stop_at, True)))
         with pytest.raises(Interrupted, match="after step 5"):
             loop.train(chosen, here / "cut", quiet=True)
-    loop.resume(runs.existing(here / "cut"), quiet=True)
+    loop.resume(existing(here / "cut"), quiet=True)
     one, other = (
         checkpoint.load(here / name / "checkpoints/last.npz")[0] for name in ("whole", "cut")
     )

@@ -14,7 +14,7 @@ from typing import Any
 from firstlight.datasets import SPLITS, Examples, _folder, _idx, _npz
 from firstlight.errors import DataError, UsageError
 from firstlight.recipe import Recipe
-from firstlight.runs import Run
+from firstlight.runs.run import Run
 
 PACKAGE = Path(__file__).parent
 FAULTS_TOLD = 20

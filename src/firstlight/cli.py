@@ -15,9 +15,11 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from firstlight import __version__, catalog, console, runs
+from firstlight import __version__, catalog, console
 from firstlight.errors import FirstlightError, GateMissed, UsageError
 from firstlight.quiet import tensorflow
+from firstlight.runs.files import write_json
+from firstlight.runs.run import existing
 from firstlight.settings import prepare
 
 app = typer.Typer(
@@ -137,7 +139,7 @@ def train(
     """Train a network; leaves a run folder."""
     if resume:
         refuse_beside_resume(context)
-        run = runs.existing(resume)
+        run = existing(resume)
         with tensorflow(verbose):
             from firstlight.training import loop
         result = loop.resume(run, quiet)
@@ -171,14 +173,14 @@ def evaluate(
         from firstlight import evaluate as evaluation
         from firstlight import figures
         from firstlight.views import VIEWS
-    opened = [runs.existing(folder) for folder in folders]
+    opened = [existing(folder) for folder in folders]
     facts, seen, probabilities = evaluation.evaluate(opened, data, split, VIEWS[views], quiet)
     if facts["split"] != split and not quiet:
         print(
             f"{facts['data']} has no {split} split: measured on {facts['split']}", file=sys.stderr
         )
     if len(opened) == 1:
-        runs.write_json(opened[0].evaluation, facts)
+        write_json(opened[0].evaluation, facts)
         figures.draw_evaluation(opened[0], facts, seen, probabilities)
     show(facts, json_, console.evaluation(facts, opened))
     if min_accuracy is not None and facts["accuracy"] < min_accuracy:
@@ -198,7 +200,7 @@ def compare(
     """Which of two runs is better, image by image, or whether it was luck."""
     with tensorflow(verbose):
         from firstlight import compare as comparison
-    facts = comparison.compare(runs.existing(first), runs.existing(second), data, split)
+    facts = comparison.compare(existing(first), existing(second), data, split)
     show(facts, json_, console.comparison(facts))
 
 
@@ -234,7 +236,7 @@ def explain(
     verbose: Verbose = False,
 ) -> None:
     """What a run's network looks at in a picture: filters, maps, deconvnet, occlusion."""
-    run = runs.existing(folder)
+    run = existing(folder)
     with tensorflow(verbose):
         from firstlight import explain as explaining
         from firstlight import explain_figures
@@ -260,7 +262,7 @@ def classify(
     if model.suffix == ".onnx" or model.is_file():
         network = classification.of_onnx(model)
     else:
-        run = runs.existing(model)
+        run = existing(model)
         with tensorflow(verbose):
             from firstlight import evaluate as evaluation
 
@@ -282,7 +284,7 @@ def export(
     verbose: Verbose = False,
 ) -> None:
     """Write a run's network for other programs; kept only if it answers as the network does."""
-    run = runs.existing(folder)
+    run = existing(folder)
     with tensorflow(verbose):
         from firstlight import export as exporting
 
@@ -384,7 +386,7 @@ def draw_training(folder: str | None) -> None:
     if folder:  # a dry run leaves none
         from firstlight import figures
 
-        figures.draw_training(runs.existing(Path(folder)))
+        figures.draw_training(existing(Path(folder)))
 
 
 def refuse_beside_resume(context: typer.Context) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from firstlight import evaluate
 from firstlight.errors import UsageError
-from firstlight.runs import Run
+from firstlight.runs.run import Run
 
 DOUBT = 0.05  # a smaller chance than this is called a difference
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from firstlight.runs import Run
+from firstlight.runs.run import Run
 
 
 def training(result: dict[str, Any]) -> list[str]:

@@ -17,7 +17,7 @@ from firstlight.datasets._folder import Pictures
 from firstlight.datasets._images import fitted
 from firstlight.errors import UsageError
 from firstlight.progress import Progress
-from firstlight.runs import Run
+from firstlight.runs.run import Run
 
 # Of a network and images (N, *INPUT) uint8 to probabilities (N, classes); true: say nothing.
 Views = Callable[[keras.Model, Any, bool], np.ndarray]

@@ -27,7 +27,7 @@ from firstlight.deconvnet import Place, Stage, Stages
 from firstlight.errors import UsageError
 from firstlight.occlusion import GREY, PAPER, Box, Occlusion, Says, occlude
 from firstlight.progress import in_batches
-from firstlight.runs import Run
+from firstlight.runs.run import Run
 
 LAYERS, MAPS, NINE = 5, 4, 9  # layers looked at unless told, maps of each, pictures of a map
 MOST_IMAGES = 5_000  # of a dataset, among which the nine are looked for

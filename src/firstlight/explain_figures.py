@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from firstlight.explain import Explanation, Map, Sight, most_active
 from firstlight.figures import ACCENT, FOR_AND_AGAINST, PALE, WARNING
 from firstlight.occlusion import Box
-from firstlight.runs import whole
+from firstlight.runs.files import whole
 
 DOTS = 120  # an inch
 MARGIN, GAP = 24, 8

@@ -26,12 +26,13 @@ import onnx
 import tensorflow as tf
 import tf2onnx
 
-from firstlight import calibrate, card, catalog, evaluate, model
+from firstlight import calibrate, catalog, evaluate, model
 from firstlight.catalog import Dataset
 from firstlight.datasets._images import fitted
 from firstlight.errors import ExportError, UsageError
 from firstlight.read.recognize import open_session
-from firstlight.runs import Run
+from firstlight.runs import card
+from firstlight.runs.run import Run
 from firstlight.training import augment
 
 OPSET = 17  # the newest that passes ONNX's full check here; tf2onnx would take an older one

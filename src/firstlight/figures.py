@@ -10,10 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from firstlight import catalog, checkpoint
+from firstlight import catalog
 from firstlight.datasets import Examples
 from firstlight.datasets._images import Fitted, fitted
-from firstlight.runs import Run, whole
+from firstlight.runs import checkpoint
+from firstlight.runs.files import whole
+from firstlight.runs.run import Run
 from firstlight.training import augment
 
 INK, PALE, ACCENT, WARNING = "#1f2933", "#9aa5b1", "#2f6fed", "#d1495b"

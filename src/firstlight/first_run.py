@@ -11,8 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from firstlight import card, first_graph, model, runs
+from firstlight import first_graph, model
 from firstlight.datasets import mnist
+from firstlight.runs import card
+from firstlight.runs.files import write_json
+from firstlight.runs.run import create
 
 _BEFORE_FIRST = {"network": "first-graph", "data": "mnist", "limit": None}
 
@@ -35,7 +38,7 @@ def train(
     """
     examples, test = mnist.load("train"), mnist.load("test")
     recipe = {"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate}
-    run = runs.create({**_BEFORE_FIRST, "seed": seed, "recipe": recipe, "sha256": mnist.SHA256})
+    run = create({**_BEFORE_FIRST, "seed": seed, "recipe": recipe, "sha256": mnist.SHA256})
     costs: list[float] = []
     began = time.monotonic()
     with run.metrics_file.open("w", encoding="utf-8") as log:
@@ -70,6 +73,6 @@ def train(
         "seconds": round(time.monotonic() - began, 3),
         "run": str(run.folder),
     }
-    runs.write_json(run.settings_file, run.settings() | {"result": result})
+    write_json(run.settings_file, run.settings() | {"result": result})
     card.write(run, mnist.CLASSES, (28, 28, 1), result)
     return result, predicted, test.labels

@@ -16,7 +16,8 @@ import tensorflow as tf
 from firstlight import catalog, diagram, first_graph
 from firstlight.diagram import Arrow, Box
 from firstlight.errors import UsageError
-from firstlight.runs import Run, write_text
+from firstlight.runs.files import write_text
+from firstlight.runs.run import Run
 
 FIRST = "first-graph"
 ROLES = {  # Keras layers and TensorFlow operations by what they are for: it decides their colour

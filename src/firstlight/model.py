@@ -8,9 +8,11 @@ from typing import Any
 
 import keras
 
-from firstlight import catalog, checkpoint
-from firstlight.checkpoint import Arrays
-from firstlight.runs import Run, write_json
+from firstlight import catalog
+from firstlight.runs import checkpoint
+from firstlight.runs.checkpoint import Arrays
+from firstlight.runs.files import write_json
+from firstlight.runs.run import Run
 
 
 def save(run: Run, network: str, classes: tuple[str, ...], learned: str, arrays: Arrays) -> None:

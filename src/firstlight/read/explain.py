@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from firstlight.read.reading import UNSURE, Digit, Reading
-from firstlight.runs import whole
+from firstlight.runs.files import whole
 
 WIDTH, MARGIN = 1200, 32
 CARD_WIDTH, CARD_HEIGHT, SHOWN, GAP = 215, 112, 112, 15

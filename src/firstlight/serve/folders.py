@@ -18,7 +18,8 @@ from firstlight import catalog
 from firstlight.datasets import Examples
 from firstlight.datasets._images import fitted
 from firstlight.errors import DataError, FirstlightError, NotFound
-from firstlight.runs import Run, read_json
+from firstlight.runs.files import read_json
+from firstlight.runs.run import Run
 from firstlight.serve.answer import text
 
 SECONDS_OF_SILENCE = 90.0  # a training writes checkpoints a minute apart at most

@@ -26,8 +26,9 @@ from firstlight.serve import answer, folders
 with tensorflow(verbose=False):
     import keras
 
-    from firstlight import catalog, checkpoint, evaluate, first_graph, graphs, model
-from firstlight.runs import Run
+    from firstlight import catalog, evaluate, first_graph, graphs, model
+    from firstlight.runs import checkpoint
+from firstlight.runs.run import Run
 
 SIZE = (answer.SIDE, answer.SIDE, 1)
 PLAIN = {"InputLayer", "Rescaling", "Flatten"}  # layers that show the image as it is

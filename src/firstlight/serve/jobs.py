@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
-from firstlight import catalog, runs
+from firstlight import catalog
 from firstlight.errors import UsageError
+from firstlight.runs.run import next_folder
 from firstlight.serve.folders import Folders, row
 
 MOST_AT_ONCE = 2
@@ -83,7 +84,7 @@ class Jobs:
         arguments = training(wanted)
         async with self.starting:
             self.refuse_too_many()
-            folder = runs.next_folder(f"{wanted['network']}-mnist", self.folders.root)
+            folder = next_folder(f"{wanted['network']}-mnist", self.folders.root)
             self.folders.begun[folder.name] = folder
             await self.start("train", folder.name, ["train", *arguments, "--out", str(folder)])
         return folder.name

@@ -27,13 +27,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from firstlight import card, checkpoint, evaluate, model, runs
+from firstlight import evaluate, model
 from firstlight.datasets import ahead, shuffled
 from firstlight.datasets._images import Fitted, fitted, learned_from
 from firstlight.errors import DataError, FirstlightError, Interrupted
 from firstlight.progress import Progress
 from firstlight.recipe import Recipe
-from firstlight.runs import Run
+from firstlight.runs import card, checkpoint
+from firstlight.runs.files import write_json
+from firstlight.runs.run import Run, create
 from firstlight.training.step import compile_steps, cross_entropy
 from firstlight.training.training import Training
 
@@ -55,7 +57,7 @@ def train(settings: dict[str, Any], out: Path | None = None, quiet: bool = False
         DataError, UsageError: the data is damaged, or does not fit the network.
     """
     training = Training(settings)  # first: what cannot be trained leaves no folder
-    run = runs.create(settings | {"total_steps": training.epoch_ends[-1]}, out)
+    run = create(settings | {"total_steps": training.epoch_ends[-1]}, out)
     training.into(run).save()  # even a run killed at once can be resumed
     return finish(training, quiet)
 
@@ -93,7 +95,7 @@ def finish(training: Training, quiet: bool) -> dict[str, Any]:
     learned = learned_from(training.held_out.images, classes)
     model.save(run, name, classes, learned, checkpoint.load(run.best)[0])
     facts = result(training, quiet)
-    runs.write_json(run.settings_file, run.settings() | {"result": asdict(training.state) | facts})
+    write_json(run.settings_file, run.settings() | {"result": asdict(training.state) | facts})
     card.write(run, classes, training.network.input_shape[1:], facts)
     return facts
 

@@ -11,10 +11,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from firstlight import catalog, checkpoint, evaluate, model
+from firstlight import catalog, evaluate, model
 from firstlight.datasets._images import fitted
 from firstlight.recipe import Recipe
-from firstlight.runs import Run
+from firstlight.runs import checkpoint
+from firstlight.runs.run import Run
 from firstlight.training.optimizer import build_optimizer, first_kernels, running_means
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from firstlight.errors import DataError
-from firstlight.runs import whole
+from firstlight.runs.files import whole
 
 Arrays = dict[str, np.ndarray]
 _FACTS = "facts.json"  # as an array of bytes: a JSON text beside the arrays

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from firstlight.runs import Run, write_text
+from firstlight.runs.files import write_text
+from firstlight.runs.run import Run
 
 DIGITS = ("mnist", "cutouts")  # data that is drawn as MNIST is
 CARD = """# {network} on {data}

@@ -1,62 +1,17 @@
-"""The run folder: all that a training leaves, and all that the next verb knows.
-
-runs/NETWORK-DATA-N/
-├── run.json            network, data, recipe, seed, versions, command line, data hashes, result
-├── pictures.json       if it was trained on a folder of them: which, in which split, which not
-├── metrics.jsonl       a line per logged step: step, epoch, split, loss, accuracy, lr, seconds
-├── checkpoints/        last.npz (all that resuming needs), best.npz (the weights to keep, so far)
-├── model/              model.json (network, classes), weights.npz: the weights that are kept
-├── figures/*.png       drawn from the files above
-├── evaluation.json
-└── MODEL_CARD.md
-"""
+"""A run folder: its files by name, found, made and read."""
 
 import json
 import os
 import platform
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from firstlight.errors import DataError, UsageError
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[BinaryIO]:
-    """Write a file whole or not at all: under another name, renamed when it is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    with whole(path) as file:
-        file.write(text.encode())
-
-
-def write_json(path: Path, value: Any) -> None:
-    write_text(path, json.dumps(value, indent=2) + "\n")
-
-
-def read_json(path: Path) -> Any:
-    """Raises DataError if the file is not there or not JSON."""
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"{path} is missing; is {path.parent} a run folder?") from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read ({error})") from None
+from firstlight.runs.files import read_json, write_json, write_text
 
 
 class Run:
