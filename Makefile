@@ -24,8 +24,8 @@ digits: .venv/dev
 	rm -rf runs/reader
 	$(FIRSTLIGHT) train convnet --recipe reader --data cutouts --out runs/reader
 	$(FIRSTLIGHT) evaluate runs/reader --data mnist
-	$(FIRSTLIGHT) export runs/reader --format onnx --out src/firstlight/read/digits.onnx
-	cp runs/reader/MODEL_CARD.md src/firstlight/read/digits.md
+	$(FIRSTLIGHT) export runs/reader --format onnx --out src/firstlight/reading/digits.onnx
+	cp runs/reader/MODEL_CARD.md src/firstlight/reading/digits.md
 
 check: .venv/dev
 	$(BIN)/ruff check .

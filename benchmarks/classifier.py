@@ -28,7 +28,7 @@ Answer = Callable[[np.ndarray], Any]
 
 
 def ours() -> Answer:
-    from firstlight.read.recognize import DIGITS, recognizer
+    from firstlight.onnx_model import DIGITS, recognizer
 
     return recognizer(DIGITS).probabilities
 

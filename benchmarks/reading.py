@@ -37,8 +37,8 @@ from pages import STYLES, page
 from PIL import Image
 from report import RESULTS, circumstances, into_readme, processor
 
-from firstlight.read import ink, locate, normalize, read, reading, split
-from firstlight.read.blobs import Blob
+from firstlight.reading import ink, locate, normalize, read, reader, split
+from firstlight.reading.blobs import Blob
 from firstlight.runs.run import versions
 
 
@@ -66,7 +66,7 @@ STEPS = [
     Step("touching digits cut", split, "cut_up", lambda blob, height: [(blob, 0.0)]),
     Step("thin pens broadened", normalize, "thickened", lambda ink: ink),
     Step("centre of mass", normalize, "centered", lambda ink: boxed(ink)),
-    Step("normalised as MNIST", reading, "normalize", stretched),
+    Step("normalised as MNIST", reader, "normalize", stretched),
 ]
 
 
@@ -101,7 +101,7 @@ def singles(folder: Path, model: Path | None) -> dict[str, Any]:
     return found
 
 
-def likeliest(result: reading.Reading) -> str:
+def likeliest(result: reader.Reading) -> str:
     return result.lines[0].digits[0].candidates[0][0] if result.lines else ""
 
 

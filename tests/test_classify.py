@@ -11,9 +11,9 @@ import pytest
 from conftest import Answer
 from PIL import Image
 
-from firstlight import classify
+from firstlight import classification
 from firstlight.datasets import mnist
-from firstlight.read.recognize import DIGITS
+from firstlight.onnx_model import DIGITS
 from firstlight.settings import prepare
 from firstlight.training import loop
 
@@ -114,8 +114,8 @@ def test_many_pictures_go_in_batches(there: Path) -> None:
         seen.append(len(images))
         return np.tile(np.float32([0.25, 0.75]), (len(images), 1))
 
-    network = classify.Classifier((28, 28, 1), ("0", "1"), "digits", probabilities)
-    facts, problems = classify.classify(network, [Path("0.png")] * 40 + [Path("x")] * 40, 1)
+    network = classification.Classifier((28, 28, 1), ("0", "1"), "digits", probabilities)
+    facts, problems = classification.classify(network, [Path("0.png")] * 40 + [Path("x")] * 40, 1)
     assert len(facts) == 80 and len(problems) == 40 and max(seen) <= 32
     assert facts[0] == {"file": "0.png", "labels": [{"label": "1", "probability": 0.75}]}
     assert facts[-1] == {"file": "x", "labels": []}

@@ -25,7 +25,7 @@ from firstlight.datasets import (
     shuffled,
 )
 from firstlight.errors import DataError
-from firstlight.read.blobs import Blob
+from firstlight.reading.blobs import Blob
 
 
 def test_mnist_is_as_published() -> None:

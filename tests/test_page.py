@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from firstlight.read import read
+from firstlight.reading import read
 
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)

@@ -12,11 +12,12 @@ import pytest
 from conftest import Answer
 from PIL import Image, ImageDraw
 
+from firstlight import onnx_model
 from firstlight.datasets import mnist
 from firstlight.errors import DataError, UsageError
 from firstlight.images.open import WORKING_PIXELS
-from firstlight.read import components, ink, locate, normalize, read, recognize, split
-from firstlight.read.blobs import Blob
+from firstlight.reading import components, ink, locate, normalize, read, split
+from firstlight.reading.blobs import Blob
 
 Firstlight = Callable[..., Answer]
 
@@ -243,7 +244,7 @@ def test_a_digit_that_cannot_be_told_has_its_candidates(
     firstlight: Firstlight, write: Any, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Image.fromarray(write("7")).save("seven.png")
-    monkeypatch.setattr(recognize.recognizer(recognize.DIGITS), "threshold", 1.1)
+    monkeypatch.setattr(onnx_model.recognizer(onnx_model.DIGITS), "threshold", 1.1)
     (fact,) = json.loads(firstlight("read", "seven.png", "--json").out)
     assert fact["text"] == "?"
     (digit,) = fact["lines"][0]["digits"]
@@ -265,11 +266,11 @@ def test_a_model_of_something_else_and_one_with_weights_elsewhere(
 ) -> None:
     onnx = pytest.importorskip("onnx")
     Image.fromarray(write("1")).save("one.png")
-    model = onnx.load(recognize.DIGITS)
+    model = onnx.load(onnx_model.DIGITS)
     onnx.save(model, "outside.onnx", save_as_external_data=True, location="w", size_threshold=99)
     outside = firstlight("read", "one.png", "--model", "outside.onnx")
     assert outside.code == 4 and "outside.onnx is no ONNX model that can be run" in outside.err
-    model = onnx.load(recognize.DIGITS)
+    model = onnx.load(onnx_model.DIGITS)
     model.doc_string = "location"  # the word alone names no other file
     onnx.save(model, "same.onnx")
     assert firstlight("read", "one.png", "--model", "same.onnx").out == "1\n"

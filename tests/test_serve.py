@@ -24,7 +24,7 @@ from PIL import Image
 
 from firstlight.datasets import _folder as pictures
 from firstlight.datasets import mnist
-from firstlight.read import read
+from firstlight.reading import read
 from firstlight.runs.run import Run
 from firstlight.serve import folders, guard, server
 from firstlight.serve.jobs import MOST_AT_ONCE

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firstlight.evaluate import softmax
-from firstlight.read.recognize import NONE
+from firstlight.onnx_model import NONE
 
 BINS = 15  # of confidence, as in the paper
 WRONG = 0.02  # share of the answers told that may be wrong

@@ -257,7 +257,7 @@ def classify(
     verbose: Verbose = False,
 ) -> None:
     """The most probable classes of pictures."""
-    from firstlight import classify as classification
+    from firstlight import classification as classification
 
     if model.suffix == ".onnx" or model.is_file():
         network = classification.of_onnx(model)
@@ -307,14 +307,14 @@ def read(
     verbose: Verbose = False,
 ) -> None:
     """Read the handwritten digits in pictures."""
-    from firstlight.read import reading
+    from firstlight.reading import reader
 
-    results, unread = reading.read_all(images, model, single)
+    results, unread = reader.read_all(images, model, single)
     if explain and results:
-        from firstlight.read import explain as explanation
+        from firstlight.reading import sheet as explanation
 
         explanation.draw([(p.name, r) for p, r in results.items()], explain)
-    facts = [reading.facts(path, results.get(path), unread.get(path)) for path in images]
+    facts = [reader.facts(path, results.get(path), unread.get(path)) for path in images]
     answered = [fact for fact in facts if Path(fact["file"]) in results]
     show(facts, json_, console.reading(answered, named=len(images) > 1))
     complain(list(unread.values()))

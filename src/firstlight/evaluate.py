@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from firstlight import catalog, model
 from firstlight.catalog import Dataset
-from firstlight.classify import Classifier
+from firstlight.classification import Classifier
 from firstlight.datasets import Examples, ahead
 from firstlight.datasets._folder import Pictures
 from firstlight.datasets._images import fitted

@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from firstlight import catalog, classify, deconvnet, evaluate, inputs, model
+from firstlight import catalog, classification, deconvnet, evaluate, model
 from firstlight.datasets._images import fitted
 from firstlight.deconvnet import Place, Stage, Stages
 from firstlight.errors import UsageError
@@ -74,7 +74,7 @@ class Explanation(NamedTuple):
         return evaluate.softmax(self.logits[None])[0]
 
     def labels(self) -> list[dict[str, Any]]:
-        return classify.best(self.probabilities, self.classes, 5)
+        return classification.best(self.probabilities, self.classes, 5)
 
 
 def explain(
@@ -100,7 +100,7 @@ def explain(
     stages = deconvnet.stages(network)
     chosen = choose(stages, wanted)
     learned = run.trained()["learned"]
-    image = inputs.image_for(picture, network.input_shape[1:], learned)
+    image = classification.image_for(picture, network.input_shape[1:], learned)
     dataset = catalog.dataset(data, quiet=quiet) if data else catalog.trained_on(run)
     examples = fitted(dataset.load("val").first(MOST_IMAGES), network.input_shape[1:])
     answers = answers_of(stages, image)

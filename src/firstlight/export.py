@@ -30,7 +30,7 @@ from firstlight import calibrate, catalog, evaluate, model
 from firstlight.catalog import Dataset
 from firstlight.datasets._images import fitted
 from firstlight.errors import ExportError, UsageError
-from firstlight.read.recognize import open_session
+from firstlight.onnx_model import open_session
 from firstlight.runs import card
 from firstlight.runs.run import Run
 from firstlight.training import augment

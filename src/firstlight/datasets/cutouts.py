@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from firstlight.datasets import Examples, mnist
-from firstlight.read import components, split
-from firstlight.read.blobs import Blob, trimmed
-from firstlight.read.locate import tall_enough
-from firstlight.read.normalize import normalize
+from firstlight.reading import components, split
+from firstlight.reading.blobs import Blob, trimmed
+from firstlight.reading.locate import tall_enough
+from firstlight.reading.normalize import normalize
 
 CLASSES = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "none")
 NONE = len(CLASSES) - 1

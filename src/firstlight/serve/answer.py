@@ -15,9 +15,9 @@ from PIL import Image
 from firstlight.errors import DataError
 from firstlight.images.open import FORMATS, open_picture
 from firstlight.occlusion import PAPER, all_squares, hidden
-from firstlight.read import ink, locate, reading
-from firstlight.read.reading import Digit, Line
-from firstlight.read.recognize import NONE, Recognizer
+from firstlight.onnx_model import NONE, Recognizer
+from firstlight.reading import ink, locate, reader
+from firstlight.reading.reader import Digit, Line
 
 Images = NDArray[np.uint8]
 DRAWING = re.compile(rb"P5 (\d{1,4}) (\d{1,4}) 255\n")  # a PGM file: width, height, then the pixels
@@ -34,11 +34,11 @@ def read(body: bytes, network: Recognizer, model: Path) -> dict[str, Any]:
     if drawing is not None:
         # Ink on a clean canvas is known exactly: paper and shadows need not be taken away.
         found = locate.lines(np.asarray((255 - drawing) / 255, np.float32))
-        chains = reading.read_lines(found, network)
-        lines = [line for chain in chains if (line := reading.digits(chain, network, 1.0))]
+        chains = reader.read_lines(found, network)
+        lines = [line for chain in chains if (line := reader.digits(chain, network, 1.0))]
         return told(lines, (drawing.shape[1], drawing.shape[0]), network)
     with decoding():
-        result = reading.read(photograph(body), model)
+        result = reader.read(photograph(body), model)
     return told([list(line.digits) for line in result.lines], result.picture.size, network)
 
 

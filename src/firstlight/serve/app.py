@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from firstlight import __version__, catalog
 from firstlight.errors import DataError, FirstlightError, NotFound, UsageError
-from firstlight.read.recognize import DIGITS, Recognizer, recognizer
+from firstlight.onnx_model import DIGITS, Recognizer, recognizer
 from firstlight.serve import answer, folders, guard, jobs
 from firstlight.serve.folders import Folders
 from firstlight.serve.jobs import Jobs

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from firstlight.read.blobs import Blob, stroke
-from firstlight.read.ink import slide
+from firstlight.reading.blobs import Blob, stroke
+from firstlight.reading.ink import slide
 
 SIDE, BOX = 28, 20
 FINE = 4  # work at four times the size: edges get their grey from the average of 4×4

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from firstlight.read.blobs import Blob, joined, trimmed
+from firstlight.reading.blobs import Blob, joined, trimmed
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]

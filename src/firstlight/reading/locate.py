@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from firstlight.read import components
-from firstlight.read.blobs import Blob, joined, run_lengths, trimmed
+from firstlight.reading import components
+from firstlight.reading.blobs import Blob, joined, run_lengths, trimmed
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]

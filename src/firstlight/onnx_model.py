@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from firstlight.errors import DataError, UsageError
 
-DIGITS = Path(__file__).with_name("digits.onnx")
+DIGITS = Path(__file__).parent / "reading" / "digits.onnx"
 NONE = "none"
 NONE_RARER = 0.05  # than in training, where it is a fifth: what one cuts out is mostly a digit
 INPUT = (28, 28, 1)

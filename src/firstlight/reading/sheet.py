@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from firstlight.read.reading import UNSURE, Digit, Reading
+from firstlight.reading.reader import UNSURE, Digit, Reading
 from firstlight.runs.files import whole
 
 WIDTH, MARGIN = 1200, 32

@@ -1,6 +1,6 @@
 """Reads handwritten digits in pictures, without TensorFlow.
 
-    from firstlight.read import read
+    from firstlight.reading import read
 
     result = read("photo.jpg")
     result.text
@@ -10,6 +10,6 @@ A picture goes through: pictures (opened, safely) → ink (paper and shadows tak
 recognize (the network) → reading (the answer); explain draws all of it.
 """
 
-from firstlight.read.reading import Digit, Line, Reading, read
+from firstlight.reading.reader import Digit, Line, Reading, read
 
 __all__ = ["Digit", "Line", "Reading", "read"]

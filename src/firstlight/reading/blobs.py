@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from firstlight.read import components
+from firstlight.reading import components
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]

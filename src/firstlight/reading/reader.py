@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from firstlight.errors import DataError
 from firstlight.images.open import Picture, Source, open_picture
-from firstlight.read import ink, locate, split
-from firstlight.read.blobs import Blob
-from firstlight.read.normalize import normalize
-from firstlight.read.recognize import DIGITS, NONE, Recognizer, recognizer
+from firstlight.onnx_model import DIGITS, NONE, Recognizer, recognizer
+from firstlight.reading import ink, locate, split
+from firstlight.reading.blobs import Blob
+from firstlight.reading.normalize import normalize
 
 UNSURE = "?"
 
