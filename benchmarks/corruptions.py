@@ -291,14 +291,15 @@ def measure(folders: Sequence[Path], examples: Examples) -> list[dict[str, Any]]
         UsageError: a run's network takes images of another size.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from firstlight import evaluate, model
+    from firstlight import model
+    from firstlight.evaluation.accuracy import predictor
 
     there = [existing(folder) for folder in folders]
     networks = [model.load(run)[0] for run in there]
     for run, network in zip(there, networks, strict=True):
         if network.input_shape[1:] != examples.images.shape[1:]:
             raise UsageError(f"{run.folder} takes images of another size than MNIST's")
-    answers = [evaluate.predictor(network) for network in networks]
+    answers = [predictor(network) for network in networks]
     errors: list[dict[str, float]] = [{} for _ in there]
     for name in ("clean", *CORRUPTIONS):  # each is made once, for all runs
         clean = examples.images[..., 0]

@@ -23,8 +23,8 @@ from firstlight.datasets import mnist
 from firstlight.runs.run import create
 from firstlight.settings import prepare
 from firstlight.training import loop
+from firstlight.training.state import Training
 from firstlight.training.step import compile_steps
-from firstlight.training.training import Training
 
 ROUNDS, STEPS = 7, 5_000
 

@@ -67,7 +67,7 @@ def pictures_training(network: str, precision: str) -> Any:
     from firstlight import catalog
     from firstlight.datasets import Examples
     from firstlight.settings import prepare
-    from firstlight.training.training import Training
+    from firstlight.training.state import Training
 
     class Noise:
         name, classes, splits = "noise", tuple(map(str, range(1000))), ("train", "val")
@@ -85,7 +85,7 @@ def keras_fit(network: str, policy: str) -> dict[str, Call]:
 
     from firstlight import catalog
     from firstlight.networks._layers import LocalResponseNorm
-    from firstlight.training.training import computing_in
+    from firstlight.training.state import computing_in
 
     def normal(self: Any, x: Any) -> Any:
         """Contrast normalisation as one writes it with TensorFlow."""

@@ -156,8 +156,8 @@ def pytorch_example(seed: int) -> list[tuple[int, float, float]]:
 def ours(recipe: str, seed: int) -> list[tuple[int, float, float]]:
     from firstlight.settings import prepare
     from firstlight.training import loop
+    from firstlight.training.state import Training
     from firstlight.training.step import compile_steps
-    from firstlight.training.training import Training
 
     settings = prepare("convnet", "mnist", recipe, seed, 0, None)
     training = Training(settings)
@@ -205,8 +205,8 @@ def our_step(precision: str) -> Callable[[], object]:
     import tensorflow as tf
 
     from firstlight.settings import prepare
+    from firstlight.training.state import Training
     from firstlight.training.step import compile_steps
-    from firstlight.training.training import Training
 
     settings = prepare("convnet", "mnist", "quick", 0, 0, None)
     settings["recipe"] |= {"precision": precision, "steps_per_call": 1}

@@ -8,8 +8,8 @@ import pytest
 from conftest import Answer
 from PIL import Image
 
-from firstlight import compare
 from firstlight.errors import UsageError
+from firstlight.evaluation.comparison import compare, mcnemar, verdict
 from firstlight.runs.run import existing
 from firstlight.settings import prepare
 from firstlight.training import loop
@@ -21,13 +21,13 @@ from firstlight.training import loop
     [((0, 0), 1), ((5, 5), 1), ((0, 5), 2 / 32), ((1, 9), 22 / 1024), ((10, 2), 158 / 4096)],
 )
 def test_mcnemar(counts: tuple[int, int], chance: float) -> None:
-    assert compare.mcnemar(*counts) == pytest.approx(chance)
-    assert compare.mcnemar(*counts[::-1]) == pytest.approx(chance)
+    assert mcnemar(*counts) == pytest.approx(chance)
+    assert mcnemar(*counts[::-1]) == pytest.approx(chance)
 
 
 def test_the_verdict_names_the_better_or_none() -> None:
-    assert compare.verdict(["a", "b"], 2, 20, 0.0001).startswith("b is better: 2 images only a")
-    assert compare.verdict(["a", "b"], 9, 10, 0.9).startswith("no difference to be seen")
+    assert verdict(["a", "b"], 2, 20, 0.0001).startswith("b is better: 2 images only a")
+    assert verdict(["a", "b"], 9, 10, 0.9).startswith("no difference to be seen")
 
 
 def test_a_comparison_adds_up(digits: Path, here: Path, firstlight: Callable[..., Answer]) -> None:
@@ -35,11 +35,11 @@ def test_a_comparison_adds_up(digits: Path, here: Path, firstlight: Callable[...
         chosen = prepare("mlp", str(digits), "", 0, 0, None, steps=steps)
         loop.train(chosen, here / name, quiet=True)
     good, bad = (existing(here / name) for name in ("good", "bad"))
-    facts = compare.compare(good, bad)
+    facts = compare(good, bad)
     only = len(facts["only_first"]), len(facts["only_second"])
     assert facts["both_right"] + facts["both_wrong"] + sum(only) == facts["examples"] == 100
     assert np.isclose(facts["accuracy"][0] - facts["accuracy"][1], (only[0] - only[1]) / 100)
-    assert facts["p"] == compare.mcnemar(*only) < 0.05
+    assert facts["p"] == mcnemar(*only) < 0.05
     assert facts["verdict"].startswith(f"{here / 'good'} is better")
     assert "good is better" in firstlight("compare", "good", "bad").out
 
@@ -49,7 +49,7 @@ def test_runs_of_different_data_need_to_be_told_which(digits: Path, here: Path) 
         chosen = prepare("softmax", data, "", 0, 0, 100, steps=1)
         loop.train(chosen, here / name, quiet=True)
     with pytest.raises(UsageError, match=r"trained on .*; choose with --data"):
-        compare.compare(existing(here / "one"), existing(here / "other"))
+        compare(existing(here / "one"), existing(here / "other"))
 
 
 def test_runs_of_a_folder_that_has_changed_are_not_paired(here: Path) -> None:
@@ -62,4 +62,4 @@ def test_runs_of_a_folder_that_has_changed_are_not_paired(here: Path) -> None:
         chosen = prepare("softmax", str(here / "data"), "", 0, 0, None, steps=1)
         loop.train(chosen, here / name, quiet=True)
     with pytest.raises(UsageError, match=r"has changed between the two runs; choose with --data"):
-        compare.compare(existing(here / "before"), existing(here / "after"))
+        compare(existing(here / "before"), existing(here / "after"))

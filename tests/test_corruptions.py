@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firstlight import evaluate, model
+from firstlight import model
 from firstlight.datasets import mnist
+from firstlight.evaluation.accuracy import predictor
 from firstlight.runs.run import existing
 from firstlight.settings import prepare
 from firstlight.training import loop
@@ -189,7 +190,7 @@ def test_a_run_is_measured_on_each(here: Path) -> None:
     loop.train(chosen, here / "run", quiet=True)
     examples = mnist.load("test").first(200)
     (found,) = corruptions.measure([here / "run"], examples)
-    probabilities = evaluate.predictor(model.load(existing(here / "run"))[0])
+    probabilities = predictor(model.load(existing(here / "run"))[0])
     wrong = np.mean(probabilities(examples.images).argmax(1) != examples.labels)
     assert found["clean"] == pytest.approx(100 * wrong)
     assert list(found["corrupted"]) == list(CORRUPTIONS)

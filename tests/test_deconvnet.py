@@ -8,8 +8,9 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from firstlight import catalog, deconvnet
+from firstlight import catalog
 from firstlight.errors import UsageError
+from firstlight.explanation import deconvnet
 from firstlight.networks._layers import BatchNorm, LocalResponseNorm
 
 NETWORKS = [entry["name"] for entry in catalog.networks() if entry["input"] == [28, 28, 1]]

@@ -10,10 +10,12 @@ import pytest
 from conftest import Answer
 from PIL import Image
 
-from firstlight import catalog, deconvnet, explain, explain_figures, model
+from firstlight import catalog, model
 from firstlight.datasets import mnist
 from firstlight.errors import DataError, UsageError
-from firstlight.occlusion import Occlusion
+from firstlight.explanation import deconvnet, features
+from firstlight.explanation.occlusion import Occlusion
+from firstlight.figures import explanation
 from firstlight.runs.run import Run, create
 
 Firstlight = Callable[..., Answer]
@@ -40,9 +42,9 @@ def test_the_nine_are_those_to_which_a_map_answers_most(digits: Path, here: Path
     stage = deconvnet.stages(network)["conv3"]
     images = catalog.dataset(str(digits)).load("val").images
     values = deconvnet.forward(stage.path, images)[-1].numpy().max((1, 2))
-    answers = explain.answers_of({stage.name: stage}, images[0])
-    (seen,) = explain.sights([stage], images[0], answers, images).values()
-    assert len(seen) == explain.MAPS
+    answers = features.answers_of({stage.name: stage}, images[0])
+    (seen,) = features.sights([stage], images[0], answers, images).values()
+    assert len(seen) == features.MAPS
     for each in seen:
         given = [sight.value for sight in each.nine]
         np.testing.assert_allclose(given, np.sort(values[:, each.number])[::-1][:9], rtol=1e-4)
@@ -59,8 +61,8 @@ def test_a_picture_that_a_map_is_silent_about_is_none_of_the_nine() -> None:
     stage = deconvnet.stages(network)["conv"]
     images = np.zeros((20, 28, 28, 1), np.uint8)
     images[[3, 11], 5, 5, 0] = 9, 200
-    answers = explain.answers_of({"conv": stage}, images[3])
-    ((seen,),) = explain.sights([stage], images[3], answers, images).values()
+    answers = features.answers_of({"conv": stage}, images[3])
+    ((seen,),) = features.sights([stage], images[3], answers, images).values()
     assert [sight.image.max() for sight in seen.nine] == [200, 9]
 
 
@@ -69,8 +71,8 @@ def test_weights_times_the_picture_add_up_to_the_logits(digits: Path, here: Path
     network, _ = model.load(run)
     image = mnist.load("test").images[3]
     stages = deconvnet.stages(network)
-    weights = explain.filters(network.get_layer("layer1"), (28, 28, 1))
-    products = explain.products(stages, weights, image)
+    weights = features.filters(network.get_layer("layer1"), (28, 28, 1))
+    products = features.products(stages, weights, image)
     assert weights.shape == products.shape == (10, 28, 28, 1)
     np.testing.assert_allclose(products.sum((1, 2, 3)), network(image[None])[0], rtol=1e-3)
 
@@ -100,7 +102,7 @@ def test_layers_data_and_place_can_be_chosen(
     firstlight: Firstlight, digits: Path, here: Path, picture: Path
 ) -> None:
     run = untrained("nin", digits, here / "run")
-    found = explain.explain(run, picture, ["pool2", "cccp6"], str(digits), "3")
+    found = features.explain(run, picture, ["pool2", "cccp6"], str(digits), "3")
     assert list(found.sights) == ["pool2", "cccp6"] and found.label == 3
     flags = ["--layer", "pool2", "--data", digits, "--label", "3", "--out", "here", "-q"]
     assert firstlight("explain", "run", picture, *flags).code == 0
@@ -111,10 +113,10 @@ def test_colours_and_long_names_are_drawn(here: Path) -> None:
     names = tuple(f"a class with quite a long name, {number}" for number in range(12))
     random = np.random.default_rng(0)
     image = random.integers(0, 256, (64, 64, 3), np.uint8)
-    sight = explain.Sight(image, random.normal(size=(64, 64, 3)), (0, 9, 40, 64), 123.4)
-    seen = {"conv1": [explain.Map(3, sight, [sight] * 2)], "output": [explain.Map(11, sight, [])]}
+    sight = features.Sight(image, random.normal(size=(64, 64, 3)), (0, 9, 40, 64), 123.4)
+    seen = {"conv1": [features.Map(3, sight, [sight] * 2)], "output": [features.Map(11, sight, [])]}
     answers = random.integers(0, 12, (32, 32))
-    found = explain.Explanation(
+    found = features.Explanation(
         "net", names, "pictures", image, random.normal(size=12), 4, "conv1", "output", 3,
         {number: random.normal(size=(7, 7, 3)) for number in range(3)}, None,
         {"conv1": random.normal(size=(9, 9, 3))}, seen, "data",
@@ -122,7 +124,7 @@ def test_colours_and_long_names_are_drawn(here: Path) -> None:
             image, (0, 0, 9, 9), random.random((32, 32)), answers, "", answers, 0.0
         ),
     )  # fmt: skip
-    for path in explain_figures.draw(found, here):
+    for path in explanation.draw(found, here):
         with Image.open(path) as drawn:
             assert drawn.size[0] > 400
 
@@ -159,13 +161,13 @@ def test_a_mistake_is_one_line(
 def test_the_runs_own_data_being_gone_is_said(digits: Path, here: Path, picture: Path) -> None:
     run = untrained("mlp", here / "gone", here / "run")
     with pytest.raises(DataError, match="gone"):
-        explain.explain(run, picture)
-    assert explain.explain(run, picture, data=str(digits)).data == digits.name
+        features.explain(run, picture)
+    assert features.explain(run, picture, data=str(digits)).data == digits.name
 
 
 def test_default_layers_are_spread_over_the_convolutions() -> None:
     stages = deconvnet.stages(catalog.network("nin").build(10))
-    names = [stage.name for stage in explain.choose(stages, ())]
-    assert len(names) == explain.LAYERS and (names[0], names[-1]) == ("conv1", "cccp6")
+    names = [stage.name for stage in features.choose(stages, ())]
+    assert len(names) == features.LAYERS and (names[0], names[-1]) == ("conv1", "cccp6")
     with pytest.raises(UsageError, match="there are: hidden, output"):
-        explain.choose(deconvnet.stages(catalog.network("mlp").build(10)), ["conv1"])
+        features.choose(deconvnet.stages(catalog.network("mlp").build(10)), ["conv1"])

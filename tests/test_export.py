@@ -15,10 +15,14 @@ import pytest
 from conftest import Answer, write_idx
 from keras import layers
 
-from firstlight import catalog, evaluate, export, model
+from firstlight import catalog, model
 from firstlight.cli import Format
 from firstlight.datasets import mnist
 from firstlight.errors import ExportError
+from firstlight.evaluation.accuracy import predictor
+from firstlight.exports.check import Opened, compared
+from firstlight.exports.export import CALIBRATION, FORMATS, export
+from firstlight.exports.onnx import open_onnx
 from firstlight.networks._layers import LocalResponseNorm
 from firstlight.runs.files import write_json
 from firstlight.runs.run import Run, create, existing
@@ -51,7 +55,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Make:
 def source(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """Images of no training, seven of them, and the network's own logits."""
     images = mnist.load("test").images[5000:5007]
-    return images, evaluate.predictor(model.load(Run(folder))[0])(images)
+    return images, predictor(model.load(Run(folder))[0])(images)
 
 
 def about(file: Path) -> dict[str, Any]:
@@ -71,10 +75,10 @@ def leftovers(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("format", export.FORMATS)
+@pytest.mark.parametrize("format", FORMATS)
 def test_every_network_in_every_format(trained: Make, network: str, format: str) -> None:
     folder = trained(network)
-    facts = export.export(existing(folder), format)
+    facts = export(existing(folder), format)
     file = Path(facts["file"])
     assert file.parent == folder / "model"
     assert file.name == {"onnx": f"{network}.onnx", "litert": f"{network}.tflite"}.get(
@@ -82,7 +86,7 @@ def test_every_network_in_every_format(trained: Make, network: str, format: str)
     )
     assert facts["largest_difference"] <= 1e-4 and facts["examples"] == 256 and facts["bytes"] > 0
     images, logits = source(folder)
-    opened = export.FORMATS[format].open(file)
+    opened = FORMATS[format].open(file)
     assert opened.inputs == {"image": ("uint8", (None, 28, 28, 1))}
     assert opened.outputs == {"logits": ("float32", (None, 10))}
     for count in (1, 7):
@@ -90,7 +94,7 @@ def test_every_network_in_every_format(trained: Make, network: str, format: str)
     assert about(file)["network"] == network and not leftovers(folder)
 
 
-@pytest.mark.parametrize("format", export.FORMATS)
+@pytest.mark.parametrize("format", FORMATS)
 def test_layers_of_2013_in_every_format(tmp_path: Path, format: str) -> None:
     """Contrast normalisation, frames, and pools that "same" fills up on one side only."""
     keras.utils.set_random_seed(0)
@@ -100,14 +104,14 @@ def test_layers_of_2013_in_every_format(tmp_path: Path, format: str) -> None:
     x = layers.Conv2D(6, 3, 2, padding="same", activation="relu")(LocalResponseNorm()(x))
     network = keras.Model(image, layers.Dense(4)(layers.Flatten()(x)), name="small")
     images = np.random.default_rng(0).integers(0, 256, (60, 40, 40, 3), np.uint8)
-    kind = export.FORMATS[format]
+    kind = FORMATS[format]
     path = tmp_path / kind.file.format(network="small")
     kind.write(network, path, {"data": "noise", "preprocessing": ""})
-    assert export.compared(kind.open(path), network, images) < 1e-4
+    assert compared(kind.open(path), network, images) < 1e-4
 
 
 def test_the_door_and_the_formats_agree() -> None:
-    assert [str(format) for format in Format] == list(export.FORMATS)
+    assert [str(format) for format in Format] == list(FORMATS)
 
 
 def test_the_first_graphs_run_says_where_it_is_from(firstlight: Firstlight, here: Path) -> None:
@@ -116,11 +120,11 @@ def test_the_first_graphs_run_says_where_it_is_from(firstlight: Firstlight, here
     facts = json.loads(answer.out)
     assert answer.code == 0 and answer.err == ""
     written = {"run", "format", "file", "largest_difference", "examples", "bytes"}
-    assert facts.keys() == {*written, *export.CALIBRATION}
+    assert facts.keys() == {*written, *CALIBRATION}
     assert facts["file"] == "runs/first-graph-mnist-1/model/softmax.onnx"
     assert facts["bytes"] == (here / facts["file"]).stat().st_size
     said = about(here / facts["file"])
-    assert {key: said[key] for key in export.CALIBRATION}.items() <= facts.items()
+    assert {key: said[key] for key in CALIBRATION}.items() <= facts.items()
     assert facts["calibration_error"][1] < facts["calibration_error"][0]
     assert said["network"] == "softmax" and said["data"] == "mnist" and said["input"] == [28, 28, 1]
     assert said["classes"] == list(mnist.CLASSES) and "centred" in said["preprocessing"]
@@ -145,7 +149,7 @@ def test_other_data_than_mnist(firstlight: Firstlight, here: Path) -> None:
     assert "28×28×1" in said["preprocessing"] and "digit" not in said["preprocessing"]
 
 
-@pytest.mark.parametrize("format", export.FORMATS)
+@pytest.mark.parametrize("format", FORMATS)
 def test_a_wrong_export_is_removed(
     firstlight: Firstlight,
     trained: Make,
@@ -154,7 +158,7 @@ def test_a_wrong_export_is_removed(
     format: str,
 ) -> None:
     """Its weights are others: exit 5, and what was there before is untouched."""
-    right = export.FORMATS[format]
+    right = FORMATS[format]
     old = here / "old" / "saved_model.pb" if format == "savedmodel" else here / "old"
     old.parent.mkdir(exist_ok=True)
     old.write_text("as it was")
@@ -164,7 +168,7 @@ def test_a_wrong_export_is_removed(
         other.set_weights([weight + 0.01 for weight in network.get_weights()])
         right.write(other, path, facts)
 
-    monkeypatch.setitem(export.FORMATS, format, right._replace(write=wrong))
+    monkeypatch.setitem(FORMATS, format, right._replace(write=wrong))
     for out in ("old", "new"):
         answer = firstlight("export", trained("softmax"), "--format", format, "--out", out)
         assert answer.code == 5 and answer.out == "" and answer.err.count("\n") == 1
@@ -250,28 +254,28 @@ def test_a_run_that_has_not_ended_is_one_line_that_says_how_to_go_on(
 
 
 def test_weights_in_another_file_are_refused(trained: Make, here: Path) -> None:
-    file = export.export(Run(trained("softmax")), "onnx", here / "one.onnx")["file"]
+    file = export(Run(trained("softmax")), "onnx", here / "one.onnx")["file"]
     onnx.save(onnx.load(file), here / "two.onnx", save_as_external_data=True, size_threshold=0)
     with pytest.raises(onnx.shape_inference.InferenceError, match="external tensors"):
-        export.open_onnx(here / "two.onnx")
+        open_onnx(here / "two.onnx")
 
 
 def test_inputs_that_nobody_promised_are_refused(trained: Make) -> None:
     network, _ = model.load(Run(trained("softmax")))
     images = mnist.load("test").images[:3]
-    right = export.Opened(
+    right = Opened(
         {"image": ("uint8", (None, 28, 28, 1))},
         {"logits": ("float32", (None, 10))},
-        evaluate.predictor(network),
+        predictor(network),
     )
-    assert export.compared(right, network, images) == 0
+    assert compared(right, network, images) == 0
     for wrong in (
         right._replace(inputs=right.inputs | {"mean": ("float32", (1,))}),
         right._replace(inputs={"image": ("uint8", (1, 28, 28, 1))}),
         right._replace(outputs={"Identity:0": ("float32", (None, 10))}),
     ):
         with pytest.raises(ExportError, match="it takes"):
-            export.compared(wrong, network, images)
+            compared(wrong, network, images)
     nothing = right._replace(logits=lambda images: np.full((len(images), 10), np.nan))
     with pytest.raises(ExportError, match="by up to nan"):
-        export.compared(nothing, network, images)
+        compared(nothing, network, images)

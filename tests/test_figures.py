@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firstlight import figures
 from firstlight.datasets import Examples
+from firstlight.figures.evaluation import answered, class_weights, confusion_matrix
+from firstlight.figures.training import augmented, learning_curves, running_mean, samples
 
 
 def size(path: Path) -> tuple[int, int]:
@@ -31,20 +32,20 @@ def line(step: int, split: str = "train", accuracy: float | None = 0.5) -> dict[
     ids=["one line", "no accuracy", "with validation"],
 )
 def test_learning_curves(metrics: list[dict[str, object]], tmp_path: Path) -> None:
-    figures.learning_curves(metrics, tmp_path / "curves.png", 50, "a <title> $x$")
+    learning_curves(metrics, tmp_path / "curves.png", 50, "a <title> $x$")
     assert size(tmp_path / "curves.png") > (600, 300)
 
 
 def test_running_mean_keeps_length_and_level() -> None:
-    assert figures.running_mean(np.full(100, 3.0)).tolist() == [3.0] * 100
-    assert figures.running_mean(np.array([5.0])).tolist() == [5.0]
+    assert running_mean(np.full(100, 3.0)).tolist() == [3.0] * 100
+    assert running_mean(np.array([5.0])).tolist() == [5.0]
 
 
 @pytest.mark.parametrize("classes", [1, 2, 10, 40])
 def test_confusion_matrix(classes: int, tmp_path: Path) -> None:
     names = [f"Ångström {i}" for i in range(classes)]
     counts = np.random.default_rng(0).integers(0, 9, (classes, classes))
-    figures.confusion_matrix(counts, names, tmp_path / "confusion.png", "title")
+    confusion_matrix(counts, names, tmp_path / "confusion.png", "title")
     assert size(tmp_path / "confusion.png") > (400, 400)
 
 
@@ -53,24 +54,24 @@ def test_confusion_matrix(classes: int, tmp_path: Path) -> None:
 def test_answered_images(channels: int, count: int, tmp_path: Path) -> None:
     seen = Examples(np.zeros((30, 9, 8, channels), np.uint8), np.arange(30) % 3)
     answers = ("abc", np.arange(30) % 2, np.linspace(0, 1, 30), "title")
-    figures.answered(seen, np.arange(count), *answers, tmp_path / "mistakes.png")
+    answered(seen, np.arange(count), *answers, tmp_path / "mistakes.png")
     assert size(tmp_path / "mistakes.png") > (400, 100)
 
 
 def test_samples_of_few_images_and_an_empty_class(tmp_path: Path) -> None:
     examples = Examples(np.zeros((5, 9, 9, 1), np.uint8), np.array([0, 0, 0, 2, 2]))
-    figures.samples(examples, ["a", "b", "c"], tmp_path / "samples.png", "title")
+    samples(examples, ["a", "b", "c"], tmp_path / "samples.png", "title")
     assert size(tmp_path / "samples.png") > (400, 100)
 
 
 def test_augmented(tmp_path: Path) -> None:
     images = np.zeros((4, 28, 28, 1), np.uint8)
-    figures.augmented(images, {"rotate": 9, "noise": 5}, tmp_path / "augmentation.png")
+    augmented(images, {"rotate": 9, "noise": 5}, tmp_path / "augmentation.png")
     assert size(tmp_path / "augmentation.png") > (400, 100)
 
 
 def test_class_weights(tmp_path: Path) -> None:
-    figures.class_weights(
+    class_weights(
         np.random.default_rng(0).normal(size=(10, 28, 28)), "0123456789", tmp_path / "w.png"
     )
     assert size(tmp_path / "w.png") > (400, 100)

@@ -334,7 +334,7 @@ def test_a_place_may_reach_every_edge() -> None:
 
 def test_ten_crops_of_digits_are_refused(digits: Path) -> None:
     pytest.importorskip("tensorflow")
-    from firstlight import views
+    from firstlight.evaluation import crops
 
     with pytest.raises(UsageError, match="ten-crops is for folders of pictures"):
-        views.ten_crops(None, _idx.load("test", digits).images)
+        crops.ten_crops(None, _idx.load("test", digits).images)

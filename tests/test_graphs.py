@@ -8,9 +8,13 @@ import keras
 import pytest
 import tensorflow as tf
 
-from firstlight import catalog, diagram, first_graph, graphs
-from firstlight.diagram import Arrow, Box
+from firstlight import catalog, first_graph
 from firstlight.errors import UsageError
+from firstlight.graphs import svg
+from firstlight.graphs.draw import draw
+from firstlight.graphs.layers import of_network, total
+from firstlight.graphs.operations import of_first_graph, operations
+from firstlight.graphs.svg import Arrow, Box
 
 NETWORKS = [e["name"] for e in catalog.networks() if e["parameters"] < 10_000_000]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -49,8 +53,8 @@ def legible(svg: str) -> None:
 
 
 def functional(graph: tf.Graph) -> str:
-    boxes, arrows = graphs.of_first_graph(graph)
-    return diagram.svg(boxes, arrows, "title", graphs.total(boxes))
+    boxes, arrows = of_first_graph(graph)
+    return svg.svg(boxes, arrows, "title", total(boxes))
 
 
 def test_the_first_graph_as_its_author_means_it() -> None:
@@ -87,7 +91,7 @@ def test_a_layer_that_a_learner_adds_is_drawn() -> None:
 
 def test_the_first_graph_as_tensorflow_runs_it() -> None:
     graph = first_graph.build().graph
-    picture = diagram.svg(*graphs.operations(graph), "title", "")
+    picture = svg.svg(*operations(graph), "title", "")
     legible(picture)
     assert {"input", "layer1_weights", "gradients", "optimizer", "init"} <= nodes(picture).keys()
     held = re.search(r"(\d+) operations in all", " ".join(nodes(picture)["gradients"][1]))
@@ -97,7 +101,7 @@ def test_the_first_graph_as_tensorflow_runs_it() -> None:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_both_pictures_of_every_network(name: str, here: Path) -> None:
-    files = graphs.draw(name, here)
+    files = draw(name, here)
     assert [path.name for path in files] == ["functional.svg", "operations.svg"]
     pictures = [path.read_text("utf-8") for path in files]
     for picture in pictures:
@@ -113,18 +117,16 @@ def test_branches_are_drawn_side_by_side() -> None:
     image = keras.Input((8,), name="image")
     left, right = (keras.layers.Dense(4, name=side)(image) for side in ("left", "right"))
     network = keras.Model(image, keras.layers.Add(name="sum")([left, right]))
-    boxes, arrows = graphs.of_network(network)
+    boxes, arrows = of_network(network)
     joined = {("image", "left"), ("image", "right"), ("left", "sum"), ("right", "sum")}
     assert {(arrow.source, arrow.target) for arrow in arrows} == joined
-    placed = {
-        name: sides for name, (sides, _) in nodes(diagram.svg(boxes, arrows, "t", "")).items()
-    }
+    placed = {name: sides for name, (sides, _) in nodes(svg.svg(boxes, arrows, "t", "")).items()}
     assert placed["left"][1] == placed["right"][1] and placed["left"][0] != placed["right"][0]
 
 
 def test_names_are_escaped_and_circles_survive() -> None:
     boxes = [Box('<&"', "<b>&", ["]]>"]), Box("b", "b", []), Box("c", "c", ["x"])]
-    picture = diagram.svg(boxes, [Arrow('<&"', "b"), Arrow("b", "c"), Arrow("c", "b")], "<t>", "&")
+    picture = svg.svg(boxes, [Arrow('<&"', "b"), Arrow("b", "c"), Arrow("c", "b")], "<t>", "&")
     assert '<&"' in nodes(picture)
     legible(picture)
 
@@ -132,7 +134,7 @@ def test_names_are_escaped_and_circles_survive() -> None:
 def test_a_deep_network_goes_on_in_another_column() -> None:
     boxes = [Box(f"layer{i}", f"layer{i}", ["Conv2D"]) for i in range(60)]
     arrows = [Arrow(f"layer{i}", f"layer{i + 1}") for i in range(59)]
-    picture = diagram.svg(boxes, arrows, "deep", "")
+    picture = svg.svg(boxes, arrows, "deep", "")
     legible(picture)
     assert float(ET.fromstring(picture).get("height") or 0) < 1200
 
@@ -141,4 +143,4 @@ def test_an_unknown_target_names_what_there_is(here: Path) -> None:
     with pytest.raises(
         UsageError, match="no network or run 'convent'; networks: first-graph, conv"
     ):
-        graphs.draw("convent", None)
+        draw("convent", None)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from conftest import Answer
 
-from firstlight import catalog, graphs
+from firstlight import catalog
+from firstlight.graphs.draw import draw
 
 LESSONS = Path(__file__).parent.parent / "lessons"
 CHAPTERS = sorted(LESSONS.glob("[0-9]*.md"))
@@ -57,5 +58,5 @@ def test_the_first_lesson_ends_with_the_complete_source() -> None:
 
 
 def test_the_first_lessons_graphs_are_drawn_as_the_program_draws_them(here: Path) -> None:
-    for path in graphs.draw("first-graph", here):
+    for path in draw("first-graph", here):
         assert (LESSONS / "pictures" / path.name).read_text("utf-8") == path.read_text("utf-8")

@@ -27,8 +27,8 @@ from firstlight.runs.run import Run, create, existing
 from firstlight.settings import prepare
 from firstlight.training import loop, step
 from firstlight.training.optimizer import adjusted, build_optimizer, cap_filters
+from firstlight.training.state import Training
 from firstlight.training.step import compile_steps
-from firstlight.training.training import Training
 
 NETWORKS = [e["name"] for e in catalog.networks() if e["input"] == [28, 28, 1]]
 v1 = tf.compat.v1

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from firstlight import deconvnet, explain, occlusion
 from firstlight.datasets import mnist
+from firstlight.explanation import deconvnet, features, occlusion
 
 
 def half_blind() -> keras.Model:
@@ -21,7 +21,7 @@ def half_blind() -> keras.Model:
 def occlude(
     network: keras.Model, image: np.ndarray, label: int, colour: int = occlusion.GREY
 ) -> occlusion.Occlusion:
-    asked = explain.asked(network, deconvnet.stages(network), image)
+    asked = features.asked(network, deconvnet.stages(network), image)
     return occlusion.occlude(*asked, image, label, colour)
 
 

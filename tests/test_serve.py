@@ -26,7 +26,7 @@ from firstlight.datasets import _folder as pictures
 from firstlight.datasets import mnist
 from firstlight.reading import read
 from firstlight.runs.run import Run
-from firstlight.serve import folders, guard, server
+from firstlight.serve import guard, run_views, server
 from firstlight.serve.jobs import MOST_AT_ONCE
 
 Firstlight = Callable[..., Answer]
@@ -542,12 +542,12 @@ def test_no_more_trainings_than_the_machine_bears(workshop: Site, here: Path) ->
 def test_a_stopped_run_may_be_gone_on_with_elsewhere(tmp_path: Path) -> None:
     run, now = Run(tmp_path), time.time()
     run.metrics_file.write_text("")
-    assert folders.state(run, False, math.inf) == "running"
-    assert folders.state(run, False, now) == "stopped"
-    assert folders.state(run, False, now - 30) == folders.state(run, False, None) == "elsewhere"
+    assert run_views.state(run, False, math.inf) == "running"
+    assert run_views.state(run, False, now) == "stopped"
+    assert run_views.state(run, False, now - 30) == run_views.state(run, False, None) == "elsewhere"
     os.utime(run.metrics_file, (now - 200, now - 200))
-    assert folders.state(run, False, now - 300) == folders.state(run, False, None) == "stopped"
-    assert folders.state(run, True, None) == "done"
+    assert run_views.state(run, False, now - 300) == run_views.state(run, False, None) == "stopped"
+    assert run_views.state(run, True, None) == "done"
 
 
 def whole(told: dict[str, Any]) -> np.ndarray:
@@ -605,10 +605,10 @@ def test_the_first_graph_is_stepped(workshop: Site) -> None:
 
 def test_a_runs_accuracy_is_that_on_its_own_test_images() -> None:
     trained = {"data": "mnist", "test_accuracy": 0.9}
-    assert folders.accuracy(trained, {"data": "mnist", "split": "train", "accuracy": 0.99}) == 0.9
+    assert run_views.accuracy(trained, {"data": "mnist", "split": "train", "accuracy": 0.99}) == 0.9
     no_test = {"data": "shop", "test_accuracy": None}
-    assert folders.accuracy(no_test, {"data": "shop", "split": "val", "accuracy": 0.7}) == 0.7
-    assert folders.accuracy(no_test, {"data": "fair", "split": "val", "accuracy": 0.8}) is None
+    assert run_views.accuracy(no_test, {"data": "shop", "split": "val", "accuracy": 0.7}) == 0.7
+    assert run_views.accuracy(no_test, {"data": "fair", "split": "val", "accuracy": 0.8}) is None
 
 
 def test_damaged_run_folders_are_named_and_the_rest_is_shown(workshop: Site, here: Path) -> None:
@@ -647,10 +647,10 @@ def test_the_run_that_is_served_may_lie_anywhere(here: Path) -> None:
     a_run(here / "runs" / "one")
     a_run(here / "runs" / "two")
     a_run(here / "far" / "one")
-    there = folders.Folders(Path("runs"), Path("far/one")).there()
+    there = run_views.Folders(Path("runs"), Path("far/one")).there()
     assert there == {"one": here / "far" / "one", "two": Path("runs/two")}
     (here / "far" / "one" / "run.json").unlink()  # it went meanwhile
-    assert set(folders.Folders(Path("runs"), Path("far/one")).there()) == {"one", "two"}
+    assert set(run_views.Folders(Path("runs"), Path("far/one")).there()) == {"one", "two"}
 
 
 def a_run(folder: Path, data: str = "mnist", **more: Any) -> Path:

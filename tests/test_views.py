@@ -11,10 +11,12 @@ from conftest import Answer
 from keras import layers
 from PIL import Image
 
-from firstlight import catalog, evaluate, views
+from firstlight import catalog
 from firstlight.datasets._folder import Pictures
 from firstlight.datasets._images import Fitted
 from firstlight.errors import UsageError
+from firstlight.evaluation import crops
+from firstlight.evaluation.accuracy import predictor, softmax
 from firstlight.images.crops import TEN_CROPS
 
 
@@ -46,7 +48,7 @@ def test_slid_over_a_picture_it_answers_each_place_as_the_network_does(
     network: keras.Model,
 ) -> None:
     image = np.random.default_rng(1).integers(0, 256, (41, 33, 3), np.uint8)
-    plain = evaluate.predictor(network)
+    plain = predictor(network)
     stride = network.layers[3].pool_size[0]
     offsets, best = range(stride), np.zeros(4)
     for y in offsets:  # every window that starts at an offset and goes on by the pooling's stride
@@ -54,28 +56,28 @@ def test_slid_over_a_picture_it_answers_each_place_as_the_network_does(
             for top in range(y, 41 - 26 + 1, stride):
                 for left in range(x, 33 - 26 + 1, stride):
                     window = image[np.newaxis, top : top + 26, left : left + 26]
-                    best = np.maximum(best, evaluate.softmax(plain(window))[0])
-    np.testing.assert_allclose(views.slid(network)(image), best, rtol=1e-5)
+                    best = np.maximum(best, softmax(plain(window))[0])
+    np.testing.assert_allclose(crops.slid(network)(image), best, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["nin-imagenet", "nin-cifar"])
 def test_over_a_picture_of_its_own_size_a_network_of_ours_is_slid_over_one_place(name: str) -> None:
     network = catalog.network(name).build(4)
     image = np.random.default_rng(2).integers(0, 256, network.input_shape[1:], np.uint8)
-    expected = evaluate.softmax(evaluate.predictor(network)(image[None]))[0]
-    np.testing.assert_allclose(views.slid(network)(image), expected, rtol=1e-4)
+    expected = softmax(predictor(network)(image[None]))[0]
+    np.testing.assert_allclose(crops.slid(network)(image), expected, rtol=1e-4)
 
 
 def test_dense_is_the_mean_over_six_scales_and_their_mirrors(pictures: Pictures) -> None:
     images = Fitted(pictures, (26, 26, 3))
-    seen = list(views.scaled(images, 0))
+    seen = list(crops.scaled(images, 0))
     assert [min(image.shape[:2]) for image in seen[::2]] == [29, 33, 37, 46, 50, 54]
     assert seen[0].shape == (43, 29, 3)  # the whole picture, not a square of it
     assert np.array_equal(seen[0][:, ::-1], seen[1])
     network = small(3)
-    everywhere = views.slid(network)
+    everywhere = crops.slid(network)
     expected = np.mean([everywhere(image) for image in seen], axis=0)
-    probabilities = views.dense(network, images)
+    probabilities = crops.dense(network, images)
     np.testing.assert_allclose(probabilities[0], expected / expected.sum(), rtol=1e-6)
     np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-6)
 
@@ -83,14 +85,14 @@ def test_dense_is_the_mean_over_six_scales_and_their_mirrors(pictures: Pictures)
 def test_ten_crops_are_averaged(pictures: Pictures) -> None:
     images, network = Fitted(pictures, (26, 26, 3)), small(3)
     crops = images.cut(np.ones(10, int), TEN_CROPS)
-    expected = evaluate.softmax(network(crops).numpy()).mean(0)
-    np.testing.assert_allclose(views.ten_crops(network, images)[1], expected, rtol=1e-5)
+    expected = softmax(network(crops).numpy()).mean(0)
+    np.testing.assert_allclose(crops.ten_crops(network, images)[1], expected, rtol=1e-5)
 
 
 def test_a_network_that_cannot_be_slid_says_so(pictures: Pictures) -> None:
     network = catalog.network("lenet5").build(3)
     with pytest.raises(UsageError, match="lenet5 has no classifier behind a max pooling"):
-        views.dense(network, Fitted(pictures, (28, 28, 1)))
+        crops.dense(network, Fitted(pictures, (28, 28, 1)))
 
 
 def test_any_network_on_any_data(

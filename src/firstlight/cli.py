@@ -101,13 +101,13 @@ def first_graph(
 ) -> None:
     """The first network: an explicit graph that a session runs."""
     with tensorflow(verbose):
-        from firstlight import first_run
+        from firstlight.training import first_graph
 
     def on_cost(step: int, cost: float) -> None:
         if not json_ and not quiet and ((step - 1) % log_every == 0 or step == steps):
             print(f"Cost: {cost:.6f}", flush=True)
 
-    result, predicted, labels = first_run.train(steps, batch_size, lr, seed, on_cost)
+    result, predicted, labels = first_graph.train(steps, batch_size, lr, seed, on_cost)
     draw_training(result["run"])
     show(result, json_, [*console.training(result), *console.prediction(predicted, labels)])
 
@@ -170,9 +170,9 @@ def evaluate(
 ) -> None:
     """How accurate a run is, and what it got wrong; several runs answer together."""
     with tensorflow(verbose):
-        from firstlight import evaluate as evaluation
-        from firstlight import figures
-        from firstlight.views import VIEWS
+        from firstlight.evaluation import accuracy as evaluation
+        from firstlight.evaluation.crops import VIEWS
+        from firstlight.figures.evaluation import draw_evaluation
     opened = [existing(folder) for folder in folders]
     facts, seen, probabilities = evaluation.evaluate(opened, data, split, VIEWS[views], quiet)
     if facts["split"] != split and not quiet:
@@ -181,7 +181,7 @@ def evaluate(
         )
     if len(opened) == 1:
         write_json(opened[0].evaluation, facts)
-        figures.draw_evaluation(opened[0], facts, seen, probabilities)
+        draw_evaluation(opened[0], facts, seen, probabilities)
     show(facts, json_, console.evaluation(facts, opened))
     if min_accuracy is not None and facts["accuracy"] < min_accuracy:
         raise GateMissed(f"accuracy {facts['accuracy']:.4f} is below --min-accuracy {min_accuracy}")
@@ -199,7 +199,7 @@ def compare(
 ) -> None:
     """Which of two runs is better, image by image, or whether it was luck."""
     with tensorflow(verbose):
-        from firstlight import compare as comparison
+        from firstlight.evaluation import comparison as comparison
     facts = comparison.compare(existing(first), existing(second), data, split)
     show(facts, json_, console.comparison(facts))
 
@@ -214,8 +214,8 @@ def graph(
 ) -> None:
     """Draw a network's graph twice: its blocks, and TensorFlow's own operations."""
     with tensorflow(verbose):
-        from firstlight import graphs
-    files = [str(path) for path in graphs.draw(target, out)]
+        from firstlight.graphs.draw import draw
+    files = [str(path) for path in draw(target, out)]
     show({"target": target, "files": files}, json_, files)
 
 
@@ -238,10 +238,10 @@ def explain(
     """What a run's network looks at in a picture: filters, maps, deconvnet, occlusion."""
     run = existing(folder)
     with tensorflow(verbose):
-        from firstlight import explain as explaining
-        from firstlight import explain_figures
+        from firstlight.explanation import features as explaining
+        from firstlight.figures import explanation
     found = explaining.explain(run, image, layer or (), data, label, quiet)
-    files = explain_figures.draw(found, out or run.figures / "explain" / image.stem)
+    files = explanation.draw(found, out or run.figures / "explain" / image.stem)
     facts = {"run": str(folder), "file": str(image), "labels": found.labels()}
     facts |= {"files": [str(path) for path in files]}
     show(facts, json_, console.explanation(facts))
@@ -264,7 +264,7 @@ def classify(
     else:
         run = existing(model)
         with tensorflow(verbose):
-            from firstlight import evaluate as evaluation
+            from firstlight.evaluation import accuracy as evaluation
 
             network = evaluation.classifier(run)
     facts, problems = classification.classify(network, images, top)
@@ -286,9 +286,9 @@ def export(
     """Write a run's network for other programs; kept only if it answers as the network does."""
     run = existing(folder)
     with tensorflow(verbose):
-        from firstlight import export as exporting
+        from firstlight.exports.export import export
 
-        facts = exporting.export(run, format_, out)
+        facts = export(run, format_, out)
     show(facts, json_, console.export(facts))
 
 
@@ -384,9 +384,9 @@ def complain(problems: list[str]) -> None:
 
 def draw_training(folder: str | None) -> None:
     if folder:  # a dry run leaves none
-        from firstlight import figures
+        from firstlight.figures.training import draw_training
 
-        figures.draw_training(existing(Path(folder)))
+        draw_training(existing(Path(folder)))
 
 
 def refuse_beside_resume(context: typer.Context) -> None:

@@ -19,9 +19,9 @@ from starlette.routing import Route
 from firstlight import __version__, catalog
 from firstlight.errors import DataError, FirstlightError, NotFound, UsageError
 from firstlight.onnx_model import DIGITS, Recognizer, recognizer
-from firstlight.serve import answer, folders, guard, jobs
-from firstlight.serve.folders import Folders
+from firstlight.serve import digits, guard, jobs, run_views
 from firstlight.serve.jobs import Jobs
+from firstlight.serve.run_views import Folders
 from firstlight.serve.worker import Worker
 
 READERS = 2  # pictures that are read at the same time
@@ -132,9 +132,9 @@ async def read(request: Request) -> Response:
     service = serving(request)
     body = await request.body()
     if request.query_params.get("normalize") == "off":
-        found = await service.apart(answer.read_squashed, body, service.network)
+        found = await service.apart(digits.read_squashed, body, service.network)
     else:
-        found = await service.apart(answer.read, body, service.network, service.model)
+        found = await service.apart(digits.read, body, service.network, service.model)
     return JSONResponse(found)
 
 
@@ -142,7 +142,7 @@ async def occlusion(request: Request) -> Response:
     """Where the reader looks, or a run's network: with {"run"} its layers' maps too."""
     service = serving(request)
     asked = await document(request)
-    image = answer.pixels(asked.get("image"))
+    image = digits.pixels(asked.get("image"))
     if asked.get("run"):
         folder = str(service.folders.run(str(asked["run"])).folder)
         question = {"do": "maps", "run": folder, "image": asked["image"]}
@@ -150,7 +150,7 @@ async def occlusion(request: Request) -> Response:
     network = service.network
     (probabilities,) = network.probabilities(image[None])
     args = (image, network.probabilities, int(probabilities.argmax()))
-    shadows = await service.apart(answer.occlusion, *args)
+    shadows = await service.apart(digits.occlusion, *args)
     told = {"probabilities": probabilities.round(4).tolist(), "occlusion": shadows, "layers": []}
     return JSONResponse(told)
 
@@ -165,26 +165,26 @@ async def metrics(request: Request) -> Response:
     """What was logged since, and how the run stands: asked again and again while it trains."""
     service, run = of_run(request)
     name, work = request.path_params["name"], service.jobs
-    facts = await service.apart(folders.metrics, run, number(request, "after") or 0)
-    row = await service.apart(folders.row, run.folder, name, work.trainings().get(name))
+    facts = await service.apart(run_views.metrics, run, number(request, "after") or 0)
+    row = await service.apart(run_views.row, run.folder, name, work.trainings().get(name))
     return JSONResponse(facts | {"row": row, "job": work.facts(name)})
 
 
 async def weights(request: Request) -> Response:
     service, run = of_run(request)
-    return JSONResponse(await service.apart(folders.weights, run))
+    return JSONResponse(await service.apart(run_views.weights, run))
 
 
 async def evaluation(request: Request) -> Response:
     service, run = of_run(request)
-    return JSONResponse(await service.apart(folders.evaluation, run))
+    return JSONResponse(await service.apart(run_views.evaluation, run))
 
 
 async def mistakes(request: Request) -> Response:
     service, run = of_run(request)
     chosen = (number(request, name) for name in ("label", "predicted", "from"))
     label, predicted, start = chosen
-    found = await service.apart(folders.mistakes, run, label, predicted, start or 0)
+    found = await service.apart(run_views.mistakes, run, label, predicted, start or 0)
     return JSONResponse(found)
 
 

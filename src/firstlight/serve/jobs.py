@@ -18,7 +18,7 @@ from typing import Any
 from firstlight import catalog
 from firstlight.errors import UsageError
 from firstlight.runs.run import next_folder
-from firstlight.serve.folders import Folders, row
+from firstlight.serve.run_views import Folders, row
 
 MOST_AT_ONCE = 2
 MOST_STEPS = 1_000_000

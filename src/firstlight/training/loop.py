@@ -27,17 +27,18 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from firstlight import evaluate, model
+from firstlight import model
 from firstlight.datasets import ahead, shuffled
 from firstlight.datasets._images import Fitted, fitted, learned_from
 from firstlight.errors import DataError, FirstlightError, Interrupted
+from firstlight.evaluation.accuracy import predictor
 from firstlight.progress import Progress
 from firstlight.recipe import Recipe
 from firstlight.runs import card, checkpoint
 from firstlight.runs.files import write_json
 from firstlight.runs.run import Run, create
+from firstlight.training.state import Training
 from firstlight.training.step import compile_steps, cross_entropy
-from firstlight.training.training import Training
 
 SECONDS_BETWEEN_CHECKPOINTS = (1.0, 60.0)  # at least, at most
 SHARE_FOR_CHECKPOINTS = 0.02  # of the time: what is quickly written is written often
@@ -108,7 +109,7 @@ def result(training: Training, quiet: bool) -> dict[str, Any]:
         examples = training.dataset.load("test").first(most)
         network, _ = model.load(training.run)
         test = fitted(examples, network.input_shape[1:])
-        logits = evaluate.predictor(network, quiet)(test.images)
+        logits = predictor(network, quiet)(test.images)
         accuracy = float((logits.argmax(1) == test.labels).mean())
     return {
         "network": training.settings["network"],

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from firstlight.training.augment import augmenter
 from firstlight.training.optimizer import adjusted, cap_filters, follow
-from firstlight.training.training import Training
+from firstlight.training.state import Training
 
 MANY = 10_000_000  # weights, of which the update takes longer than compiling it is worth
 

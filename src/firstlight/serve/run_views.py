@@ -20,7 +20,7 @@ from firstlight.datasets._images import fitted
 from firstlight.errors import DataError, FirstlightError, NotFound
 from firstlight.runs.files import read_json
 from firstlight.runs.run import Run
-from firstlight.serve.answer import text
+from firstlight.serve.digits import text
 
 SECONDS_OF_SILENCE = 90.0  # a training writes checkpoints a minute apart at most
 MOST_PICTURES = 64  # of first weights, or of a layer's maps

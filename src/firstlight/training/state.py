@@ -11,8 +11,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from firstlight import catalog, evaluate, model
+from firstlight import catalog, model
 from firstlight.datasets._images import fitted
+from firstlight.evaluation.accuracy import predictor
 from firstlight.recipe import Recipe
 from firstlight.runs import checkpoint
 from firstlight.runs.run import Run
@@ -66,7 +67,7 @@ class Training:
             self.optimizer = build_optimizer(self.recipe, self.epoch_ends[-1])
             self.optimizer.build(self.network.trainable_variables)
             self.averages = running_means(self.network.trainable_variables, self.recipe.average)
-        self.predict = evaluate.predictor(self.twin)
+        self.predict = predictor(self.twin)
         self.state = State()
 
     def into(self, run: Run) -> "Training":

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from firstlight.evaluate import softmax
+from firstlight.evaluation.accuracy import softmax
 from firstlight.onnx_model import NONE
 
 BINS = 15  # of confidence, as in the paper

@@ -22,7 +22,7 @@ from PIL import Image
 from firstlight.datasets._folder import Pictures
 from firstlight.datasets._images import Fitted
 from firstlight.errors import UsageError
-from firstlight.evaluate import Views, middle, predictor, softmax
+from firstlight.evaluation.accuracy import Views, middle, predictor, softmax
 from firstlight.images.crops import CUT_OUT, TEN_CROPS, cut_out
 from firstlight.progress import Progress
 

@@ -21,11 +21,13 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from firstlight import catalog, classification, deconvnet, evaluate, model
+from firstlight import catalog, classification, model
 from firstlight.datasets._images import fitted
-from firstlight.deconvnet import Place, Stage, Stages
 from firstlight.errors import UsageError
-from firstlight.occlusion import GREY, PAPER, Box, Occlusion, Says, occlude
+from firstlight.evaluation.accuracy import listed, softmax
+from firstlight.explanation import deconvnet
+from firstlight.explanation.deconvnet import Place, Stage, Stages
+from firstlight.explanation.occlusion import GREY, PAPER, Box, Occlusion, Says, occlude
 from firstlight.progress import in_batches
 from firstlight.runs.run import Run
 
@@ -71,7 +73,7 @@ class Explanation(NamedTuple):
 
     @property
     def probabilities(self) -> np.ndarray:
-        return evaluate.softmax(self.logits[None])[0]
+        return softmax(self.logits[None])[0]
 
     def labels(self) -> list[dict[str, Any]]:
         return classification.best(self.probabilities, self.classes, 5)
@@ -166,7 +168,7 @@ def choose(stages: Stages, wanted: Sequence[str]) -> list[Stage]:
 
 def class_number(classes: tuple[str, ...], label: str) -> int:
     if label not in classes:
-        raise UsageError(f"no class {label!r}; the network knows: {evaluate.listed(classes)}")
+        raise UsageError(f"no class {label!r}; the network knows: {listed(classes)}")
     return classes.index(label)
 
 

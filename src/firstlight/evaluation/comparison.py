@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from firstlight import evaluate
 from firstlight.errors import UsageError
+from firstlight.evaluation.accuracy import evaluate
 from firstlight.runs.run import Run
 
 DOUBT = 0.05  # a smaller chance than this is called a difference
@@ -27,7 +27,7 @@ def compare(first: Run, second: Run, data: str = "", split: str = "test") -> dic
     if not data and before["splits"] != after["splits"]:
         folder = trained_on.pop()
         raise UsageError(f"{folder} has changed between the two runs; choose with --data {folder}")
-    answers = [evaluate.evaluate([run], data, split) for run in (first, second)]
+    answers = [evaluate([run], data, split) for run in (first, second)]
     facts, examples, _ = answers[0]
     right = [p.argmax(1) == examples.labels for _, _, p in answers]
     only_first, only_second = (np.flatnonzero(a & ~b) for a, b in (right, right[::-1]))

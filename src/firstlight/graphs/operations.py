@@ -1,29 +1,16 @@
-"""The two pictures of a graph, as SVG: what a person means by it, and what TensorFlow runs.
-
-functional: a box a layer (or, for the first graph, an operation of the lesson), with its output
-shape and parameters. operations: all of TensorFlow's operations, a box a name scope.
-"""
+"""TensorFlow's own operations, a box for each name scope."""
 
 import math
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
-import keras
 import tensorflow as tf
 
-from firstlight import catalog, diagram, first_graph
-from firstlight.diagram import Arrow, Box
-from firstlight.errors import UsageError
-from firstlight.runs.files import write_text
-from firstlight.runs.run import Run
+from firstlight.graphs import svg
+from firstlight.graphs.layers import role_of
+from firstlight.graphs.svg import Arrow, Box
 
-FIRST = "first-graph"
-ROLES = {  # Keras layers and TensorFlow operations by what they are for: it decides their colour
-    "data": {"InputLayer", "Placeholder", "Rescaling", "Flatten", "ZeroPadding2D"},
-    "goal": {"SoftmaxCrossEntropyWithLogits", "Mean", "ApplyGradientDescent"},
-}
 MEANING = {  # the lesson's words for TensorFlow's operations
     "Placeholder": "placeholder: fed at each step",
     "MatMul": "matrix product",
@@ -33,84 +20,6 @@ MEANING = {  # the lesson's words for TensorFlow's operations
     "Relu": "max(0, x)",
 }
 SHOWN_OPERATIONS = 5  # a scope with more is drawn closed: how many, and of which types
-
-
-def draw(target: str, out: Path | None) -> list[Path]:
-    """Write functional.svg and operations.svg of a network, a run, or "first-graph".
-
-    They go to `out`, or to the run's figures, or to runs/graph-NAME.
-
-    Raises:
-        UsageError, DataError: there is no such network or run; or the run is not trained yet.
-    """
-    name, classes, folder = find(target)
-    if name == FIRST:
-        graph = first_graph.build().graph
-        boxes, arrows = of_first_graph(graph)
-    else:
-        chosen = catalog.network(name)
-        network = chosen.build(classes or chosen.classes)
-        boxes, arrows = of_network(network)
-        graph = traced(network)
-    files = {
-        "functional.svg": diagram.svg(diagram.even(boxes), arrows, name, total(boxes)),
-        "operations.svg": diagram.svg(*operations(graph), name, "TensorFlow's operations by scope"),
-    }
-    for file, picture in files.items():
-        write_text((out or folder) / file, picture)
-    return [(out or folder) / file for file in files]
-
-
-def find(target: str) -> tuple[str, int, Path]:
-    """The network's name, its classes if it is a run's, and where its pictures go."""
-    run = Run(Path(target))
-    if run.settings_file.is_file():
-        if run.settings()["network"] == FIRST:
-            return FIRST, 0, run.figures
-        known = run.trained()
-        return str(known["network"]), len(known["classes"]), run.figures
-    there = [entry["name"] for entry in catalog.networks()]
-    if target not in (FIRST, *there):
-        raise UsageError(f"no network or run {target!r}; networks: {FIRST}, {', '.join(there)}")
-    return target, 0, Path("runs") / f"graph-{target}"
-
-
-def of_network(network: keras.Model) -> tuple[list[Box], list[Arrow]]:
-    """A box a layer of a Keras model, and the arrows between them."""
-    boxes, arrows = [], []
-    for layer in network.layers:
-        kind = type(layer).__name__
-        shape = "×".join(str(size) for size in layer.output.shape[1:])
-        facts = ", ".join(filter(None, (kind, _settings(layer), _parameters(layer))))
-        role = "trained" if layer.trainable_weights else _role(kind)
-        boxes.append(Box(layer.name, layer.name, [facts], shape, role, _count(layer)))
-        for node in layer._inbound_nodes:
-            arrows += [Arrow(parent.operation.name, layer.name) for parent in node.parent_nodes]
-    return boxes, arrows
-
-
-def _settings(layer: keras.layers.Layer) -> str:
-    """What a person asks of a layer: kernel and stride."""
-    if not (size := getattr(layer, "kernel_size", getattr(layer, "pool_size", None))):
-        return ""
-    stride = max(layer.strides)
-    return "×".join(map(str, size)) + (f" stride {stride}" if stride > 1 else "")
-
-
-def _count(layer: keras.layers.Layer) -> int:
-    return sum(math.prod(weight.shape) for weight in layer.trainable_weights)
-
-
-def _parameters(layer: keras.layers.Layer) -> str:
-    return f"{_count(layer):,} parameters" if _count(layer) else ""
-
-
-def _role(kind: str) -> str:
-    return next((role for role, kinds in ROLES.items() if kind in kinds), "operation")
-
-
-def total(boxes: list[Box]) -> str:
-    return f"{sum(box.parameters for box in boxes):,} trainable parameters"
 
 
 def of_first_graph(graph: tf.Graph) -> tuple[list[Box], list[Arrow]]:
@@ -161,26 +70,11 @@ def _box(operation: tf.Operation, name: str) -> Box:
         return Box(name, name, facts, _times(shape), "trained", math.prod(shape))
     shape = list(operation.outputs[0].shape)
     facts = [MEANING[operation.type]]
-    return Box(name, name, facts, _times(shape) or "one number", _role(operation.type))
+    return Box(name, name, facts, _times(shape) or "one number", role_of(operation.type))
 
 
 def _times(shape: Iterable[Any]) -> str:
     return "×".join("N" if size is None else str(size) for size in shape)
-
-
-def traced(network: keras.Model) -> tf.Graph:
-    """TensorFlow's graph of the network's answer and its cost, for a batch of any size."""
-    images = tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8, name="image")
-    labels = tf.TensorSpec((None,), tf.int32, name="labels")
-
-    @tf.function
-    def cost(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        logits = network(images, training=True)
-        with tf.name_scope("cost"):
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-            return tf.reduce_mean(losses)
-
-    return cost.get_concrete_function(images, labels).graph
 
 
 def operations(graph: tf.Graph) -> tuple[list[Box], list[Arrow]]:
@@ -191,7 +85,7 @@ def operations(graph: tf.Graph) -> tuple[list[Box], list[Arrow]]:
     for operation in everything:
         scopes.setdefault(_scope(operation, opened), []).append(operation)
     boxes = [_scope_box(name, members) for name, members in scopes.items() if _says(members)]
-    shapes: dict[diagram.Ends, str] = {}
+    shapes: dict[svg.Ends, str] = {}
     for operation in everything:
         target = _scope(operation, opened)
         for tensor in operation.inputs:

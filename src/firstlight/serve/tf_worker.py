@@ -21,16 +21,18 @@ import numpy as np
 from firstlight.datasets import Examples, flat, mnist, one_hot, shuffled
 from firstlight.errors import FirstlightError, UsageError
 from firstlight.quiet import tensorflow
-from firstlight.serve import answer, folders
+from firstlight.serve import digits, run_views
 
 with tensorflow(verbose=False):
     import keras
 
-    from firstlight import catalog, evaluate, first_graph, graphs, model
+    from firstlight import catalog, first_graph, model
+    from firstlight.evaluation.accuracy import predictor, softmax
+    from firstlight.graphs.draw import draw
     from firstlight.runs import checkpoint
 from firstlight.runs.run import Run
 
-SIZE = (answer.SIDE, answer.SIDE, 1)
+SIZE = (digits.SIDE, digits.SIDE, 1)
 PLAIN = {"InputLayer", "Rescaling", "Flatten"}  # layers that show the image as it is
 SAMPLES = 100  # test images whose answers are watched
 Facts = dict[str, Any]
@@ -58,7 +60,7 @@ class Opened:
         self.network = catalog.network(name).build(classes)
         if self.network.input_shape[1:] != SIZE:
             raise UsageError(f"{name} takes {self.network.input_shape[1:]}, no drawn digits")
-        self.logits = evaluate.predictor(self.network)
+        self.logits = predictor(self.network)
         self.layers = [n for n in self.network.layers if type(n).__name__ not in PLAIN]
         self.outputs = keras.Model(self.network.input, [layer.output for layer in self.layers])
         self.holds: tuple[Path, float] | None = None
@@ -74,7 +76,7 @@ class Opened:
             self.holds = newest
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
-        return evaluate.softmax(self.logits(images))
+        return softmax(self.logits(images))
 
 
 @lru_cache(maxsize=4)
@@ -85,7 +87,7 @@ def opened(folder: str, name: str, classes: int) -> Opened:
 def newest(folder: str) -> Opened:
     """A run's network with its newest weights."""
     run = Run(Path(folder))
-    path = folders.checkpoint(run)
+    path = run_views.checkpoint(run)
     known = run.trained() if run.model_file.is_file() else run.settings()
     classes = known.get("classes") or catalog.trained_on(run).classes
     found = opened(folder, known["network"], len(classes))
@@ -95,13 +97,13 @@ def newest(folder: str) -> Opened:
 
 def maps(run: str, image: str) -> Facts:
     """What each layer makes of an image, and where a hidden part matters."""
-    found, seen = newest(run), answer.pixels(image)
+    found, seen = newest(run), digits.pixels(image)
     outputs = found.outputs(seen[None])
     outputs = outputs if isinstance(outputs, list) else [outputs]
     (row,) = found.probabilities(seen[None])
     return {
         "probabilities": [round(float(p), 4) for p in row],
-        "occlusion": answer.occlusion(seen, found.probabilities, int(row.argmax())),
+        "occlusion": digits.occlusion(seen, found.probabilities, int(row.argmax())),
         "layers": [
             {"name": layer.name, "kind": type(layer).__name__} | shown(np.asarray(output)[0])
             for layer, output in zip(found.layers, outputs, strict=True)
@@ -112,7 +114,7 @@ def maps(run: str, image: str) -> Facts:
 def shown(output: np.ndarray) -> Facts:
     """A layer's maps, or its neurons in a row."""
     maps = output.transpose(2, 0, 1) if output.ndim == 3 else output.reshape(1, 1, -1)
-    return folders.as_pictures(maps)
+    return run_views.as_pictures(maps)
 
 
 def samples(run: str) -> Facts:
@@ -134,14 +136,14 @@ def tests(run: str) -> Examples:
 
 
 def answers_to(examples: Examples, predicted: np.ndarray) -> Facts:
-    images, labels = answer.text(examples.images), examples.labels.tolist()
+    images, labels = digits.text(examples.images), examples.labels.tolist()
     return {"predicted": predicted.tolist(), "labels": labels, "images": images}
 
 
 def graph(target: str) -> Facts:
     """Both pictures of a graph, as SVG."""
     with tempfile.TemporaryDirectory() as folder:
-        files = graphs.draw(target, Path(folder))
+        files = draw(target, Path(folder))
         return {path.stem: path.read_text("utf-8") for path in files}
 
 
@@ -178,10 +180,10 @@ class Lesson:
         predicted = (flat(self.tests.images) @ weights + biases).argmax(1)
         fed = (self.images[batch[:20]] * 255).astype(np.uint8)
         return {
-            "weights": folders.as_pictures(folders.pictures_of(weights)),
-            "learned": folders.as_pictures(folders.pictures_of(weights - self.random)),
+            "weights": run_views.as_pictures(run_views.pictures_of(weights)),
+            "learned": run_views.as_pictures(run_views.pictures_of(weights - self.random)),
             "accuracy": float(np.mean(predicted == self.tests.labels)),
-            "fed": answer.text(fed),
+            "fed": digits.text(fed),
         } | answers_to(self.tests.first(SAMPLES), predicted[:SAMPLES])
 
 

@@ -30,8 +30,8 @@ import tensorflow as tf
 from keras import layers
 
 from firstlight.errors import UsageError
+from firstlight.explanation.occlusion import Box
 from firstlight.networks._layers import BatchNorm
-from firstlight.occlusion import Box
 
 Place = tuple[int, ...]  # of a unit in its layer: (row, column, map), or (unit,)
 

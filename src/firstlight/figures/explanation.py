@@ -10,9 +10,9 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from firstlight.explain import Explanation, Map, Sight, most_active
-from firstlight.figures import ACCENT, FOR_AND_AGAINST, PALE, WARNING
-from firstlight.occlusion import Box
+from firstlight.explanation.features import Explanation, Map, Sight, most_active
+from firstlight.explanation.occlusion import Box
+from firstlight.figures.style import ACCENT, FOR_AND_AGAINST, PALE, WARNING
 from firstlight.runs.files import whole
 
 DOTS = 120  # an inch

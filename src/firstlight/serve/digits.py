@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from firstlight.errors import DataError
+from firstlight.explanation.occlusion import PAPER, all_squares, hidden
 from firstlight.images.open import FORMATS, open_picture
-from firstlight.occlusion import PAPER, all_squares, hidden
 from firstlight.onnx_model import NONE, Recognizer
 from firstlight.reading import ink, locate, reader
 from firstlight.reading.reader import Digit, Line

@@ -1,0 +1,1 @@
+"""How accurate a network is, and how far to trust it."""

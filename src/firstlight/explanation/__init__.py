@@ -1,0 +1,1 @@
+"""What a network looks at. Arrays out, no drawing: figures/explanation.py draws them."""

@@ -1,0 +1,1 @@
+"""Pictures of runs and networks: the only matplotlib."""

@@ -1,0 +1,1 @@
+"""The two pictures of a graph, as SVG."""
