@@ -401,7 +401,7 @@ UNNAMED = """() => {
 
 
 def expect_tidy(page: Any) -> None:
-    """Nothing is wider than the screen, a phone's or a large one's, and every control has a name."""
+    """Nothing is wider than the screen, a small or a large one, and every control has a name."""
     assert page.evaluate(UNNAMED) == []
     for size in (PHONE, DESKTOP):
         page.set_viewport_size(size)

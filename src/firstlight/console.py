@@ -76,7 +76,7 @@ def explanation(facts: dict[str, Any]) -> list[str]:
 
 
 def serving(url: str) -> list[str]:
-    return [f"open {url} in a browser; Ctrl-C stops the server"]
+    return [f"open {url} in a browser; press Ctrl-C to stop the server"]
 
 
 def comparison(facts: dict[str, Any]) -> list[str]:
