@@ -7,17 +7,15 @@ import ast
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from firstlight.datasets import SPLITS, Examples, _folder, _idx, _npz
+from firstlight.datasets import Dataset, Examples, Listing, _folder, _idx, _npz
 from firstlight.errors import DataError, UsageError
 from firstlight.recipe import Recipe
-from firstlight.runs.run import Run
 
 PACKAGE = Path(__file__).parent
-FAULTS_TOLD = 20
 
 
 @dataclass(frozen=True)
@@ -39,32 +37,14 @@ class Network:
 
 
 @dataclass(frozen=True)
-class Dataset:
-    """A dataset that has been found: `load(split)` gives its images and labels."""
+class DatasetEntry:
+    """A line of `firstlight list`."""
 
     name: str
-    classes: tuple[str, ...]
-    load: Callable[[str], Examples]
-    fingerprint: Callable[[], dict[str, str]]  # file, or split of pictures → SHA-256
-    splits: tuple[str, ...] = SPLITS
-    listing: _folder.Listing | None = None  # of a folder of pictures: what of it is used, what not
+    classes: int
 
-    def measured(self, split: str) -> str:
-        """The split to measure on when that one is asked for: val where there is no test."""
-        return "val" if split == "test" and "test" not in self.splits else split
-
-    def notices(self) -> list[str]:
-        """What is to be known of a folder of pictures before any of them is used."""
-        if self.listing is None:
-            return []
-        faults, made = self.listing["faults"], self.listing["made"]
-        used = sum(len(files) for files in self.listing["splits"].values())
-        lines = [f"left out {fault['file']}: {fault['problem']}" for fault in faults[:FAULTS_TOLD]]
-        if faults:
-            lines.append(
-                f"{len(faults):,} faults (`firstlight data check` tells all), {used:,} used"
-            )
-        return lines + ([made] if made else [])
+    def to_json(self) -> dict[str, Any]:
+        return {"name": self.name, "classes": self.classes}
 
 
 def networks() -> list[dict[str, Any]]:
@@ -81,12 +61,13 @@ def networks() -> list[dict[str, Any]]:
     ]
 
 
-def datasets() -> list[dict[str, Any]]:
-    """Every dataset that is known by name: name, number of classes."""
-    return [
-        {"name": path.stem, "classes": len(_constant(path, "CLASSES"))}
+@cache
+def datasets() -> tuple[DatasetEntry, ...]:
+    """Return every dataset that is known by name, without importing it."""
+    return tuple(
+        DatasetEntry(path.stem, len(_constant(path, "CLASSES")))
         for path in _files("datasets", "CLASSES")
-    ]
+    )
 
 
 def network(name: str) -> Network:
@@ -125,63 +106,74 @@ def recipe(name: str, network_name: str) -> tuple[str, Recipe]:
     return there[name or next(iter(there))]
 
 
-def dataset(name: str, listing: _folder.Listing | None = None, quiet: bool = True) -> Dataset:
-    """A dataset by its name, or the one that lies at a path.
+def dataset(name: str, listing: Listing | None = None, quiet: bool = True) -> Dataset:
+    """Return a dataset by its name, or the one at a path: IDX files, an .npz file, or pictures.
 
-    At a path there are IDX files, Keras's mnist.npz, or pictures in folders. Pictures are all
-    looked at, unless `listing` says which of them to use: the one that a run has kept.
+    Args:
+        listing: the pictures to use of a folder, as a run has kept them; without, every picture is
+            decoded once to see whether it can be used.
 
     Raises:
-        DataError: there is none, or it is damaged.
+        DataError: no such dataset or path, or it is damaged.
     """
-    there = [entry["name"] for entry in datasets()]
-    if name in there:
+    names = [entry.name for entry in datasets()]
+    if name in names:
         module = importlib.import_module(f"firstlight.datasets.{name}")
-        return Dataset(name, module.CLASSES, module.load, lambda: module.SHA256)
+        return Dataset(
+            name=name,
+            classes=module.CLASSES,
+            load=module.load,
+            fingerprint=lambda: module.SHA256,
+        )
     path = Path(name)
     if not path.exists():
-        raise DataError(f"no dataset or path {name!r}; datasets: {', '.join(there)}")
-    if path.is_file() or (path / _npz.NAME).is_file():
-        return _of_file(_npz, "path", path if path.is_file() else path / _npz.NAME)
-    if any((path / n).is_file() for f in _idx.NAMES for n in (f, f"{f}.gz")):
-        return _of_file(_idx, "directory", path)
-    if not _folder.holds(path):
-        files = ", ".join(sorted(p.name for p in path.iterdir())[:6]) or "nothing"
-        raise DataError(
-            f"{path}: neither IDX files, {_npz.NAME}, nor class folders of pictures; "
-            f"it has: {files}"
-        )
-    return _of_pictures(path, listing, quiet)
+        raise DataError(f"no dataset or path {name!r}; datasets: {', '.join(names)}")
+    npz_file = path if path.is_file() else path / _npz.NAME
+    if npz_file.is_file():
+        # mnist.npz is the same name everywhere: its folder's name says more.
+        named = npz_file.parent if npz_file.name == _npz.NAME else npz_file.resolve()
+        return _array_dataset(named.name, npz_file, _npz)
+    if _idx.has_files(path):
+        return _array_dataset(path.resolve().name, path, _idx)
+    if _folder.has_class_folders(path):
+        return _picture_dataset(path, listing, quiet)
+    files = ", ".join(sorted(file.name for file in path.iterdir())[:6]) or "nothing"
+    raise DataError(
+        f"{path}: neither IDX files, {_npz.NAME}, nor class folders of pictures; it has: {files}"
+    )
 
 
-def trained_on(run: Run) -> Dataset:
-    """The data that a run was trained on; of pictures, the very ones."""
-    return dataset(run.settings()["data"], run.listing())
-
-
-def _of_file(kind: Any, keyword: str, path: Path) -> Dataset:
-    name = path.parent.name if path.name == _npz.NAME else path.resolve().name
-    classes, fingerprint = kind.classes(path), partial(kind.fingerprint, path)
+def _array_dataset(name: str, path: Path, file_format: Any) -> Dataset:
+    """Return the dataset in a file or directory of a format (_idx or _npz)."""
+    classes = file_format.classes(path)
 
     def load(split: str) -> Examples:
-        examples: Examples = kind.load(split, **{keyword: path})
-        largest, most = examples.labels.max(), len(classes) - 1
-        if largest > most:
-            raise DataError(f"{path}: {split} holds the label {largest}; training, 0 to {most}")
+        examples: Examples = file_format.load(split, path)
+        largest = examples.labels.max()
+        if largest >= len(classes):
+            raise DataError(
+                f"{path}: {split} contains label {largest}, but training labels are 0 to "
+                f"{len(classes) - 1}"
+            )
         return examples
 
-    return Dataset(name or "data", classes, load, fingerprint)
-
-
-def _of_pictures(path: Path, kept: _folder.Listing | None, quiet: bool) -> Dataset:
-    listing = kept or _folder.listing(path, quiet)
     return Dataset(
-        path.resolve().name or "data",
-        tuple(listing["classes"]),
-        partial(_folder.load, directory=path, listing=listing),
-        partial(_folder.fingerprint, path, listing, anew=kept is not None),
-        tuple(listing["splits"]),
-        listing,
+        name=name or "data",
+        classes=classes,
+        load=load,
+        fingerprint=partial(file_format.fingerprint, path),
+    )
+
+
+def _picture_dataset(path: Path, kept: Listing | None, quiet: bool) -> Dataset:
+    listing = kept or _folder.list_pictures(path, quiet)
+    return Dataset(
+        name=path.resolve().name or "data",
+        classes=listing.classes,
+        load=partial(_folder.load, directory=path, listing=listing),
+        fingerprint=partial(_folder.fingerprint, path, listing, from_files=kept is not None),
+        splits=tuple(listing.splits),
+        listing=listing,
     )
 
 
