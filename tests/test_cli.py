@@ -86,7 +86,7 @@ def test_a_damaged_bundled_file_is_exit_4(
 def test_list_is_what_the_folders_hold(firstlight: Firstlight) -> None:
     listed = json.loads(firstlight("list", "--json").out)
     files = {path.stem for path in (catalog.PACKAGE / "networks").glob("[!_]*.py")}
-    assert {network["name"].partition("-")[0] for network in listed["networks"]} == files
+    assert {network["name"].replace("-", "_") for network in listed["networks"]} == files
     for entry in listed["networks"]:
         chosen = catalog.network(entry["name"])
         assert entry["input"] == list(chosen.input) and entry["parameters"] == chosen.parameters

@@ -32,7 +32,7 @@ from firstlight.training import loop
 Firstlight = Callable[..., Answer]
 Make = Callable[[str], Path]
 # Those that take digits: the others need pictures.
-NETWORKS = [entry["name"] for entry in catalog.networks() if entry["input"] == [28, 28, 1]]
+NETWORKS = [entry.name for entry in catalog.networks() if entry.input == (28, 28, 1)]
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ from firstlight.training.optimizer import adjusted, build_optimizer, cap_filters
 from firstlight.training.state import Training
 from firstlight.training.step import compile_steps
 
-NETWORKS = [e["name"] for e in catalog.networks() if e["input"] == [28, 28, 1]]
+NETWORKS = [entry.name for entry in catalog.networks() if entry.input == (28, 28, 1)]
 v1 = tf.compat.v1
 
 

@@ -9,8 +9,8 @@ from firstlight import catalog
 from firstlight.networks._layers import BatchNorm, LocalResponseNorm
 from firstlight.training.optimizer import build_optimizer
 
-NETWORKS = [entry["name"] for entry in catalog.networks()]
-SMALL = [entry["name"] for entry in catalog.networks() if entry["parameters"] < 10_000_000]
+NETWORKS = [entry.name for entry in catalog.networks()]
+SMALL = [entry.name for entry in catalog.networks() if entry.parameters < 10_000_000]
 MAPS = {  # sides, in the order of the layers: the papers' figures and tables
     "nin": {"conv1": 28, "pool1": 14, "pool2": 7, "cccp6": 7},
     "nin-cifar": {"conv1": 32, "pool1": 16, "pool2": 8, "cccp6": 8},

@@ -363,7 +363,10 @@ def serve(
 @app.command("list")
 def list_(json_: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """The networks and datasets that there are."""
-    facts = {"networks": catalog.networks(), "datasets": catalog.datasets()}
+    facts = {
+        "networks": [entry.to_json() for entry in catalog.networks()],
+        "datasets": catalog.datasets(),
+    }
     show(facts, json_, console.catalog(facts))
 
 

@@ -31,7 +31,6 @@ class Recipe:
     augment: dict[str, float] = field(default_factory=dict)  # how strongly: augment.py, fitted.py
     settle: int = 0  # epochs at the end that see the images as they are
     precision: Literal["float32", "bfloat16"] = "float32"  # of what layers compute, not of weights
-    variant: str | tuple[str, ...] = ""  # of the network that it is for, if its file holds several
     xla: bool = False  # faster for dense layers on a CPU, slower for convolutions
 
     def epoch_ends(self, examples: int) -> list[int]:
