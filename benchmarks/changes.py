@@ -84,7 +84,7 @@ CHANGES = [
     Change("convolutions", convolutions, SCHEDULED),
     Change("batch norm", lambda: convnet.build(10), SCHEDULED),
     Change("augmentation", lambda: convnet.build(10), VARIED),
-    Change("averaging", lambda: convnet.build(10), replace(VARIED, average=RECORD.average)),
+    Change("averaging", lambda: convnet.build(10), replace(VARIED, ema_decay=RECORD.ema_decay)),
 ]
 
 

@@ -26,7 +26,7 @@ from firstlight.runs.files import whole, write_json, write_text
 from firstlight.runs.run import Run, create, existing
 from firstlight.settings import prepare
 from firstlight.training import loop, step
-from firstlight.training.optimizer import adjusted, build_optimizer, cap_filters
+from firstlight.training.optimizer import adjust_gradients, build_optimizer, clip_filter_norm
 from firstlight.training.state import Training
 from firstlight.training.step import compile_steps
 
@@ -259,7 +259,7 @@ def test_bfloat16_computes_nearly_what_float32_does(digits: Path, here: Path) ->
 
 def test_the_kept_weights_are_the_running_mean(digits: Path, here: Path) -> None:
     chosen = settings("softmax", digits, steps=2, learning_rate=1.0)
-    chosen["recipe"] |= {"average": 0.75, "steps_per_call": 1}
+    chosen["recipe"] |= {"ema_decay": 0.75, "steps_per_call": 1}
     training = Training(chosen)
     first = training.network.get_layer("layer1").get_weights()[1]
     take, seen = compile_steps(training), []
@@ -277,7 +277,7 @@ def test_an_update_that_is_compiled_as_one_is_the_same_update(
 ) -> None:
     chosen = settings("lenet5", digits, steps=4, learning_rate=0.05)
     chosen["recipe"] |= {"momentum": 0.9, "weight_decay": 0.01}
-    chosen["recipe"] |= {"clip": 1.0, "filter_rms": 0.1, "average": 0.9}
+    chosen["recipe"] |= {"clip_norm": 1.0, "max_filter_rms": 0.1, "ema_decay": 0.9}
     kept = []
     for many in (10**9, 0):
         monkeypatch.setattr(step, "MANY", many)
@@ -293,8 +293,9 @@ def test_an_update_that_is_compiled_as_one_is_the_same_update(
 def test_the_last_epochs_see_the_images_as_they_are(digits: Path, here: Path) -> None:
     chosen = settings("softmax", digits, epochs=2, batch_size=50)
     costs = []
-    for augment, settle in (({"shift": 3}, 1), ({"shift": 3}, 0), ({}, 0)):
-        chosen["recipe"] |= {"augment": augment, "settle": settle, "learning_rate": 1e-9}
+    for augment, no_augment_epochs in (({"shift": 3}, 1), ({"shift": 3}, 0), ({}, 0)):
+        chosen["recipe"] |= {"augment": augment, "no_augment_epochs": no_augment_epochs}
+        chosen["recipe"] |= {"learning_rate": 1e-9}
         training = Training(chosen)
         training.into(create(chosen, here / f"{len(costs)}"))
         with Progress(22, quiet=True) as progress:
@@ -372,10 +373,16 @@ def test_input_is_gathered_while_the_graph_computes(digits: Path) -> None:
 def test_a_papers_first_kernels_rates_and_decay_are_carried_out(digits: Path, here: Path) -> None:
     chosen = settings("nin", digits, steps=1, batch_size=4)
     chosen["recipe"] |= {
-        "precision": "float32", "deviation": 0.05, "l2": 0.1, "momentum": 0.0, "weight_decay": 0.0,
-        "rates": {"bias": 2.0, "cccp6/kernel": 0.0}, "schedule": "constant", "learning_rate": 0.1,
+        "precision": "float32",
+        "init_stddev": 0.05,
+        "l2": 0.1,
+        "momentum": 0.0,
+        "weight_decay": 0.0,
+        "lr_multipliers": {"bias": 2.0, "cccp6/kernel": 0.0},
+        "schedule": "constant",
+        "learning_rate": 0.1,
         "steps_per_call": 1,
-    }  # fmt: skip
+    }
     training = Training(chosen)
     by_path = {v.path: v for v in training.network.trainable_variables}
     before = {path: v.numpy() for path, v in by_path.items()}
@@ -388,11 +395,11 @@ def test_a_papers_first_kernels_rates_and_decay_are_carried_out(digits: Path, he
 
 def test_l2_and_rates_change_the_gradient() -> None:
     recipe = Recipe(
-        epochs=1, batch_size=1, learning_rate=0.1, l2=0.5, rates={"bias": 2, "out/bias": 3}
+        epochs=1, batch_size=1, learning_rate=0.1, l2=0.5, lr_multipliers={"bias": 2, "out/bias": 3}
     )
     variables = [_Weight(path) for path in ("out/kernel", "out/bias", "in/bias")]
     ones = [tf.ones(2)] * 3
-    kernel, out, other = adjusted(ones, variables, recipe)
+    kernel, out, other = adjust_gradients(ones, variables, recipe)
     assert kernel.numpy().tolist() == [2, 2]  # 1 + 0.5 · 2
     assert out.numpy().tolist() == [3, 3] and other.numpy().tolist() == [2, 2]
 
@@ -410,14 +417,14 @@ class _Weight:
 def test_filters_are_scaled_back_to_the_largest_rms() -> None:
     kernel = tf.Variable(np.stack([np.full((3, 3, 2), 0.5), np.full((3, 3, 2), 0.05)], -1))
     dense = tf.Variable(tf.ones((4, 4)))
-    cap_filters([kernel, dense], 0.1)
+    clip_filter_norm([kernel, dense], 0.1)
     assert np.allclose(kernel[..., 0], 0.1) and np.allclose(kernel[..., 1], 0.05)
     assert np.all(dense == 1)
 
 
 def test_the_rate_is_lowered_where_the_recipe_says() -> None:
     recipe = Recipe(
-        epochs=9, batch_size=1, learning_rate=1.0, lower_at=(1 / 3, 2 / 3), lower_by=0.5
+        epochs=9, batch_size=1, learning_rate=1.0, lr_drops=(1 / 3, 2 / 3), lr_drop_factor=0.5
     )
     optimizer = build_optimizer(recipe, 90)
     rates = [float(optimizer._learning_rate(step)) for step in (0, 29, 30, 60, 89)]
@@ -428,7 +435,7 @@ def test_the_rate_is_lowered_where_validation_stalls_and_stays_so_when_resumed(
     digits: Path, here: Path
 ) -> None:
     chosen = settings("softmax", digits, epochs=5, learning_rate=1e-12)
-    chosen["recipe"] |= {"lower_after": 2}
+    chosen["recipe"] |= {"plateau_epochs": 2}
     loop.train(chosen, here / "run", quiet=True)
     rates = [m["lr"] for m in Run(here / "run").metrics() if m["split"] == "val"]
     assert rates == pytest.approx([1e-12, 1e-12, 1e-12, 1e-13, 1e-13])

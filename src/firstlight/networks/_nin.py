@@ -20,9 +20,9 @@ PAPER = Recipe(
     momentum=0.9,
     nesterov=False,
     l2=1e-4,
-    rates={"bias": 2, "cccp6/kernel": 0.1, "cccp6/bias": 0.2},
-    lower_at=(200 / 260, 230 / 260),
-    deviation=0.05,
+    lr_multipliers={"bias": 2, "cccp6/kernel": 0.1, "cccp6/bias": 0.2},
+    lr_drops=(200 / 260, 230 / 260),
+    init_stddev=0.05,
 )
 
 

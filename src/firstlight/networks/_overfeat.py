@@ -19,9 +19,9 @@ PAPER = Recipe(
     momentum=0.6,
     nesterov=False,
     l2=1e-5,
-    lower_at=(30 / 90, 50 / 90, 60 / 90, 70 / 90, 80 / 90),
-    lower_by=0.5,
-    deviation=0.01,
+    lr_drops=(30 / 90, 50 / 90, 60 / 90, 70 / 90, 80 / 90),
+    lr_drop_factor=0.5,
+    init_stddev=0.01,
     augment={"anywhere": 1, "mirror": 0.5},
 )
 

@@ -14,7 +14,7 @@ from firstlight.recipe import Recipe
 
 # Pixels are not divided by their standard deviation. So the weights of conv1 are smaller by that
 # factor, and their gradients larger by it.
-MODERN = replace(FEW_PICTURES, rates={"conv1/kernel": PIXEL_STDDEV**-2})
+MODERN = replace(FEW_PICTURES, lr_multipliers={"conv1/kernel": PIXEL_STDDEV**-2})
 
 # Section 3.1: 70 epochs of ImageNet, 12 days. The paper lowers the learning rate "when validation
 # error plateaus", but does not say when and by how much. It subtracts each pixel's own mean, and it
@@ -25,9 +25,9 @@ PAPER = Recipe(
     learning_rate=0.01,
     momentum=0.9,
     nesterov=False,
-    lower_after=5,
-    deviation=0.01,
-    filter_rms=0.1,
+    plateau_epochs=5,
+    init_stddev=0.01,
+    max_filter_rms=0.1,
     augment={"anywhere": 1, "mirror": 0.5},
 )
 

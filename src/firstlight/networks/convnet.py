@@ -31,9 +31,9 @@ RECIPES = {
         epochs=5,
         learning_rate=0.2,
         weight_decay=5e-4,
-        average=0.99,
+        ema_decay=0.99,
         augment={"rotate": 8, "scale": 0.08, "shear": 0.1, "shift": 0.7, "elastic": 1},
-        settle=2,
+        no_augment_epochs=2,
     ),
 }
 

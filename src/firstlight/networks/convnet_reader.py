@@ -13,7 +13,7 @@ from firstlight.networks._convnet import MANY_PASSES, convolution
 
 INPUT = (28, 28, 1)
 PARAMETERS = 446_314
-RECIPES = {"reader": replace(MANY_PASSES, epochs=14, settle=2)}
+RECIPES = {"reader": replace(MANY_PASSES, epochs=14, no_augment_epochs=2)}
 
 
 def build(classes: int) -> keras.Model:

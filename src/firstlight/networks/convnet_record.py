@@ -20,7 +20,7 @@ HARDSHIP = {  # how digits differ by scanners, light and other pens; and their n
     "light": 2.5, "bright": 130, "noise": 40, "specks": 0.2, "invert": 0.2,
 }  # fmt: skip
 RECIPES = {
-    "record": replace(MANY_PASSES, epochs=36, settle=4),
+    "record": replace(MANY_PASSES, epochs=36, no_augment_epochs=4),
     "robust": replace(MANY_PASSES, epochs=30, augment=HARDSHIP),
 }
 

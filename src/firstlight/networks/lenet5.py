@@ -41,7 +41,7 @@ def squash(x: Any) -> Any:
 
 
 class Subsampling(keras.layers.Layer):
-    """S2, S4: the mean of 2×2, times a coefficient, plus a bias; both are trained, one for each map."""
+    """S2, S4: the mean of 2×2, times a coefficient, plus a bias. Each map trains its own two."""
 
     pool_size, strides, padding = (2, 2), (2, 2), "valid"
 

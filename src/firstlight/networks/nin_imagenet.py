@@ -23,7 +23,7 @@ RECIPES = {
         weight_decay=1e-2,
         # The last layer learns more slowly, as in the paper's recipe: otherwise some classes are
         # never predicted, because their map stays at 0 in the ReLU.
-        rates={"cccp8/kernel": 0.1, "cccp8/bias": 0.2},
+        lr_multipliers={"cccp8/kernel": 0.1, "cccp8/bias": 0.2},
     )
 }
 

@@ -26,7 +26,7 @@ RECIPES = {
         batch_size=100,
         learning_rate=0.02,
         momentum=0.9,
-        deviation=0.01,
+        init_stddev=0.01,
         schedule="one-cycle",
         steps_per_call=50,
         xla=True,
@@ -38,8 +38,8 @@ def build(classes: int) -> keras.Model:
     image = keras.Input(INPUT, dtype="uint8", name="image")
     x = layers.Rescaling(1 / 255, name="scale")(image)  # 0 to 1
     x = layers.Flatten(name="flat")(x)  # 784
-    # x · Wᵀ + b. A Dense layer would keep W as (784, 10). Here W is (10, 784): each row can be shown
-    # as a picture, a row for each digit, and the CPU multiplies by it nearly twice as fast.
+    # x · Wᵀ + b. A Dense layer would keep W as (784, 10). Here W is (10, 784): the row of a digit can
+    # be shown as a picture, and the CPU multiplies by it nearly twice as fast.
     logits = layers.EinsumDense(
         "ni,oi->no",
         classes,

@@ -252,9 +252,9 @@ def validate(training: Training, log: Any, progress: Progress, rate: float) -> N
         f"{'  (best so far)' if better else ''}"
     )
     state.stopped = reason_to_stop(training)
-    lower_after, since = training.recipe.lower_after, state.epochs_without_better
-    if lower_after and since and since % lower_after == 0:
-        training.optimizer.learning_rate = rate * training.recipe.lower_by
+    plateau, since = training.recipe.plateau_epochs, state.epochs_without_better
+    if plateau and since and since % plateau == 0:
+        training.optimizer.learning_rate = rate * training.recipe.lr_drop_factor
 
 
 def reason_to_stop(training: Training) -> str:

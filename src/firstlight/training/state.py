@@ -17,7 +17,7 @@ from firstlight.evaluation.accuracy import predictor
 from firstlight.recipe import Recipe
 from firstlight.runs import checkpoint
 from firstlight.runs.run import Run
-from firstlight.training.optimizer import build_optimizer, first_kernels, running_means
+from firstlight.training.optimizer import build_optimizer, ema_variables, init_kernels
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Training:
         self.epoch_ends = self.recipe.epoch_ends(len(self.examples.labels))
         # The step from which on images are no longer augmented. What a network expects of an image,
         # its batch statistics too, comes to be what the images to read are like.
-        varied = self.epoch_ends[: max(0, len(self.epoch_ends) - self.recipe.settle)]
+        varied = self.epoch_ends[: max(0, len(self.epoch_ends) - self.recipe.no_augment_epochs)]
         self.varied_until = varied[-1] if varied else 0
         self.strategy = tf.distribute.get_strategy()  # the one whose scope we are in
         keras.utils.set_random_seed(self.settings["seed"])
@@ -63,10 +63,12 @@ class Training:
             with computing_in(self.recipe.precision):
                 self.network = chosen.build(len(self.dataset.classes))
                 self.twin = chosen.build(len(self.dataset.classes))
-            first_kernels(self.network.trainable_variables, self.recipe.deviation, settings["seed"])
+            init_kernels(
+                self.network.trainable_variables, self.recipe.init_stddev, settings["seed"]
+            )
             self.optimizer = build_optimizer(self.recipe, self.epoch_ends[-1])
             self.optimizer.build(self.network.trainable_variables)
-            self.averages = running_means(self.network.trainable_variables, self.recipe.average)
+            self.averages = ema_variables(self.network.trainable_variables, self.recipe.ema_decay)
         self.predict = predictor(self.twin)
         self.state = State()
 

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from firstlight.training.augment import augmenter
-from firstlight.training.optimizer import adjusted, cap_filters, follow
+from firstlight.training.optimizer import adjust_gradients, clip_filter_norm, update_ema
 from firstlight.training.state import Training
 
 MANY = 10_000_000  # weights, of which the update takes longer than compiling it is worth
@@ -70,9 +70,9 @@ def updater(training: Training) -> Callable[[list[tf.Tensor]], None]:
     variables = network.trainable_variables
 
     def update(gradients: list[tf.Tensor]) -> None:
-        optimizer.apply(adjusted(gradients, variables, recipe), variables)
-        cap_filters(variables, recipe.filter_rms)
-        follow(training.averages, variables, recipe.average, optimizer.iterations)
+        optimizer.apply(adjust_gradients(gradients, variables, recipe), variables)
+        clip_filter_norm(variables, recipe.max_filter_rms)
+        update_ema(training.averages, variables, recipe.ema_decay, optimizer.iterations)
 
     # So each weight is read and written once. Several replicas have to talk in between.
     alone = training.strategy.num_replicas_in_sync == 1
