@@ -84,7 +84,7 @@ def calibration(run: Run, network: keras.Model, dataset: Dataset) -> dict[str, A
     held_out = fitted(dataset.load("val"), network.input_shape[1:])
     if isinstance(held_out.images, np.ndarray):  # photographs in a folder are hard as they are
         harder = run.settings()["recipe"].get("augment", {})
-        held_out = held_out._replace(images=augment.example(held_out.images, harder))
+        held_out = held_out._replace(images=augment.augmented(held_out.images, harder))
     logits = predictor(network)(held_out.images)
     return calibrate(logits, held_out.labels, dataset.classes)
 

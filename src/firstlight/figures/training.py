@@ -125,7 +125,7 @@ def augmented(images: Any, strengths: dict[str, float], path: Path) -> None:
         row = panels[number * len(shown) : (number + 1) * len(shown)]
         row[0].text(-0.2, 0.5, name, transform=row[0].transAxes, ha="right", va="center")
         cut = images.varied(shown, chosen, 0, 0) if isinstance(images, Fitted) else images[shown]
-        for panel, image in zip(row, augment.example(cut, chosen), strict=True):
+        for panel, image in zip(row, augment.augmented(cut, chosen), strict=True):
             show_image(panel, image)
     figure.suptitle("What augmentation does", x=0.01, ha="left", fontsize=11)
     save_figure(figure, path)

@@ -38,8 +38,8 @@ def build(classes: int) -> keras.Model:
     image = keras.Input(INPUT, dtype="uint8", name="image")
     x = layers.Rescaling(1 / 255, name="scale")(image)  # 0 to 1
     x = layers.Flatten(name="flat")(x)  # 784
-    # x · Wᵀ + b. A Dense layer would keep W as (784, 10). Here W is (10, 784): the row of a digit can
-    # be shown as a picture, and the CPU multiplies by it nearly twice as fast.
+    # x · Wᵀ + b. A Dense layer would keep W as (784, 10). Here W is (10, 784): a digit's row can be
+    # shown as a picture, and the CPU multiplies by it nearly twice as fast.
     logits = layers.EinsumDense(
         "ni,oi->no",
         classes,
