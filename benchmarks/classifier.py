@@ -44,7 +44,7 @@ def pytorch() -> Answer:
     import torch
     from speed import pytorch_convnet
 
-    network = pytorch_convnet("reader", 11).eval()
+    network = pytorch_convnet("convnet-reader", 11).eval()
 
     def answer(images: np.ndarray) -> Any:
         scaled = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255

@@ -25,6 +25,7 @@ from report import (
     RESULTS,
     batch_seconds,
     circumstances,
+    convolutions_of,
     in_a_process,
     into_readme,
     peaks,
@@ -225,10 +226,8 @@ def keras_step(policy: str) -> Callable[[], float]:
     from keras import layers
 
     keras.config.set_dtype_policy(policy)
-    from firstlight.networks import convnet
-
     stack: list[Any] = [keras.Input((28, 28, 1))]
-    for maps, size, stride in convnet.CONVOLUTIONS[""]:
+    for maps, size, stride in convolutions_of("convnet"):
         stack += [
             layers.Conv2D(maps, size, stride, padding="same", use_bias=False),
             layers.BatchNormalization(momentum=0.9),
@@ -243,16 +242,14 @@ def keras_step(policy: str) -> Callable[[], float]:
     return batch_seconds(lambda clock: model.fit(images, labels, callbacks=[clock], **given))
 
 
-def pytorch_convnet(variant: str, classes: int) -> Any:
-    """The layers of `convnet`, or of a variant of it, channels last."""
+def pytorch_convnet(network_name: str, classes: int) -> Any:
+    """Return the layers of `convnet` or of a network like it, channels last."""
     import torch
     from torch import nn
 
-    from firstlight.networks import convnet
-
     torch.set_num_threads(os.cpu_count() or 1)
     stack, before, side = [], 1, 28
-    for maps, size, stride in convnet.CONVOLUTIONS[variant]:
+    for maps, size, stride in convolutions_of(network_name):
         stack += [
             nn.Conv2d(before, maps, size, stride, padding=size // 2, bias=False),
             nn.BatchNorm2d(maps),
@@ -267,7 +264,7 @@ def pytorch_step(precision: str) -> Callable[[], object]:
     import torch
     from torch import nn
 
-    network = pytorch_convnet("", 10)
+    network = pytorch_convnet("convnet", 10)
     optimizer = torch.optim.SGD(
         network.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4
     )
@@ -350,10 +347,8 @@ def tables(result: dict[str, Any]) -> str:
 
 def operations() -> int:
     """Floating-point operations of a training step of `convnet`, an image: thrice its answer's."""
-    from firstlight.networks import convnet
-
     total, before, side = 0, 1, 28
-    for maps, size, stride in convnet.CONVOLUTIONS[""]:
+    for maps, size, stride in convolutions_of("convnet"):
         side //= stride
         total += side * side * size * size * before * maps
         before = maps

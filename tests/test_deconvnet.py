@@ -13,7 +13,7 @@ from firstlight.errors import UsageError
 from firstlight.explanation import deconvnet
 from firstlight.networks._layers import BatchNorm, LocalResponseNorm
 
-NETWORKS = [entry["name"] for entry in catalog.networks() if entry["input"] == [28, 28, 1]]
+NETWORKS = [entry.name for entry in catalog.networks() if entry.input == (28, 28, 1)]
 
 
 def images(count: int, size: tuple[int, int, int] = (12, 10, 3)) -> np.ndarray:

@@ -16,7 +16,7 @@ from firstlight.graphs.layers import of_network, total
 from firstlight.graphs.operations import of_first_graph, operations
 from firstlight.graphs.svg import Arrow, Box
 
-NETWORKS = [e["name"] for e in catalog.networks() if e["parameters"] < 10_000_000]
+NETWORKS = [entry.name for entry in catalog.networks() if entry.parameters < 10_000_000]
 SVG = "{http://www.w3.org/2000/svg}"
 
 

@@ -9,8 +9,8 @@ from firstlight import catalog
 from firstlight.networks._layers import BatchNorm, LocalResponseNorm
 from firstlight.training.optimizer import build_optimizer
 
-NETWORKS = [entry["name"] for entry in catalog.networks()]
-SMALL = [entry["name"] for entry in catalog.networks() if entry["parameters"] < 10_000_000]
+NETWORKS = [entry.name for entry in catalog.networks()]
+SMALL = [entry.name for entry in catalog.networks() if entry.parameters < 10_000_000]
 MAPS = {  # sides, in the order of the layers: the papers' figures and tables
     "nin": {"conv1": 28, "pool1": 14, "pool2": 7, "cccp6": 7},
     "nin-cifar": {"conv1": 32, "pool1": 16, "pool2": 8, "cccp6": 8},
@@ -25,16 +25,16 @@ MAPS["zfnet-wide"] = MAPS["zfnet"]
 SAID = {  # of training in the papers: ZFNet section 3.1, OverFeat 3.1, the author's files for NIN
     "zfnet": {
         "batch_size": 128, "learning_rate": 0.01, "momentum": 0.9, "nesterov": False, "epochs": 70,
-        "filter_rms": 0.1, "deviation": 0.01, "weight_decay": 0, "l2": 0,
+        "max_filter_rms": 0.1, "init_stddev": 0.01, "weight_decay": 0, "l2": 0,
     },
     "overfeat": {
         "batch_size": 128, "learning_rate": 0.05, "momentum": 0.6, "nesterov": False, "l2": 1e-5,
-        "lower_by": 0.5, "deviation": 0.01, "weight_decay": 0,
+        "lr_drop_factor": 0.5, "init_stddev": 0.01, "weight_decay": 0,
     },
     "nin": {
         "batch_size": 128, "learning_rate": 0.1, "momentum": 0.9, "nesterov": False, "l2": 1e-4,
-        "lower_by": 0.1, "epochs": 260, "lower_at": (200 / 260, 230 / 260),
-        "rates": {"bias": 2, "cccp6/kernel": 0.1, "cccp6/bias": 0.2},
+        "lr_drop_factor": 0.1, "epochs": 260, "lr_drops": (200 / 260, 230 / 260),
+        "lr_multipliers": {"bias": 2, "cccp6/kernel": 0.1, "cccp6/bias": 0.2},
     },
 }  # fmt: skip
 SAID |= {"zfnet-wide": SAID["zfnet"], "overfeat-accurate": SAID["overfeat"]}
@@ -61,12 +61,14 @@ def test_the_papers_recipe_is_the_papers(name: str) -> None:
 
 def test_zfnets_rate_is_lowered_when_validation_stalls() -> None:
     recipe = catalog.network("zfnet").recipes["paper"]
-    assert recipe.lower_after and recipe.lower_by < 1  # when and by how much, the paper leaves open
+    assert (
+        recipe.plateau_epochs and recipe.lr_drop_factor < 1
+    )  # when and by how much, the paper leaves open
 
 
 def test_overfeats_rate_is_halved_after_the_papers_epochs() -> None:
     recipe = catalog.network("overfeat").recipes["paper"]
-    assert [share * recipe.epochs for share in recipe.lower_at] == [30, 50, 60, 70, 80]
+    assert [share * recipe.epochs for share in recipe.lr_drops] == [30, 50, 60, 70, 80]
 
 
 @pytest.mark.parametrize("name", ["zfnet", "overfeat", "nin", "nin-imagenet"])
@@ -120,7 +122,7 @@ def test_its_recipes_can_be_carried_out(name: str) -> None:
     network = catalog.network(name)
     paths = [weight.path for weight in network.build(2).trainable_variables]
     for recipe in network.recipes.values():
-        for ending in recipe.rates:
+        for ending in recipe.lr_multipliers:
             assert any(path.endswith(ending) for path in paths), ending
         assert bool(recipe.epochs) != bool(recipe.steps)
         assert recipe.epoch_ends(55_000)[-1] > 0

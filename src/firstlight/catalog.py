@@ -1,6 +1,7 @@
-"""What there is: a network or dataset is a file, and its name is the file's name.
+"""Finds networks and datasets by file name, and recipes by the name of their network.
 
-Listing reads the files' constants without importing them, so it costs no TensorFlow.
+A network's name has "-" where its file's name has "_": networks/nin_cifar.py is `nin-cifar`.
+Listing reads the constants of the files without importing them, so it does not import TensorFlow.
 """
 
 import ast
@@ -19,20 +20,32 @@ PACKAGE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
-class Network:
-    """A network that has been found: a file in networks/, or one of its variants.
-
-    A file defines INPUT, PARAMETERS (trainable, for ten classes or for CLASSES), RECIPES by name,
-    the first its default, and `build`. Where one file holds variants of a network, PARAMETERS is a
-    dictionary by variant, "" being the plain one, and `build` takes the variant; its name is
-    `file-variant`. INPUT and CLASSES are dictionaries too where variants differ in them.
-    """
+class NetworkEntry:
+    """What `list` says of a network, read without importing its file."""
 
     name: str
     input: tuple[int, int, int]  # height, width, channels
-    parameters: int
-    classes: int  # that it has so many parameters for
-    recipes: dict[str, Recipe]
+    parameters: int  # trainable, for ten classes or for the file's CLASSES
+    recipes: tuple[str, ...]  # the first is the default
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "input": list(self.input),
+            "parameters": self.parameters,
+            "recipes": list(self.recipes),
+        }
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network of the folder networks/, imported."""
+
+    name: str
+    input: tuple[int, int, int]  # height, width, channels
+    parameters: int  # trainable, for `classes` classes
+    classes: int
+    recipes: dict[str, Recipe]  # the first is the default
     build: Callable[[int], Any]  # classes → Keras model: images (N, *input) uint8 → logits
 
 
@@ -47,18 +60,18 @@ class DatasetEntry:
         return {"name": self.name, "classes": self.classes}
 
 
-def networks() -> list[dict[str, Any]]:
-    """Every network: name, input, parameters, names of its recipes."""
-    return [
-        {
-            "name": _join(path.stem, variant),
-            "input": list(_of_variant(_constant(path, "INPUT"), variant)),
-            "parameters": parameters,
-            "recipes": [name for name, of in _recipes(path).items() if variant in of],
-        }
+@cache
+def networks() -> tuple[NetworkEntry, ...]:
+    """Return every network of the folder networks/, in the order of the file names."""
+    return tuple(
+        NetworkEntry(
+            name=path.stem.replace("_", "-"),
+            input=_constant(path, "INPUT"),
+            parameters=_constant(path, "PARAMETERS"),
+            recipes=_keys(path, "RECIPES"),
+        )
         for path in _files("networks", "RECIPES")
-        for variant, parameters in _by_variant(_constant(path, "PARAMETERS")).items()
-    ]
+    )
 
 
 @cache
@@ -71,39 +84,47 @@ def datasets() -> tuple[DatasetEntry, ...]:
 
 
 def network(name: str) -> Network:
-    """The network of that name. Imports TensorFlow.
+    """Return the network of that name. Imports TensorFlow.
 
     Raises:
-        UsageError: there is none.
+        UsageError: no network has that name.
     """
-    there = [entry["name"] for entry in networks()]
-    if name not in there:
-        raise UsageError(f"no network {name!r}; there are: {', '.join(there)}")
-    stem, _, variant = name.partition("-")
-    module: Any = importlib.import_module(f"firstlight.networks.{stem}")
-    constants = (module.INPUT, module.PARAMETERS, getattr(module, "CLASSES", 10))
-    size, parameters, classes = (_of_variant(constant, variant) for constant in constants)
-    recipes = {key: r for key, r in module.RECIPES.items() if variant in _as_tuple(r.variant)}
-    build = partial(module.build, variant=variant) if variant else module.build
-    return Network(name, size, parameters, classes, recipes, build)
+    names = [entry.name for entry in networks()]
+    if name not in names:
+        raise UsageError(f"no network {name!r}; there are: {', '.join(names)}")
+    module: Any = importlib.import_module(f"firstlight.networks.{name.replace('-', '_')}")
+    return Network(
+        name=name,
+        input=module.INPUT,
+        parameters=module.PARAMETERS,
+        classes=getattr(module, "CLASSES", 10),
+        recipes=module.RECIPES,
+        build=module.build,
+    )
 
 
 def recipe(name: str, network_name: str) -> tuple[str, Recipe]:
-    """A recipe and the network that it trains; the network's first recipe if the name is empty.
+    """Return a recipe and the name of the network that it trains.
 
-    A recipe of a variant is also found by the plain network's name: `convnet`, recipe `record`.
+    An empty name stands for the network's first recipe. The recipes of the networks whose names
+    begin with this one's are found too, after its own: `convnet`, recipe `record`, trains
+    `convnet-record`.
 
     Raises:
         UsageError: there is no such network or recipe.
     """
-    there: dict[str, tuple[str, Recipe]] = {}
-    listed = [entry["name"] for entry in networks()]
-    for other in [network_name, *(n for n in listed if n.startswith(f"{network_name}-"))]:
-        for key, found in network(other).recipes.items():
-            there.setdefault(key, (other, found))  # its own come first
-    if name and name not in there:
-        raise UsageError(f"no recipe {name!r} for {network_name}; there are: {', '.join(there)}")
-    return there[name or next(iter(there))]
+    own = network(network_name)
+    prefix = f"{network_name}-"
+    relatives = [network(entry.name) for entry in networks() if entry.name.startswith(prefix)]
+    choices: dict[str, tuple[str, Recipe]] = {}
+    for candidate in (own, *relatives):
+        for recipe_name, candidate_recipe in candidate.recipes.items():
+            choices.setdefault(recipe_name, (candidate.name, candidate_recipe))
+    if not name:
+        name = next(iter(choices))
+    if name not in choices:
+        raise UsageError(f"no recipe {name!r} for {network_name}; there are: {', '.join(choices)}")
+    return choices[name]
 
 
 def dataset(name: str, listing: Listing | None = None, quiet: bool = True) -> Dataset:
@@ -178,50 +199,36 @@ def _picture_dataset(path: Path, kept: Listing | None, quiet: bool) -> Dataset:
 
 
 def _files(folder: str, constant: str) -> list[Path]:
-    """The folder's modules that define the constant: the others are machinery."""
+    """Return the modules of a folder that define the constant; the others define no entry."""
     paths = sorted((PACKAGE / folder).glob("[!_]*.py"))
-    return [path for path in paths if _assigned(path, constant) is not None]
-
-
-def _assigned(path: Path, name: str) -> ast.expr | None:
-    for statement in ast.parse(path.read_text("utf-8")).body:
-        if isinstance(statement, ast.Assign):
-            if any(isinstance(t, ast.Name) and t.id == name for t in statement.targets):
-                return statement.value
-    return None
+    return [path for path in paths if constant in _assignments(path)]
 
 
 def _constant(path: Path, name: str) -> Any:
-    value = _assigned(path, name)
-    assert value is not None, f"{path} does not define {name}"
-    return ast.literal_eval(value)
+    """Return a constant of a file, which must be written as a literal."""
+    assignments = _assignments(path)
+    assert name in assignments, f"{path} does not define {name}"
+    return ast.literal_eval(assignments[name])
 
 
-def _recipes(path: Path) -> dict[str, tuple[str, ...]]:
-    """The names of a file's recipes, each with the variants that it is for."""
-    recipes = _assigned(path, "RECIPES")
-    assert isinstance(recipes, ast.Dict), f"{path}: RECIPES must be written as a dictionary"
-    found = {}
-    for key, call in zip(recipes.keys, recipes.values, strict=True):
-        assert key and isinstance(call, ast.Call), f"{path}: a recipe is a name and Recipe(...)"
-        named = {word.arg: word.value for word in call.keywords}
-        variant = ast.literal_eval(named["variant"]) if "variant" in named else ""
-        found[ast.literal_eval(key)] = _as_tuple(variant)
-    return found
+def _keys(path: Path, name: str) -> tuple[str, ...]:
+    """Return the keys of a dictionary of a file, which must be written as a literal."""
+    dictionary = _assignments(path)[name]
+    assert isinstance(dictionary, ast.Dict), f"{path}: {name} must be written as a dictionary"
+    keys = []
+    for key in dictionary.keys:
+        assert key is not None, f"{path}: {name} must not contain **"
+        keys.append(ast.literal_eval(key))
+    return tuple(keys)
 
 
-def _as_tuple(variant: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (variant,) if isinstance(variant, str) else tuple(variant)
-
-
-def _by_variant(constant: Any) -> dict[str, Any]:
-    return constant if isinstance(constant, dict) else {"": constant}
-
-
-def _of_variant(constant: Any, variant: str) -> Any:
-    """A constant of a network's file: the same for all its variants, or a dictionary of them."""
-    return constant[variant] if isinstance(constant, dict) else constant
-
-
-def _join(stem: str, variant: str) -> str:
-    return f"{stem}-{variant}" if variant else stem
+@cache
+def _assignments(path: Path) -> dict[str, ast.expr]:
+    """Return the expressions that a file assigns to its global names, without running the file."""
+    expressions = {}
+    for statement in ast.parse(path.read_text("utf-8")).body:
+        if isinstance(statement, ast.Assign):
+            for target in statement.targets:
+                if isinstance(target, ast.Name):
+                    expressions[target.id] = statement.value
+    return expressions

@@ -1,41 +1,52 @@
-"""A recipe: how a network is trained. It stands beside the network, in the network's file."""
+"""A recipe: how a network is trained. It stands in the network's file."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
+
+Schedule = Literal["constant", "one-cycle"]
+Keep = Literal["best", "last"]
+Precision = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Every field exists because some network's recipe needed it; flags override the first four."""
+    """How a network is trained. Some network needs each of these fields; flags set the first four.
+
+    In this class an epoch is one pass over the training images, and a step trains on one batch.
+    """
 
     batch_size: int
     learning_rate: float  # the highest of the schedule
-    epochs: int | None = None  # passes over the training images, or ...
-    steps: int | None = None  # ... a number of batches: exactly one of the two is set
+    epochs: int | None = None  # either epochs or steps is given
+    steps: int | None = None
     momentum: float = 0.0
-    nesterov: bool = True  # momentum as Nesterov has it; False: as papers of 2013 do
-    weight_decay: float = 0.0  # decoupled; biases and batch norm are left out
-    l2: float = 0.0  # the same as a part of the gradient, as papers before 2017 mean weight decay
-    rates: dict[str, float] = field(default_factory=dict)  # ending of a weight's path → times rate
-    clip: float = 0.0  # the largest norm that all gradients together may have; 0: any
-    filter_rms: float = 0.0  # the largest that a convolution's filter may have; 0: any
-    label_smoothing: float = 0.0
-    schedule: Literal["constant", "one-cycle"] = "constant"
-    lower_at: tuple[float, ...] = ()  # shares of the training, after each of which the rate is ...
-    lower_after: int = 0  # ... or epochs without a better accuracy, after which it is ...
-    lower_by: float = 0.1  # ... multiplied by this; for the constant schedule
-    deviation: float = 0.0  # of a paper's first, normal kernels; 0: as the network's file has them
-    steps_per_call: int = 1  # many small steps in one call of the compiled graph
-    keep: Literal["best", "last"] = "best"  # weights: best on validation, or of the last step
-    average: float = 0.0  # share of the old in a running mean of the weights; 0: none is kept
-    augment: dict[str, float] = field(default_factory=dict)  # how strongly: augment.py, fitted.py
-    settle: int = 0  # epochs at the end that see the images as they are
-    precision: Literal["float32", "bfloat16"] = "float32"  # of what layers compute, not of weights
-    variant: str | tuple[str, ...] = ""  # of the network that it is for, if its file holds several
-    xla: bool = False  # faster for dense layers on a CPU, slower for convolutions
+    nesterov: bool = True  # Nesterov's momentum; False: plain momentum, as in the papers of 2013
+    weight_decay: float = 0.0  # decoupled; biases and batch norm do not decay
+    l2: float = 0.0  # weight decay as a part of the gradient, as in papers before 2017
+    lr_multipliers: dict[str, float] = field(default_factory=dict)  # by the end of a weight's path
+    clip_norm: float = 0.0  # largest norm of all gradients together; 0: no limit
+    max_filter_rms: float = 0.0  # largest RMS of a convolution's filter; 0: no limit
+    label_smoothing: float = 0.0  # fraction of each label that is spread over all classes
+    schedule: Schedule = "constant"
+    # For the constant schedule: when the learning rate is multiplied by lr_drop_factor.
+    lr_drops: tuple[float, ...] = ()  # after these fractions of the training
+    plateau_epochs: int = 0  # after so many epochs without a better validation accuracy; 0: never
+    lr_drop_factor: float = 0.1
+    init_stddev: float = 0.0  # of normal first kernels; 0: as the network's file has them
+    steps_per_call: int = 1  # steps in one call of the compiled graph: more suit small networks
+    keep: Keep = "best"  # the weights that are best on the validation images, or the last
+    ema_decay: float = 0.0  # of an exponential moving average of the weights; 0: none is kept
+    augment: dict[str, float] = field(default_factory=dict)  # strengths by images/augmentations.py
+    no_augment_epochs: int = 0  # the last epochs, which see the images as they are
+    precision: Precision = "float32"  # of the computations; weights are always float32
+    xla: bool = False  # compile with XLA: faster for dense layers on a CPU, slower for convolutions
 
     def epoch_ends(self, examples: int) -> list[int]:
-        """The step after which each epoch is complete; the last is where training ends."""
-        epochs = self.epochs or -(-self.steps * self.batch_size // examples)  # type: ignore[operator]
-        ends = [-(-epoch * examples // self.batch_size) for epoch in range(1, epochs + 1)]
-        return [min(end, self.steps or end) for end in ends]
+        """Return the last step of each epoch on that many images; training ends with the last."""
+        images = (self.steps or 0) * self.batch_size
+        epochs = self.epochs or math.ceil(images / examples)
+        ends = [math.ceil(epoch * examples / self.batch_size) for epoch in range(1, epochs + 1)]
+        if self.steps is None:
+            return ends
+        return [min(end, self.steps) for end in ends]

@@ -54,7 +54,7 @@ def find(target: str) -> tuple[str, int, Path]:
             return FIRST, 0, run.figures
         known = run.trained()
         return str(known["network"]), len(known["classes"]), run.figures
-    there = [entry["name"] for entry in catalog.networks()]
+    there = [entry.name for entry in catalog.networks()]
     if target not in (FIRST, *there):
         raise UsageError(f"no network or run {target!r}; networks: {FIRST}, {', '.join(there)}")
     return target, 0, Path("runs") / f"graph-{target}"

@@ -114,7 +114,7 @@ async def about(request: Request) -> Response:
     """What the page needs to know at its start."""
     service = serving(request)
     extra = service.folders.extra
-    networks = [n for n in catalog.networks() if n["input"] == [28, 28, 1]]
+    networks = [n.to_json() for n in catalog.networks() if n.input == (28, 28, 1)]
     return JSONResponse(
         {
             "version": __version__,
@@ -210,7 +210,7 @@ async def train(request: Request) -> Response:
 async def graph(request: Request) -> Response:
     """Both pictures of the graph of a network of ours, or of the first graph."""
     target = (await document(request)).get("network")
-    known = ["first-graph", *(entry["name"] for entry in catalog.networks())]
+    known = ["first-graph", *(entry.name for entry in catalog.networks())]
     if target not in known:
         raise UsageError(f"no network {target!r}; there are: {', '.join(known)}")
     return JSONResponse(await serving(request).worker.ask({"do": "graph", "target": target}))

@@ -155,7 +155,7 @@ def need_tensorflow() -> None:
 def training(wanted: dict[str, Any]) -> list[str]:
     """Flags of `train`, each checked: nothing that was sent is handed on as it came."""
     network, recipe = wanted.get("network"), wanted.get("recipe", "")
-    known = {entry["name"]: entry["recipes"] for entry in catalog.networks()}
+    known = {entry.name: entry.recipes for entry in catalog.networks()}
     if not isinstance(network, str) or network not in known:
         raise UsageError(f"no network {network!r}; there are: {', '.join(known)}")
     if recipe and recipe not in known[network]:
