@@ -12,7 +12,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,10 +20,11 @@ import keras
 from keras import layers
 from report import RESULTS, circumstances, convolutions_of, into_readme, processor, spread
 
-from firstlight import catalog, settings
+from firstlight import catalog
 from firstlight.networks import convnet, convnet_record
 from firstlight.recipe import Recipe
 from firstlight.runs.run import versions
+from firstlight.settings import Settings, multiplies_bfloat16
 from firstlight.training import loop
 
 FILE = RESULTS / "changes.json"
@@ -71,7 +72,7 @@ PLAIN = Recipe(
     batch_size=128,
     learning_rate=0.01,
     steps_per_call=10,
-    precision="bfloat16" if settings.multiplies_bfloat16() else "float32",
+    precision="bfloat16" if multiplies_bfloat16() else "float32",
 )
 SCHEDULED = replace(PLAIN, learning_rate=0.1, momentum=0.9, weight_decay=5e-4, schedule="one-cycle")
 RECORD = convnet_record.RECIPES["record"]
@@ -99,10 +100,16 @@ def train(change: Change, seed: int) -> dict[str, Any]:
         build=lambda classes: change.build(),
     )
     catalog.network = lambda name: network
-    settings = {"network": change.name, "data": "mnist", "recipe": asdict(change.recipe)}
-    settings |= {"seed": seed, "patience": 0, "limit": None, "sha256": {}, "notices": []}
+    dataset = catalog.dataset("mnist")
+    chosen = Settings(
+        network=change.name,
+        data="mnist",
+        recipe=change.recipe,
+        seed=seed,
+        sha256=dataset.fingerprint(),
+    )
     with tempfile.TemporaryDirectory() as folder:
-        return loop.train(settings, Path(folder) / "run", quiet=True)
+        return loop.train(chosen, dataset, Path(folder) / "run", quiet=True).to_json()
 
 
 def table(result: dict[str, Any]) -> str:

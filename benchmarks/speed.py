@@ -18,6 +18,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -157,19 +158,19 @@ def pytorch_example(seed: int) -> list[tuple[int, float, float]]:
 def ours(recipe: str, seed: int) -> list[tuple[int, float, float]]:
     from firstlight.settings import prepare
     from firstlight.training import loop
-    from firstlight.training.state import Training
+    from firstlight.training.state import TrainState
     from firstlight.training.step import compile_steps
 
-    settings = prepare("convnet", "mnist", recipe, seed, 0, None)
-    training = Training(settings)
-    clock = Clock(lambda images: training.measure(images).argmax(1), stop_at=2)
-    training.predict(training.held_out.images[:1])  # measuring is compiled before the clock starts
+    state = TrainState(*prepare("convnet", "mnist", recipe, seed=seed))
+    size = state.recipe.batch_size
+    clock = Clock(lambda images: state.eval_logits(images).argmax(1), stop_at=2)
+    state.predict(state.val.images[:1])  # measuring is compiled before the clock starts
     clock.since = time.perf_counter()
-    take = compile_steps(training)
-    for start, end, images, labels in loop.batches(training):
-        take(images, labels, start, end - start)
-        clock.saw(end * training.recipe.batch_size)
-    clock.measure(end * training.recipe.batch_size)
+    run_steps = compile_steps(state)
+    for batch in loop.batches(state):
+        run_steps(batch.images, batch.labels, batch.start, batch.end - batch.start)
+        clock.saw(batch.end * size)
+    clock.measure(state.total_steps * size)
     return clock.measured
 
 
@@ -199,22 +200,21 @@ def batch() -> tuple[np.ndarray, np.ndarray]:
     from firstlight.datasets import mnist
 
     examples = mnist.load("val").first(BATCH)
-    return examples.images, examples.labels
+    return examples.images[:], examples.labels
 
 
 def our_step(precision: str) -> Callable[[], object]:
     import tensorflow as tf
 
     from firstlight.settings import prepare
-    from firstlight.training.state import Training
+    from firstlight.training.state import TrainState
     from firstlight.training.step import compile_steps
 
-    settings = prepare("convnet", "mnist", "quick", 0, 0, None)
-    settings["recipe"] |= {"precision": precision, "steps_per_call": 1}
-    training = Training(settings)
-    take = compile_steps(training)
+    settings, dataset = prepare("convnet", "mnist", "quick")
+    recipe = replace(settings.recipe, precision=precision, steps_per_call=1)
+    run_steps = compile_steps(TrainState(replace(settings, recipe=recipe), dataset))
     images, labels = (tf.constant(array[np.newaxis]) for array in batch())
-    return lambda: take(images, labels, 0, 1)
+    return lambda: run_steps(images, labels, 0, 1)
 
 
 def keras_step(policy: str) -> Callable[[], float]:

@@ -149,9 +149,7 @@ def test_many_classes_are_named_in_part() -> None:
     assert named.startswith("0, 1, ") and named.endswith("11 and 18 more")
 
 
-def test_the_gate_is_exit_3_after_the_answer(
-    copy: Run, firstlight: Callable[..., Answer]
-) -> None:
+def test_the_gate_is_exit_3_after_the_answer(copy: Run, firstlight: Callable[..., Answer]) -> None:
     answer = firstlight("evaluate", "run", "--min-accuracy", "0.9999", "--json")
     assert answer.code == 3 and json.loads(answer.out)["examples"] == 100
     assert "is below --min-accuracy 0.9999" in answer.err

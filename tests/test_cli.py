@@ -47,7 +47,11 @@ def is_one_line(answer: Answer) -> bool:
         (["evaluate"], 2, "RUN"),
         (["evaluate", "nowhere"], 4, "no run at nowhere"),
         (["evaluate", "nowhere", "--split", "exam"], 2, "--split"),
-        (["graph", "nowhere"], 2, f"no network or run 'nowhere'; networks: first-graph, {NETWORKS}"),
+        (
+            ["graph", "nowhere"],
+            2,
+            f"no network or run 'nowhere'; networks: first-graph, {NETWORKS}",
+        ),
         (["first-graph", "--steps", "0"], 2, "--steps"),
         (["first-graph", "--lr", "1e38", "--steps", "20"], 1, "lower --lr"),
         (["bogus"], 2, "bogus"),

@@ -1,10 +1,9 @@
 """The contract: the JSON keys that a verb answers with are those that programs rely on."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import json
 
 import pytest
 from conftest import Answer, Make

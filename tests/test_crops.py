@@ -91,7 +91,9 @@ def test_ten_crops_are_averaged(pictures: FolderImages) -> None:
     np.testing.assert_allclose(crops.ten_crops(network, pictures)[1], expected, rtol=1e-5)
 
 
-def test_dense_evaluation_of_a_network_without_a_last_pool_is_refused(pictures: FolderImages) -> None:
+def test_dense_evaluation_of_a_network_without_a_last_pool_is_refused(
+    pictures: FolderImages,
+) -> None:
     network = catalog.network("lenet5").build(3)
     with pytest.raises(UsageError, match="lenet5 has no classifier after a max pooling"):
         crops.dense(network, pictures.resized((28, 28, 1)))

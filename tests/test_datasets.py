@@ -215,7 +215,9 @@ def test_a_bad_file_is_named_with_its_fault(
     assert "\n" not in str(error.value)
 
 
-def test_a_label_that_training_lacks_is_refused(copy: Path, firstlight: Callable[..., Answer]) -> None:
+def test_a_label_that_training_lacks_is_refused(
+    copy: Path, firstlight: Callable[..., Answer]
+) -> None:
     write_idx(copy / "t10k-labels-idx1-ubyte", np.full(100, 11))
     with pytest.raises(DataError, match="test contains label 11, but training labels are 0 to 9"):
         catalog.dataset(str(copy)).load("test")

@@ -16,19 +16,18 @@ import pytest
 from conftest import Answer, Make, write_idx
 from keras import layers
 
-from firstlight import catalog, model
+from firstlight import catalog, exports, model
 from firstlight.cli import Format
 from firstlight.datasets import mnist
 from firstlight.errors import ExportError
-from firstlight import exports
 from firstlight.evaluation.calibration import Calibration
 from firstlight.exports.check import Opened, largest_difference
 from firstlight.exports.export import FORMATS, export
 from firstlight.exports.metadata import Metadata
 from firstlight.exports.onnx import open_onnx
+from firstlight.model import predictor
 from firstlight.networks._layers import LocalResponseNorm
 from firstlight.runs.files import read_json, write_json
-from firstlight.model import predictor
 from firstlight.runs.run import Run
 
 Firstlight = Callable[..., Answer]

@@ -111,9 +111,7 @@ def test_softmax_through_the_loop_is_the_first_graph(here: Path) -> None:
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_a_stopped_run_resumes_to_bit_equal_weights(
-    network: str, digits: Path, here: Path
-) -> None:
+def test_a_stopped_run_resumes_to_bit_equal_weights(network: str, digits: Path, here: Path) -> None:
     """Ten steps, an epoch ends after the ninth; stopped after the fifth step."""
     train(here / "whole", network, digits, steps=10, batch_size=60)
     cut = prepared(network, digits, steps=10, batch_size=60, steps_per_call=1)
@@ -156,9 +154,7 @@ def test_a_signal_stops_it_after_a_checkpoint(number: int, digits: Path, here: P
 
 
 def test_it_stops_when_validation_no_longer_improves(digits: Path, here: Path) -> None:
-    result = train(
-        here / "run", "softmax", digits, patience=2, epochs=50, learning_rate=1e-12
-    )
+    result = train(here / "run", "softmax", digits, patience=2, epochs=50, learning_rate=1e-12)
     run = Run(here / "run")
     status = run.record().status
     assert status and status.best_step == 6 and status.epochs_without_better == 2
@@ -256,9 +252,7 @@ def test_progress_shows_the_cost_and_accuracy_of_the_step_that_it_names(
     monkeypatch.setattr(Progress, "at", lambda _, step, text: texts.setdefault(step, text))
     train(here / "run", "softmax", digits, steps=9, steps_per_call=4)
     logged = [line for line in Run(here / "run").metrics() if line.split == "train"]
-    expected = {
-        line.step: f"cost {line.loss:.4f}  accuracy {line.accuracy:.2%}" for line in logged
-    }
+    expected = {line.step: f"cost {line.loss:.4f}  accuracy {line.accuracy:.2%}" for line in logged}
     assert texts.keys() >= {4, 9}
     assert all(texts[step] == expected[step] for step in texts if step <= 9)
 
@@ -301,7 +295,7 @@ def test_the_kept_weights_are_the_moving_average(digits: Path) -> None:
     for batch in loop.batches(state):
         run(batch.images, batch.labels, batch.start, 1)
         biases.append(state.network.get_layer("layer1").get_weights()[1])
-    state.validation_logits()
+    state.eval_logits(state.val.images)
     kept = state.eval_model.get_layer("layer1").get_weights()[1]
     first = 2 / 11 * biases[0] + 9 / 11 * biases[1]  # the decay begins as (1 + step) / (10 + step)
     np.testing.assert_allclose(kept, 3 / 12 * first + 9 / 12 * biases[2], rtol=1e-5, atol=1e-7)

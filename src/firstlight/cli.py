@@ -143,9 +143,7 @@ def train(
         int | None, typer.Option(min=1, help="Batches to train on, instead of --epochs.")
     ] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images in a batch.")] = None,
-    lr: Annotated[
-        float | None, typer.Option(help="Learning rate: the schedule's highest.")
-    ] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate: the schedule's highest.")] = None,
     seed: Seed = 0,
     patience: Annotated[
         int,

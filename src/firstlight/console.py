@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from firstlight.catalog import DatasetEntry, NetworkEntry
 from firstlight.datasets import DatasetCheck
 from firstlight.runs.documents import Evaluation, Mistake, TrainingResult
@@ -31,7 +33,7 @@ def training(result: TrainingResult) -> list[str]:
     return lines
 
 
-def predictions(predicted: Sequence[int], labels: Sequence[int]) -> list[str]:
+def predictions(predicted: np.ndarray, labels: np.ndarray) -> list[str]:
     """The first answers above their labels; a mark below those that are wrong."""
     pairs = list(
         zip(predicted[:MAX_PREDICTIONS_SHOWN], labels[:MAX_PREDICTIONS_SHOWN], strict=True)

@@ -102,9 +102,7 @@ def prepare(
 
 def overridden(recipe: Recipe, overrides: dict[str, float | None]) -> Recipe:
     """Return the recipe with these fields; epochs and steps replace one another."""
-    fields: dict[str, Any] = {
-        name: value for name, value in overrides.items() if value is not None
-    }
+    fields: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
     if {"epochs", "steps"} <= fields.keys():
         raise UsageError("--epochs and --steps are two ways to say one thing: give one of them")
     if "epochs" in fields:

@@ -1,10 +1,10 @@
 """IMAGES IN. A dataset is a file here: CLASSES, SHA256, load(split) of "train", "val", "test".
 
-    mnist, cutouts              datasets that firstlight knows by name
-    _idx, _npz, _folder         formats of a user's own data
-    _dataset                    what they have in common: a Dataset
-    _examples, _images          what a split is: images with labels, in memory or in files
-    _batches                    in which order a training sees them
+mnist, cutouts              datasets that firstlight knows by name
+_idx, _npz, _folder         formats of a user's own data
+_dataset                    what they have in common: a Dataset
+_examples, _images          what a split is: images with labels, in memory or in files
+_batches                    in which order a training sees them
 """
 
 from firstlight.datasets._batches import ahead, shuffled

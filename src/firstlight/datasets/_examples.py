@@ -59,7 +59,8 @@ def hold_out(
 def flat(images: Any) -> NDArray[np.float32]:
     """Return images (N, 28, 28, 1) uint8 as rows of 784 values (N, 784) float32, 0 to 1."""
     pixels = np.asarray(images)
-    return pixels.reshape(len(pixels), -1).astype(np.float32) / 255
+    rows: NDArray[np.float32] = pixels.reshape(len(pixels), -1).astype(np.float32)
+    return rows / np.float32(255)
 
 
 def one_hot(labels: NDArray[np.int32], classes: int) -> NDArray[np.float32]:

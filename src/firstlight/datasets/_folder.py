@@ -85,9 +85,7 @@ def fingerprint(directory: Path, listing: Listing, from_files: bool) -> dict[str
     return hashes
 
 
-def _map_files(
-    function: Callable[[Path], Any], directory: Path, names: list[str]
-) -> Iterator[Any]:
+def _map_files(function: Callable[[Path], Any], directory: Path, names: list[str]) -> Iterator[Any]:
     """Yield `function(file)` for each file: a thread for each core, few files queued at a time."""
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         for start in range(0, len(names), _QUEUED_FILES):

@@ -90,7 +90,7 @@ class ArrayImages:
         return np.asarray(self[:], dtype)
 
     def __getitem__(self, rows: Any) -> Array:
-        chosen = self.array[rows]
+        chosen: Array = self.array[rows]
         if self.size == self.array.shape[1:]:
             return chosen
         if chosen.ndim == 3:  # a single image

@@ -26,7 +26,7 @@ from firstlight.exports.onnx import open_onnx, write_onnx
 from firstlight.exports.saved_model import open_saved_model, write_saved_model
 from firstlight.recipe import Recipe
 from firstlight.runs.run import Run
-from firstlight.training.augment import augment_once
+from firstlight.training.augment import augmented
 
 EXAMPLES = 256  # images on which the file is compared with the network
 
@@ -113,7 +113,7 @@ def measure_calibration(network: keras.Model, dataset: Dataset, recipe: Recipe) 
     if examples.images.are_crops:  # photographs are hard as they are
         logits = predict(examples.images)
     else:
-        logits = predict(augment_once(examples.images[:], recipe.augment))
+        logits = predict(augmented(examples.images[:], recipe.augment))
     return calibrate(logits, examples.labels, dataset.classes)
 
 

@@ -27,9 +27,7 @@ class Metadata:
     calibration: Calibration
 
     @classmethod
-    def of(
-        cls, run: Run, network: keras.Model, data: str, calibration: Calibration
-    ) -> "Metadata":
+    def of(cls, run: Run, network: keras.Model, data: str, calibration: Calibration) -> "Metadata":
         record, info = run.record(), run.model_info()
         size: Size = network.input_shape[1:]
         return cls(

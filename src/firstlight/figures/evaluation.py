@@ -99,7 +99,7 @@ class Answers:
         return f"{label} → {answer}{separator}✗  {confidence}"
 
     def label(self, index: int) -> str:
-        return self.classes[self.examples.labels[index]]
+        return self.classes[int(self.examples.labels[index])]
 
     def answer(self, index: int) -> str:
         return self.classes[int(self.probabilities[index].argmax())]
@@ -145,4 +145,5 @@ def weights_as_images(run: Run, size: tuple[int, int]) -> np.ndarray | None:
     kernel = arrays.get("layer1/kernel")  # softmax keeps a row for each class
     if kernel is None or len(arrays) != 2 or kernel.shape[1] != math.prod(size):
         return None
-    return kernel.reshape(-1, *size)
+    images: np.ndarray = kernel.reshape(-1, *size)
+    return images

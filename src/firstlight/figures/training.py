@@ -1,8 +1,8 @@
 """The pictures of a training: learning curves, samples, and what augmentation does."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,7 +20,7 @@ from firstlight.figures.style import (
 )
 from firstlight.runs.documents import LoggedStep, RunRecord
 from firstlight.runs.run import Run
-from firstlight.training.augment import augment_once
+from firstlight.training.augment import augmented
 
 SAMPLES_PER_CLASS, MAX_SAMPLED_CLASSES = 12, 20
 SMOOTHED_FRACTION = 20  # the running mean averages a twentieth of the steps
@@ -35,9 +35,7 @@ def draw_training(run: Run, examples: Examples, data: str, classes: Sequence[str
     """
     record = run.record()
     learning_curves(run.metrics(), run.figures / "learning_curves.png", record, data)
-    samples(
-        examples, classes, run.figures / "samples.png", title=f"{data}, training images"
-    )
+    samples(examples, classes, run.figures / "samples.png", title=f"{data}, training images")
     if record.settings.recipe.augment:
         augmentations(
             examples.images, record.settings.recipe.augment, run.figures / "augmentation.png"
@@ -101,7 +99,7 @@ def _draw_curve(
         panel.plot(val_steps, val_values, "o-", color=ACCENT, ms=4, lw=1.5, label="validation")
     for logged in val:
         if logged.step == kept_step:
-            ring = {"mfc": "none", "mec": WARNING}
+            ring: dict[str, Any] = {"mfc": "none", "mec": WARNING}
             panel.plot(logged.step, value(logged), "o", ms=11, mew=1.6, **ring)
             panel.plot([], [], "o", ms=8, label="kept weights", **ring)
     panel.set_xlabel("step")
@@ -170,7 +168,7 @@ def augmentations(images: Images, strengths: Mapping[str, float], path: Path) ->
         row = panels[number * columns : (number + 1) * columns]
         row[0].text(-0.2, 0.5, title, transform=row[0].transAxes, ha="right", va="center")
         cropped = images.augmented(indices, chosen, seed=0, first=0)
-        for panel, image in zip(row, augment_once(cropped, chosen), strict=True):
+        for panel, image in zip(row, augmented(cropped, chosen), strict=True):
             show_image(panel, image)
     figure.suptitle("What augmentation does", x=0.01, ha="left", fontsize=11)
     save_figure(figure, path)

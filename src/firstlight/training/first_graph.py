@@ -79,7 +79,7 @@ def train(
 
         weights, biases, logits = first_graph.train(
             examples,
-            test.images,
+            test.images[:],
             steps=steps,
             batch_size=batch_size,
             learning_rate=learning_rate,
@@ -104,4 +104,3 @@ def train(
     card.write(run, (28, 28, 1), result)
     draw_training(run, examples, "mnist", mnist.CLASSES)
     return FirstRun(result, predicted, test.labels)
-

@@ -283,7 +283,7 @@ class Log:
 def validate(state: TrainState, log: Log, progress: Progress, rate: float) -> None:
     """Measure the validation images, keep the weights if they are to be kept, decide to stop."""
     status, labels = state.status, state.val.labels
-    logits = state.validation_logits()
+    logits = state.eval_logits(state.val.images)
     loss = float(np.mean(cross_entropy(labels, logits, smoothing=0.0)))
     accuracy = float(np.mean(logits.argmax(1) == labels))
     log.line(status.step, "val", loss=loss, accuracy=accuracy, rate=rate)
@@ -311,8 +311,7 @@ def reason_to_stop(state: TrainState) -> str:
     """Return why training ends here; "" if it goes on."""
     status, patience = state.status, state.settings.patience
     kept = (
-        f"kept the weights of step {status.best_step:,} "
-        f"({status.best_accuracy:.2%} on validation)"
+        f"kept the weights of step {status.best_step:,} ({status.best_accuracy:.2%} on validation)"
     )
     if status.step == state.total_steps:
         return f"all {status.step:,} steps are done; {kept}"

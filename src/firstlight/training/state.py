@@ -73,14 +73,13 @@ class TrainState:
             self.events = tf.summary.create_file_writer(str(run.folder / "events"))
         return self
 
-    def validation_logits(self) -> np.ndarray:
-        """Return logits (N, classes) of the validation images, by the weights that would be kept.
+    def eval_logits(self, images: Images | np.ndarray) -> np.ndarray:
+        """Return logits (N, classes) by the weights that would be kept.
 
         They are computed in the training's precision: in float32, validation took a sixth of
         NIN's time on pictures.
         """
         self._update_eval_model()
-        images: Images = self.val.images
         return self.predict(images)
 
     def _update_eval_model(self) -> None:
