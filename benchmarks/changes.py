@@ -12,7 +12,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -99,7 +99,7 @@ def train(change: Change, seed: int) -> dict[str, Any]:
         build=lambda classes: change.build(),
     )
     catalog.network = lambda name: network
-    settings = {"network": change.name, "data": "mnist", "recipe": asdict(change.recipe)}
+    settings = {"network": change.name, "data": "mnist", "recipe": change.recipe.to_json()}
     settings |= {"seed": seed, "patience": 0, "limit": None, "sha256": {}, "notices": []}
     with tempfile.TemporaryDirectory() as folder:
         return loop.train(settings, Path(folder) / "run", quiet=True)

@@ -1,7 +1,6 @@
 """From flags to run.json: what a training is, written down before it starts."""
 
-import math
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +21,17 @@ def prepare(
     """All that decides a training; `overrides` are the recipe's fields that flags have set.
 
     Raises:
-        UsageError: no such network or recipe, both --epochs and --steps, or an impossible rate.
+        UsageError: no such network or recipe, both --epochs and --steps, or a value not allowed.
         DataError: no such data, or it is damaged.
     """
     network, recipe = catalog.recipe(recipe_name, network)
+    given: dict[str, float | None]
     given = {name: value for name, value in overrides.items() if value is not None}
     if {"epochs", "steps"} <= given.keys():
         raise UsageError("--epochs and --steps are two ways to say one thing: give one of them")
     if {"epochs", "steps"} & given.keys():
-        recipe = replace(recipe, epochs=None, steps=None)
+        given = {"epochs": None, "steps": None, **given}
     recipe = replace(recipe, **given)  # type: ignore[arg-type]
-    if not 0 < recipe.learning_rate < math.inf:
-        raise UsageError(f"--lr {recipe.learning_rate}: a learning rate is above 0")
     dataset = catalog.dataset(data, quiet=quiet)
     if not dataset.classes:
         raise DataError(f"{data}: no picture can be used; `firstlight data check` says why")
@@ -49,7 +47,7 @@ def prepare(
     return {
         "network": network,
         "data": data if data in ours else str(Path(data).resolve()),
-        "recipe": asdict(recipe),
+        "recipe": recipe.to_json(),
         "seed": seed,
         "patience": patience,
         "limit": limit,

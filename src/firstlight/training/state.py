@@ -45,7 +45,7 @@ class Training:
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self.settings = settings
-        self.recipe = Recipe(**self.settings["recipe"])
+        self.recipe = Recipe.from_json(self.settings["recipe"])
         self.dataset = catalog.dataset(self.settings["data"], self.settings.get("pictures"))
         chosen = catalog.network(self.settings["network"])
         self.examples, self.held_out = (
