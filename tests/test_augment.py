@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from firstlight import catalog
 from firstlight.datasets import mnist
 from firstlight.errors import UsageError
 from firstlight.images import crops
@@ -50,12 +49,6 @@ def test_pictures_are_cropped_by_exactly_the_crop_augmentations_of_the_catalogue
     for name, augmentation in AUGMENTATIONS.items():
         changes_crops = crops_with({name: augmentation.max_strength}) != crops_with({})
         assert changes_crops == (augmentation.kind == "crop"), name
-
-
-def test_every_network_keeps_to_the_catalogue() -> None:
-    for entry in catalog.networks():
-        for recipe in catalog.network(entry.name).recipes.values():
-            check_strengths(recipe.augment)
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)

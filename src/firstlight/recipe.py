@@ -1,19 +1,34 @@
 """A recipe: how a network is trained. It stands in the network's file."""
 
 import math
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from itertools import pairwise
+from numbers import Integral, Real
+from typing import Any, Literal, get_args
+
+from firstlight.errors import DataError, UsageError
+from firstlight.images.augmentations import check_strengths
 
 Schedule = Literal["constant", "one-cycle"]
 Keep = Literal["best", "last"]
 Precision = Literal["float32", "bfloat16"]
+FLAGS = {  # of the command line, by the field that each sets
+    "batch_size": "--batch-size",
+    "learning_rate": "--lr",
+    "epochs": "--epochs",
+    "steps": "--steps",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """How a network is trained. Some network needs each of these fields; flags set the first four.
 
-    In this class an epoch is one pass over the training images, and a step trains on one batch.
+    An epoch is one pass over the training images; a step trains on one batch.
+
+    Raises:
+        UsageError: a value is not allowed.
     """
 
     batch_size: int
@@ -42,6 +57,76 @@ class Recipe:
     precision: Precision = "float32"  # of the computations; weights are always float32
     xla: bool = False  # compile with XLA: faster for dense layers on a CPU, slower for convolutions
 
+    def __post_init__(self) -> None:
+        self._check_length()
+        self._check_learning_rate()
+        for name in ("batch_size", "steps_per_call"):
+            _check_whole_number(name, getattr(self, name), minimum=1)
+        for name in ("plateau_epochs", "no_augment_epochs"):
+            _check_whole_number(name, getattr(self, name), minimum=0)
+        for name in ("momentum", "label_smoothing", "ema_decay"):
+            _check_number(name, getattr(self, name), below=1)
+        for name in ("weight_decay", "l2", "clip_norm", "max_filter_rms", "init_stddev"):
+            _check_number(name, getattr(self, name))
+        _check_choice("schedule", self.schedule, get_args(Schedule))
+        _check_choice("keep", self.keep, get_args(Keep))
+        _check_choice("precision", self.precision, get_args(Precision))
+        for name in ("nesterov", "xla"):
+            _check_choice(name, getattr(self, name), (True, False))
+        _check_dictionary("augment", self.augment)
+        check_strengths(self.augment)
+
+    def _check_length(self) -> None:
+        if self.epochs is None and self.steps is None:
+            raise UsageError("neither epochs nor steps is given; give one of the two")
+        if self.epochs is not None and self.steps is not None:
+            raise UsageError(
+                f"epochs is {self.epochs!r} and steps is {self.steps!r}; give one of the two"
+            )
+        if self.epochs is not None:
+            _check_whole_number("epochs", self.epochs, minimum=1)
+        if self.steps is not None:
+            _check_whole_number("steps", self.steps, minimum=1)
+
+    def _check_learning_rate(self) -> None:
+        """Check the learning rate and everything that changes it."""
+        rate = self.learning_rate
+        if not _is_number(rate) or not 0 < rate < math.inf:
+            label = _label("learning_rate")
+            raise UsageError(f"{label} is {rate!r}; a learning rate is above 0 and finite")
+        _check_dictionary("lr_multipliers", self.lr_multipliers)
+        for ending, multiplier in self.lr_multipliers.items():
+            _check_number(f"lr_multipliers[{ending!r}]", multiplier)
+        _check_number("lr_drop_factor", self.lr_drop_factor, below=1)
+        _check_fractions("lr_drops", self.lr_drops)
+
+    @classmethod
+    def from_json(cls, document: Any) -> "Recipe":
+        """Return the recipe of a JSON document, such as a run keeps in run.json.
+
+        Raises:
+            DataError: the document is no recipe: a field is unknown, missing or not allowed.
+        """
+        if not isinstance(document, dict):
+            raise DataError(f"a recipe is a JSON object of fields, not {document!r}")
+        names = [each.name for each in fields(cls)]
+        if unknown := [name for name in document if name not in names]:
+            raise DataError(f"a recipe has no field {unknown[0]!r}; it has: {', '.join(names)}")
+        for name in ("batch_size", "learning_rate"):
+            if name not in document:
+                raise DataError(f"the recipe has no {name}; each recipe needs it")
+        values = dict(document)
+        if isinstance(values.get("lr_drops"), list):
+            values["lr_drops"] = tuple(values["lr_drops"])
+        try:
+            return cls(**values)
+        except UsageError as error:
+            raise DataError(f"the recipe is not valid: {error}") from error
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all fields as JSON has them; `from_json` takes them back."""
+        return asdict(self) | {"lr_drops": list(self.lr_drops)}
+
     def epoch_ends(self, examples: int) -> list[int]:
         """Return the last step of each epoch on that many images; training ends with the last."""
         images = (self.steps or 0) * self.batch_size
@@ -50,3 +135,49 @@ class Recipe:
         if self.steps is None:
             return ends
         return [min(end, self.steps) for end in ends]
+
+
+def _label(name: str) -> str:
+    """Return the field's name in a message, with the flag that sets it."""
+    return f"{name} ({FLAGS[name]})" if name in FLAGS else name
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _check_whole_number(name: str, value: Any, minimum: int) -> None:
+    if not _is_number(value) or not isinstance(value, Integral) or value < minimum:
+        raise UsageError(
+            f"{_label(name)} is {value!r}; it must be a whole number of at least {minimum}"
+        )
+
+
+def _check_number(name: str, value: Any, below: float = math.inf) -> None:
+    if not _is_number(value) or not 0 <= value < below:
+        bound = "at least 0 and finite" if below == math.inf else f"at least 0 and below {below:g}"
+        raise UsageError(f"{name} is {value!r}; it must be a number, {bound}")
+
+
+def _check_fractions(name: str, values: Any) -> None:
+    """Check that the values increase, above 0 and below 1."""
+    allowed = isinstance(values, tuple | list) and all(map(_is_number, values))
+    if allowed:
+        bounds = (0, *values, 1)
+        allowed = all(first < second for first, second in pairwise(bounds))
+    if not allowed:
+        raise UsageError(
+            f"{name} is {values!r}; they must be fractions of the training that increase, "
+            "above 0 and below 1"
+        )
+
+
+def _check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
+    if value not in choices:
+        allowed = ", ".join(map(repr, choices))
+        raise UsageError(f"{name} is {value!r}; it must be one of: {allowed}")
+
+
+def _check_dictionary(name: str, value: Any) -> None:
+    if not isinstance(value, Mapping):
+        raise UsageError(f"{name} is {value!r}; it must be a dictionary of numbers by name")
