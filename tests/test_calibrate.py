@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from firstlight.evaluation.accuracy import softmax
 from firstlight.evaluation.calibration import LEAST, WRONG, calibrate, calibration_error
+from firstlight.probabilities import softmax
 
 CLASSES = ("0", "1", "2", "none")
 

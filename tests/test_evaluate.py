@@ -8,7 +8,8 @@ import pytest
 from firstlight import catalog, model
 from firstlight.datasets import mnist
 from firstlight.errors import DataError, UsageError
-from firstlight.evaluation.accuracy import evaluate, interval95, softmax, summary
+from firstlight.evaluation.accuracy import evaluate, interval95, summary
+from firstlight.probabilities import softmax
 from firstlight.runs.run import Run, existing
 from firstlight.settings import prepare
 from firstlight.training import loop

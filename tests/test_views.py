@@ -16,8 +16,9 @@ from firstlight.datasets._folder import Pictures
 from firstlight.datasets._images import Fitted
 from firstlight.errors import UsageError
 from firstlight.evaluation import crops
-from firstlight.evaluation.accuracy import predictor, softmax
+from firstlight.evaluation.accuracy import predictor
 from firstlight.images.crops import TEN_CROPS
+from firstlight.probabilities import softmax
 
 
 def small(pool: int, average: bool = False) -> keras.Model:

@@ -3,6 +3,7 @@
 import math
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -16,6 +17,8 @@ from firstlight.datasets import Examples, ahead
 from firstlight.datasets._folder import Pictures
 from firstlight.datasets._images import fitted
 from firstlight.errors import UsageError
+from firstlight.images.kinds import ImageKind
+from firstlight.probabilities import softmax
 from firstlight.progress import Progress
 from firstlight.runs.run import Run
 
@@ -125,18 +128,29 @@ def listed(classes: tuple[str, ...]) -> str:
     return ", ".join(classes[:12]) + (f" and {len(classes) - 12} more" if len(classes) > 12 else "")
 
 
+@dataclass(frozen=True)
+class RunClassifier:
+    """A run's network, as a `classification.Classifier`."""
+
+    input: tuple[int, int, int]  # height, width, channels
+    classes: tuple[str, ...]
+    image_kind: ImageKind
+    logits: Callable[[np.ndarray], np.ndarray]
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Return probabilities (N, classes) of images (N, *input) uint8."""
+        return softmax(self.logits(images))
+
+
 def classifier(run: Run) -> Classifier:
-    """A run's network, as `classify` asks it."""
+    """Return a run's network for `classify`."""
     network, classes = model.load(run)
-    logits = predictor(network)
-    size, learned = network.input_shape[1:], run.trained()["learned"]
-    return Classifier(size, classes, learned, lambda images: softmax(logits(images)))
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Logits (N, classes) → probabilities (N, classes), each row adding up to 1."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    return RunClassifier(
+        input=network.input_shape[1:],
+        classes=classes,
+        image_kind=run.trained()["learned"],
+        logits=predictor(network),
+    )
 
 
 def _of_run(run: Run, dataset: Dataset) -> keras.Model:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from firstlight.evaluation.accuracy import softmax
-from firstlight.onnx_model import NONE
+from firstlight.probabilities import softmax
+from firstlight.reading.recognizer import NOT_A_DIGIT as NONE
 
 BINS = 15  # of confidence, as in the paper
 WRONG = 0.02  # share of the answers told that may be wrong

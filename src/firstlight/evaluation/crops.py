@@ -22,8 +22,9 @@ from PIL import Image
 from firstlight.datasets._folder import Pictures
 from firstlight.datasets._images import Fitted
 from firstlight.errors import UsageError
-from firstlight.evaluation.accuracy import Views, middle, predictor, softmax
+from firstlight.evaluation.accuracy import Views, middle, predictor
 from firstlight.images.crops import CUT_OUT, TEN_CROPS, cut_out
+from firstlight.probabilities import softmax
 from firstlight.progress import Progress
 
 # Shortest sides of the paper's six scales (table 5) to the accurate network's input of 221.

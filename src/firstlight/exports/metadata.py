@@ -17,7 +17,7 @@ def about(run: Run, network: keras.Model, classes: tuple[str, ...], data: str) -
         "network": network.name,
         "classes": classes,
         "input": network.input_shape[1:],
-        "images": run.trained()["learned"],
+        "image_kind": run.trained()["learned"],
         "data": data,
         "preprocessing": card.preprocessing(run, network.input_shape[1:], data),
         "trained": {
