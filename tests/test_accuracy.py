@@ -10,11 +10,11 @@ import pytest
 from conftest import Answer
 
 from firstlight import catalog, model
-from firstlight.classification import softmax
 from firstlight.datasets import Examples, array_examples, mnist
 from firstlight.errors import DataError, UsageError
 from firstlight.evaluation import accuracy
 from firstlight.evaluation.accuracy import evaluate, interval95, predict, summarize
+from firstlight.probabilities import softmax
 from firstlight.runs.documents import Evaluation, ModelInfo
 from firstlight.runs.run import Run
 from firstlight.settings import prepare

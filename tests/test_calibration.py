@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from firstlight.classification import softmax
 from firstlight.evaluation.calibration import (
     MAX_ERROR_RATE,
     MIN_THRESHOLD,
     calibrate,
     calibration_error,
 )
+from firstlight.probabilities import softmax
 
 CLASSES = ("0", "1", "2", "none")
 

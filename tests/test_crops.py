@@ -13,12 +13,12 @@ from keras import layers
 from PIL import Image
 
 from firstlight import catalog
-from firstlight.classification import softmax
 from firstlight.datasets import FolderImages
 from firstlight.errors import UsageError
 from firstlight.evaluation import crops
 from firstlight.images.crops import CROP_FRACTION, TEN_CROPS, crop_and_resize
 from firstlight.model import predictor
+from firstlight.probabilities import softmax
 
 
 def small(pool: int, average: bool = False) -> keras.Model:

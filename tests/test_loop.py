@@ -43,7 +43,7 @@ def prepared(
     settings, dataset = prepare(network, str(data), patience=patience)
     if "steps" in fields:
         fields["epochs"] = None
-    if "epochs" in fields and fields["epochs"]:
+    if fields.get("epochs"):
         fields["steps"] = None
     return replace(settings, recipe=replace(settings.recipe, **fields)), dataset
 

@@ -300,19 +300,19 @@ def classify(
     verbose: Verbose = False,
 ) -> None:
     """The most probable classes of pictures."""
-    from firstlight import classification as classification
+    from firstlight import classification
 
     if model.suffix == ".onnx" or model.is_file():
-        network = classification.of_onnx(model)
+        network = classification.open_onnx(model)
     else:
         run = Run.open(model)
         with tensorflow(verbose):
             from firstlight.evaluation import accuracy as evaluation
 
             network = evaluation.classifier(run)
-    facts, problems = classification.classify(network, images, top)
-    show(facts, json_, console.classes(facts))
-    complain(problems)
+    results = classification.classify(network, images, top=top)
+    show([result.to_json() for result in results], json_, console.classes(results))
+    complain([result.problem for result in results if result.problem])
 
 
 @app.command()
@@ -350,17 +350,16 @@ def read(
     verbose: Verbose = False,
 ) -> None:
     """Read the handwritten digits in pictures."""
-    from firstlight.reading import reader
+    from firstlight.reading import read_files
 
-    results, unread = reader.read_all(images, model, single)
-    if explain and results:
-        from firstlight.reading import sheet as explanation
+    results = read_files(images, model, single)
+    readings = [(each.file.name, each.reading) for each in results if each.reading]
+    if explain and readings:
+        from firstlight.reading.sheet import draw_sheet
 
-        explanation.draw([(p.name, r) for p, r in results.items()], explain)
-    facts = [reader.facts(path, results.get(path), unread.get(path)) for path in images]
-    answered = [fact for fact in facts if Path(fact["file"]) in results]
-    show(facts, json_, console.reading(answered, named=len(images) > 1))
-    complain(list(unread.values()))
+        draw_sheet(readings, explain)
+    show([result.to_json() for result in results], json_, console.reading(results))
+    complain([result.problem for result in results if result.problem])
 
 
 @data_app.command()

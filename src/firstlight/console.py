@@ -13,8 +13,11 @@ from firstlight.runs.documents import Evaluation, Mistake, TrainingResult
 from firstlight.runs.run import Run
 
 if TYPE_CHECKING:  # these modules import TensorFlow
+    from firstlight.classification import Classification
     from firstlight.evaluation.comparison import Comparison
     from firstlight.exports.export import Export
+    from firstlight.reading import FileReading
+
 
 MAX_MISTAKES_SHOWN = 5
 MAX_PREDICTIONS_SHOWN = 20
@@ -80,25 +83,33 @@ def export(exported: Export) -> list[str]:
     ]
 
 
-def reading(facts: list[dict[str, Any]], named: bool) -> list[str]:
-    """The text of one picture; of several, each line has the picture's name before it."""
-    told = [(f"{fact['file']}: " * named, fact["text"] or fact["note"]) for fact in facts]
-    return [name + line for name, text in told for line in text.split("\n")]
-
-
-def classes(facts: list[dict[str, Any]]) -> list[str]:
-    """The labels of one picture, a line each; of several, a line each with its name before them."""
-    if len(facts) == 1:
-        return [f"{each['probability']:6.1%}  {each['label']}" for each in facts[0]["labels"]]
+def reading(results: "list[FileReading]") -> list[str]:
+    """Return the text of one file; of several, every line starts with the file's name."""
     lines = []
-    for fact in (fact for fact in facts if fact["labels"]):
-        told = ", ".join(f"{each['label']} {each['probability']:.1%}" for each in fact["labels"])
-        lines.append(f"{fact['file']}: {told}")
+    for result in results:
+        if result.reading is None:
+            continue
+        prefix = f"{result.file}: " if len(results) > 1 else ""
+        text = result.reading.note or result.reading.text
+        lines += [prefix + line for line in text.split("\n")]
+    return lines
+
+
+def classes(results: "list[Classification]") -> list[str]:
+    """Return one picture's labels, one on each line; of several, one picture on each line."""
+    if len(results) == 1:
+        return [f"{each.probability:6.1%}  {each.label}" for each in results[0].labels]
+    lines = []
+    for result in results:
+        if result.labels:
+            labels = ", ".join(f"{each.label} {each.probability:.1%}" for each in result.labels)
+            lines.append(f"{result.file}: {labels}")
     return lines
 
 
 def explanation(facts: dict[str, Any]) -> list[str]:
-    return [*classes([facts]), *facts["files"]]
+    labels = [f"{each['probability']:6.1%}  {each['label']}" for each in facts["labels"]]
+    return [*labels, *facts["files"]]
 
 
 def serving(url: str) -> list[str]:

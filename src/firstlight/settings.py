@@ -117,7 +117,7 @@ def refuse_single_class(dataset: Dataset, data: str) -> None:
         raise DataError(f"{data}: no picture can be used; `firstlight data check` says why")
     if len(dataset.classes) == 1:
         raise DataError(
-            f"{data} has one class, {dataset.classes[0]}: a network needs at least two to tell apart"
+            f"{data} has one class, {dataset.classes[0]}: a network needs at least two"
         )
 
 

@@ -8,12 +8,12 @@ import keras
 import numpy as np
 
 from firstlight import catalog, model
-from firstlight.classification import softmax
 from firstlight.datasets import Dataset, Examples
 from firstlight.errors import UsageError
 from firstlight.evaluation.crops import PREDICT
 from firstlight.images.crops import Size
 from firstlight.images.kinds import ImageKind
+from firstlight.probabilities import softmax
 from firstlight.runs.documents import Evaluation, Mistake
 from firstlight.runs.files import write_json
 from firstlight.runs.run import Run

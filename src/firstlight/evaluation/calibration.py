@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from firstlight.classification import softmax
-from firstlight.reading.recognizer import NONE
+from firstlight.probabilities import softmax
+from firstlight.reading.recognizer import NOT_A_DIGIT
 
 BINS = 15  # of confidence, as in the paper
 MAX_ERROR_RATE = 0.02  # of the answers above the threshold
@@ -50,8 +50,8 @@ def calibrate(logits: Floats, labels: NDArray[np.int32], classes: tuple[str, ...
     before, after = softmax(logits), softmax(logits / temperature)
     # The threshold is measured on digits only: fragments are rejected as "none", not by it.
     is_digit = np.ones(len(labels), bool)
-    if NONE in classes:
-        is_digit = labels != classes.index(NONE)
+    if NOT_A_DIGIT in classes:
+        is_digit = labels != classes.index(NOT_A_DIGIT)
     confidence = after.max(1)[is_digit]
     right = (after.argmax(1) == labels)[is_digit]
     threshold = lowest_threshold(confidence, right)

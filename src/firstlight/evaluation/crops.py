@@ -19,11 +19,11 @@ import tensorflow as tf
 from keras import layers
 from PIL import Image
 
-from firstlight.classification import softmax
 from firstlight.datasets import Images
 from firstlight.errors import UsageError
 from firstlight.images.crops import CROP_FRACTION, TEN_CROPS, crop_and_resize
 from firstlight.model import predictor
+from firstlight.probabilities import softmax
 from firstlight.progress import Progress
 
 # The shortest sides of the paper's six scales (table 5), divided by the accurate network's input.

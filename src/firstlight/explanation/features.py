@@ -24,10 +24,11 @@ from keras import layers
 from firstlight import catalog, classification, model
 from firstlight.datasets._images import fitted
 from firstlight.errors import UsageError
-from firstlight.evaluation.accuracy import listed, softmax
+from firstlight.evaluation.accuracy import listed
 from firstlight.explanation import deconvnet
 from firstlight.explanation.deconvnet import Place, Stage, Stages
 from firstlight.explanation.occlusion import GREY, PAPER, Box, Occlusion, Says, occlude
+from firstlight.probabilities import softmax, top_labels
 from firstlight.progress import in_batches
 from firstlight.runs.run import Run
 
@@ -76,7 +77,7 @@ class Explanation(NamedTuple):
         return softmax(self.logits[None])[0]
 
     def labels(self) -> list[dict[str, Any]]:
-        return classification.best(self.probabilities, self.classes, 5)
+        return [label.to_json() for label in top_labels(self.probabilities, self.classes, 5)]
 
 
 def explain(
@@ -102,7 +103,7 @@ def explain(
     stages = deconvnet.stages(network)
     chosen = choose(stages, wanted)
     learned = run.trained()["learned"]
-    image = classification.image_for(picture, network.input_shape[1:], learned)
+    image = classification.preprocess(picture, network.input_shape[1:], learned)
     dataset = catalog.dataset(data, quiet=quiet) if data else catalog.trained_on(run)
     examples = fitted(dataset.load("val").first(MOST_IMAGES), network.input_shape[1:])
     answers = answers_of(stages, image)

@@ -81,7 +81,7 @@ def export(run: Run, format: str, out: Path | None = None) -> Export:
         UsageError: `out` cannot be written, or must not be replaced.
         DataError: the run, or the data it was trained on, is missing or damaged.
     """
-    network, classes = model.load(run)
+    network, _ = model.load(run)
     chosen = FORMATS[format]
     path = out or run.weights.with_name(chosen.file.format(network=network.name))
     refuse_to_replace(path, format)

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from firstlight import __version__, catalog
 from firstlight.errors import DataError, FirstlightError, NotFound, UsageError
-from firstlight.onnx_model import DIGITS, Recognizer, recognizer
+from firstlight.reading.recognizer import DIGITS_MODEL, Recognizer, recognizer
 from firstlight.serve import digits, guard, jobs, run_views
 from firstlight.serve.jobs import Jobs
 from firstlight.serve.run_views import Folders
@@ -37,7 +37,7 @@ class Service:
     """What the routes share."""
 
     def __init__(self, model: Path | None, root: Path, run: Path | None = None) -> None:
-        self.model = model or DIGITS
+        self.model = model or DIGITS_MODEL
         self.network: Recognizer = recognizer(self.model)
         self.folders = Folders(root, run)
         self.jobs = Jobs(self.folders)
@@ -115,11 +115,12 @@ async def about(request: Request) -> Response:
     service = serving(request)
     extra = service.folders.extra
     networks = [n.to_json() for n in catalog.networks() if n.input == (28, 28, 1)]
+    is_ours = service.model == DIGITS_MODEL
     return JSONResponse(
         {
             "version": __version__,
             "networks": networks,
-            "model": "firstlight's own reader" if service.model == DIGITS else service.model.name,
+            "model": "firstlight's own reader" if is_ours else service.model.name,
             "classes": service.network.classes,
             "trains": jobs.can_train(),
             "run": extra and extra.name,  # the run that the page looks inside at first

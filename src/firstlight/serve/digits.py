@@ -14,10 +14,10 @@ from PIL import Image
 
 from firstlight.errors import DataError
 from firstlight.explanation.occlusion import PAPER, all_squares, hidden
-from firstlight.images.open import FORMATS, open_picture
-from firstlight.onnx_model import NONE, Recognizer
+from firstlight.images.open import PICTURE_FORMATS, open_picture
 from firstlight.reading import ink, locate, reader
 from firstlight.reading.reader import Digit, Line
+from firstlight.reading.recognizer import NOT_A_DIGIT, Recognizer
 
 Images = NDArray[np.uint8]
 DRAWING = re.compile(rb"P5 (\d{1,4}) (\d{1,4}) 255\n")  # a PGM file: width, height, then the pixels
@@ -33,9 +33,9 @@ def read(body: bytes, network: Recognizer, model: Path) -> dict[str, Any]:
     drawing = drawn(body)
     if drawing is not None:
         # Ink on a clean canvas is known exactly: paper and shadows need not be taken away.
-        found = locate.lines(np.asarray((255 - drawing) / 255, np.float32))
+        found = locate.find_lines(np.asarray((255 - drawing) / 255, np.float32))
         chains = reader.read_lines(found, network)
-        lines = [line for chain in chains if (line := reader.digits(chain, network, 1.0))]
+        lines = [line for chain in chains if (line := reader.to_digits(chain, network, 1.0))]
         return told(lines, (drawing.shape[1], drawing.shape[0]), network)
     with decoding():
         result = reader.read(photograph(body), model)
@@ -48,7 +48,7 @@ def read_squashed(body: bytes, network: Recognizer) -> dict[str, Any]:
     with decoding():
         picture = open_picture(photograph(body) if drawing is None else drawing)
     grey = picture.grey
-    light = 255 - grey if ink.ways(grey)[0] else grey
+    light = 255 - grey if ink.polarities(grey)[0] else grey
     if not (light > 64).any():
         return told([], picture.size, network)
     small = np.asarray(Image.fromarray(light).resize((SIDE, SIDE), Image.Resampling.BOX))
@@ -86,7 +86,7 @@ def told(lines: list[list[Digit]], size: tuple[int, int], network: Recognizer) -
 
 def digit_classes(network: Recognizer) -> list[int]:
     """The classes that get a bar each: the digits, not "none"."""
-    return [number for number, name in enumerate(network.classes) if name != NONE]
+    return [number for number, name in enumerate(network.classes) if name != NOT_A_DIGIT]
 
 
 def drawn(body: bytes) -> Images | None:
@@ -102,7 +102,7 @@ def drawn(body: bytes) -> Images | None:
 
 
 def photograph(body: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(body), formats=FORMATS)
+    return Image.open(io.BytesIO(body), formats=PICTURE_FORMATS)
 
 
 @contextmanager
@@ -114,7 +114,7 @@ def decoding() -> Iterator[None]:
         *(OSError, ValueError, SyntaxError, MemoryError),
         *(Image.DecompressionBombError, Image.DecompressionBombWarning),
     ) as error:
-        known = ", ".join(FORMATS)
+        known = ", ".join(PICTURE_FORMATS)
         raise DataError(f"not a picture that can be read ({known}), or damaged") from error
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from firstlight.datasets import Examples, flat, mnist, one_hot, shuffled
 from firstlight.errors import FirstlightError, UsageError
+from firstlight.probabilities import softmax
 from firstlight.quiet import tensorflow
 from firstlight.serve import digits, run_views
 
@@ -27,7 +28,7 @@ with tensorflow(verbose=False):
     import keras
 
     from firstlight import catalog, first_graph, model
-    from firstlight.evaluation.accuracy import predictor, softmax
+    from firstlight.evaluation.accuracy import predictor
     from firstlight.graphs.draw import draw
     from firstlight.runs import checkpoint
 from firstlight.runs.run import Run

@@ -90,7 +90,7 @@ class TrainState:
                 kept.assign(mean)
 
     def variables(self) -> dict[str, Any]:
-        """Return all that changes in training: weights, random states, the optimizer's, averages."""
+        """Return all variables that training changes, by name."""
         weights = model.variables(self.network)
         weight_ids = {id(weight) for weight in weights.values()}
         # Keras numbers the random states of dropout across all networks: their names change.
