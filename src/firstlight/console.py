@@ -83,7 +83,7 @@ def export(exported: Export) -> list[str]:
     ]
 
 
-def reading(results: "list[FileReading]") -> list[str]:
+def reading(results: list[FileReading]) -> list[str]:
     """Return the text of one file; of several, every line starts with the file's name."""
     lines = []
     for result in results:
@@ -95,7 +95,7 @@ def reading(results: "list[FileReading]") -> list[str]:
     return lines
 
 
-def classes(results: "list[Classification]") -> list[str]:
+def classes(results: list[Classification]) -> list[str]:
     """Return one picture's labels, one on each line; of several, one picture on each line."""
     if len(results) == 1:
         return [f"{each.probability:6.1%}  {each.label}" for each in results[0].labels]

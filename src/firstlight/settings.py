@@ -116,9 +116,7 @@ def refuse_single_class(dataset: Dataset, data: str) -> None:
     if not dataset.classes:
         raise DataError(f"{data}: no picture can be used; `firstlight data check` says why")
     if len(dataset.classes) == 1:
-        raise DataError(
-            f"{data} has one class, {dataset.classes[0]}: a network needs at least two"
-        )
+        raise DataError(f"{data} has one class, {dataset.classes[0]}: a network needs at least two")
 
 
 def multiplies_bfloat16() -> bool:

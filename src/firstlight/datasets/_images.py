@@ -36,7 +36,7 @@ DIGIT_CLASSES = {*"0123456789", "none"}
 
 
 class Images(Protocol):
-    """N images of one size, uint8, 0 to 255: `images[rows]` is an array (n, height, width, channels)."""
+    """N images of one size. `images[rows]` is an array (n, height, width, channels), 0 to 255."""
 
     size: Size
     are_crops: bool  # whether each is a part of a larger picture, which `picture` opens
@@ -61,7 +61,7 @@ class Images(Protocol):
         """Return the same images at another size."""
 
     def picture(self, row: int, shortest: int) -> Image.Image:
-        """Return the uncropped picture, its shortest side at least `shortest` pixels if it can be."""
+        """Return the uncropped picture, perhaps reduced: its short side to `shortest` pixels."""
 
     def file(self, row: int) -> str | None:
         """Return the image's file below the dataset's folder; None if it has none of its own."""

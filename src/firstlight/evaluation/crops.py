@@ -81,7 +81,7 @@ def scaled_pictures(images: Images, row: int) -> Iterator[np.ndarray]:
 
 
 def dense_scores(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function from an image of any size to each class's maximum over positions (classes,).
+    """Return a function: an image of any size → each class's maximum over positions (classes,).
 
     The last pooling is done once at each offset within its stride: 0, 1, 2 in both directions in
     the accurate network. So the classifier's steps are as fine as the maps before that pooling.
