@@ -1,8 +1,12 @@
 """What a verb answers a person who has not asked for JSON: a function a verb, facts to lines."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from firstlight.runs.run import Run
+
+if TYPE_CHECKING:  # they import TensorFlow
+    from firstlight.explanation.explain import Explanation
+    from firstlight.graphs.draw import GraphPictures
 
 
 def training(result: dict[str, Any]) -> list[str]:
@@ -71,8 +75,14 @@ def classes(facts: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def explanation(facts: dict[str, Any]) -> list[str]:
-    return [*classes([facts]), *facts["files"]]
+def explanation(explanation: "Explanation") -> list[str]:
+    """The most probable labels, then the written files."""
+    result = explanation.to_json()
+    return [*classes([result]), *result["files"]]
+
+
+def graph(pictures: "GraphPictures") -> list[str]:
+    return [str(file) for file in pictures.files]
 
 
 def serving(url: str) -> list[str]:

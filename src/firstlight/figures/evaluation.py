@@ -16,6 +16,7 @@ from firstlight.figures.style import (
     new_panels,
     save_figure,
     show_image,
+    styled,
 )
 from firstlight.runs import checkpoint
 from firstlight.runs.run import Run
@@ -43,6 +44,7 @@ def draw_evaluation(
         class_weights(weights, classes, run.figures / "weights.png")
 
 
+@styled
 def confusion_matrix(counts: np.ndarray, classes: Sequence[str], path: Path, title: str) -> None:
     """Counts (classes, classes), a row a label: mistakes are shaded, right answers are not."""
     size, few = len(classes), len(classes) <= 20
@@ -66,6 +68,7 @@ def confusion_matrix(counts: np.ndarray, classes: Sequence[str], path: Path, tit
     save_figure(figure, path)
 
 
+@styled
 def answered(
     seen: Examples,
     chosen: np.ndarray,
@@ -92,6 +95,7 @@ def answered(
     save_figure(figure, path)
 
 
+@styled
 def class_weights(weights: np.ndarray, classes: Sequence[str], path: Path) -> None:
     """Weights (classes, height, width): where ink speaks for a class, and where against it."""
     figure, panels = image_grid(len(classes), 5)

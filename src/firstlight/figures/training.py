@@ -19,6 +19,7 @@ from firstlight.figures.style import (
     new_panels,
     save_figure,
     show_image,
+    styled,
 )
 from firstlight.runs.run import Run
 from firstlight.training import augment
@@ -42,6 +43,7 @@ def draw_training(run: Run) -> None:
         augmented(shown.images, strengths, run.figures / "augmentation.png")
 
 
+@styled
 def learning_curves(
     metrics: list[dict[str, Any]], path: Path, kept_step: int | None, title: str
 ) -> None:
@@ -101,6 +103,7 @@ def running_mean(values: np.ndarray) -> np.ndarray:
     return mean
 
 
+@styled
 def samples(examples: Examples, classes: Sequence[str], path: Path, title: str) -> None:
     """A row a class: its name and its first twelve images; twenty classes at most."""
     classes = classes[:MOST_CLASSES]
@@ -115,6 +118,7 @@ def samples(examples: Examples, classes: Sequence[str], path: Path, title: str) 
     save_figure(figure, path)
 
 
+@styled
 def augmented(images: Any, strengths: dict[str, float], path: Path) -> None:
     """A row of images as they are, then one for each augmentation alone, then all together."""
     shown = np.arange(min(A_CLASS, len(images)))
