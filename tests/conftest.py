@@ -16,6 +16,9 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before anything imports TensorFlow, 
 from firstlight import catalog
 from firstlight.cli import main
 from firstlight.datasets import _idx, mnist
+from firstlight.runs.run import Run
+
+Make = Callable[[str], Path]  # a network's name → a run folder
 
 
 class Answer(NamedTuple):
@@ -55,6 +58,40 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, count in zip(_idx.NAMES, (600, 600, 100, 100), strict=True):
         write_idx(folder / name, _idx.read(mnist.DIRECTORY, name)[:count])
     return folder
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Make:
+    """A run of any network, two steps long: trained("convnet") → its folder, trained once.
+
+    A test that changes the folder copies it first.
+    """
+    from firstlight.settings import prepare
+    from firstlight.training import loop
+
+    folder = tmp_path_factory.mktemp("trained")
+
+    def run(network: str) -> Path:
+        if not (folder / network).exists():
+            # At a recipe's own rate, two steps can leave logits of hundreds. Their rounding alone
+            # is more than an export's largest difference.
+            short = {"steps": 2, "batch_size": 20, "learning_rate": 1e-3}
+            settings, dataset = prepare(network, str(digits), limit=100, **short)
+            loop.train(settings, dataset, folder / network, quiet=True)
+        return folder / network
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Run:
+    """A run that has learned something: an mlp, two epochs. A test that changes it copies it."""
+    from firstlight.settings import prepare
+    from firstlight.training import loop
+
+    folder = tmp_path_factory.mktemp("run") / "mlp"
+    loop.train(*prepare("mlp", str(digits), epochs=2), folder, quiet=True)
+    return Run(folder)
 
 
 @pytest.fixture

@@ -44,7 +44,6 @@ Data = Annotated[str, typer.Option(metavar="NAME|PATH", help="A dataset's name, 
 OtherData = Annotated[
     str, typer.Option(metavar="NAME|PATH", help="Data to use instead of the run's own.")
 ]
-ChosenSplit = Annotated["Split", typer.Option(help="Which split to measure.")]
 
 
 # Typer reads the allowed values from enums; tests compare these with the code that does the work.
@@ -64,6 +63,9 @@ class Format(StrEnum):
     ONNX = "onnx"
     LITERT = "litert"
     SAVEDMODEL = "savedmodel"
+
+
+ChosenSplit = Annotated[Split, typer.Option(help="Which split to measure.")]
 
 
 def main() -> None:
@@ -250,44 +252,55 @@ def compare(
 @app.command()
 def graph(
     target: Annotated[str, typer.Argument(metavar="NETWORK|RUN|first-graph")],
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for the pictures.")
+    ] = None,
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Draw a network's graph twice: its blocks, and TensorFlow's own operations."""
+    """Draw a network's graph twice: its layers, and TensorFlow's own operations."""
     with tensorflow(verbose):
         from firstlight.graphs.draw import draw
-    files = [str(path) for path in draw(target, out)]
-    show({"target": target, "files": files}, json_, files)
+    pictures = draw(target, out)
+    show(pictures.to_json(), json_, console.graph(pictures))
 
 
 @app.command()
 def explain(
     folder: Annotated[Path, typer.Argument(metavar="RUN")],
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="Any picture.")],
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for the pictures.")
+    ] = None,
     layer: Annotated[
-        list[str] | None, typer.Option(metavar="LAYER", help="Look into it; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="LAYER", help="Layer to look into; may be repeated."),
     ] = None,
     label: Annotated[
-        str, typer.Option(metavar="CLASS", help="What it is, if the network is wrong.")
+        str,
+        typer.Option(
+            metavar="CLASS", help="Class that occlusion is about; by default the predicted one."
+        ),
     ] = "",
-    data: OtherData = "",
+    data: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|DIR", help="Images for the top nine, instead of the run's own data."
+        ),
+    ] = "",
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """What a run's network looks at in a picture: filters, maps, deconvnet, occlusion."""
+    """Show what a network looks at in a picture: filters, feature maps, deconvnet, occlusion."""
     run = Run.open(folder)
     with tensorflow(verbose):
-        from firstlight.explanation import features as explaining
-        from firstlight.figures import explanation
-    found = explaining.explain(run, image, layer or (), data, label, quiet)
-    files = explanation.draw(found, out or run.figures / "explain" / image.stem)
-    facts = {"run": str(folder), "file": str(image), "labels": found.labels()}
-    facts |= {"files": [str(path) for path in files]}
-    show(facts, json_, console.explanation(facts))
+        from firstlight.explanation.explain import explain
+    explanation = explain(
+        run, image, layers=layer or (), data=data, label=label, out=out, quiet=quiet
+    )
+    show(explanation.to_json(), json_, console.explanation(explanation))
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +15,9 @@ from firstlight.runs.run import Run
 if TYPE_CHECKING:  # these modules import TensorFlow
     from firstlight.classification import Classification
     from firstlight.evaluation.comparison import Comparison
+    from firstlight.explanation.explain import Explanation
     from firstlight.exports.export import Export
+    from firstlight.graphs.draw import GraphPictures
     from firstlight.reading import FileReading
 
 
@@ -107,9 +109,14 @@ def classes(results: list[Classification]) -> list[str]:
     return lines
 
 
-def explanation(facts: dict[str, Any]) -> list[str]:
-    labels = [f"{each['probability']:6.1%}  {each['label']}" for each in facts["labels"]]
-    return [*labels, *facts["files"]]
+def explanation(explained: Explanation) -> list[str]:
+    """The most probable labels, then the files that were written."""
+    labels = [f"{label.probability:6.1%}  {label.label}" for label in explained.labels]
+    return [*labels, *map(str, explained.files)]
+
+
+def graph(pictures: GraphPictures) -> list[str]:
+    return [str(file) for file in pictures.files]
 
 
 def serving(url: str) -> list[str]:

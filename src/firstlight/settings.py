@@ -107,7 +107,7 @@ def overridden(recipe: Recipe, overrides: dict[str, float | None]) -> Recipe:
         raise UsageError("--epochs and --steps are two ways to say one thing: give one of them")
     if "epochs" in fields:
         fields["steps"] = None
-    if "steps" in fields:
+    elif "steps" in fields:
         fields["epochs"] = None
     return replace(recipe, **fields)
 

@@ -41,6 +41,10 @@ class Images(Protocol):
     size: Size
     are_crops: bool  # whether each is a part of a larger picture, which `picture` opens
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """N, height, width, channels."""
+
     def __len__(self) -> int: ...
 
     def __getitem__(self, rows: Any) -> Array:

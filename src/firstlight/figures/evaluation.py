@@ -17,6 +17,7 @@ from firstlight.figures.style import (
     new_panels,
     save_figure,
     show_image,
+    styled,
 )
 from firstlight.runs import checkpoint
 from firstlight.runs.documents import Evaluation
@@ -54,6 +55,7 @@ def draw_evaluation(
         class_weights(weights, classes, folder / "weights.png")
 
 
+@styled
 def confusion_matrix(counts: np.ndarray, classes: Sequence[str], path: Path, title: str) -> None:
     """Draw counts (classes, classes), a row for each label: mistakes shaded, right answers not."""
     size = len(classes)
@@ -105,6 +107,7 @@ class Answers:
         return self.classes[int(self.probabilities[index].argmax())]
 
 
+@styled
 def draw_answers(answers: Answers, indices: np.ndarray, path: Path, title: str) -> None:
     """Draw these images, each with its label and its answer."""
     has_names = max(map(len, answers.classes)) > 3  # digits need no line of their own
@@ -125,6 +128,7 @@ def draw_answers(answers: Answers, indices: np.ndarray, path: Path, title: str) 
     save_figure(figure, path)
 
 
+@styled
 def class_weights(weights: np.ndarray, classes: Sequence[str], path: Path) -> None:
     """Draw weights (classes, height, width): where ink speaks for a class, and where against it."""
     figure, panels = image_grid(len(classes), columns=5)

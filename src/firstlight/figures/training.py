@@ -17,6 +17,7 @@ from firstlight.figures.style import (
     new_panels,
     save_figure,
     show_image,
+    styled,
 )
 from firstlight.runs.documents import LoggedStep, RunRecord
 from firstlight.runs.run import Run
@@ -42,6 +43,7 @@ def draw_training(run: Run, examples: Examples, data: str, classes: Sequence[str
         )
 
 
+@styled
 def learning_curves(
     metrics: Sequence[LoggedStep], path: Path, record: RunRecord, data: str
 ) -> None:
@@ -141,6 +143,7 @@ def running_mean(values: np.ndarray) -> np.ndarray:
     return mean
 
 
+@styled
 def samples(examples: Examples, classes: Sequence[str], path: Path, title: str) -> None:
     """Draw a row for each class: its name and its first images; at most twenty classes."""
     classes = classes[:MAX_SAMPLED_CLASSES]
@@ -155,6 +158,7 @@ def samples(examples: Examples, classes: Sequence[str], path: Path, title: str) 
     save_figure(figure, path)
 
 
+@styled
 def augmentations(images: Images, strengths: Mapping[str, float], path: Path) -> None:
     """Draw a row of images as they are, one for each augmentation alone, then all together."""
     indices = np.arange(min(SAMPLES_PER_CLASS, len(images)))

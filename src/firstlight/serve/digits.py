@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from firstlight.errors import DataError
-from firstlight.explanation.occlusion import PAPER, all_squares, hidden
+from firstlight.explanation.occlusion import PAPER, cover, occluders
 from firstlight.images.open import PICTURE_FORMATS, open_picture
 from firstlight.reading import ink, locate, reader
 from firstlight.reading.reader import Digit, Line
@@ -123,7 +123,7 @@ def occlusion(image: Images, network: Any, best: int) -> list[list[float]]:
 
     `network` gives probabilities (n, classes) of images (n, 28, 28, 1).
     """
-    covered = [hidden(image, square, PAPER) for square in all_squares(image)]
+    covered = [cover(image, region, PAPER) for region in occluders(image)]
     shown = network(np.array(covered))[:, best].reshape(SIDE, SIDE)
     return [[round(float(value), 3) for value in row] for row in shown]
 

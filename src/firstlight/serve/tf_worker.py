@@ -144,7 +144,7 @@ def answers_to(examples: Examples, predicted: np.ndarray) -> Facts:
 def graph(target: str) -> Facts:
     """Both pictures of a graph, as SVG."""
     with tempfile.TemporaryDirectory() as folder:
-        files = draw(target, Path(folder))
+        files = draw(target, Path(folder)).files
         return {path.stem: path.read_text("utf-8") for path in files}
 
 
