@@ -69,14 +69,14 @@ def test_validation_is_the_last_twelfth_and_in_no_other_split() -> None:
 
 
 def test_cutouts_are_mnist_and_what_the_reader_cuts_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cutouts, "LINES", {"val": 40})
+    monkeypatch.setattr(cutouts, "LINES_PER_SPLIT", {"val": 40})
     first, again = cutouts.load("val"), cutouts.load("val")
     np.testing.assert_array_equal(first.images, again.images)  # the seed decides
     published = mnist.load("val")
     np.testing.assert_array_equal(first.images[:5000], published.images)
     made, labels = first.images[5000:], first.labels[5000:]
     assert set(labels) == set(range(11)) and made.shape[1:] == (28, 28, 1)
-    assert 0.2 < (labels == cutouts.NONE).mean() < 0.8
+    assert 0.2 < (labels == cutouts.NONE_LABEL).mean() < 0.8
     # Normalised as the reader does it: light strokes on a paper of 0, about in the middle.
     assert np.median(made) == 0 and made.max() == 255
     middle = (made * np.arange(28)[:, None, None]).sum((1, 2, 3)) / made.sum((1, 2, 3))
@@ -87,16 +87,16 @@ def test_what_is_cut_out_is_a_digit_if_it_is_most_of_one_and_little_of_another()
     alone = np.zeros((2, 20, 30), np.float32)
     alone[0, 4:16, 3:9] = 1  # two blocks for digits, labelled 3 and 8
     alone[1, 4:16, 15:21] = 1
-    line = cutouts.Written(alone.max(0), alone, np.array([3, 8], np.int32))
+    line = cutouts.WrittenLine(alone.max(0), alone, np.array([3, 8], np.int32))
 
     def cut(left: int, right: int) -> int | None:
-        return cutouts.what_it_is(Blob(left, 4, line.ink[4:16, left:right]), line)
+        return cutouts.cut_out_label(Blob(left, 4, line.ink[4:16, left:right]), line)
 
     assert cut(3, 9) == 3 and cut(15, 21) == 8
-    assert cut(3, 21) == cutouts.NONE  # both in one
+    assert cut(3, 21) == cutouts.NONE_LABEL  # both in one
     assert cut(3, 5) is None  # a third of one, and as upright as a 1
     part = Blob(3, 4, line.ink[4:8, 3:9])
-    assert cutouts.what_it_is(part, line) == cutouts.NONE  # a third of one, and flat
+    assert cutouts.cut_out_label(part, line) == cutouts.NONE_LABEL  # a third of one, and flat
 
 
 def test_views_of_the_first_lesson() -> None:
