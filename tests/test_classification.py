@@ -1,6 +1,7 @@
 """Classifying pictures: how each kind is prepared for a network, and the labels that it gets."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,15 +14,12 @@ from PIL import Image
 
 from firstlight import classification
 from firstlight.classification import Classification, classify, preprocess
-from firstlight.datasets import Examples, mnist
-from firstlight.datasets._folder import Pictures
-from firstlight.datasets._images import Fitted, fitted, learned_from
+from firstlight.datasets import ArrayImages, FolderImages, mnist
 from firstlight.errors import DataError
 from firstlight.images.kinds import ImageKind
 from firstlight.probabilities import Label, softmax, top_labels
 from firstlight.reading.recognizer import DIGITS_MODEL
-from firstlight.settings import prepare
-from firstlight.training import loop
+from firstlight.runs.run import Run
 
 Firstlight = Callable[..., Answer]
 
@@ -49,7 +47,7 @@ def test_a_larger_network_gets_a_digit_enlarged_as_in_its_training(
     tmp_path: Path, seven: np.ndarray
 ) -> None:
     path = save(tmp_path / "7.png", seven[..., 0])
-    in_training = fitted(Examples(seven[None], np.array([7])), (32, 32, 3)).images[0]
+    in_training = ArrayImages(seven[None]).resized((32, 32, 3))[0]
     np.testing.assert_array_equal(preprocess(path, (32, 32, 3), "digits"), in_training)
 
 
@@ -95,13 +93,14 @@ def test_a_picture_for_a_network_of_arrays_is_not_cropped(tmp_path: Path) -> Non
 
 def test_the_kind_of_images_is_recognised_by_classes_and_margins() -> None:
     digits, letters = mnist.load("val").images, [*"abcdefghij"]
-    clothes = digits.repeat(2, 1)[:, 14:42]  # twice as high: they reach the upper and lower edge
-    assert learned_from(digits, mnist.CLASSES) == "digits"
-    assert learned_from(digits, [*mnist.CLASSES, "none"]) == "digits"
-    assert learned_from(Fitted(digits, (224, 224, 3)), mnist.CLASSES) == "digits"
-    assert learned_from(digits, letters) == learned_from(clothes, mnist.CLASSES) == "arrays"
-    files = Fitted(Pictures(Path("there"), ["7/a.png"]), (28, 28, 1))
-    assert learned_from(files, mnist.CLASSES) == "pictures"
+    # Twice as high: these images reach the upper and lower edge, as pictures of clothes do.
+    clothes = ArrayImages(digits[:].repeat(2, 1)[:, 14:42])
+    assert digits.kind(mnist.CLASSES) == "digits"
+    assert digits.kind([*mnist.CLASSES, "none"]) == "digits"
+    assert digits.resized((224, 224, 3)).kind(mnist.CLASSES) == "digits"
+    assert digits.kind(letters) == clothes.kind(mnist.CLASSES) == "arrays"
+    files = FolderImages(Path("there"), ["7/a.png"], (28, 28, 1))
+    assert files.kind(mnist.CLASSES) == "pictures"
 
 
 def test_a_grey_network_gets_a_grey_photograph(tmp_path: Path) -> None:
@@ -132,11 +131,10 @@ def test_top_labels_are_in_the_order_of_their_probabilities() -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run, and three of MNIST's test images as pictures."""
     folder = tmp_path_factory.mktemp("classify")
-    settings = prepare("mlp", str(digits), "", 0, 0, None, epochs=3)
-    loop.train(settings, folder / "run", quiet=True)
+    shutil.copytree(run.folder, folder / "run")
     for number in range(3):
         save(folder / f"{number}.png", mnist.load("test").images[number, ..., 0])
     return folder

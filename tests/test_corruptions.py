@@ -10,7 +10,7 @@ import pytest
 from firstlight import model
 from firstlight.datasets import mnist
 from firstlight.evaluation.accuracy import predictor
-from firstlight.runs.run import existing
+from firstlight.runs.run import Run
 from firstlight.settings import prepare
 from firstlight.training import loop
 
@@ -194,11 +194,10 @@ def test_canny_finds_only_the_outline() -> None:
 
 
 def test_a_run_is_measured_on_each_corruption(here: Path) -> None:
-    settings = prepare("softmax", "mnist", "", 0, 0, 500, steps=20)
-    loop.train(settings, here / "run", quiet=True)
+    loop.train(*prepare("softmax", "mnist", limit=500, steps=20), here / "run", quiet=True)
     examples = mnist.load("test").first(200)
     (record,) = corruptions.measure([here / "run"], examples)
-    logits = predictor(model.load(existing(here / "run"))[0])
+    logits = predictor(model.load(Run.open(here / "run"))[0])
     wrong = np.mean(logits(examples.images).argmax(1) != examples.labels)
     assert record["clean"] == pytest.approx(100 * wrong)
     assert list(record["corrupted"]) == list(CORRUPTIONS)

@@ -117,7 +117,7 @@ def test_a_network_for_digits_learns_pictures_and_one_for_pictures_learns_digits
     result = json.loads(grey.out)
     assert grey.code == 0 and result["test_accuracy"] is None
     assert "left out train/dark/broken.png: not a picture" in grey.err
-    assert "1 faults" in grey.err and "60 used" in grey.err and "no test split" in grey.err
+    assert "1 faults" in grey.err and "60 pictures used" in grey.err and "no test split" in grey.err
     run = Path(result["run"])
     assert (run / "pictures.json").is_file() and (run / "figures/samples.png").is_file()
     assert "48 train, 12 val" in (run / "MODEL_CARD.md").read_text("utf-8")

@@ -16,9 +16,11 @@ FORMAT = 1  # of a run folder; another one is refused
 
 @contextmanager
 def undamaged(path: Path) -> Iterator[None]:
-    """Turn what Python raises when a document lacks its keys into one line."""
+    """Turn what Python raises when a document lacks its keys into one line that names the file."""
     try:
         yield
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         raise DataError(f"{path}: damaged ({type(error).__name__}: {error})") from None
 
@@ -86,7 +88,7 @@ class RunRecord:
         with undamaged(path):
             if document.get("format") != FORMAT:
                 raise DataError(
-                    f"{path}: a run of format {document.get('format')}, but this version of "
+                    f"a run of format {document.get('format')}, but this version of "
                     f"firstlight reads format {FORMAT}; train anew"
                 )
             status, result = document["status"], document["result"]
