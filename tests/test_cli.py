@@ -33,7 +33,8 @@ def is_one_line(answer: Answer) -> bool:
         (
             ["train", "lenet"],
             2,
-            "no network 'lenet'; there are: convnet, convnet-record, convnet-reader, lenet5",
+            "no network 'lenet'; there are: "
+            + ", ".join(entry.name for entry in catalog.networks()),
         ),
         (["train", "softmax", "--recipe", "fast"], 2, "no recipe 'fast' for softmax; there are: d"),
         (["train", "softmax", "--epochs", "1", "--steps", "1"], 2, "give one of them"),
