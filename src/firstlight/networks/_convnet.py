@@ -34,7 +34,7 @@ MANY_PASSES = Recipe(
 )
 
 
-def convolution(x: Any, maps: int, size: int, *, stride: int = 1, name: str) -> Any:
+def norm_convolution(x: Any, maps: int, size: int, *, stride: int = 1, name: str) -> Any:
     """Return a convolution of size × size with batch norm and ReLU: maps ⌈height / stride⌉ high."""
     x = layers.Conv2D(maps, size, stride, padding="same", use_bias=False, name=name)(x)
     x = BatchNorm(name=f"{name}_norm")(x)

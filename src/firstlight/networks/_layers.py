@@ -1,10 +1,11 @@
-"""Layers, first weights and constants that more than one network uses."""
+"""Layers, first weights and constants that networks of more than one paper use."""
 
 import math
 from typing import Any
 
 import keras
 import tensorflow as tf
+from keras import layers
 
 # Mean and standard deviation of ImageNet's pixels (0 to 255), from the authors of OverFeat.
 PIXEL_MEAN = 118.380948
@@ -114,3 +115,36 @@ def local_response_norm(x: Any) -> Any:
     sums = sum(squares[..., first : first + maps] for first in range(5))
     inverse_root = tf.math.rsqrt(2 + 1e-4 * sums)
     return x * inverse_root * tf.sqrt(inverse_root)  # the sum to the power of −3/4
+
+
+def relu_convolution(
+    x: Any,
+    maps: int,
+    size: int,
+    *,
+    name: str,
+    stride: int = 1,
+    padding: str = "same",
+    input_stddev: float = 1.0,
+) -> Any:
+    """Return a convolution of size × size with ReLU, its first kernel drawn by CentredHe."""
+    return layers.Conv2D(
+        maps,
+        size,
+        stride,
+        padding=padding,
+        activation="relu",
+        kernel_initializer=CentredHe(input_stddev),
+        name=name,
+    )(x)
+
+
+def dropped_dense(x: Any, width: int, *, name: str, dropout_name: str) -> Any:
+    """Return `width` neurons with ReLU, half of them dropped in training."""
+    x = layers.Dense(width, activation="relu", kernel_initializer=CentredHe(), name=name)(x)
+    return layers.Dropout(0.5, name=dropout_name)(x)
+
+
+def dense_logits(x: Any, classes: int, *, name: str) -> Any:
+    """Return the last layer, the logits (N, classes): float32 also where maps are bfloat16."""
+    return layers.Dense(classes, kernel_initializer=CentredHe(), dtype="float32", name=name)(x)

@@ -7,13 +7,13 @@ from typing import Any
 
 from keras import layers
 
-from firstlight.networks._layers import CentredHe
+from firstlight.networks._layers import relu_convolution
 from firstlight.recipe import Recipe
 
 # The first author's recipe for CIFAR-10: 200 epochs, then 30, then 30. Before it the paper
 # normalises and whitens the pictures (section 4); here only their mean and standard deviation
 # are made 0 and 1.
-PAPER = Recipe(
+NIN_PAPER = Recipe(
     epochs=260,
     batch_size=128,
     learning_rate=0.1,
@@ -26,29 +26,14 @@ PAPER = Recipe(
 )
 
 
-def convolution(
-    x: Any, maps: int, size: int, *, stride: int = 1, padding: str = "same", name: str
-) -> Any:
-    """Return a convolution of size × size with ReLU."""
-    # From plain He kernels some classes would never be predicted: the last ReLU stays at 0.
-    return layers.Conv2D(
-        maps,
-        size,
-        stride,
-        padding=padding,
-        activation="relu",
-        kernel_initializer=CentredHe(),
-        name=name,
-    )(x)
-
-
 def cascade(x: Any, first: int, second: int, *, number: int) -> Any:
     """Return two 1×1 convolutions with ReLU, the end of the mlpconv layer of that number.
 
-    The author calls them "cccp": cascaded cross-channel parametric pooling.
+    The author calls them "cccp": cascaded cross-channel parametric pooling. Without centred
+    kernels the last ReLU stays at 0 for some classes, which are then never predicted.
     """
-    x = convolution(x, first, 1, padding="valid", name=f"cccp{2 * number - 1}")
-    return convolution(x, second, 1, padding="valid", name=f"cccp{2 * number}")
+    x = relu_convolution(x, first, 1, padding="valid", name=f"cccp{2 * number - 1}")
+    return relu_convolution(x, second, 1, padding="valid", name=f"cccp{2 * number}")
 
 
 def pool(x: Any, *, number: int) -> Any:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import keras
 from keras import layers
 
-from firstlight.networks._convnet import MANY_PASSES, convolution
+from firstlight.networks._convnet import MANY_PASSES, norm_convolution
 from firstlight.recipe import Recipe
 
 INPUT = (28, 28, 1)
@@ -41,10 +41,10 @@ RECIPES = {
 def build(classes: int) -> keras.Model:
     image = keras.Input(INPUT, dtype="uint8", name="image")
     x = layers.Rescaling(1 / 255, name="scale")(image)  # 28×28×1, 0 to 1
-    x = convolution(x, 32, 5, stride=2, name="conv1")  # 14×14×32
-    x = convolution(x, 64, 3, stride=2, name="conv2")  # 7×7×64
-    x = convolution(x, 64, 3, name="conv3")  # 7×7×64
-    x = convolution(x, 64, 3, name="conv4")  # 7×7×64
+    x = norm_convolution(x, 32, 5, stride=2, name="conv1")  # 14×14×32
+    x = norm_convolution(x, 64, 3, stride=2, name="conv2")  # 7×7×64
+    x = norm_convolution(x, 64, 3, name="conv3")  # 7×7×64
+    x = norm_convolution(x, 64, 3, name="conv4")  # 7×7×64
     x = layers.Flatten(name="flat")(x)  # 3,136
     logits = layers.Dense(classes, dtype="float32", name="output")(x)  # 10
     return keras.Model(image, logits, name="convnet")

@@ -9,7 +9,7 @@ from dataclasses import replace
 import keras
 from keras import layers
 
-from firstlight.networks._convnet import MANY_PASSES, convolution
+from firstlight.networks._convnet import MANY_PASSES, norm_convolution
 
 INPUT = (28, 28, 1)
 PARAMETERS = 825_706
@@ -28,13 +28,13 @@ RECIPES = {
 def build(classes: int) -> keras.Model:
     image = keras.Input(INPUT, dtype="uint8", name="image")
     x = layers.Rescaling(1 / 255, name="scale")(image)  # 28×28×1, 0 to 1
-    x = convolution(x, 32, 5, stride=2, name="conv1")  # 14×14×32
-    x = convolution(x, 64, 3, name="conv2")  # 14×14×64
-    x = convolution(x, 96, 3, name="conv3")  # 14×14×96
-    x = convolution(x, 128, 3, stride=2, name="conv4")  # 7×7×128
-    x = convolution(x, 128, 3, name="conv5")  # 7×7×128
-    x = convolution(x, 160, 3, name="conv6")  # 7×7×160
-    x = convolution(x, 192, 3, stride=2, name="conv7")  # 4×4×192
+    x = norm_convolution(x, 32, 5, stride=2, name="conv1")  # 14×14×32
+    x = norm_convolution(x, 64, 3, name="conv2")  # 14×14×64
+    x = norm_convolution(x, 96, 3, name="conv3")  # 14×14×96
+    x = norm_convolution(x, 128, 3, stride=2, name="conv4")  # 7×7×128
+    x = norm_convolution(x, 128, 3, name="conv5")  # 7×7×128
+    x = norm_convolution(x, 160, 3, name="conv6")  # 7×7×160
+    x = norm_convolution(x, 192, 3, stride=2, name="conv7")  # 4×4×192
     x = layers.Flatten(name="flat")(x)  # 3,072
     logits = layers.Dense(classes, dtype="float32", name="output")(x)  # 10
     return keras.Model(image, logits, name="convnet-record")

@@ -7,7 +7,8 @@ those of the first author's network definitions.
 import keras
 from keras import layers
 
-from firstlight.networks._nin import PAPER, cascade, convolution, pool
+from firstlight.networks._layers import relu_convolution
+from firstlight.networks._nin import NIN_PAPER, cascade, pool
 from firstlight.recipe import Recipe
 
 INPUT = (28, 28, 1)
@@ -25,7 +26,7 @@ RECIPES = {
         precision="bfloat16",
         steps_per_call=10,
     ),
-    "paper": PAPER,
+    "paper": NIN_PAPER,
 }
 
 
@@ -33,17 +34,17 @@ def build(classes: int) -> keras.Model:
     image = keras.Input(INPUT, dtype="uint8", name="image")
     x = layers.Rescaling(1 / 255, name="scale")(image)  # 28×28×1, 0 to 1
 
-    x = convolution(x, 96, 5, name="conv1")  # 28×28×96
+    x = relu_convolution(x, 96, 5, name="conv1")  # 28×28×96
     x = cascade(x, 64, 48, number=1)  # 28×28×48
     x = pool(x, number=1)  # 14×14×48
     x = layers.Dropout(0.5, name="drop1")(x)
 
-    x = convolution(x, 128, 5, name="conv2")  # 14×14×128
+    x = relu_convolution(x, 128, 5, name="conv2")  # 14×14×128
     x = cascade(x, 96, 48, number=2)  # 14×14×48
     x = pool(x, number=2)  # 7×7×48
     x = layers.Dropout(0.5, name="drop2")(x)
 
-    x = convolution(x, 128, 5, name="conv3")  # 7×7×128
+    x = relu_convolution(x, 128, 5, name="conv3")  # 7×7×128
     x = cascade(x, 96, classes, number=3)  # 7×7×10: a map for each class
     # The author has a ReLU on this last layer too, so a logit is never negative.
     logits = layers.GlobalAveragePooling2D(dtype="float32", name="average")(x)  # 10

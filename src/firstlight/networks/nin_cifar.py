@@ -9,15 +9,15 @@ from dataclasses import replace
 import keras
 from keras import layers
 
-from firstlight.networks._layers import PIXEL_MEAN, PIXEL_STDDEV
-from firstlight.networks._nin import PAPER, cascade, convolution, pool
+from firstlight.networks._layers import PIXEL_MEAN, PIXEL_STDDEV, relu_convolution
+from firstlight.networks._nin import NIN_PAPER, cascade, pool
 from firstlight.networks._recipes import FEW_PICTURES
 
 INPUT = (32, 32, 3)
 PARAMETERS = 966_986
 RECIPES = {
     "small": replace(FEW_PICTURES, epochs=100, learning_rate=0.02, weight_decay=1e-3),
-    "paper": PAPER,
+    "paper": NIN_PAPER,
 }
 
 
@@ -26,17 +26,17 @@ def build(classes: int) -> keras.Model:
     normalized = layers.Rescaling(1 / PIXEL_STDDEV, -PIXEL_MEAN / PIXEL_STDDEV, name="scale")
     x = normalized(image)  # 32×32×3, −1.9 to 2.2
 
-    x = convolution(x, 192, 5, name="conv1")  # 32×32×192
+    x = relu_convolution(x, 192, 5, name="conv1")  # 32×32×192
     x = cascade(x, 160, 96, number=1)  # 32×32×96
     x = pool(x, number=1)  # 16×16×96
     x = layers.Dropout(0.5, name="drop1")(x)
 
-    x = convolution(x, 192, 5, name="conv2")  # 16×16×192
+    x = relu_convolution(x, 192, 5, name="conv2")  # 16×16×192
     x = cascade(x, 192, 192, number=2)  # 16×16×192
     x = pool(x, number=2)  # 8×8×192
     x = layers.Dropout(0.5, name="drop2")(x)
 
-    x = convolution(x, 192, 3, name="conv3")  # 8×8×192
+    x = relu_convolution(x, 192, 3, name="conv3")  # 8×8×192
     x = cascade(x, 192, classes, number=3)  # 8×8×10: a map for each class
     # The author has a ReLU on this last layer too, so a logit is never negative.
     logits = layers.GlobalAveragePooling2D(dtype="float32", name="average")(x)  # 10

@@ -10,31 +10,40 @@ LocalResponseNorm.
 import keras
 from keras import layers
 
-from firstlight.networks._layers import PIXEL_MEAN, LocalResponseNorm
-from firstlight.networks._zfnet import MODERN, PAPER, convolution, fully_connected, output
+from firstlight.networks._layers import (
+    PIXEL_MEAN,
+    PIXEL_STDDEV,
+    LocalResponseNorm,
+    dense_logits,
+    dropped_dense,
+    relu_convolution,
+)
+from firstlight.networks._zfnet import ZFNET_MODERN, ZFNET_PAPER
 
 INPUT = (224, 224, 3)
 CLASSES = 1000
 PARAMETERS = 62_357_608
-RECIPES = {"modern": MODERN, "paper": PAPER}
+RECIPES = {"modern": ZFNET_MODERN, "paper": ZFNET_PAPER}
 
 
 def build(classes: int) -> keras.Model:
     image = keras.Input(INPUT, dtype="uint8", name="image")
-    x = layers.Rescaling(1.0, offset=-PIXEL_MEAN, name="centre")(image)  # −118 to 137
+    x = layers.Rescaling(1.0, offset=-PIXEL_MEAN, name="centre")(image)  # −118 to 137: not divided
     x = layers.ZeroPadding2D(1, name="pad")(x)  # 226×226×3
-    x = convolution(x, 96, 7, stride=2, padding="valid", name="conv1")  # 110×110×96
+    x = relu_convolution(
+        x, 96, 7, stride=2, padding="valid", input_stddev=PIXEL_STDDEV, name="conv1"
+    )  # 110×110×96
     x = layers.MaxPooling2D(3, 2, padding="same", name="pool1")(x)  # 55×55×96
     x = LocalResponseNorm(name="norm1")(x)  # after the pooling; AlexNet has it before
-    x = convolution(x, 256, 5, stride=2, padding="valid", name="conv2")  # 26×26×256
+    x = relu_convolution(x, 256, 5, stride=2, padding="valid", name="conv2")  # 26×26×256
     x = layers.MaxPooling2D(3, 2, padding="same", name="pool2")(x)  # 13×13×256
     x = LocalResponseNorm(name="norm2")(x)
-    x = convolution(x, 384, 3, name="conv3")  # 13×13×384
-    x = convolution(x, 384, 3, name="conv4")  # 13×13×384
-    x = convolution(x, 256, 3, name="conv5")  # 13×13×256
+    x = relu_convolution(x, 384, 3, name="conv3")  # 13×13×384
+    x = relu_convolution(x, 384, 3, name="conv4")  # 13×13×384
+    x = relu_convolution(x, 256, 3, name="conv5")  # 13×13×256
     x = layers.MaxPooling2D(3, 2, name="pool5")(x)  # 6×6×256
     x = layers.Flatten(name="flat")(x)  # 9,216
-    x = fully_connected(x, number=6)  # 4,096
-    x = fully_connected(x, number=7)  # 4,096
-    logits = output(x, classes)  # 1,000
+    x = dropped_dense(x, 4096, name="fc6", dropout_name="drop6")  # 4,096
+    x = dropped_dense(x, 4096, name="fc7", dropout_name="drop7")  # 4,096
+    logits = dense_logits(x, classes, name="fc8")  # 1,000
     return keras.Model(image, logits, name="zfnet")
