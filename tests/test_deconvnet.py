@@ -138,7 +138,7 @@ def test_unpooling_puts_values_where_the_maxima_were(size: int, stride: int, pad
 @pytest.mark.parametrize("name", names_by_input(DIGIT))
 def test_a_unit_depends_on_nothing_outside_its_receptive_field(name: str) -> None:
     image = random_images(1, DIGIT)[0]
-    for stage in deconvnet.stages(built(name)).values():
+    for stage in deconvnet.stages(built(name, 10)).values():
         corners = (0, 0.4, 1)
         units = [tuple(round(corner * (n - 1)) for n in stage.shape) for corner in corners]
         fields = np.zeros((3, *DIGIT), bool)
@@ -162,11 +162,11 @@ def test_a_receptive_field_is_no_larger_than_what_the_unit_depends_on() -> None:
 
 
 def test_a_stage_includes_the_normalisation_and_rectification_after_it() -> None:
-    stages = deconvnet.stages(built("convnet"))
+    stages = deconvnet.stages(built("convnet", 10))
     assert list(stages) == ["conv1", "conv2", "conv3", "conv4", "output"]
     assert stages["conv1"].path[-1].name == "conv1_relu"
     assert [stage.is_convolution for stage in stages.values()] == [True] * 4 + [False]
-    assert "pool1" in deconvnet.stages(built("nin"))
+    assert "pool1" in deconvnet.stages(built("nin", 10))
 
 
 def test_a_network_that_branches_is_refused() -> None:

@@ -43,8 +43,8 @@ def few_positions(monkeypatch: pytest.MonkeyPatch) -> None:
 def untrained(network: str, data: Path, folder: Path) -> Run:
     """A run of a network with random weights: what is tested here does not depend on them."""
     run = create({"network": network, "data": str(data)}, folder)
-    classes = tuple(map(str, range(built(network).output_shape[-1])))
-    model.save(run, network, classes, "digits", model.arrays(built(network)))
+    classes = tuple(map(str, range(built(network, 10).output_shape[-1])))
+    model.save(run, network, classes, "digits", model.arrays(built(network, 10)))
     return run
 
 
@@ -57,7 +57,7 @@ def projections(
 
 
 def test_the_top_nine_are_the_images_that_activate_a_map_most() -> None:
-    network, images = built("convnet"), mnist.load("val").images[:100]
+    network, images = built("convnet", 10), mnist.load("val").images[:100]
     path = deconvnet.stages(network)["conv3"].path
     maxima = deconvnet.forward(path, images)[-1].numpy().max((1, 2))
     maps = projections(network, "conv3", images[0], images)
@@ -81,7 +81,7 @@ def test_an_image_that_does_not_activate_a_map_is_not_among_its_top_nine() -> No
 
 
 def test_a_networks_only_layer_has_contributions_that_add_up_to_the_logits() -> None:
-    network = built("softmax")
+    network = built("softmax", 10)
     image = mnist.load("test").images[3]
     weights = features.filters(network.get_layer("layer1"), DIGIT)
     contributions = features.contributions(deconvnet.stages(network), weights, image)
@@ -91,19 +91,19 @@ def test_a_networks_only_layer_has_contributions_that_add_up_to_the_logits() -> 
 
 
 def test_default_layers_are_spread_over_the_convolutions() -> None:
-    chosen = features.choose_stages(deconvnet.stages(built("nin")), ())
+    chosen = features.choose_stages(deconvnet.stages(built("nin", 10)), ())
     names = [stage.name for stage in chosen]
     assert len(names) == features.DEFAULT_LAYERS
     assert (names[0], names[-1]) == ("conv1", "cccp6")
     with pytest.raises(UsageError, match="there are: hidden, output"):
-        features.choose_stages(deconvnet.stages(built("mlp")), ["conv1"])
+        features.choose_stages(deconvnet.stages(built("mlp", 10)), ["conv1"])
 
 
 @pytest.mark.parametrize("name", names_by_input(DIGIT))
 def test_every_network_is_explained(
     name: str, digits: Path, here: Path, picture: Path, few_positions: None
 ) -> None:
-    stages = deconvnet.stages(built(name))
+    stages = deconvnet.stages(built(name, 10))
     run = untrained(name, digits, here / "run")
     explanation = explain(run, picture, layers=[*stages][:1], quiet=True)
     assert list(explanation.projections) == [*stages][:1]
@@ -131,7 +131,7 @@ def test_the_verb_prints_what_the_function_returns(
     explanation = explain(Run(Path("run")), picture, quiet=True)
     assert printed == explanation.to_json()
     assert all(file.startswith("run/figures/explain/seven/") for file in printed["files"])
-    stages = deconvnet.stages(built("lenet5")).values()
+    stages = deconvnet.stages(built("lenet5", 10)).values()
     convolutions = [stage.name for stage in stages if stage.is_convolution]
     assert {convolutions[0], convolutions[-1]} <= explanation.projections.keys()
 

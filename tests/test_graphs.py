@@ -8,7 +8,7 @@ from typing import NamedTuple
 import keras
 import pytest
 import tensorflow as tf
-from built import built
+from conftest import built
 
 from firstlight import catalog, first_graph
 from firstlight.errors import UsageError
@@ -18,8 +18,8 @@ from firstlight.graphs.functional import from_graph, from_keras
 from firstlight.graphs.layout import Arrow, Box, with_equal_widths
 from firstlight.graphs.operations import from_operations
 
-NETWORKS = [entry for entry in catalog.networks() if entry["parameters"] < 10_000_000]
-NAMES = [entry["name"] for entry in NETWORKS]
+NETWORKS = [entry for entry in catalog.networks() if entry.parameters < 10_000_000]
+NAMES = [entry.name for entry in NETWORKS]
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -114,9 +114,9 @@ def test_the_first_graph_as_tensorflow_runs_it() -> None:
 
 @pytest.mark.parametrize("entry", NETWORKS, ids=NAMES)
 def test_both_pictures_of_every_network(entry: dict[str, object]) -> None:
-    network = built(str(entry["name"]))
+    network = built(entry.name, 10)
     boxes, arrows = from_keras(network)
-    assert parameter_count(boxes) == f"{entry['parameters']:,} trainable parameters"
+    assert parameter_count(boxes) == f"{entry.parameters:,} trainable parameters"
     functional = svg.render(with_equal_widths(boxes), arrows, network.name, "")
     operations = svg.render(*from_operations(trace(network)), network.name, "")
     assert_legible(functional)
@@ -167,7 +167,7 @@ def test_a_deep_network_continues_in_another_column() -> None:
 
 
 def test_an_unknown_target_is_answered_with_the_known_ones(here: Path) -> None:
-    names = ", ".join([FIRST_GRAPH, *(entry["name"] for entry in catalog.networks())])
+    names = ", ".join([FIRST_GRAPH, *(entry.name for entry in catalog.networks())])
     with pytest.raises(UsageError) as error:
         draw("convent")
     assert str(error.value) == f"no network or run 'convent'; networks: {names}"

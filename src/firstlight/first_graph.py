@@ -93,13 +93,31 @@ def train(
         session.run(first.initialize)
         for step in range(steps):
             batch = rows(step * batch_size, (step + 1) * batch_size)
-            fed = feed(first.graph, input=images[batch], labels=labels[batch])
-            _, cost = session.run([first.optimizer, first.cost], fed)
-            if not np.isfinite(cost):
-                raise FirstlightError(f"the cost was {cost} at step {step + 1}; lower --lr")
-            on_cost(step + 1, float(cost))
+            cost = take_step(session, first, images[batch], labels[batch], step + 1)
+            on_cost(step + 1, cost)
         weights, biases = session.run([first.weights, first.biases])
         return weights, biases, predict(session, first, flat(test_images), batch_size)
+
+
+def take_step(
+    session: tf.compat.v1.Session,
+    first: FirstGraph,
+    images: np.ndarray,
+    labels: np.ndarray,
+    step: int,
+) -> float:
+    """Run one step on a batch of images (100, 784) and labels (100, 10); returns its cost.
+
+    `step` is the step's number, counting from 1.
+
+    Raises:
+        FirstlightError: the cost is no longer a number.
+    """
+    fed = feed(first.graph, input=images, labels=labels)
+    _, cost = session.run([first.optimizer, first.cost], fed)
+    if not np.isfinite(cost):
+        raise FirstlightError(f"the cost was {cost} at step {step}; lower --lr, the learning rate")
+    return float(cost)
 
 
 def predict(

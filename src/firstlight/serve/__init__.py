@@ -1,12 +1,14 @@
-"""The page: draw a digit and see it read, watch a network learn, look inside.
+"""The page: draw a digit and see it read, watch a network learn, look inside it.
 
-    browser ── guard    who may ask, how much, for how long
-               └── app  what there is to ask
-                   ├── answer    a picture → its digits
-                   ├── folders   run folders → facts
-                   ├── jobs      trainings, a process each
-                   └── worker    inside.py: the one process with TensorFlow, when it is needed
+    browser ── guard        who may send a request, how large, and for how long
+               └── app      the routes
+                   ├── fields      the fields of a request, checked
+                   ├── digits      a picture → its digits
+                   ├── run_views   run folders → what the page shows
+                   ├── jobs        trainings (a process each) and evaluations
+                   └── worker      the client of tf_worker.py, the process with TensorFlow;
+                                   questions.py is what they exchange
 
-The server itself never imports TensorFlow. Nothing that is sent to it is stored, and no path in a
-request is opened: runs are found by their names in a list of the folder runs/.
+The server itself never imports TensorFlow. It stores nothing that is sent to it, and it opens no
+path that a request names: runs are found by their names in a list of the folder runs/.
 """

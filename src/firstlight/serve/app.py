@@ -1,14 +1,13 @@
-"""What there is to ask: the page, and answers as JSON. guard.py stands before all of it."""
+"""The routes: the page's files, and answers as JSON. The guard (guard.py) stands before them."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypedDict, TypeVar
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -17,58 +16,103 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from firstlight import __version__, catalog
-from firstlight.errors import DataError, FirstlightError, NotFound, UsageError
+from firstlight.errors import FirstlightError, NotFound, UsageError
 from firstlight.reading.recognizer import DIGITS_MODEL, Recognizer, recognizer
-from firstlight.serve import digits, guard, jobs, run_views
-from firstlight.serve.jobs import Jobs
-from firstlight.serve.run_views import Folders
-from firstlight.serve.worker import Worker
+from firstlight.runs.run import Run
+from firstlight.serve import digits, run_views
+from firstlight.serve.fields import int_field, int_query, json_body, number_field
+from firstlight.serve.jobs import MAX_SEED, JobJson, Jobs
+from firstlight.serve.questions import (
+    BeginLesson,
+    GraphPictures,
+    LayerMaps,
+    LayerMapsJson,
+    Samples,
+    TakeSteps,
+)
+from firstlight.serve.run_views import MetricsJson, RunFolders, RunSummary
+from firstlight.serve.worker import Worker, has_tensorflow
 
-READERS = 2  # pictures that are read at the same time
-KINDS = {
+READER_THREADS = 2  # so many pictures are read at the same time
+WORKER_SECONDS_TO_ANSWER = 100.0  # less than the guard's limit
+WORKER_SECONDS_IDLE = 15 * 60.0  # after which the worker process gives its memory back
+MEDIA_TYPES = {
     "html": "text/html; charset=utf-8",
     "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
 
+Handler = Callable[[Request], Any]
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+class AboutJson(TypedDict):
+    version: str
+    networks: list[dict[str, Any]]  # those for digits, as `firstlight list` has them
+    model: str  # the name of the model that reads
+    classes: list[str]  # of that model
+    can_train: bool  # whether TensorFlow is installed
+    run: str | None  # the run that the page looks inside at first
+
+
+class RunRow(RunSummary):
+    job: JobJson | None
+
+
+class FollowedMetricsJson(MetricsJson):
+    summary: RunSummary
+    job: JobJson | None
+
 
 class Service:
     """What the routes share."""
 
-    def __init__(self, model: Path | None, root: Path, run: Path | None = None) -> None:
+    def __init__(self, *, model: Path | None, root: Path, run: Path | None) -> None:
         self.model = model or DIGITS_MODEL
         self.network: Recognizer = recognizer(self.model)
-        self.folders = Folders(root, run)
+        self.folders = RunFolders(root, run)
         self.jobs = Jobs(self.folders)
-        self.worker = Worker()
-        self.threads = ThreadPoolExecutor(READERS, "reader")
+        self.worker = Worker(WORKER_SECONDS_TO_ANSWER, WORKER_SECONDS_IDLE)
+        self.threads = ThreadPoolExecutor(READER_THREADS, "reader")
 
-    async def apart(self, work: Callable[..., Any], *arguments: Any) -> Any:
-        """Work that computes or reads files, so that the server goes on listening."""
+    async def in_thread(
+        self,
+        work: Callable[Parameters, Result],
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Result:
+        """Call a function that computes or reads files, while the server stays responsive."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.threads, partial(work, *arguments))
+        return await loop.run_in_executor(self.threads, partial(work, *args, **kwargs))
 
 
-def build(service: Service, token: str) -> Starlette:
-    """The application; `token` is put into the page, empty if the page has to ask for it."""
-    routes = [Route("/", page(token)), Route("/page/{name}", piece(files_of_the_page()))]
-    routes += [
+def build(service: Service, page_token: str) -> Starlette:
+    """The application. `page_token` is put into the page; if it is empty, the page asks for it."""
+    page = page_files()
+    routes = [
+        Route("/", index_page(page["index.html"], page_token)),
+        Route("/page/{name}", static_file(page)),
         Route("/api/about", about),
         Route("/api/read", read, methods=["POST"]),
         Route("/api/occlusion", occlusion, methods=["POST"]),
-        Route("/api/runs", table),
-        Route("/api/runs/{name}/metrics", metrics),
-        Route("/api/runs/{name}/weights", weights),
-        Route("/api/runs/{name}/evaluation", evaluation),
-        Route("/api/runs/{name}/mistakes", mistakes),
-        Route("/api/runs/{name}/{work:str}", work_on_run, methods=["POST"]),
-        Route("/api/trainings", train, methods=["POST"]),
-        Route("/api/graph", graph, methods=["POST"]),
-        Route("/api/first", first, methods=["POST"]),
-        Route("/api/step", step, methods=["POST"]),
+        Route("/api/runs", list_runs),
+        Route("/api/runs/{name}/metrics", run_metrics),
+        Route("/api/runs/{name}/weights", run_weights),
+        Route("/api/runs/{name}/evaluation", run_evaluation),
+        Route("/api/runs/{name}/mistakes", run_mistakes),
+        Route("/api/runs/{name}/{action:str}", act_on_run, methods=["POST"]),
+        Route("/api/trainings", start_training, methods=["POST"]),
+        Route("/api/graph", graph_pictures, methods=["POST"]),
+        Route("/api/first", begin_lesson, methods=["POST"]),
+        Route("/api/step", take_steps, methods=["POST"]),
     ]
-    handlers: Any = {FirstlightError: mistake, HTTPException: refused, Exception: failed}
+    handlers: Any = {
+        FirstlightError: on_firstlight_error,
+        HTTPException: on_http_error,
+        Exception: on_crash,
+    }
     app = Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
     app.state.service = service
     return app
@@ -79,218 +123,199 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     yield
     service: Service = app.state.service
     await service.worker.close()
-    await service.jobs.stop_all()
+    await service.jobs.close()
     service.threads.shutdown(wait=False, cancel_futures=True)
 
 
-def files_of_the_page() -> dict[str, bytes]:
-    """All that lies in page/, read once: no path is ever made of what a request says."""
-    return {
-        entry.name: entry.read_bytes() for entry in files(__package__).joinpath("page").iterdir()
-    }
+def page_files() -> dict[str, bytes]:
+    """All files of the folder page/, by name.
+
+    They are read once, at the start: no path is ever made from a request.
+    """
+    folder = files(__package__).joinpath("page")
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
-def page(token: str) -> Callable[[Request], Any]:
-    shell = files_of_the_page()["index.html"].decode().replace("{token}", token).encode()
+def index_page(template: bytes, page_token: str) -> Handler:
+    html = template.decode().replace("{token}", page_token).encode()
 
-    async def index(request: Request) -> Response:
-        return Response(shell, media_type=KINDS["html"])
+    async def handler(request: Request) -> Response:
+        return Response(html, media_type=MEDIA_TYPES["html"])
 
-    return index
+    return handler
 
 
-def piece(there: dict[str, bytes]) -> Callable[[Request], Any]:
-    async def static(request: Request) -> Response:
+def static_file(contents: dict[str, bytes]) -> Handler:
+    async def handler(request: Request) -> Response:
         name = request.path_params["name"]
-        if name not in there:
+        if name not in contents:
             raise HTTPException(404, "no such file")
-        kind = KINDS[name.rpartition(".")[2]]
-        return Response(there[name], media_type=kind, headers={"cache-control": "no-cache"})
+        media_type = MEDIA_TYPES[name.rpartition(".")[2]]
+        headers = {"cache-control": "no-cache"}
+        return Response(contents[name], media_type=media_type, headers=headers)
 
-    return static
+    return handler
 
 
 async def about(request: Request) -> Response:
-    """What the page needs to know at its start."""
-    service = serving(request)
+    """What the page needs to know when it starts."""
+    service = service_of(request)
     extra = service.folders.extra
-    networks = [n.to_json() for n in catalog.networks() if n.input == (28, 28, 1)]
-    is_ours = service.model == DIGITS_MODEL
-    return JSONResponse(
-        {
-            "version": __version__,
-            "networks": networks,
-            "model": "firstlight's own reader" if is_ours else service.model.name,
-            "classes": service.network.classes,
-            "trains": jobs.can_train(),
-            "run": extra and extra.name,  # the run that the page looks inside at first
-        }
-    )
+    is_own_model = service.model == DIGITS_MODEL
+    answer: AboutJson = {
+        "version": __version__,
+        "networks": [entry.to_json() for entry in catalog.networks() if entry.input == (28, 28, 1)],
+        "model": "firstlight's own reader" if is_own_model else service.model.name,
+        "classes": list(service.network.classes),
+        "can_train": has_tensorflow(),
+        "run": extra.name if extra else None,
+    }
+    return JSONResponse(answer)
 
 
 async def read(request: Request) -> Response:
-    """A picture → its digits; `?normalize=off` squashes it, as most tutorials do."""
-    service = serving(request)
+    """Read the digits in a picture; `?normalize=off` reads the whole picture as one digit."""
+    service = service_of(request)
     body = await request.body()
     if request.query_params.get("normalize") == "off":
-        found = await service.apart(digits.read_squashed, body, service.network)
+        reading = await service.in_thread(digits.read_squashed, body, service.network)
     else:
-        found = await service.apart(digits.read, body, service.network, service.model)
-    return JSONResponse(found)
+        reading = await service.in_thread(digits.read_picture, body, service.network, service.model)
+    return JSONResponse(reading)
 
 
 async def occlusion(request: Request) -> Response:
-    """Where the reader looks, or a run's network: with {"run"} its layers' maps too."""
-    service = serving(request)
-    asked = await document(request)
-    image = digits.pixels(asked.get("image"))
-    if asked.get("run"):
-        folder = str(service.folders.run(str(asked["run"])).folder)
-        question = {"do": "maps", "run": folder, "image": asked["image"]}
+    """Which part of an image the reader looks at; with a run, its network's layers too."""
+    service = service_of(request)
+    document = await json_body(request)
+    image = digits.decode_image(document.get("image"))
+    if document.get("run"):
+        run = service.folders.find(str(document["run"]))
+        question = LayerMaps(run=str(run.folder), image=document["image"])
         return JSONResponse(await service.worker.ask(question))
-    network = service.network
-    (probabilities,) = network.probabilities(image[None])
-    args = (image, network.probabilities, int(probabilities.argmax()))
-    shadows = await service.apart(digits.occlusion, *args)
-    told = {"probabilities": probabilities.round(4).tolist(), "occlusion": shadows, "layers": []}
-    return JSONResponse(told)
+    (probabilities,) = service.network.probabilities(image[None])
+    label = int(probabilities.argmax())
+    predict = service.network.probabilities
+    answer: LayerMapsJson = {
+        "probabilities": probabilities.round(4).tolist(),
+        "occlusion": await service.in_thread(digits.occlusion_map, image, predict, label),
+        "layers": [],
+    }
+    return JSONResponse(answer)
 
 
-async def table(request: Request) -> Response:
-    service = serving(request)
-    rows = await service.apart(service.folders.table, service.jobs.trainings())
-    return JSONResponse({"runs": [row | {"job": service.jobs.facts(row["name"])} for row in rows]})
+async def list_runs(request: Request) -> Response:
+    service = service_of(request)
+    ended_at = service.jobs.training_ended_at()
+    summaries = await service.in_thread(service.folders.summaries, ended_at)
+    rows: list[RunRow] = [
+        {**summary, "job": service.jobs.status(summary["name"])} for summary in summaries
+    ]
+    return JSONResponse({"runs": rows})
 
 
-async def metrics(request: Request) -> Response:
-    """What was logged since, and how the run stands: asked again and again while it trains."""
-    service, run = of_run(request)
-    name, work = request.path_params["name"], service.jobs
-    facts = await service.apart(run_views.metrics, run, number(request, "after") or 0)
-    row = await service.apart(run_views.row, run.folder, name, work.trainings().get(name))
-    return JSONResponse(facts | {"row": row, "job": work.facts(name)})
+async def run_metrics(request: Request) -> Response:
+    """The metrics logged since `?after=` lines, and a summary: the page polls this."""
+    service, run = service_of(request), run_of(request)
+    name, start = request.path_params["name"], int_query(request, "after") or 0
+    ended_at = service.jobs.training_ended_at().get(name)
+    metrics = await service.in_thread(run_views.metrics_from, run, start)
+    answer: FollowedMetricsJson = {
+        **metrics,
+        "summary": await service.in_thread(run_views.run_summary, run.folder, name, ended_at),
+        "job": service.jobs.status(name),
+    }
+    return JSONResponse(answer)
 
 
-async def weights(request: Request) -> Response:
-    service, run = of_run(request)
-    return JSONResponse(await service.apart(run_views.weights, run))
+async def run_weights(request: Request) -> Response:
+    service, run = service_of(request), run_of(request)
+    return JSONResponse(await service.in_thread(run_views.first_weights, run))
 
 
-async def evaluation(request: Request) -> Response:
-    service, run = of_run(request)
-    return JSONResponse(await service.apart(run_views.evaluation, run))
+async def run_evaluation(request: Request) -> Response:
+    service, run = service_of(request), run_of(request)
+    return JSONResponse(await service.in_thread(run_views.evaluation_summary, run))
 
 
-async def mistakes(request: Request) -> Response:
-    service, run = of_run(request)
-    chosen = (number(request, name) for name in ("label", "predicted", "from"))
-    label, predicted, start = chosen
-    found = await service.apart(run_views.mistakes, run, label, predicted, start or 0)
-    return JSONResponse(found)
+async def run_mistakes(request: Request) -> Response:
+    """A page of a run's mistakes: all, or those of a `?label=` that were `?predicted=`."""
+    service, run = service_of(request), run_of(request)
+    label, predicted = int_query(request, "label"), int_query(request, "predicted")
+    start = int_query(request, "from") or 0
+    page = await service.in_thread(run_views.mistakes_page, run, label, predicted, start)
+    return JSONResponse(page)
 
 
-async def work_on_run(request: Request) -> Response:
-    """stop, resume or evaluate a run; samples: what it says of some test images."""
-    service, run = of_run(request)
-    name, work = request.path_params["name"], request.path_params["work"]
-    if work == "samples":
-        return JSONResponse(await service.worker.ask({"do": "samples", "run": str(run.folder)}))
-    at_work = service.jobs
-    known = {"stop": at_work.stop, "resume": at_work.resume, "evaluate": at_work.evaluate}
-    if work not in known:
+async def act_on_run(request: Request) -> Response:
+    """Stop, resume or evaluate a run, or predict sample images with it."""
+    service, run = service_of(request), run_of(request)
+    name, action = request.path_params["name"], request.path_params["action"]
+    if action == "samples":
+        return JSONResponse(await service.worker.ask(Samples(run=str(run.folder))))
+    jobs = service.jobs
+    actions = {"stop": jobs.stop, "resume": jobs.resume, "evaluate": jobs.evaluate}
+    if action not in actions:
         raise HTTPException(404, "not found")
-    await known[work](name)
+    await actions[action](name)
     return JSONResponse({"name": name})
 
 
-async def train(request: Request) -> Response:
-    service = serving(request)
-    return JSONResponse({"name": await service.jobs.train(await document(request))})
+async def start_training(request: Request) -> Response:
+    document = await json_body(request)
+    return JSONResponse({"name": await service_of(request).jobs.train(document)})
 
 
-async def graph(request: Request) -> Response:
-    """Both pictures of the graph of a network of ours, or of the first graph."""
-    target = (await document(request)).get("network")
-    known = ["first-graph", *(entry.name for entry in catalog.networks())]
-    if target not in known:
-        raise UsageError(f"no network {target!r}; there are: {', '.join(known)}")
-    return JSONResponse(await serving(request).worker.ask({"do": "graph", "target": target}))
+async def graph_pictures(request: Request) -> Response:
+    """Both pictures of the graph of a network, or of the first graph."""
+    target = (await json_body(request)).get("network")
+    names = ["first-graph", *(entry.name for entry in catalog.networks())]
+    if not isinstance(target, str) or target not in names:
+        raise UsageError(f"no network {target!r}; there are: {', '.join(names)}")
+    return JSONResponse(await service_of(request).worker.ask(GraphPictures(target=target)))
 
 
-async def first(request: Request) -> Response:
-    """Begin the first graph anew."""
-    asked = await document(request)
-    size = whole(asked, "batch", 100, 1, 1000)
-    seed = whole(asked, "seed", 0, 0, 2**32 - 1)
-    rate = asked.get("rate", 0.01)
-    if type(rate) not in (int, float) or not 0 < rate < 1000:
-        raise UsageError(f"rate {rate!r}: a number above 0")
-    question = {"do": "first", "batch": size, "rate": rate, "seed": seed}
-    return JSONResponse(await serving(request).worker.ask(question))
+async def begin_lesson(request: Request) -> Response:
+    """Build the first graph and open a session."""
+    document = await json_body(request)
+    question = BeginLesson(
+        batch_size=int_field(document, "batch_size", minimum=1, maximum=1000, default=100),
+        learning_rate=number_field(document, "learning_rate", above=0, below=1000, default=0.01),
+        seed=int_field(document, "seed", minimum=0, maximum=MAX_SEED, default=0),
+    )
+    return JSONResponse(await service_of(request).worker.ask(question))
 
 
-async def step(request: Request) -> Response:
+async def take_steps(request: Request) -> Response:
     """Run the first graph some more times."""
-    asked = await document(request)
-    count, after = whole(asked, "count", 1, 1, 1000), whole(asked, "after", 0, 0, 10**9)
-    question = {"do": "step", "of": asked.get("lesson"), "count": count, "after": after}
-    return JSONResponse(await serving(request).worker.ask(question))
+    document = await json_body(request)
+    question = TakeSteps(
+        lesson=str(document.get("lesson")),
+        count=int_field(document, "count", minimum=1, maximum=1000, default=1),
+        after=int_field(document, "after", minimum=0, maximum=10**9, default=0),
+    )
+    return JSONResponse(await service_of(request).worker.ask(question))
 
 
-def serving(request: Request) -> Service:
+def service_of(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
 
-def of_run(request: Request) -> tuple[Service, Any]:
-    service = serving(request)
-    return service, service.folders.run(request.path_params["name"])
+def run_of(request: Request) -> Run:
+    """The run that the path names. Raises NotFound."""
+    return service_of(request).folders.find(request.path_params["name"])
 
 
-async def document(request: Request) -> dict[str, Any]:
-    """The JSON object that was sent.
-
-    Raises:
-        DataError: it is none.
-    """
-    body = await request.body()
-    if len(body) > guard.MOST_BYTES_OF_JSON:  # sent as a picture, it came past the guard
-        raise HTTPException(413, "too large")
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        raise DataError("not a JSON document") from None
-    if not isinstance(found, dict):
-        raise DataError("not a JSON object")
-    return found
-
-
-def whole(asked: dict[str, Any], name: str, usual: int, least: int, most: int) -> int:
-    value = asked.get(name, usual)
-    if type(value) is not int or not least <= value <= most:
-        raise UsageError(f"{name} {value!r}: a whole number from {least} to {most:,}")
-    return value
-
-
-def number(request: Request, name: str) -> int | None:
-    """A small whole number in the query."""
-    value = request.query_params.get(name, "")
-    if not value:
-        return None
-    if not value.isascii() or not value.isdigit() or len(value) > 9:
-        raise UsageError(f"{name}={value[:20]!r}: a whole number")
-    return int(value)
-
-
-async def mistake(request: Request, error: Exception) -> Response:
+async def on_firstlight_error(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": str(error)}, 404 if isinstance(error, NotFound) else 400)
 
 
-async def refused(request: Request, error: Exception) -> Response:
+async def on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     close = {"connection": "close"} if error.status_code in (408, 413) else None
     return JSONResponse({"error": error.detail}, error.status_code, close)
 
 
-async def failed(request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": "the server failed at this; it goes on"}, 500)
+async def on_crash(request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": "this request failed in the server; others still work"}, 500)

@@ -1,146 +1,197 @@
-"""A picture that the page sent, and what it is told: the digits, and what the network saw."""
+"""Reads a picture that the page sent: its digits, and for each what the network was shown."""
 
 import base64
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from firstlight.errors import DataError
-from firstlight.explanation.occlusion import PAPER, cover, occluders
+from firstlight.explanation.occlusion import PAPER, OcclusionPredictor, occlude
 from firstlight.images.open import PICTURE_FORMATS, open_picture
 from firstlight.reading import ink, locate, reader
 from firstlight.reading.reader import Digit, Line
 from firstlight.reading.recognizer import NOT_A_DIGIT, Recognizer
 
-Images = NDArray[np.uint8]
-DRAWING = re.compile(rb"P5 (\d{1,4}) (\d{1,4}) 255\n")  # a PGM file: width, height, then the pixels
+Pixels = NDArray[np.uint8]
+Predict = Callable[[Pixels], np.ndarray]  # images (N, 28, 28, 1) → probabilities (N, classes)
+
+PGM_HEADER = re.compile(rb"P5 (\d{1,4}) (\d{1,4}) 255\n")  # width, height; the pixels follow
+MAX_DRAWING_PIXELS = 1_000_000
 SIDE = 28
+MIN_INK = 64  # of 255: a sheet whose brightest ink is fainter counts as empty
 
 
-def read(body: bytes, network: Recognizer, model: Path) -> dict[str, Any]:
-    """Read a drawing or a photograph: its text, and each digit with all that is known of it.
+class DigitJson(TypedDict):
+    digit: str  # "?" if the network is not sure enough
+    confidence: float
+    box: tuple[int, int, int, int]  # x, y, width, height in pixels of the picture
+    probabilities: list[float]  # one per class of ReadingJson
+    image: str  # the 28×28 pixels that the network was shown, in base64
+
+
+class ReadingJson(TypedDict):
+    text: str  # a line of text per line of digits
+    note: str | None
+    size: tuple[int, int]  # of the picture: width, height
+    classes: list[str]
+    digits: list[DigitJson]
+
+
+def read_picture(body: bytes, network: Recognizer, model: Path) -> ReadingJson:
+    """Read a drawing or a photograph.
 
     Raises:
-        DataError: no picture, damaged, or too large.
+        DataError: the body is no picture, is damaged, or is too large.
     """
-    drawing = drawn(body)
+    drawing = decode_drawing(body)
     if drawing is not None:
-        # Ink on a clean canvas is known exactly: paper and shadows need not be taken away.
-        found = locate.find_lines(np.asarray((255 - drawing) / 255, np.float32))
-        chains = reader.read_lines(found, network)
-        lines = [line for chain in chains if (line := reader.to_digits(chain, network, 1.0))]
-        return told(lines, (drawing.shape[1], drawing.shape[0]), network)
-    with decoding():
-        result = reader.read(photograph(body), model)
-    return told([list(line.digits) for line in result.lines], result.picture.size, network)
+        return read_drawing(drawing, network)
+    with decode_errors():
+        reading = reader.read(open_photograph(body), model)
+    lines = [list(line.digits) for line in reading.lines]
+    return to_json(lines, reading.picture.size, network)
 
 
-def read_squashed(body: bytes, network: Recognizer) -> dict[str, Any]:
-    """What happens without normalisation: the whole picture squashed into 28×28, one digit."""
-    drawing = drawn(body)
-    with decoding():
-        picture = open_picture(photograph(body) if drawing is None else drawing)
-    grey = picture.grey
-    light = 255 - grey if ink.polarities(grey)[0] else grey
-    if not (light > 64).any():
-        return told([], picture.size, network)
-    small = np.asarray(Image.fromarray(light).resize((SIDE, SIDE), Image.Resampling.BOX))
-    image = small[..., None]
+def read_drawing(drawing: Pixels, network: Recognizer) -> ReadingJson:
+    """Read a drawing (height, width), black on white.
+
+    Its ink is known exactly, so paper and shadows need not be removed.
+    """
+    blobs = locate.find_lines(np.asarray((255 - drawing) / 255, np.float32))
+    chains = reader.read_lines(blobs, network)
+    lines = [reader.to_digits(chain, network, 1.0) for chain in chains]
+    height, width = drawing.shape
+    return to_json([line for line in lines if line], (width, height), network)
+
+
+def read_squashed(body: bytes, network: Recognizer) -> ReadingJson:
+    """Read the whole picture as one digit, resized to 28×28 pixels without normalisation.
+
+    Raises what `read_picture` does.
+    """
+    drawing = decode_drawing(body)
+    with decode_errors():
+        picture = open_picture(open_photograph(body) if drawing is None else drawing)
+    dark_on_light = ink.polarities(picture.grey)[0]
+    light_ink = 255 - picture.grey if dark_on_light else picture.grey
+    if light_ink.max() <= MIN_INK:
+        return to_json([], picture.size, network)
+    resized = Image.fromarray(light_ink).resize((SIDE, SIDE), Image.Resampling.BOX)
+    image = np.asarray(resized)[..., None]
     (probabilities,) = network.probabilities(image[None])
-    best = max(digit_classes(network), key=lambda number: float(probabilities[number]))
-    box = (0, 0, *picture.size)
-    digit = Digit(network.classes[best], float(probabilities[best]), box, (), image)
-    return told([[digit]], picture.size, network)
+    best = max(digit_classes(network), key=lambda index: float(probabilities[index]))
+    digit = Digit(
+        digit=network.classes[best],
+        confidence=float(probabilities[best]),
+        box=(0, 0, *picture.size),
+        candidates=(),
+        image=image,
+    )
+    return to_json([[digit]], picture.size, network)
 
 
-def told(lines: list[list[Digit]], size: tuple[int, int], network: Recognizer) -> dict[str, Any]:
+def to_json(lines: list[list[Digit]], size: tuple[int, int], network: Recognizer) -> ReadingJson:
     digits = [digit for line in lines for digit in line]
     images = np.array([digit.image for digit in digits], np.uint8).reshape(-1, SIDE, SIDE, 1)
-    shown = digit_classes(network)
-    probabilities = network.probabilities(images)[:, shown].round(4).tolist()
-    facts = [
-        {
-            "digit": digit.digit,
-            "confidence": round(digit.confidence, 4),
-            "box": digit.box,
-            "probabilities": row,
-            "image": text(digit.image),
-        }
-        for digit, row in zip(digits, probabilities, strict=True)
-    ]
+    indexes = digit_classes(network)
+    probabilities = network.probabilities(images)[:, indexes].round(4).tolist()
     return {
         "text": "\n".join(Line(tuple(line)).text for line in lines),
         "note": None if digits else "no digits found",
         "size": size,
-        "classes": [network.classes[i] for i in shown],
-        "digits": facts,
+        "classes": [network.classes[index] for index in indexes],
+        "digits": [digit_json(*pair) for pair in zip(digits, probabilities, strict=True)],
+    }
+
+
+def digit_json(digit: Digit, probabilities: list[float]) -> DigitJson:
+    return {
+        "digit": digit.digit,
+        "confidence": round(digit.confidence, 4),
+        "box": digit.box,
+        "probabilities": probabilities,
+        "image": encode(digit.image),
     }
 
 
 def digit_classes(network: Recognizer) -> list[int]:
-    """The classes that get a bar each: the digits, not "none"."""
-    return [number for number, name in enumerate(network.classes) if name != NOT_A_DIGIT]
+    """The indexes of the classes that the page shows: the digits, without "none"."""
+    return [index for index, name in enumerate(network.classes) if name != NOT_A_DIGIT]
 
 
-def drawn(body: bytes) -> Images | None:
-    """The pixels of a drawing (h, w), black on white; None if it is another kind of picture."""
-    header = DRAWING.match(body)
+def decode_drawing(body: bytes) -> Pixels | None:
+    """The pixels of a drawing (height, width), black on white; None if it is no PGM file.
+
+    Raises:
+        DataError: the header and the number of pixels do not agree, or there are too many pixels.
+    """
+    header = PGM_HEADER.match(body)
     if not header:
         return None
     width, height = int(header[1]), int(header[2])
     pixels = body[header.end() :]
-    if not width or not height or len(pixels) != width * height or width * height > 1_000_000:
-        raise DataError(f"a drawing of {width}×{height} pixels came with {len(pixels):,}")
+    expected = width * height
+    if not 0 < expected <= MAX_DRAWING_PIXELS or len(pixels) != expected:
+        raise DataError(f"a drawing of {width}×{height} pixels came with {len(pixels):,} pixels")
     return np.frombuffer(pixels, np.uint8).reshape(height, width)
 
 
-def photograph(body: bytes) -> Image.Image:
+def open_photograph(body: bytes) -> Image.Image:
     return Image.open(io.BytesIO(body), formats=PICTURE_FORMATS)
 
 
 @contextmanager
-def decoding() -> Iterator[None]:
-    """What Pillow raises over foreign bytes, as one line."""
+def decode_errors() -> Iterator[None]:
+    """Turn what Pillow raises for foreign bytes into a DataError of one line."""
     try:
         yield
     except (
-        *(OSError, ValueError, SyntaxError, MemoryError),
-        *(Image.DecompressionBombError, Image.DecompressionBombWarning),
+        OSError,
+        ValueError,
+        SyntaxError,
+        MemoryError,
+        Image.DecompressionBombError,
+        Image.DecompressionBombWarning,
     ) as error:
-        known = ", ".join(PICTURE_FORMATS)
-        raise DataError(f"not a picture that can be read ({known}), or damaged") from error
+        formats = ", ".join(PICTURE_FORMATS)
+        raise DataError(f"not a picture that can be read ({formats}), or damaged") from error
 
 
-def occlusion(image: Images, network: Any, best: int) -> list[list[float]]:
-    """How probable `best` stays where a square of paper hides a part: (28, 28).
+def occlusion_map(image: Pixels, predict: Predict, label: int) -> list[list[float]]:
+    """The label's probability while a square covers a part of the image (28, 28, 1).
 
-    `network` gives probabilities (n, classes) of images (n, 28, 28, 1).
+    Returns 28 rows of 28 probabilities, one for each position of the square's centre.
     """
-    covered = [cover(image, region, PAPER) for region in occluders(image)]
-    shown = network(np.array(covered))[:, best].reshape(SIDE, SIDE)
-    return [[round(float(value), 3) for value in row] for row in shown]
+
+    def predict_without_maps(images: Pixels) -> tuple[np.ndarray, np.ndarray]:
+        return predict(images), np.zeros(len(images))
+
+    predictor = OcclusionPredictor(predict_without_maps, feature_map="")
+    occlusion = occlude(predictor, image, label, PAPER)
+    rows: list[list[float]] = occlusion.probability.astype(float).round(3).tolist()
+    return rows
 
 
-def text(array: NDArray[Any]) -> str:
-    """Bytes of an array, for JSON."""
+def encode(array: NDArray[Any]) -> str:
+    """An array's bytes in base64, for JSON."""
     return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
 
 
-def pixels(encoded: Any) -> Images:
-    """28×28 pixels that the page sent back.
+def decode_image(encoded: Any) -> Pixels:
+    """The image (28, 28, 1) that the page sent back.
 
     Raises:
-        DataError: they are not.
+        DataError: it is no base64 of 28×28 pixels.
     """
     try:
         body = base64.b64decode(encoded, validate=True)
         return np.frombuffer(body, np.uint8).reshape(SIDE, SIDE, 1)
     except (ValueError, TypeError):
-        raise DataError("an image to look at is 28×28 pixels, in base64") from None
+        raise DataError("the image must be 28×28 pixels, in base64") from None

@@ -1,8 +1,8 @@
-"""Who may ask, how much, and for how long: stands before every route.
+"""Checks every request before a route sees it: who sent it, its size, and its duration.
 
-A page on another site can make a browser send requests to this server, and can make its own name
-point to this machine (DNS rebinding). So the Host must be ours, a POST must come from our own page
-and carry a token that only our page is given, and no header invites other sites.
+A page of another site can make a browser send requests to this server, and can let its own name
+resolve to this machine (DNS rebinding). So the Host must be ours, a POST must come from our own
+page and carry a token that only our page knows, and no response header invites other sites.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-MOST_BYTES = 16 * 2**20  # of a photograph as it comes from a telephone
-MOST_BYTES_OF_JSON = 2**16
-MOST_AT_ONCE = 128  # requests; what comes on top is told to come again
-SECONDS_TO_SEND = 10.0  # a request's body
-SECONDS_TO_ANSWER = 120.0  # the first look inside imports TensorFlow
-TOKEN = "x-firstlight-token"
-SECURITY = {
+MAX_PICTURE_BYTES = 16 * 2**20  # enough for a photograph as a telephone takes it
+MAX_JSON_BYTES = 2**16
+MAX_OPEN_REQUESTS = 128  # further ones are refused with 503
+SECONDS_TO_SEND = 10.0  # for a request's body
+SECONDS_TO_ANSWER = 120.0  # the first question to the worker waits until TensorFlow is imported
+TOKEN_HEADER = "x-firstlight-token"
+SECURITY_HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
         "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -35,12 +35,22 @@ SECURITY = {
     "cache-control": "no-store",
 }
 
+Refusal = tuple[int, str]  # HTTP status, reason
+
 
 def is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def is_ip_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+        return True
+    except ValueError:
+        return False
 
 
 def without_port(host: str) -> str:
@@ -50,120 +60,119 @@ def without_port(host: str) -> str:
     return host.partition(":")[0].lower()
 
 
-def kind_of(headers: Headers) -> str:
+def media_type(headers: Headers) -> str:
     return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 @dataclass
 class Guard:
-    """The ASGI application before the application."""
+    """An ASGI application that stands before the application."""
 
     app: ASGIApp
-    host: str  # what the server is bound to
+    host: str  # the address that the server is bound to
     token: str
-    private: bool  # whether even looking needs the token: beyond loopback it does
-    asking: int = field(default=0, init=False)
+    private: bool  # True beyond loopback: then GET requests to /api/ need the token too
+    open_requests: int = field(default=0, init=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             return await self.app(scope, receive, send)
-        if scope["type"] != "http":  # a web socket: there are none
+        if scope["type"] != "http":  # no web sockets are served
             return await send({"type": "websocket.close", "code": 1008})
-        send = with_security(send)
-        refused = self.refusal(scope)
-        if refused:
-            return await answer(*refused)(scope, receive, send)
-        self.asking += 1
+        send = with_security_headers(send)
+        refusal = self.refusal(scope)
+        if refusal:
+            return await refuse(*refusal)(scope, receive, send)
+        self.open_requests += 1
         try:
             async with asyncio.timeout(SECONDS_TO_ANSWER):
-                await self.app(scope, Limited(scope, receive), send)
+                await self.app(scope, LimitedBody(scope, receive), send)
         except TimeoutError:
-            await answer(503, "that took too long")(scope, receive, send)
+            await refuse(503, "that took too long")(scope, receive, send)
         finally:
-            self.asking -= 1
+            self.open_requests -= 1
 
-    def refusal(self, scope: Scope) -> tuple[int, str] | None:
-        """The status and reason with which a request is refused, before any route sees it."""
+    def refusal(self, scope: Scope) -> Refusal | None:
+        """The status and reason with which a request is refused; None if a route may see it."""
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
-        if len(hosts) != 1 or not self.is_ours(without_port(hosts[0])):
+        if len(hosts) != 1 or not self.is_own_host(without_port(hosts[0])):
             return 421, "this Host is not served here"
-        if self.asking >= MOST_AT_ONCE:
+        if self.open_requests >= MAX_OPEN_REQUESTS:
             return 503, "too many requests at once; try again in a second"
         if scope["method"] in ("GET", "HEAD"):
-            locked = self.private and scope["path"].startswith("/api/")
-            return (401, "the token is missing") if locked and not self.knows(headers) else None
+            return self.refusal_of_get(headers, scope["path"])
         if scope["method"] != "POST":
             return 405, "only GET and POST are served"
         return self.refusal_of_post(headers, hosts[0])
 
-    def refusal_of_post(self, headers: Headers, host: str) -> tuple[int, str] | None:
+    def refusal_of_get(self, headers: Headers, path: str) -> Refusal | None:
+        if self.private and path.startswith("/api/") and not self.has_token(headers):
+            return 401, "the token is missing"
+        return None
+
+    def refusal_of_post(self, headers: Headers, host: str) -> Refusal | None:
         if headers.get("origin") not in (f"http://{host}", f"https://{host}"):
             return 403, "not sent by this server's own page"
         if headers.get("sec-fetch-site", "same-origin") != "same-origin":
             return 403, "not sent by this server's own page"
-        if not self.knows(headers):
-            return 401, "the token is missing, or from an earlier start: load the page again"
-        kind = kind_of(headers)
-        if kind != "application/json" and not kind.startswith("image/"):
-            return 415, "a request is application/json or image/*"
+        if not self.has_token(headers):
+            return 401, "the token is missing, or from an earlier start: reload the page"
+        body_type = media_type(headers)
+        if body_type != "application/json" and not body_type.startswith("image/"):
+            return 415, "a request must be application/json or image/*"
         return None
 
-    def is_ours(self, host: str) -> bool:
+    def is_own_host(self, host: str) -> bool:
         if host in (*LOOPBACK, self.host.lower()):
             return True
-        # Bound to all addresses, it is asked by any of them. An address cannot be rebound; a name
-        # can, so names are refused.
-        return self.host in ("0.0.0.0", "::") and is_address(host)
+        # A server that is bound to all addresses is reached by any of them. An address cannot be
+        # rebound; a name can, so names are refused.
+        return self.host in ("0.0.0.0", "::") and is_ip_address(host)
 
-    def knows(self, headers: Headers) -> bool:
-        return secrets.compare_digest(headers.get(TOKEN, "").encode(), self.token.encode())
-
-
-def is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-        return True
-    except ValueError:
-        return False
+    def has_token(self, headers: Headers) -> bool:
+        return secrets.compare_digest(headers.get(TOKEN_HEADER, "").encode(), self.token.encode())
 
 
-class Limited:
+class LimitedBody:
     """Receives a body as it streams in, and refuses it when it is too long or too slow."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
-        picture = kind_of(Headers(scope=scope)).startswith("image/")
-        self.left = MOST_BYTES if picture else MOST_BYTES_OF_JSON
+        is_picture = media_type(Headers(scope=scope)).startswith("image/")
+        self.bytes_left = MAX_PICTURE_BYTES if is_picture else MAX_JSON_BYTES
         self.receive = receive
-        self.until = time.monotonic() + SECONDS_TO_SEND
+        self.deadline = time.monotonic() + SECONDS_TO_SEND
         self.more = True
 
     async def __call__(self) -> Message:
-        if not self.more:  # a wait for the client to go away, which has no limit
+        if not self.more:  # this call waits until the client disconnects, which has no limit
             return await self.receive()
         try:
-            async with asyncio.timeout(max(0.0, self.until - time.monotonic())):
+            async with asyncio.timeout(max(0.0, self.deadline - time.monotonic())):
                 message = await self.receive()
         except TimeoutError:
             raise HTTPException(408, "the request was sent too slowly") from None
         self.more = bool(message.get("more_body"))
-        self.left -= len(message.get("body", b""))
-        if self.left < 0:
+        self.bytes_left -= len(message.get("body", b""))
+        if self.bytes_left < 0:
             raise HTTPException(413, "too large")
         return message
 
 
-def with_security(send: Send) -> Send:
-    async def sending(message: Message) -> None:
+def with_security_headers(send: Send) -> Send:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in SECURITY.items():
+            for name, value in SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
         await send(message)
 
-    return sending
+    return send_with_headers
 
 
-def answer(status: int, error: str) -> JSONResponse:
-    """A refusal. The connection is closed: what is still being sent is not listened to."""
-    return JSONResponse({"error": error}, status, {"connection": "close"})
+def refuse(status: int, reason: str) -> JSONResponse:
+    """The response to a refused request.
+
+    The connection is closed, so that the server need not receive the rest of the request.
+    """
+    return JSONResponse({"error": reason}, status, {"connection": "close"})

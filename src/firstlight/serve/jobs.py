@@ -1,51 +1,83 @@
-"""Trainings that the page starts: each is the command line, in a process of its own.
+"""The jobs that the page starts on a run: trainings and evaluations.
 
-A training goes on when the page is closed. When the server stops, it is told to stop too: it
-writes a checkpoint and can be continued.
+A training is `firstlight train` in a process of its own: it goes on when the page is closed. When
+the server stops, the training is interrupted: it writes a checkpoint and can be continued.
+
+An evaluation runs in a worker process, another one than the page's questions are asked of, because
+it may take minutes. Evaluations wait for one another. One that is stopped leaves nothing.
 """
 
 import asyncio
-import math
 import signal
 import sys
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field
-from importlib.util import find_spec
-from typing import Any
+from typing import Any, Literal, Protocol, TypedDict
 
 from firstlight import catalog
 from firstlight.errors import UsageError
-from firstlight.runs.run import next_folder
-from firstlight.serve.run_views import Folders, row
+from firstlight.runs.run import Run, next_folder
+from firstlight.serve.fields import int_field
+from firstlight.serve.questions import Evaluate
+from firstlight.serve.run_views import RUNNING, RunFolders, run_summary
+from firstlight.serve.worker import Worker, printed_line, require_tensorflow
 
-MOST_AT_ONCE = 2
-MOST_STEPS = 1_000_000
-LINES_KEPT = 30
+MAX_JOBS = 2
+MAX_STEPS = 1_000_000
+MAX_EPOCHS = 1000
+MAX_SEED = 2**32 - 1
+MAX_OUTPUT_LINES = 30
 SECONDS_TO_STOP = 30.0
+EVALUATOR_SECONDS_IDLE = 60.0  # after which the evaluations' process gives its memory back
+EXIT_OK, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
+
+Kind = Literal["train", "evaluate"]
 
 
-@dataclass
-class Job:
-    """A process at work on a run, and the last lines it said."""
+class JobJson(TypedDict):
+    kind: Kind
+    exit_code: int | None  # None while it runs
+    output: list[str]  # the last lines that it printed
+    stopping: bool  # it was told to stop
 
-    kind: str  # train, evaluate
-    process: asyncio.subprocess.Process
-    said: deque[str] = field(default_factory=lambda: deque(maxlen=LINES_KEPT))
-    stopping: bool = False
-    ended: float = math.inf  # when it did, as files' times are told
+
+class Job(Protocol):
+    """A training or an evaluation, which may have ended."""
+
+    kind: Kind
+    output: deque[str]
+    stopping: bool
+    ended_at: float  # as files' times are given; RUNNING until then
 
     @property
-    def going(self) -> bool:
-        return self.ended == math.inf
+    def exit_code(self) -> int | None: ...
 
-    async def listen(self) -> None:
+    async def wait(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class Training:
+    """`firstlight train` in a process."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.kind: Kind = "train"
+        self.process = process
+        self.output: deque[str] = deque(maxlen=MAX_OUTPUT_LINES)
+        self.stopping = False
+        self.ended_at = RUNNING
+
+    @property
+    def exit_code(self) -> int | None:
+        return self.process.returncode
+
+    async def wait(self) -> None:
         assert self.process.stderr
         async for line in self.process.stderr:
-            self.said.append(line.decode(errors="replace").rstrip()[:500])
+            self.output.append(printed_line(line))
         await self.process.wait()
-        self.ended = time.time()
+        self.ended_at = time.time()
 
     def stop(self) -> None:
         if not self.stopping:  # a second signal would end it without a checkpoint
@@ -54,117 +86,179 @@ class Job:
                 self.process.send_signal(signal.SIGINT)
 
 
+class Evaluation:
+    """A run's evaluation, asked of a worker process."""
+
+    def __init__(self, run: Run, evaluator: Worker) -> None:
+        self.kind: Kind = "evaluate"
+        self.output: deque[str] = deque(maxlen=MAX_OUTPUT_LINES)
+        self.stopping = False
+        self.ended_at = RUNNING
+        self.exit_code: int | None = None
+        question = Evaluate(run=str(run.folder))
+        self.answer = asyncio.create_task(evaluator.ask(question, self.output.append))
+
+    async def wait(self) -> None:
+        try:
+            await self.answer
+            self.exit_code = EXIT_OK
+        except asyncio.CancelledError:
+            self.output.append("the evaluation was stopped")
+            self.exit_code = EXIT_INTERRUPTED
+        except Exception as error:  # whatever it is, the job has ended
+            self.output.append(str(error) or type(error).__name__)
+            self.exit_code = EXIT_FAILED
+        self.ended_at = time.time()
+
+    def stop(self) -> None:
+        self.stopping = True
+        self.answer.cancel()
+
+
 class Jobs:
-    def __init__(self, folders: Folders) -> None:
+    """The last job of each run that this server has worked on."""
+
+    def __init__(self, folders: RunFolders) -> None:
         self.folders = folders
+        self.evaluator = Worker(seconds_to_answer=None, seconds_idle=EVALUATOR_SECONDS_IDLE)
         self.by_run: dict[str, Job] = {}
-        self.starting = asyncio.Lock()  # what is checked must still be so when the process is there
-        self.listening: set[asyncio.Task[None]] = set()
+        # From the checks before a start until the job is known, so that they still hold then.
+        self.start_lock = asyncio.Lock()
+        self.tasks: set[asyncio.Task[None]] = set()  # one for each running job
 
-    def going(self) -> set[str]:
-        return {name for name, job in self.by_run.items() if job.going}
+    def running(self) -> set[str]:
+        return {name for name, job in self.by_run.items() if job.ended_at == RUNNING}
 
-    def trainings(self) -> dict[str, float]:
-        """This server's trainings, and when they ended: infinity for those that are going on."""
-        return {name: job.ended for name, job in self.by_run.items() if job.kind == "train"}
+    def training_ended_at(self) -> dict[str, float]:
+        """When each training of this server ended; RUNNING for those that have not."""
+        return {name: job.ended_at for name, job in self.by_run.items() if job.kind == "train"}
 
-    def facts(self, name: str) -> dict[str, Any] | None:
+    def status(self, name: str) -> JobJson | None:
+        """The last job of a run; None if this server has started none."""
         job = self.by_run.get(name)
         if not job:
             return None
-        code, said = job.process.returncode, list(job.said)
-        return {"kind": job.kind, "code": code, "said": said, "stopping": job.stopping}
+        return {
+            "kind": job.kind,
+            "exit_code": job.exit_code,
+            "output": list(job.output),
+            "stopping": job.stopping,
+        }
 
-    async def train(self, wanted: dict[str, Any]) -> str:
+    async def train(self, document: dict[str, Any]) -> str:
         """Start a training; returns the name of its run.
 
         Raises:
-            UsageError: there is no such network or recipe, or a number is out of range.
+            UsageError: there is no such network or recipe, or a number is out of range; or
+                MAX_JOBS are running.
         """
-        arguments = training(wanted)
-        async with self.starting:
+        arguments = train_arguments(document)
+        async with self.start_lock:
             self.refuse_too_many()
-            folder = next_folder(f"{wanted['network']}-mnist", self.folders.root)
-            self.folders.begun[folder.name] = folder
-            await self.start("train", folder.name, ["train", *arguments, "--out", str(folder)])
+            folder = next_folder(f"{document['network']}-mnist", self.folders.root)
+            self.folders.started[folder.name] = folder
+            await self.start_training(folder.name, *arguments, "--out", str(folder))
         return folder.name
 
     async def resume(self, name: str) -> None:
-        """Go on with a run that was stopped."""
-        async with self.starting:
-            run = self.folders.run(name)
-            state = row(run.folder, name, self.trainings().get(name))["state"]
-            if state != "stopped" or not run.last.exists():
+        """Continue a training that was stopped.
+
+        Raises:
+            NotFound: there is no such run.
+            UsageError: it is not stopped, or MAX_JOBS are running.
+        """
+        async with self.start_lock:
+            run = self.folders.find(name)
+            summary = run_summary(run.folder, name, self.training_ended_at().get(name))
+            if summary["state"] != "stopped" or not run.last.exists():
                 raise UsageError(f"{name} is not a stopped training")
-            await self.start("train", name, ["train", "--resume", str(run.folder)])
+            self.refuse_busy(name)
+            await self.start_training(name, "--resume", str(run.folder))
 
     async def evaluate(self, name: str) -> None:
-        async with self.starting:
-            run = self.folders.run(name)
-            await self.start("evaluate", name, ["evaluate", str(run.folder), "--json"])
+        """Start the evaluation of a run.
 
-    async def start(self, kind: str, name: str, arguments: list[str]) -> None:
-        self.refuse_too_many()
-        if name in self.going():
-            raise UsageError(f"{name} is being worked on")
+        Raises:
+            NotFound: there is no such run.
+            UsageError: it has another job, or MAX_JOBS are running.
+        """
+        async with self.start_lock:
+            run = self.folders.find(name)
+            self.refuse_busy(name)
+            self.watch(name, Evaluation(run, self.evaluator))
+
+    async def start_training(self, name: str, *arguments: str) -> None:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "firstlight", *arguments),
+            *("-m", "firstlight", "train", *arguments),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C in the server's terminal is not meant for it as well
+            start_new_session=True,  # Ctrl-C in the server's terminal must not reach it as well
         )
-        self.by_run[name] = job = Job(kind, process)
-        task = asyncio.create_task(self.watch(job, name))
-        self.listening.add(task)
-        task.add_done_callback(self.listening.discard)
+        self.watch(name, Training(process))
 
-    async def watch(self, job: Job, name: str) -> None:
-        await job.listen()
-        with suppress(OSError):  # a training that could not begin leaves an empty folder
+    def watch(self, name: str, job: Job) -> None:
+        """Make it the run's job, and wait for its end in the background."""
+        self.by_run[name] = job
+        task = asyncio.create_task(self.wait_for(job, name))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def wait_for(self, job: Job, name: str) -> None:
+        await job.wait()
+        with suppress(OSError):  # a training that could not start leaves an empty folder
             (self.folders.root / name).rmdir()
 
     async def stop(self, name: str) -> None:
-        """Ask a training to write a checkpoint and stop."""
-        if name not in self.going():
+        """Stop a run's job; a training writes a checkpoint first.
+
+        Raises:
+            UsageError: the run has no running job.
+        """
+        if name not in self.running():
             raise UsageError(f"{name} is not running here")
         self.by_run[name].stop()
 
-    async def stop_all(self) -> None:
-        for name in self.going():
+    async def close(self) -> None:
+        """Stop all jobs and wait for their end, for SECONDS_TO_STOP at most."""
+        for name in self.running():
             self.by_run[name].stop()
-        if self.listening:
-            await asyncio.wait(self.listening, timeout=SECONDS_TO_STOP)
+        if self.tasks:
+            await asyncio.wait(self.tasks, timeout=SECONDS_TO_STOP)
+        await self.evaluator.close()
 
     def refuse_too_many(self) -> None:
-        need_tensorflow()
-        if len(self.going()) >= MOST_AT_ONCE:
-            raise UsageError(f"{MOST_AT_ONCE} are running already: stop one, or wait")
+        """Raises UsageError if TensorFlow is not installed or MAX_JOBS are running."""
+        require_tensorflow()
+        if len(self.running()) >= MAX_JOBS:
+            raise UsageError(f"{MAX_JOBS} jobs are running already: stop one, or wait")
+
+    def refuse_busy(self, name: str) -> None:
+        """Raises UsageError if the run has a running job, and what `refuse_too_many` does."""
+        self.refuse_too_many()
+        if name in self.running():
+            raise UsageError(f"{name} has a running job")
 
 
-def can_train() -> bool:
-    return find_spec("tensorflow") is not None
+def train_arguments(document: dict[str, Any]) -> list[str]:
+    """The arguments of `firstlight train`, each checked: none is passed on as it was sent.
 
-
-def need_tensorflow() -> None:
-    if not can_train():
-        raise UsageError("TensorFlow is not installed: pip install 'firstlight[train]'")
-
-
-def training(wanted: dict[str, Any]) -> list[str]:
-    """Flags of `train`, each checked: nothing that was sent is handed on as it came."""
-    network, recipe = wanted.get("network"), wanted.get("recipe", "")
-    known = {entry.name: entry.recipes for entry in catalog.networks()}
-    if not isinstance(network, str) or network not in known:
-        raise UsageError(f"no network {network!r}; there are: {', '.join(known)}")
-    if recipe and recipe not in known[network]:
-        raise UsageError(f"no recipe {recipe!r} for {network}")
-    flags = [network, *(["--recipe", recipe] if recipe else [])]
-    for name, most in (("steps", MOST_STEPS), ("epochs", 1000), ("seed", 2**32 - 1)):
-        value = wanted.get(name)
-        if value is not None:
-            if type(value) is not int or not (name == "seed" or value) or not 0 <= value <= most:
-                raise UsageError(f"{name} {value!r}: a whole number up to {most:,}")
-            flags += [f"--{name}", str(value)]
-    return flags
+    Raises:
+        UsageError: there is no such network or recipe, or a number is out of range.
+    """
+    network, recipe = document.get("network"), document.get("recipe", "")
+    recipes = {entry.name: entry.recipes for entry in catalog.networks()}
+    if not isinstance(network, str) or network not in recipes:
+        raise UsageError(f"no network {network!r}; there are: {', '.join(recipes)}")
+    arguments = [network]
+    if recipe:
+        if recipe not in recipes[network]:
+            raise UsageError(f"no recipe {recipe!r} for {network}")
+        arguments += ["--recipe", recipe]
+    limits = {"steps": (1, MAX_STEPS), "epochs": (1, MAX_EPOCHS), "seed": (0, MAX_SEED)}
+    for name, (minimum, maximum) in limits.items():
+        if document.get(name) is not None:
+            value = int_field(document, name, minimum=minimum, maximum=maximum)
+            arguments += [f"--{name}", str(value)]
+    return arguments

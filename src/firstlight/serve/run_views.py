@@ -1,234 +1,352 @@
 """Run folders as the page shows them: a table, curves, weights as pictures, mistakes.
 
-Only JSON and NumPy arrays are read here. A folder that is damaged is named, and the rest is shown.
+Only JSON and NumPy arrays are read here. A damaged run folder is reported by name, and the other
+runs are still shown.
 """
 
 import functools
 import math
 import time
-import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NotRequired, TypedDict
 
 import numpy as np
 
-from firstlight import catalog
 from firstlight.datasets import Examples
-from firstlight.datasets._images import fitted
 from firstlight.errors import DataError, FirstlightError, NotFound
+from firstlight.explanation.kernels import kernel_images
+from firstlight.runs import checkpoint
+from firstlight.runs.documents import Evaluation, LoggedStep, Mistake, RunRecord, undamaged
 from firstlight.runs.files import read_json
 from firstlight.runs.run import Run
-from firstlight.serve.digits import text
+from firstlight.serve.digits import encode
 
-SECONDS_OF_SILENCE = 90.0  # a training writes checkpoints a minute apart at most
-MOST_PICTURES = 64  # of first weights, or of a layer's maps
-MISTAKES_A_PAGE = 60
-THUMBNAIL = 56  # pixels a side
-SHOWN = ("data", "split", "examples", "correct", "accuracy", "interval95", "confusion")
+MAX_SECONDS_BETWEEN_WRITES = 90.0  # a training writes a checkpoint at least once a minute
+MAX_MAPS = 64  # of the filters of a first layer, or of a layer's feature maps
+MISTAKES_PER_PAGE = 60
+THUMBNAIL_SIZE = 56  # pixels per side
+DIGIT_PIXELS = 28 * 28
+RUNNING = math.inf  # stands for the time at which a training ended, while it has not
+
+State = Literal["running", "elsewhere", "done", "stopped", "failed", "damaged"]
 
 
-class Folders:
-    """The runs that lie in a folder, by name."""
+class RunSummary(TypedDict):
+    """A row of the table of runs; a run that is damaged or has no run.json has the first two."""
+
+    name: str
+    state: State
+    network: NotRequired[str]
+    data: NotRequired[str]
+    seed: NotRequired[int]
+    total_steps: NotRequired[int | None]
+    steps: NotRequired[int | None]
+    final_cost: NotRequired[float | None]
+    accuracy: NotRequired[float | None]
+    seconds: NotRequired[float | None]
+    evaluated: NotRequired[bool]
+    command: NotRequired[str | None]
+
+
+class MetricsJson(TypedDict):
+    start: int  # the index of the first of these lines in metrics.jsonl
+    lines: list[dict[str, Any]]  # as they are logged
+
+
+class MapsJson(TypedDict):
+    """Arrays as grey pictures: int8, 127 stands for `largest`, 0 for 0."""
+
+    count: int  # of all maps; `pixels` has at most MAX_MAPS of them
+    shape: tuple[int, int, int]  # maps, height, width
+    largest: float
+    pixels: str  # base64
+
+
+class WeightsJson(MapsJson):
+    modified: float  # when the file was written, in seconds since 1970
+    name: str  # of the array
+    biases: list[float]
+
+
+class EvaluationJson(TypedDict):
+    data: str
+    split: str
+    examples: int
+    correct: int
+    accuracy: float
+    interval95: list[float]
+    confusion: list[list[int]]  # a row per label, a column per prediction
+    mistakes: int
+    classes: list[str] | None
+
+
+class MistakesJson(TypedDict):
+    count: int  # of all that were asked for
+    start: int  # the index of the first of this page
+    mistakes: list[dict[str, Any]]  # as in evaluation.json, with `image` and `size` added
+
+
+class RunFolders:
+    """The runs in a folder, by name."""
 
     def __init__(self, root: Path, extra: Path | None = None) -> None:
-        self.root, self.extra = root, extra and extra.resolve()  # it may lie anywhere
-        self.begun: dict[str, Path] = {}  # by this server: their run.json may not be there yet
+        self.root = root
+        self.extra = extra.resolve() if extra else None  # one more run, which may lie anywhere
+        self.started: dict[str, Path] = {}  # by this server: their run.json may not exist yet
 
-    def there(self) -> dict[str, Path]:
-        """Name → folder, the newest first; `extra` comes before a namesake."""
-        named = {path.parent.name: path.parent for path in self.root.glob("*/run.json")}
-        named |= {self.extra.name: self.extra} if self.extra else {}
-        found = sorted(named, key=lambda name: changed(named[name] / "run.json"), reverse=True)
-        starting = {name: path for name, path in self.begun.items() if name not in named}
-        return starting | {name: named[name] for name in found}
+    def by_name(self) -> dict[str, Path]:
+        """Name → folder, the newest first; `extra` hides a run of the same name."""
+        folders = {path.parent.name: path.parent for path in self.root.glob("*/run.json")}
+        if self.extra:
+            folders[self.extra.name] = self.extra
+        newest_first = sorted(folders.items(), key=_settings_modified_at, reverse=True)
+        starting = {name: path for name, path in self.started.items() if name not in folders}
+        return starting | dict(newest_first)
 
-    def run(self, name: str) -> Run:
-        """Raises NotFound if there is no run of that name."""
-        there = self.there()
-        if name not in there:
+    def find(self, name: str) -> Run:
+        """The run of that name. Raises NotFound."""
+        folders = self.by_name()
+        if name not in folders:
             raise NotFound(f"no run {name!r} in {self.root}")
-        return Run(there[name])
+        return Run(folders[name])
 
-    def table(self, own: dict[str, float]) -> list[dict[str, Any]]:
-        """A row a run; `own` are this server's trainings, and when they ended (see jobs.py)."""
-        return [row(folder, name, own.get(name)) for name, folder in self.there().items()]
+    def summaries(self, ended_at: dict[str, float]) -> list[RunSummary]:
+        """A summary of each run; `ended_at` is of this server's trainings (see `run_state`)."""
+        return [
+            run_summary(folder, name, ended_at.get(name)) for name, folder in self.by_name().items()
+        ]
 
 
-def row(folder: Path, name: str, ended: float | None) -> dict[str, Any]:
-    """What the table says of a run folder, be it damaged or not there yet."""
+def _settings_modified_at(named_folder: tuple[str, Path]) -> float:
+    return modified_at(named_folder[1] / "run.json")
+
+
+def modified_at(path: Path) -> float:
+    """When the file was written, in seconds since 1970; 0 if it does not exist."""
+    return path.stat().st_mtime if path.exists() else 0.0
+
+
+def run_summary(folder: Path, name: str, ended_at: float | None) -> RunSummary:
+    """Summarise a run folder, which may be damaged or may have no run.json yet."""
     if not (folder / "run.json").exists():
-        return {"name": name, "state": "running" if ended == math.inf else "failed"}
+        return {"name": name, "state": "running" if ended_at == RUNNING else "failed"}
     try:
-        with undamaged(folder):
-            return facts(Run(folder), name, ended)
+        return _summary_of_files(Run(folder), name, ended_at)
     except FirstlightError:
         return {"name": name, "state": "damaged"}
 
 
-@contextmanager
-def undamaged(path: Path) -> Iterator[None]:
-    """What a document that is not as it was written makes Python raise, as one line."""
-    try:
-        yield
-    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
-        raise DataError(f"{path}: damaged ({type(error).__name__}: {error})") from None
-
-
-def facts(run: Run, name: str, ended: float | None) -> dict[str, Any]:
-    """Raises what a damaged run.json makes Python raise, and DataError for damaged metrics."""
-    settings = run.settings()
-    result = settings.get("result") or {}
-    steps = [] if result else [line for line in run.metrics() if line["split"] == "train"]
-    last = steps[-1] if steps else {}  # how far a training is that has not ended
-    evaluation = read_json(run.evaluation) if run.evaluation.is_file() else {}
-    recipe = settings["recipe"]
-    return {
+def _summary_of_files(run: Run, name: str, ended_at: float | None) -> RunSummary:
+    record = run.record()
+    evaluation = read_evaluation(run) if run.evaluation_file.is_file() else None
+    summary: RunSummary = {
         "name": name,
-        "network": settings["network"],
-        "data": Path(settings["data"]).name,
-        "seed": settings["seed"],
-        "total": settings.get("total_steps", recipe.get("steps")),
-        "steps": result.get("step", result.get("steps", last.get("step"))),
-        "final_cost": result.get("final_cost", last.get("loss")),
-        "accuracy": accuracy(result, evaluation),
-        "seconds": result.get("seconds", last.get("seconds")),
-        "evaluated": bool(evaluation),
-        "state": state(run, bool(result), ended),
-        "command": settings.get("command"),
+        "state": run_state(run, record.result is not None, ended_at),
+        "network": record.settings.network,
+        "data": Path(record.settings.data).name,
+        "seed": record.settings.seed,
+        "total_steps": record.total_steps,
+        "accuracy": test_accuracy(record, evaluation),
+        "evaluated": evaluation is not None,
+        "command": record.settings.command,
     }
+    if record.result:
+        summary["steps"] = record.result.steps
+        summary["final_cost"] = record.result.final_cost
+        summary["seconds"] = record.result.seconds
+    else:
+        last = _last_training_step(run)
+        summary["steps"] = last.step if last else None
+        summary["final_cost"] = last.loss if last else None
+        summary["seconds"] = last.seconds if last else None
+    return summary
 
 
-def accuracy(result: dict[str, Any], evaluation: dict[str, Any]) -> float | None:
-    """On the test images of its own data; on val if there are none, once it has been evaluated."""
-    own = evaluation.get("data") == result.get("data") and evaluation.get("split") != "train"
-    measured: float | None = result.get("test_accuracy")
-    return evaluation.get("accuracy") if measured is None and own else measured
+def _last_training_step(run: Run) -> LoggedStep | None:
+    steps = [logged for logged in run.metrics() if logged.split == "train"]
+    return steps[-1] if steps else None
 
 
-def changed(path: Path) -> float:
-    """When; 0 if it is not there."""
-    return path.stat().st_mtime if path.exists() else 0.0
+def read_evaluation(run: Run) -> Evaluation:
+    """Raises DataError if the run has not been evaluated, or the file is damaged."""
+    return Evaluation.from_json(read_json(run.evaluation_file), run.evaluation_file)
 
 
-def state(run: Run, has_result: bool, ended: float | None) -> str:
-    """done, running (here), elsewhere (running, but not started here), or stopped.
+def test_accuracy(record: RunRecord, evaluation: Evaluation | None) -> float | None:
+    """The accuracy on the test images of the run's own data.
 
-    `ended` is when its training here did: infinity if it goes on, None if it was not started here.
-    Then, and if something was written since, the run's files tell whether it is going on.
+    If the data has no test images, the accuracy that the run was evaluated with, on val.
     """
-    if ended == math.inf:
+    if record.result is None:
+        return None
+    if record.result.test_accuracy is None and evaluation:
+        return evaluation.accuracy
+    return record.result.test_accuracy
+
+
+def run_state(run: Run, has_result: bool, ended_at: float | None) -> State:
+    """done, running (in this server), elsewhere (running, but not in this server), or stopped.
+
+    `ended_at` is the time at which this server's training of the run ended: RUNNING if it has not,
+    None if this server did not start one. Where that does not decide, the files do: a training that
+    has written nothing for a while, or nothing since it ended here, is stopped.
+    """
+    if ended_at == RUNNING:
         return "running"
     if has_result:
         return "done"
-    newest = max(map(changed, (run.metrics_file, run.last, run.weights)))
-    silent = time.time() - newest > SECONDS_OF_SILENCE
-    return "stopped" if silent or (ended and newest <= ended + 1) else "elsewhere"
+    last_write = max(map(modified_at, (run.metrics_file, run.last, run.weights)))
+    silent = time.time() - last_write > MAX_SECONDS_BETWEEN_WRITES
+    ended_since = ended_at is not None and last_write <= ended_at + 1
+    return "stopped" if silent or ended_since else "elsewhere"
 
 
-def metrics(run: Run, after: int) -> dict[str, Any]:
-    """The logged steps from line `after` on; all of them if there are now fewer than that."""
+def metrics_from(run: Run, start: int) -> MetricsJson:
+    """The logged lines from that index on; all of them if there are fewer by now."""
     lines = run.metrics()
-    start = after if after <= len(lines) else 0
-    return {"from": start, "lines": lines[start:]}
+    if start > len(lines):
+        start = 0
+    return {"start": start, "lines": [logged.to_json() for logged in lines[start:]]}
 
 
-def checkpoint(run: Run) -> Path:
-    """The newest weights of a run: those kept, once it is done; the latest checkpoint before.
+def newest_weights(run: Run) -> Path:
+    """The file with a run's newest weights: those in model/, or the latest checkpoint.
 
     Raises:
-        DataError: there are none yet.
+        DataError: the run has no weights yet.
     """
-    kept = [run.weights] if run.weights.is_file() else [run.last, run.best]
-    there = [path for path in kept if path.is_file()]
-    if not there:
+    candidates = [run.weights] if run.weights.is_file() else [run.last, run.best]
+    files = [path for path in candidates if path.is_file()]
+    if not files:
         raise DataError(f"{run.folder.name} has no weights yet")
-    return max(there, key=changed)
+    return max(files, key=modified_at)
 
 
-def weights(run: Run) -> dict[str, Any]:
-    """The first weights as pictures: a filter, or all that leads to a neuron, each.
+def first_weights(run: Run) -> WeightsJson:
+    """The first layer's weights as pictures, one per filter or neuron."""
+    path = newest_weights(run)
+    name, kernel, biases = _first_kernel(path)
+    maps = encode_maps(weight_maps(kernel))
+    return {**maps, "modified": modified_at(path), "name": name, "biases": biases}
 
-    `pixels` are int8 (n, height, width), 127 being `largest`, 0 no weight at all.
+
+def _first_kernel(path: Path) -> tuple[str, np.ndarray, list[float]]:
+    """The name and values of the first kernel in a file, and its biases. No other array is read.
+
+    Raises:
+        DataError: the file is no whole checkpoint, or has no kernel.
     """
-    path = checkpoint(run)
-    name, kernel, biases = first_layer(path)
-    told = {"stamp": changed(path), "name": name, "biases": biases}
-    return told | as_pictures(pictures_of(kernel))
-
-
-def as_pictures(maps: np.ndarray) -> dict[str, Any]:
-    """Some of the maps (n, height, width) as int8: 127 is the largest value."""
-    some = maps[:MOST_PICTURES].astype(np.float32)
-    largest = float(np.abs(some).max()) or 1.0
-    whole = (some * (127 / largest)).round().astype(np.int8)
-    return {"of": len(maps), "shape": some.shape, "largest": largest, "pixels": text(whole)}
-
-
-def first_layer(path: Path) -> tuple[str, np.ndarray, list[float]]:
-    """The first trained array that can be looked at, and its biases. No other is read."""
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            for name in stored.files:
-                if name.endswith("kernel"):
-                    bias = name.removesuffix("kernel") + "bias"
-                    return name, stored[name], stored[bias].tolist() if bias in stored else []
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path.name}: not a whole checkpoint ({error})") from None
+    with checkpoint.open_arrays(path) as arrays:
+        for name in arrays:
+            if name.endswith("kernel"):
+                bias = name.removesuffix("kernel") + "bias"
+                biases = arrays[bias].tolist() if bias in arrays else []
+                return name, arrays[name], biases
     raise DataError(f"{path.name}: no weights that can be shown as pictures")
 
 
-def pictures_of(kernel: np.ndarray) -> np.ndarray:
-    """(height, width, channels, n), (784, n) or (n, 784) → (n, height, width)."""
+def weight_maps(kernel: np.ndarray) -> np.ndarray:
+    """A first layer's weights (n, height, width): the mean over the channels.
+
+    Raises:
+        DataError: the kernel of a dense layer whose inputs are no square picture.
+    """
     if kernel.ndim == 4:
-        return np.asarray(kernel.mean(2).transpose(2, 0, 1))
-    rows = kernel if kernel.shape[-1] == 784 else kernel.T
-    side = int(rows.shape[1] ** 0.5)
-    if kernel.ndim != 2 or side * side != rows.shape[1]:
-        raise DataError("the first weights are no pictures")
-    return np.asarray(rows.reshape(-1, side, side))
+        height, width, channels, _ = kernel.shape
+        return np.asarray(kernel_images(kernel, (height, width, channels)).mean(-1))
+    if kernel.ndim == 2:
+        pixels = DIGIT_PIXELS if DIGIT_PIXELS in kernel.shape else kernel.shape[0]
+        side = math.isqrt(pixels)
+        if side * side == pixels:
+            return kernel_images(kernel, (side, side, 1))[..., 0]
+    raise DataError("the first weights are no pictures")
 
 
-def evaluation(run: Run) -> dict[str, Any]:
-    """Accuracy and confusion; `mistakes` has its own question, a page at a time."""
-    found = read_json(run.evaluation)
-    classes = run.trained()["classes"] if run.model_file.is_file() else None
-    with undamaged(run.evaluation):
-        shown = {key: found[key] for key in SHOWN}
-        return shown | {"mistakes": len(found["mistakes"]), "classes": classes}
+def encode_maps(maps: np.ndarray) -> MapsJson:
+    """The first MAX_MAPS of the maps (n, height, width) as int8, scaled by the largest value."""
+    shown = maps[:MAX_MAPS].astype(np.float32)
+    largest = float(np.abs(shown).max()) or 1.0
+    pixels = (shown * (127 / largest)).round().astype(np.int8)
+    n, height, width = shown.shape
+    return {
+        "count": len(maps),
+        "shape": (n, height, width),
+        "largest": largest,
+        "pixels": encode(pixels),
+    }
 
 
-def mistakes(run: Run, label: int | None, predicted: int | None, start: int) -> dict[str, Any]:
-    """Those of a cell of the confusion matrix, or all: the surest first, with their pictures."""
-    found = read_json(run.evaluation)
-    with undamaged(run.evaluation):
-        chosen = [
-            mistake
-            for mistake in found["mistakes"]
-            if label in (None, mistake["label"]) and predicted in (None, mistake["predicted"])
-        ]
-        page = chosen[start : start + MISTAKES_A_PAGE]
-        with suppress(FirstlightError):  # the data may not be where it was
-            examples = images_of(run.folder, found["data"], found["split"])
-            rows = np.array([mistake["index"] for mistake in page], int)
-            for mistake, image in zip(page, thumbnails(examples, rows), strict=True):
-                mistake |= {"image": text(image), "size": image.shape}
-    return {"of": len(chosen), "from": start, "mistakes": page}
+def evaluation_summary(run: Run) -> EvaluationJson:
+    """What evaluation.json holds, with the number of mistakes in place of the mistakes.
+
+    Raises:
+        DataError: the run has not been evaluated, or the file is damaged.
+    """
+    evaluation = read_evaluation(run)
+    classes = list(run.model_info().classes) if run.model_file.is_file() else None
+    return {
+        "data": evaluation.data,
+        "split": evaluation.split,
+        "examples": evaluation.examples,
+        "correct": evaluation.correct,
+        "accuracy": evaluation.accuracy,
+        "interval95": list(evaluation.interval95),
+        "confusion": evaluation.confusion,
+        "mistakes": len(evaluation.mistakes),
+        "classes": classes,
+    }
+
+
+def mistakes_page(run: Run, label: int | None, predicted: int | None, start: int) -> MistakesJson:
+    """A page of a run's mistakes with their pictures, the most confident first.
+
+    Args:
+        label, predicted: of these mistakes alone; None for any.
+        start: the index of the first mistake of the page.
+
+    Raises:
+        DataError: the run has not been evaluated, or the file is damaged.
+    """
+    evaluation = read_evaluation(run)
+    chosen = [
+        mistake
+        for mistake in evaluation.mistakes
+        if label in (None, mistake.label) and predicted in (None, mistake.predicted)
+    ]
+    shown = chosen[start : start + MISTAKES_PER_PAGE]
+    page = [mistake.to_json() for mistake in shown]
+    with suppress(FirstlightError):  # without pictures if the data has been moved or deleted
+        with undamaged(run.evaluation_file):
+            images = mistake_thumbnails(run, evaluation, shown)
+        for document, image in zip(page, images, strict=True):
+            document["image"] = encode(image)
+            document["size"] = image.shape
+    return {"count": len(chosen), "start": start, "mistakes": page}
+
+
+def mistake_thumbnails(run: Run, evaluation: Evaluation, mistakes: Sequence[Mistake]) -> np.ndarray:
+    examples = evaluated_examples(run.folder, evaluation.data, evaluation.split)
+    return thumbnails(examples, np.array([mistake.index for mistake in mistakes], int))
 
 
 def thumbnails(examples: Examples, rows: np.ndarray) -> np.ndarray:
-    """Those images (n, height, width, channels) uint8: photographs and other large ones reduced."""
+    """Those images (n, height, width, channels) uint8; photographs and large images are reduced."""
     images = examples.images
-    if not isinstance(images, np.ndarray) or max(images.shape[1:]) > THUMBNAIL:
-        images = fitted(examples, (THUMBNAIL, THUMBNAIL, 3)).images
-    return np.asarray(images[rows])
+    if images.are_crops or max(images.size) > THUMBNAIL_SIZE:
+        images = images.resized((THUMBNAIL_SIZE, THUMBNAIL_SIZE, 3))
+    return images[rows]
 
 
 @functools.lru_cache(maxsize=2)
-def images_of(folder: Path, data: str, split: str) -> Examples:
-    """What a run was trained on; raises DataError if that is not `data`, or not where it was."""
-    dataset = catalog.trained_on(Run(folder))
+def evaluated_examples(folder: Path, data: str, split: str) -> Examples:
+    """The images of a run's own data.
+
+    Raises:
+        DataError: the run was not trained on `data`, or the data has been moved or deleted.
+    """
+    dataset = Run(folder).dataset()
     if dataset.name != data:
         raise DataError(f"{folder} was trained on {dataset.name}, not on {data}")
     return dataset.load(split)

@@ -1,4 +1,4 @@
-"""The verb `serve`: an address, and a server on it until it is interrupted."""
+"""The verb `serve`: binds an address and serves the page until it is interrupted."""
 
 import secrets
 import socket
@@ -13,96 +13,108 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from firstlight.errors import FirstlightError, UsageError
 from firstlight.serve import app, guard
 
-MOST_CONNECTIONS = 512
-SECONDS_TO_BEGIN = 10.0  # to send the first line and headers
-SECONDS_KEPT = 15  # a connection, for a next request
-SHORTEST_TOKEN = 12
+MAX_CONNECTIONS = 512
+SECONDS_TO_BEGIN = 10.0  # for a client to send its first request line and headers
+SECONDS_KEPT_ALIVE = 15  # an idle connection waits this long for its next request
+SECONDS_TO_SHUT_DOWN = 5
+MIN_TOKEN_LENGTH = 12
+RUNS = Path("runs")
 
 
 def serve(
     host: str, port: int, model: Path | None, token: str, on_ready: Callable[[str], None]
 ) -> None:
-    """Serve the page until Ctrl-C; `on_ready(url)` is told when it can be asked.
+    """Serve the page until Ctrl-C; calls `on_ready(url)` when it can be opened.
 
     Raises:
-        UsageError: an address beyond this machine without a token.
-        DataError: no such model.
-        FirstlightError: the address is not to be had.
+        UsageError: the address is not a loopback one and the token is missing or too short.
+        DataError: the model does not exist.
+        FirstlightError: the address cannot be bound.
     """
-    server, listening = prepared(host, port, model, token)
-    on_ready(address(listening))
-    with suppress(KeyboardInterrupt):  # the way to stop it
-        server.run(sockets=[listening])
+    server, listener = create_server(host, port, model, token)
+    on_ready(url_of(listener))
+    with suppress(KeyboardInterrupt):  # Ctrl-C is the usual way to stop it
+        server.run(sockets=[listener])
 
 
-def prepared(
+def create_server(
     host: str, port: int, model: Path | None, token: str
 ) -> tuple[uvicorn.Server, socket.socket]:
-    """A server, and its socket, which takes connections already; see `serve`."""
+    """A server, and its socket, which already accepts connections. Raises what `serve` does."""
     private = not guard.is_loopback(host) or bool(token)
-    if private and len(token) < SHORTEST_TOKEN:
+    if private and len(token) < MIN_TOKEN_LENGTH:
         raise UsageError(
-            f"--host {host}, or a --token, is for letting others in: a token has {SHORTEST_TOKEN} "
-            "letters or more"
+            f"--host {host} or a --token lets others use this page: the token must have at least "
+            f"{MIN_TOKEN_LENGTH} characters"
         )
-    run = model if model and (model / "run.json").is_file() else None
-    service = app.Service(None if run else model, Path("runs"), run)
-    known = token or secrets.token_urlsafe(24)
+    service = create_service(model)
+    page_token = token or secrets.token_urlsafe(24)
+    application = app.build(service, "" if private else page_token)
     config = uvicorn.Config(
-        guard.Guard(app.build(service, "" if private else known), host, known, private),
-        http=Patient,
+        guard.Guard(application, host, page_token, private),
+        http=TimeLimitedProtocol,
         ws="none",
         log_level="error",
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=MOST_CONNECTIONS,
-        timeout_keep_alive=SECONDS_KEPT,
-        timeout_graceful_shutdown=5,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_keep_alive=SECONDS_KEPT_ALIVE,
+        timeout_graceful_shutdown=SECONDS_TO_SHUT_DOWN,
     )
     return uvicorn.Server(config), bind(host, port)
 
 
+def create_service(model: Path | None) -> app.Service:
+    """`model` is an ONNX file to read with, or a run folder to look inside."""
+    if model and (model / "run.json").is_file():
+        return app.Service(model=None, root=RUNS, run=model)
+    return app.Service(model=model, root=RUNS, run=None)
+
+
 def bind(host: str, port: int) -> socket.socket:
-    """A socket that listens; port 0 is any that is free."""
-    listening = None
+    """A listening socket; port 0 takes any free port."""
+    listener = None
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        # The protocol must be named: else asyncio leaves Nagle's algorithm on, and a browser waits
-        # 40 ms for the second half of each answer.
-        listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-        listening.listen(1024)
-        return listening
+        # The protocol must be given: without it asyncio leaves Nagle's algorithm on, and a browser
+        # waits 40 ms for the second half of each answer.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(1024)
+        return listener
     except OSError as error:
-        if listening:
-            listening.close()
+        if listener:
+            listener.close()
         reason = error.strerror or str(error)
         raise FirstlightError(f"{host}, port {port}: {reason}; give another --port") from None
 
 
-def address(listening: socket.socket) -> str:
-    host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+def url_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    if ":" in host:  # IPv6
+        return f"http://[{host}]:{port}/"
+    return f"http://{host}:{port}/"
 
 
-class Patient(H11Protocol):
-    """Uvicorn's protocol, but a client that connects and asks nothing is not waited for long."""
+class TimeLimitedProtocol(H11Protocol):
+    """Uvicorn's protocol with a time limit for clients that connect and send no request."""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self.waiting = self.loop.call_later(SECONDS_TO_BEGIN, self.leave)
+        self.idle_timer = self.loop.call_later(SECONDS_TO_BEGIN, self.close_if_idle)
 
     def on_response_complete(self) -> None:
-        self.waiting.cancel()
-        self.waiting = self.loop.call_later(SECONDS_KEPT + SECONDS_TO_BEGIN, self.leave)
+        self.idle_timer.cancel()
+        seconds = SECONDS_KEPT_ALIVE + SECONDS_TO_BEGIN
+        self.idle_timer = self.loop.call_later(seconds, self.close_if_idle)
         super().on_response_complete()
 
-    def leave(self) -> None:
-        if self.cycle is None or self.cycle.response_complete:  # no request, or no other, has come
+    def close_if_idle(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:  # no (further) request has come
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.waiting.cancel()
+        self.idle_timer.cancel()
         super().connection_lost(exc)

@@ -1,9 +1,9 @@
-"""The process that looks inside networks: the only part of the page that imports TensorFlow.
+"""The worker process: the only part of the page that imports TensorFlow.
 
-    python -m firstlight.serve.inside        a question a line on stdin, an answer a line on stdout
+    python -m firstlight.serve.tf_worker
 
-Questions: {"do": "maps" | "samples" | "graph" | "first" | "step", ...}. An answer is an object, or
-{"error": "..."}.
+It reads a question per line on stdin and writes an answer per line on stdout, both as JSON (see
+questions.py). An error is answered as {"error": "..."}.
 """
 
 import json
@@ -11,7 +11,6 @@ import os
 import secrets
 import sys
 import tempfile
-from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,198 +19,265 @@ import numpy as np
 
 from firstlight.datasets import Examples, flat, mnist, one_hot, shuffled
 from firstlight.errors import FirstlightError, UsageError
-from firstlight.probabilities import softmax
 from firstlight.quiet import tensorflow
 from firstlight.serve import digits, run_views
+from firstlight.serve.questions import (
+    BeginLesson,
+    Done,
+    Evaluate,
+    GraphPictures,
+    LayerJson,
+    LayerMaps,
+    LayerMapsJson,
+    LessonJson,
+    PredictionsJson,
+    Question,
+    Samples,
+    SamplesJson,
+    TakeSteps,
+    from_line,
+)
 
 with tensorflow(verbose=False):
     import keras
 
     from firstlight import catalog, first_graph, model
-    from firstlight.evaluation.accuracy import predictor
+    from firstlight.evaluation.accuracy import evaluate as evaluate_runs
     from firstlight.graphs.draw import draw
     from firstlight.runs import checkpoint
+from firstlight.probabilities import softmax
 from firstlight.runs.run import Run
 
-SIZE = (digits.SIDE, digits.SIDE, 1)
-PLAIN = {"InputLayer", "Rescaling", "Flatten"}  # layers that show the image as it is
-SAMPLES = 100  # test images whose answers are watched
-Facts = dict[str, Any]
+INPUT_SHAPE = (digits.SIDE, digits.SIDE, 1)
+# Layers whose output is the image itself: they are not shown.
+PREPROCESSING = {"InputLayer", "Rescaling", "Flatten"}
+SAMPLES = 100  # test images whose predictions are watched
+BATCH_SHOWN = 20  # images of the lesson's last batch
+MAX_ERROR_LENGTH = 300
 
 
 def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever else prints must not be taken for an answer
+    os.dup2(2, 1)  # what else is printed must not be taken for an answer
     for line in sys.stdin:
-        question = json.loads(line)
-        try:
-            facts = DO[question.pop("do")](**question)
-        except FirstlightError as error:
-            facts = {"error": str(error)}
-        except Exception as error:  # a damaged run folder, say: this process must live on
-            facts = {"error": f"{type(error).__name__}: {error}"[:300]}
-        answers.write(json.dumps(facts) + "\n")
+        answers.write(json.dumps(answer_or_error(line)) + "\n")
         answers.flush()
 
 
-class Opened:
-    """A run's network, compiled once; the weights in it change as the run trains."""
+def answer_or_error(line: str) -> Any:
+    try:
+        return answer(from_line(line))
+    except FirstlightError as error:
+        return {"error": str(error)}
+    except Exception as error:  # this process must survive a damaged run folder, for example
+        return {"error": f"{type(error).__name__}: {error}"[:MAX_ERROR_LENGTH]}
+
+
+def answer(question: Question[Any]) -> Any:
+    match question:
+        case LayerMaps():
+            return layer_maps(question)
+        case Samples():
+            return predict_samples(question)
+        case GraphPictures():
+            return graph_pictures(question)
+        case BeginLesson():
+            return begin_lesson(question)
+        case TakeSteps():
+            return take_steps(question)
+        case Evaluate():
+            return evaluate(question)
+    raise NotImplementedError(type(question).__name__)
+
+
+# --- A run's network ---------------------------------------------------------------------------
+
+
+class LiveNetwork:
+    """A run's network, compiled once; its weights are loaded again while the run trains."""
 
     def __init__(self, name: str, classes: int) -> None:
         self.network = catalog.network(name).build(classes)
-        if self.network.input_shape[1:] != SIZE:
-            raise UsageError(f"{name} takes {self.network.input_shape[1:]}, no drawn digits")
-        self.logits = predictor(self.network)
-        self.layers = [n for n in self.network.layers if type(n).__name__ not in PLAIN]
+        if self.network.input_shape[1:] != INPUT_SHAPE:
+            size = "×".join(map(str, self.network.input_shape[1:]))
+            raise UsageError(f"{name} takes images of {size}, not digits of 28×28×1")
+        self.logits = model.predictor(self.network)
+        self.layers = [
+            layer for layer in self.network.layers if type(layer).__name__ not in PREPROCESSING
+        ]
         self.outputs = keras.Model(self.network.input, [layer.output for layer in self.layers])
-        self.holds: tuple[Path, float] | None = None
+        self.loaded: tuple[Path, float] | None = None  # the checkpoint, and when it was written
 
-    def take(self, path: Path) -> None:
-        """Put the weights of a checkpoint into it, if they are not there already."""
-        newest = path, path.stat().st_mtime
-        if newest != self.holds:
-            self.holds = None
-            arrays, _ = checkpoint.load(path)
-            wanted = model.variables(self.network)
-            checkpoint.restore(wanted, {k: v for k, v in arrays.items() if k in wanted}, path)
-            self.holds = newest
+    def load(self, path: Path) -> None:
+        """Load the weights of a checkpoint, unless they are loaded already."""
+        version = path, path.stat().st_mtime
+        if version != self.loaded:
+            self.loaded = None
+            arrays, _ = checkpoint.load(path)  # the optimizer's variables among them
+            variables = model.variables(self.network)
+            weights = {name: array for name, array in arrays.items() if name in variables}
+            checkpoint.restore(variables, weights, path)
+            self.loaded = version
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         return softmax(self.logits(images))
 
 
 @lru_cache(maxsize=4)
-def opened(folder: str, name: str, classes: int) -> Opened:
-    return Opened(name, classes)
+def live_network(folder: str, name: str, classes: int) -> LiveNetwork:
+    """The network of a run folder: one for each, because each has its own weights."""
+    return LiveNetwork(name, classes)
 
 
-def newest(folder: str) -> Opened:
-    """A run's network with its newest weights."""
+def newest_network(folder: str) -> LiveNetwork:
+    """A run's network with its newest weights.
+
+    Raises:
+        DataError: the run has no weights yet, or is damaged.
+        UsageError: the network takes no digits.
+    """
     run = Run(Path(folder))
-    path = run_views.checkpoint(run)
-    known = run.trained() if run.model_file.is_file() else run.settings()
-    classes = known.get("classes") or catalog.trained_on(run).classes
-    found = opened(folder, known["network"], len(classes))
-    found.take(path)
-    return found
+    weights = run_views.newest_weights(run)
+    if run.model_file.is_file():
+        info = run.model_info()
+        name, classes = info.network, info.classes
+    else:  # it is still training
+        name, classes = run.record().settings.network, run.dataset().classes
+    network = live_network(folder, name, len(classes))
+    network.load(weights)
+    return network
 
 
-def maps(run: str, image: str) -> Facts:
-    """What each layer makes of an image, and where a hidden part matters."""
-    found, seen = newest(run), digits.pixels(image)
-    outputs = found.outputs(seen[None])
-    outputs = outputs if isinstance(outputs, list) else [outputs]
-    (row,) = found.probabilities(seen[None])
+def layer_maps(question: LayerMaps) -> LayerMapsJson:
+    network = newest_network(question.run)
+    image = digits.decode_image(question.image)
+    outputs = network.outputs(image[None])
+    if not isinstance(outputs, list):  # Keras unwraps a list of one output
+        outputs = [outputs]
+    (probabilities,) = network.probabilities(image[None])
+    label = int(probabilities.argmax())
     return {
-        "probabilities": [round(float(p), 4) for p in row],
-        "occlusion": digits.occlusion(seen, found.probabilities, int(row.argmax())),
+        "probabilities": probabilities.astype(float).round(4).tolist(),
+        "occlusion": digits.occlusion_map(image, network.probabilities, label),
         "layers": [
-            {"name": layer.name, "kind": type(layer).__name__} | shown(np.asarray(output)[0])
-            for layer, output in zip(found.layers, outputs, strict=True)
+            layer_json(layer, np.asarray(output)[0])
+            for layer, output in zip(network.layers, outputs, strict=True)
         ],
     }
 
 
-def shown(output: np.ndarray) -> Facts:
-    """A layer's maps, or its neurons in a row."""
-    maps = output.transpose(2, 0, 1) if output.ndim == 3 else output.reshape(1, 1, -1)
-    return run_views.as_pictures(maps)
+def layer_json(layer: keras.Layer, output: np.ndarray) -> LayerJson:
+    """A layer's output: its feature maps, or its neurons as one row."""
+    if output.ndim == 3:
+        maps = output.transpose(2, 0, 1)  # (height, width, maps) → (maps, height, width)
+    else:
+        maps = output.reshape(1, 1, -1)
+    return {**run_views.encode_maps(maps), "name": layer.name, "type": type(layer).__name__}
 
 
-def samples(run: str) -> Facts:
-    """What a run's newest weights say of the first test images."""
-    examples, found = tests(run), newest(run)
-    predicted = found.logits(examples.images).argmax(1)
-    stamp = found.holds[1] if found.holds else 0
-    return {"stamp": stamp} | answers_to(examples, predicted)
+def predict_samples(question: Samples) -> SamplesJson:
+    examples, network = sample_images(question.run), newest_network(question.run)
+    predicted = network.logits(examples.images).argmax(1)
+    modified = network.loaded[1] if network.loaded else 0.0
+    return {**predictions(examples, predicted), "modified": modified}
 
 
 @lru_cache(maxsize=2)
-def tests(run: str) -> Examples:
-    """The first test images of a run's data; raises UsageError if they are no digits."""
-    dataset = catalog.trained_on(Run(Path(run)))
-    examples = dataset.load(dataset.measured("test")).first(SAMPLES)
-    if not isinstance(examples.images, np.ndarray) or examples.images.shape[1:] != SIZE:
-        raise UsageError(f"the test images of {dataset.name} are not of 28×28 pixels")
+def sample_images(folder: str) -> Examples:
+    """The first test images of a run's data.
+
+    Raises:
+        UsageError: they are no digits.
+    """
+    dataset = Run(Path(folder)).dataset()
+    examples = dataset.load(dataset.evaluation_split).first(SAMPLES)
+    if examples.images.are_crops or examples.images.size != INPUT_SHAPE:
+        raise UsageError(f"the test images of {dataset.name} do not have 28×28 pixels")
     return examples
 
 
-def answers_to(examples: Examples, predicted: np.ndarray) -> Facts:
-    images, labels = digits.text(examples.images), examples.labels.tolist()
-    return {"predicted": predicted.tolist(), "labels": labels, "images": images}
+def predictions(examples: Examples, predicted: np.ndarray) -> PredictionsJson:
+    return {
+        "predicted": predicted.tolist(),
+        "labels": examples.labels.tolist(),
+        "images": digits.encode(examples.images[:]),
+    }
 
 
-def graph(target: str) -> Facts:
-    """Both pictures of a graph, as SVG."""
+def graph_pictures(question: GraphPictures) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
-        files = draw(target, Path(folder)).files
-        return {path.stem: path.read_text("utf-8") for path in files}
+        pictures = draw(question.target, Path(folder))
+        return {path.stem: path.read_text("utf-8") for path in pictures.files}
+
+
+def evaluate(question: Evaluate) -> Done:
+    """Do what `firstlight evaluate RUN` does: leave evaluation.json and figures in the folder."""
+    evaluate_runs([Run(Path(question.run))], quiet=False)
+    return {}
+
+
+# --- The first lesson's graph ------------------------------------------------------------------
 
 
 class Lesson:
-    """The first graph in its session, to be run a step at a time."""
+    """The first graph and its session, to be run some steps at a time."""
 
     def __init__(self, batch_size: int, learning_rate: float, seed: int) -> None:
-        examples = mnist.load("train")
-        self.images, self.labels = flat(examples.images), examples.labels
-        self.tests = mnist.load("test")
+        train = mnist.load("train")
+        self.images = flat(train.images)
+        self.labels = one_hot(train.labels, first_graph.CLASSES)
+        self.test = mnist.load("test")
         self.rows = shuffled(len(self.images), seed)
-        self.size, self.step = batch_size, 0
-        self.id = secrets.token_hex(8)  # a step of another, in another tab, is not this one's
+        self.batch_size = batch_size
+        self.step = 0
+        self.id = secrets.token_hex(8)  # tells this lesson from that of another browser tab
         self.first = first_graph.build(batch_size, learning_rate, seed)
         self.session = first_graph.v1.Session(graph=self.first.graph)
         self.session.run(self.first.initialize)
-        self.random = self.session.run(self.first.weights)  # what there was before the first step
+        self.initial_weights = self.session.run(self.first.weights)
 
-    def take(self, count: int) -> Facts:
-        costs, batch = [], np.zeros(0, int)
+    def take_steps(self, count: int) -> LessonJson:
+        costs = []
+        batch = np.zeros(0, int)
         for _ in range(count):
-            batch = self.rows(self.step * self.size, (self.step + 1) * self.size)
-            labels = one_hot(self.labels[batch], 10)
-            fed = first_graph.feed(self.first.graph, input=self.images[batch], labels=labels)
-            _, cost = self.session.run([self.first.optimizer, self.first.cost], fed)
-            if not np.isfinite(cost):
-                raise UsageError(f"the cost was {cost} at step {self.step + 1}: a smaller rate")
+            batch = self.rows(self.step * self.batch_size, (self.step + 1) * self.batch_size)
+            images, labels = self.images[batch], self.labels[batch]
+            cost = first_graph.take_step(self.session, self.first, images, labels, self.step + 1)
             self.step += 1
-            costs.append(round(float(cost), 5))
-        return {"lesson": self.id, "step": self.step, "costs": costs} | self.seen(batch)
+            costs.append(round(cost, 5))
+        return self.to_json(costs, batch)
 
-    def seen(self, batch: np.ndarray) -> Facts:
+    def to_json(self, costs: list[float], batch: np.ndarray) -> LessonJson:
         weights, biases = self.session.run([self.first.weights, self.first.biases])
-        predicted = (flat(self.tests.images) @ weights + biases).argmax(1)
-        fed = (self.images[batch[:20]] * 255).astype(np.uint8)
+        predicted = (flat(self.test.images) @ weights + biases).argmax(1)
+        batch_images = (self.images[batch[:BATCH_SHOWN]] * 255).astype(np.uint8)
+        learned = weights - self.initial_weights
         return {
-            "weights": run_views.as_pictures(run_views.pictures_of(weights)),
-            "learned": run_views.as_pictures(run_views.pictures_of(weights - self.random)),
-            "accuracy": float(np.mean(predicted == self.tests.labels)),
-            "fed": digits.text(fed),
-        } | answers_to(self.tests.first(SAMPLES), predicted[:SAMPLES])
+            **predictions(self.test.first(SAMPLES), predicted[:SAMPLES]),
+            "lesson": self.id,
+            "step": self.step,
+            "costs": costs,
+            "accuracy": float(np.mean(predicted == self.test.labels)),
+            "weights": run_views.encode_maps(run_views.weight_maps(weights)),
+            "learned": run_views.encode_maps(run_views.weight_maps(learned)),
+            "batch": digits.encode(batch_images),
+        }
 
 
 lesson: Lesson | None = None
 
 
-def first(batch: int, rate: float, seed: int) -> Facts:
-    """Begin the first graph anew."""
+def begin_lesson(question: BeginLesson) -> LessonJson:
     global lesson
-    lesson = Lesson(batch, rate, seed)
-    return lesson.take(0)
+    lesson = Lesson(question.batch_size, question.learning_rate, question.seed)
+    return lesson.take_steps(0)
 
 
-def step(of: str, after: int, count: int) -> Facts:
-    """Run it `count` times, if it is that one and has been run `after` times."""
-    if lesson is None or (lesson.id, lesson.step) != (of, after):
-        raise UsageError("the graph has been started anew since: begin again")
-    return lesson.take(count)
+def take_steps(question: TakeSteps) -> LessonJson:
+    if lesson is None or (lesson.id, lesson.step) != (question.lesson, question.after):
+        raise UsageError("the graph has been started again since: press Start again")
+    return lesson.take_steps(question.count)
 
-
-DO: dict[str, Callable[..., Facts]] = {
-    "maps": maps,
-    "samples": samples,
-    "graph": graph,
-    "first": first,
-    "step": step,
-}
 
 if __name__ == "__main__":
     main()

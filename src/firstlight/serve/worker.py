@@ -1,74 +1,121 @@
-"""One process with TensorFlow beside the server, started when somebody first looks inside.
+"""The client of the worker process, the page's only process with TensorFlow (tf_worker.py).
 
-Questions and answers are JSON, a line each; see inside.py, which is what runs there.
+The process is started at the first question. Questions and answers are JSON, a line each.
 """
 
 import asyncio
 import json
 import sys
-from typing import Any
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any, cast
 
-from firstlight.errors import FirstlightError
-from firstlight.serve import jobs
+from firstlight.errors import FirstlightError, UsageError
+from firstlight.serve.questions import Answer, Question, to_line
 
-SECONDS_TO_ANSWER = 100.0
-LONGEST_ANSWER = 64 * 2**20
-SECONDS_IDLE = 15 * 60.0  # after which its memory is given back
+MAX_ANSWER_BYTES = 64 * 2**20
+MAX_LINE_LENGTH = 500  # of what the process prints on stderr
+
+OnOutput = Callable[[str], object]
+
+
+def has_tensorflow() -> bool:
+    return find_spec("tensorflow") is not None
+
+
+def require_tensorflow() -> None:
+    """Raises UsageError if TensorFlow is not installed."""
+    if not has_tensorflow():
+        raise UsageError("TensorFlow is not installed: pip install 'firstlight[train]'")
+
+
+def printed_line(line: bytes) -> str:
+    """A line that a process printed on stderr, as the page shows it."""
+    return line.decode(errors="replace").rstrip()[:MAX_LINE_LENGTH]
 
 
 class Worker:
-    def __init__(self) -> None:
-        self.process: asyncio.subprocess.Process | None = None
-        self.turn = asyncio.Lock()  # one question at a time
-        self.leaving: asyncio.TimerHandle | None = None
+    """Starts the worker process when it is needed, and asks it one question at a time.
 
-    async def ask(self, question: dict[str, Any]) -> dict[str, Any]:
-        """Its answer.
+    Args:
+        seconds_to_answer: after which a question has failed; None for no limit.
+        seconds_idle: after which the process is ended, to free its memory.
+    """
+
+    def __init__(self, seconds_to_answer: float | None, seconds_idle: float) -> None:
+        self.seconds_to_answer = seconds_to_answer
+        self.seconds_idle = seconds_idle
+        self.process: asyncio.subprocess.Process | None = None
+        self.lock = asyncio.Lock()  # held while a question is answered
+        self.idle_timer: asyncio.TimerHandle | None = None
+        self.on_output: OnOutput = ignore_line
+        self.output_task: asyncio.Task[None] | None = None
+
+    async def ask(self, question: Question[Answer], on_output: OnOutput | None = None) -> Answer:
+        """Ask the process, and wait for its answer.
+
+        If the caller is cancelled, the process is killed; the next question starts another.
+
+        Args:
+            on_output: called with each line that the process prints meanwhile, as its progress.
 
         Raises:
             UsageError: TensorFlow is not installed.
-            FirstlightError: it could not, took too long, or died; the next question starts anew.
+            FirstlightError: the process reported an error, took too long, or died.
         """
-        jobs.need_tensorflow()
-        async with self.turn:
-            if self.leaving:
-                self.leaving.cancel()
+        require_tensorflow()
+        async with self.lock:
+            if self.idle_timer:
+                self.idle_timer.cancel()
+            self.on_output = on_output or ignore_line
             try:
-                async with asyncio.timeout(SECONDS_TO_ANSWER):
-                    line = await self.exchange(json.dumps(question) + "\n")
-            except BaseException as error:  # a question that was dropped leaves its answer behind
+                async with asyncio.timeout(self.seconds_to_answer):
+                    line = await self.exchange(to_line(question))
+            except BaseException as error:  # its late answer must not be taken for the next one's
                 self.kill()
                 if isinstance(error, TimeoutError | OSError | ValueError):
-                    raise FirstlightError("looking inside took too long, or failed") from None
+                    message = "the process with TensorFlow took too long, or failed"
+                    raise FirstlightError(message) from None
                 raise
-        answer: dict[str, Any] = json.loads(line)
+            finally:
+                self.on_output = ignore_line
+        answer = json.loads(line)
         if "error" in answer:
             raise FirstlightError(answer["error"])
-        return answer
+        return cast(Answer, answer)
 
     async def exchange(self, question: str) -> bytes:
-        process = await self.running()
+        process = await self.running_process()
         assert process.stdin and process.stdout
         process.stdin.write(question.encode())
         await process.stdin.drain()
         line = await process.stdout.readline()
         if not line:
-            raise OSError
-        self.leaving = asyncio.get_running_loop().call_later(SECONDS_IDLE, self.kill)
+            raise OSError("the process has ended")
+        self.idle_timer = asyncio.get_running_loop().call_later(self.seconds_idle, self.kill)
         return line
 
-    async def running(self) -> asyncio.subprocess.Process:
+    async def running_process(self) -> asyncio.subprocess.Process:
         if self.process is None or self.process.returncode is not None:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                *("-m", "firstlight.serve.tf_worker"),
+                "-m",
+                "firstlight.serve.tf_worker",
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-                start_new_session=True,
-                limit=LONGEST_ANSWER,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,  # Ctrl-C in the server's terminal must not reach it
+                limit=MAX_ANSWER_BYTES,
             )
+            self.output_task = asyncio.create_task(self.forward_output(self.process))
         return self.process
+
+    async def forward_output(self, process: asyncio.subprocess.Process) -> None:
+        """Read all that the process prints on stderr: otherwise it would block one day."""
+        assert process.stderr
+        async for line in process.stderr:
+            if process is self.process:
+                self.on_output(printed_line(line))
 
     def kill(self) -> None:
         if self.process and self.process.returncode is None:
@@ -77,8 +124,14 @@ class Worker:
 
     async def close(self) -> None:
         process = self.process
-        if self.leaving:
-            self.leaving.cancel()
+        if self.idle_timer:
+            self.idle_timer.cancel()
         self.kill()
         if process:
             await process.wait()
+        if self.output_task:
+            await self.output_task
+
+
+def ignore_line(line: str) -> Any:
+    """What is done with the process's output while nobody wants it."""

@@ -1,5 +1,5 @@
-// The page's whole state is in its address, after the #: `#draw?ink=...`. Send it to somebody, and
-// they see what you see.
+// The page's whole state is in its address, after the #: `#draw?ink=...`. Who opens the address of
+// another person sees what that person sees.
 
 export const address = { view: "", query: new URLSearchParams() };
 
@@ -11,11 +11,12 @@ function parse() {
 
 function write() {
   const query = address.query.toString().replaceAll("%2C", ",");
-  history.replaceState(null, "", `#${address.view || "draw"}${query && "?" + query}`);
-  dispatchEvent(new Event("remembered"));
+  const suffix = query ? `?${query}` : "";
+  history.replaceState(null, "", `#${address.view || "draw"}${suffix}`);
+  dispatchEvent(new Event("address-written"));
 }
 
-/** Put values into the address; empty ones are taken out. */
+/** Put values into the address; empty ones are removed from it. */
 export function remember(values) {
   for (const [name, value] of Object.entries(values)) {
     if (value === null || value === undefined || value === "") address.query.delete(name);
@@ -24,9 +25,9 @@ export function remember(values) {
   write();
 }
 
-export const recall = (name, otherwise = "") => address.query.get(name) ?? otherwise;
+export const recall = (name, fallback = "") => address.query.get(name) ?? fallback;
 
-/** Somebody followed a link, or went back. */
+/** Calls `listener` when the user follows a link or goes back. */
 export function onAddress(listener) {
   addEventListener("hashchange", () => {
     parse();

@@ -1,51 +1,77 @@
-// What was read, for people: the digits, and for each what the network saw and how sure it is.
+// What was read: the digits, and for each what the network was shown and how sure it is.
 
 import { h, percent, svg } from "./dom.js";
-import { bytes, grey } from "./pixels.js";
+import { decode, greyPicture } from "./pixels.js";
 
-const DOUBT = 0.1; // what is more probable than this is named, when it is not sure
+const MIN_PROBABILITY = 0.1; // of a third digit that is named when the network is not sure
+const BAR_WIDTH = 18;
+const BAR_HEIGHT = 58;
+const LABEL_HEIGHT = 18;
 
-/** "7", or "not sure: 3 or 8". */
+/** The text for a digit: "7", or "not sure: 3 or 8". */
 export function verdict(digit, classes) {
   if (digit.digit !== "?") return digit.digit;
-  const likely = ranked(digit, classes).filter(([, p], i) => i < 2 || (p > DOUBT && i < 3));
-  return `not sure: ${likely.map(([name]) => (name === "none" ? "no digit" : name)).join(" or ")}`;
+  const [first, second, third] = ranked(digit, classes);
+  const likely = third.probability > MIN_PROBABILITY ? [first, second, third] : [first, second];
+  const names = likely.map(({ name }) => (name === "none" ? "no digit" : name));
+  return `not sure: ${names.join(" or ")}`;
 }
 
-const ranked = (digit, classes) =>
-  digit.probabilities.map((p, i) => [classes[i], p]).sort((one, other) => other[1] - one[1]);
+/** The classes with their probabilities, the most probable first. */
+const ranked = ({ probabilities }, classes) =>
+  probabilities
+    .map((probability, i) => ({ name: classes[i], probability }))
+    .sort((one, other) => other.probability - one.probability);
 
-/** The line that is read first. */
+/** The text in large letters. */
 export function headline(answer) {
   if (!answer) return "nothing drawn";
   if (answer.error) return answer.error;
-  if (!answer.digits.length) return "no digit in this";
+  if (!answer.digits.length) return "no digit found";
   if (answer.digits.length === 1) return verdict(answer.digits[0], answer.classes);
   return answer.text;
 }
 
-/** A card a digit. */
+/** A card for each digit. */
 export function cards(answer) {
   return (answer?.digits ?? []).map((digit) => {
-    const says = verdict(digit, answer.classes);
-    const seen = grey(bytes(digit.image), 28, "what the network saw, 28 by 28 pixels");
-    return h("article", { class: "card digit" },
-      h("div", {}, seen),
-      h("div", {}, h("p", { class: "says" }, h("b", {}, says), h("span", {}, percent(digit.confidence))), bars(digit, answer.classes)));
+    const label = "what the network was shown: 28 by 28 pixels";
+    const shown = greyPicture(decode(digit.image), 28, label);
+    const text = verdictLine(verdict(digit, answer.classes), digit.confidence);
+    const details = h("div", {}, text, bars(digit, answer.classes));
+    return h("article", { class: "card digit" }, h("div", {}, shown), details);
   });
 }
 
-/** A bar a class, as high as it is probable. */
-export function bars(digit, classes) {
-  const best = Math.max(...digit.probabilities), wide = 18, high = 58;
-  const label = ranked(digit, classes).slice(0, 3).map(([name, p]) => `${name}: ${percent(p)}`).join(", ");
-  const columns = digit.probabilities.map((p, i) => {
-    const height = Math.max(1, p * high), here = p === best ? "best" : "";
-    return svg("g", { class: here },
-      svg("rect", { class: "track", x: i * wide + 2, y: 0, width: wide - 4, height: high, rx: 3 }),
-      svg("rect", { class: "bar", x: i * wide + 2, y: high - height, width: wide - 4, height, rx: Math.min(3, height / 2) }),
-      svg("text", { x: i * wide + wide / 2, y: high + 14 }, classes[i] === "none" ? "–" : classes[i]));
-  });
-  const box = `0 0 ${wide * classes.length} ${high + 18}`;
-  return svg("svg", { class: "bars", viewBox: box, role: "img", "aria-label": label }, ...columns);
+export const verdictLine = (text, confidence) =>
+  h("p", { class: "verdict" }, h("b", {}, text), h("span", {}, percent(confidence)));
+
+/** A bar for each class; its height is the class's probability. */
+export function bars({ probabilities }, classes) {
+  const highest = Math.max(...probabilities);
+  const label = ranked({ probabilities }, classes)
+    .slice(0, 3)
+    .map(({ name, probability }) => `${name}: ${percent(probability)}`)
+    .join(", ");
+  const columns = probabilities.map((probability, i) =>
+    bar(classes[i], probability, { left: i * BAR_WIDTH, isBest: probability === highest }),
+  );
+  const viewBox = `0 0 ${BAR_WIDTH * classes.length} ${BAR_HEIGHT + LABEL_HEIGHT}`;
+  return svg("svg", { class: "bars", viewBox, role: "img", "aria-label": label }, ...columns);
+}
+
+function bar(name, probability, { left, isBest }) {
+  const x = left + 2;
+  const width = BAR_WIDTH - 4;
+  const height = Math.max(1, probability * BAR_HEIGHT);
+  const y = BAR_HEIGHT - height;
+  const rx = Math.min(3, height / 2);
+  const middle = { x: left + BAR_WIDTH / 2, y: BAR_HEIGHT + 14 };
+  return svg(
+    "g",
+    { class: isBest ? "best" : "" },
+    svg("rect", { class: "track", x, y: 0, width, height: BAR_HEIGHT, rx: 3 }),
+    svg("rect", { class: "bar", x, y, width, height, rx }),
+    svg("text", middle, name === "none" ? "–" : name),
+  );
 }

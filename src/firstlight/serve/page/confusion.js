@@ -1,116 +1,194 @@
-// What a run got wrong: its confusion matrix, each cell of it a button, and the mistakes in it.
+// A run's evaluation: its confusion matrix, in which each cell is a button, and the mistakes in it.
 
 import { recall, remember } from "./address.js";
-import { h, percent } from "./dom.js";
-import { bytes, photograph } from "./pixels.js";
-import { get, post } from "./server.js";
+import { errorLine, h, integer, percent, sleep } from "./dom.js";
+import { decode, photograph } from "./pixels.js";
+import { get, post, runPath } from "./server.js";
 
-/** Show them of a run in `place`. */
-export async function confusion(place, run, refresh) {
-  const path = `runs/${encodeURIComponent(run.name)}`;
-  const links = h("p", { class: "tools quiet" }, h("a", { href: `#inside?run=${encodeURIComponent(run.name)}` }, "look inside"),
-    h("a", { href: `#train?run=${encodeURIComponent(run.name)}` }, "curves and weights"), h("code", {}, run.command ?? ""));
+const POLL = 700; // milliseconds between two looks at an evaluation that is under way
+
+/** Show a run's evaluation in `element`, or a button that starts it. */
+export async function showEvaluation(element, run, refresh) {
+  const query = `run=${encodeURIComponent(run.name)}`;
+  const links = h(
+    "p",
+    { class: "tools quiet" },
+    h("a", { href: `#inside?${query}` }, "look inside"),
+    h("a", { href: `#train?${query}` }, "curves and weights"),
+    h("code", {}, run.command ?? ""),
+  );
   const card = h("section", { class: "card stack" }, h("h2", {}, run.name), links);
-  place.replaceChildren(card);
-  if (!run.evaluated) return card.append(measure(place, run, path, refresh));
+  element.replaceChildren(card);
+  if (!run.evaluated) {
+    card.append(startEvaluation(element, run, refresh));
+    return;
+  }
   try {
-    const found = await get(`${path}/evaluation`);
-    if (!card.isConnected) return; // another run, or another view, is shown by now
-    const name = (number) => found.classes?.[number] ?? String(number);
-    const mistakes = h("div", { class: "stack" }), error = h("p", { class: "error", role: "alert" });
-    card.append(summary(found), error, h("div", { class: "columns" }, matrix(found, name, choose), mistakes));
-    let asked = 0;
-    async function choose(label, predicted) {
-      const number = ++asked;
-      remember({ label, predicted });
-      error.textContent = "";
-      for (const cell of card.querySelectorAll(".confusion button"))
-        cell.setAttribute("aria-pressed", cell.dataset.cell === `${label}-${predicted}`);
-      const found = await list(path, name, label, predicted, choose, told).catch(told);
-      if (number === asked && found) mistakes.replaceChildren(...found);
-    }
-    function told(problem) {
-      error.textContent = problem.message;
-    }
-
-    await choose(recall("label"), recall("predicted"));
+    const evaluation = await get(`${runPath(run.name)}/evaluation`);
+    if (!card.isConnected) return; // the user chose another run or view meanwhile
+    await showMatrix(card, run, evaluation);
   } catch (problem) {
     card.append(h("p", { class: "error" }, problem.message));
   }
 }
 
-function measure(place, run, path, refresh) {
-  const note = h("p", { class: "quiet" }, run.state === "done" ? "It has not been evaluated yet." : "It is evaluated when it is done.");
-  const button = h("button", { class: "main", disabled: run.state !== "done", onclick: evaluate }, "Evaluate it");
+function startEvaluation(element, run, refresh) {
+  const isDone = run.state === "done";
+  const note = h("p", { class: "quiet" });
+  note.textContent = isDone
+    ? "This run has not been evaluated yet."
+    : "This run can be evaluated when its training is done.";
+  const button = h("button", { class: "main", disabled: !isDone, onclick: evaluate }, "Evaluate");
 
   async function evaluate() {
     button.disabled = true;
-    note.textContent = "Reading all test images …";
+    note.textContent = "Evaluating on the test images …";
     try {
-      await post(`${path}/evaluate`);
-      while (note.isConnected) {
-        await new Promise((done) => setTimeout(done, 700));
-        const now = (await refresh()).find(({ name }) => name === run.name);
-        if (!note.isConnected) return;
-        if (now?.evaluated) return confusion(place, now, refresh);
-        if (!now?.job || now.job.code) throw new Error(now?.job?.said.at(-1) ?? "it could not be evaluated");
-      }
+      await post(`${runPath(run.name)}/evaluate`);
+      const evaluated = await waitForEvaluation();
+      if (evaluated) showEvaluation(element, evaluated, refresh);
     } catch (problem) {
       note.textContent = problem.message;
       button.disabled = false;
     }
   }
+
+  /** The run when it has been evaluated; null if the user has gone elsewhere. */
+  async function waitForEvaluation() {
+    while (note.isConnected) {
+      await sleep(POLL);
+      const now = (await refresh()).find(({ name }) => name === run.name);
+      if (!note.isConnected) return null;
+      if (now?.evaluated) return now;
+      const lastLine = now?.job?.output.at(-1);
+      if (!now?.job || now.job.exit_code !== null)
+        throw new Error(lastLine ?? "the run could not be evaluated");
+      if (lastLine) note.textContent = `Evaluating on the test images … ${lastLine}`;
+    }
+    return null;
+  }
+
   return h("div", { class: "stack" }, note, h("div", { class: "tools" }, button));
 }
 
-function summary(found) {
-  const [low, high] = found.interval95;
-  return h("p", {}, h("b", {}, percent(found.accuracy, 2)), ` right, ${found.correct.toLocaleString("en")} of ${found.examples.toLocaleString("en")} `
-    + `${found.split} images of ${found.data}; on endless such images ${percent(low, 2)} to ${percent(high, 2)}, 95 times of 100.`);
+async function showMatrix(card, run, evaluation) {
+  const className = (index) => evaluation.classes?.[index] ?? String(index);
+  const mistakes = h("div", { class: "stack" });
+  const error = errorLine();
+  let requests = 0;
+
+  /** Show the mistakes of a cell, or all of them if both are "". */
+  async function select(label, predicted) {
+    requests += 1;
+    const number = requests;
+    remember({ label, predicted });
+    error.textContent = "";
+    for (const cell of card.querySelectorAll(".confusion button"))
+      cell.setAttribute("aria-pressed", cell.dataset.cell === `${label}-${predicted}`);
+    const list = new MistakeList(run.name, { label, predicted, className, onError });
+    const showAll = () => select("", "");
+    try {
+      await list.loadMore();
+      if (number === requests) mistakes.replaceChildren(...list.elements(showAll));
+    } catch (problem) {
+      if (number === requests) onError(problem);
+    }
+  }
+
+  function onError(problem) {
+    error.textContent = problem.message;
+  }
+
+  const matrix = confusionMatrix(evaluation.confusion, className, select);
+  card.append(summary(evaluation), error, h("div", { class: "columns" }, matrix, mistakes));
+  await select(recall("label"), recall("predicted"));
 }
 
-function matrix({ confusion: counts }, name, choose) {
-  const most = Math.max(1, ...counts.flatMap((row, label) => row.filter((_, predicted) => predicted !== label)));
-  const place = h("div", { class: "confusion" }, h("span"), ...counts.map((_, i) => heading(i)));
-  place.style.setProperty("--classes", counts.length);
-  counts.forEach((row, label) => {
-    place.append(heading(label));
-    row.forEach((count, predicted) => place.append(label === predicted ? h("span", { class: "right" }, String(count)) : cell(label, predicted, count)));
-  });
-  function heading(number) {
-    return h("span", { title: name(number) }, name(number));
+function summary({ accuracy, correct, examples, split, data, interval95 }) {
+  const [low, high] = interval95;
+  const images = `${integer(correct)} of ${integer(examples)} ${split} images of ${data}`;
+  const interval = `95 % confidence interval ${percent(low, 2)} to ${percent(high, 2)}`;
+  return h("p", {}, h("b", {}, percent(accuracy, 2)), ` correct: ${images} (${interval}).`);
+}
+
+/** Counts by label (rows) and prediction (columns); the more mistakes, the darker the cell. */
+function confusionMatrix(counts, className, select) {
+  const mistakes = counts.flatMap((row, label) => row.filter((_, i) => i !== label));
+  const most = Math.max(1, ...mistakes);
+  const heading = (index) => h("span", { title: className(index) }, className(index));
+  const grid = h("div", { class: "confusion" }, h("span"), ...counts.map((_, i) => heading(i)));
+  grid.style.setProperty("--classes", counts.length);
+  for (const [label, row] of counts.entries()) {
+    grid.append(heading(label));
+    for (const [predicted, count] of row.entries()) {
+      if (label === predicted) grid.append(h("span", { class: "correct" }, String(count)));
+      else grid.append(cell(label, predicted, count));
+    }
   }
+
   function cell(label, predicted, count) {
-    const part = count ? 0.12 + 0.88 * Math.sqrt(count / most) : 0;
-    const button = h("button", { "data-cell": `${label}-${predicted}`, disabled: !count,
-      "aria-label": `${count} times ${name(label)} taken for ${name(predicted)}`, onclick: () => choose(label, predicted) }, count ? String(count) : "");
-    button.style.setProperty("--part", percent(part).replace(" ", ""));
+    const attributes = {
+      "data-cell": `${label}-${predicted}`,
+      "aria-label": `${className(label)} predicted as ${className(predicted)}: ${count} times`,
+      disabled: !count,
+      onclick: () => select(label, predicted),
+    };
+    const button = h("button", attributes, count ? String(count) : "");
+    const shade = count ? 0.12 + 0.88 * Math.sqrt(count / most) : 0;
+    button.style.setProperty("--shade", `${Math.round(100 * shade)}%`);
     return button;
   }
-  return h("div", {}, h("h3", {}, "A row a label, a column an answer"), place);
+
+  return h("div", {}, h("h3", {}, "Rows are labels, columns are predictions"), grid);
 }
 
-async function list(path, name, label, predicted, choose, told) {
-  const query = new URLSearchParams({ ...(label !== "" && { label }), ...(predicted !== "" && { predicted }) });
-  const all = label === "" && predicted === "";
-  const title = h("h3"), grid = h("div", { class: "mistakes" }), more = h("button", {}, "More");
-  const back = h("button", { onclick: () => choose("", "") }, "All mistakes");
-
-  async function load() {
-    query.set("from", grid.children.length);
-    const found = await get(`${path}/mistakes?${query}`);
-    title.textContent = all ? `${found.of.toLocaleString("en")} mistakes, the surest first` : `${name(label)} taken for ${name(predicted)}: ${found.of}`;
-    grid.append(...found.mistakes.map((mistake) => figure(mistake, name)));
-    more.hidden = grid.children.length >= found.of;
+/** The mistakes of one cell of the matrix, or all, a page at a time. */
+class MistakeList {
+  constructor(runName, { label, predicted, className, onError }) {
+    this.path = `${runPath(runName)}/mistakes`;
+    this.label = label;
+    this.predicted = predicted;
+    this.className = className;
+    this.grid = h("div", { class: "mistakes" });
+    this.title = h("h3");
+    this.more = h("button", { onclick: () => this.loadMore().catch(onError) }, "More");
   }
 
-  more.addEventListener("click", () => load().catch(told));
-  await load();
-  return [h("div", { class: "tools" }, title, ...(all ? [] : [back])), grid, more];
+  get isOfAll() {
+    return this.label === "" && this.predicted === "";
+  }
+
+  async loadMore() {
+    const query = new URLSearchParams({ from: this.grid.children.length });
+    if (this.label !== "") query.set("label", this.label);
+    if (this.predicted !== "") query.set("predicted", this.predicted);
+    const { mistakes, count } = await get(`${this.path}?${query}`);
+    this.title.textContent = this.titleText(count);
+    this.grid.append(...mistakes.map((mistake) => mistakeFigure(mistake, this.className)));
+    this.more.hidden = this.grid.children.length >= count;
+  }
+
+  titleText(count) {
+    if (this.isOfAll) return `${integer(count)} mistakes, the most confident first`;
+    const [label, predicted] = [this.className(this.label), this.className(this.predicted)];
+    return `${label} predicted as ${predicted}: ${integer(count)}`;
+  }
+
+  elements(showAll) {
+    const back = h("button", { onclick: showAll, hidden: this.isOfAll }, "All mistakes");
+    return [h("div", { class: "tools" }, this.title, back), this.grid, this.more];
+  }
 }
 
-function figure({ index, file, label, predicted, confidence, image, size }, name) {
-  const shown = image ? photograph(bytes(image), size, `image ${index}`) : null;
-  return h("figure", { title: file ?? `image ${index}` }, shown,
-    h("figcaption", {}, `${name(label)}, taken for `, h("b", {}, name(predicted)), `, ${percent(confidence)}`));
+function mistakeFigure({ index, file, label, predicted, confidence, image, size }, className) {
+  const name = file ?? `image ${index}`;
+  const picture = image ? photograph(decode(image), size, name) : null;
+  const caption = h(
+    "figcaption",
+    {},
+    `${className(label)}, predicted `,
+    h("b", {}, className(predicted)),
+    `, ${percent(confidence)}`,
+  );
+  return h("figure", { title: name }, picture, caption);
 }

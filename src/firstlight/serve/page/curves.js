@@ -1,124 +1,235 @@
-// Curves over steps, drawn as SVG: drawCurves(place, [{ name, color, points: [[x, y], ...] }], ...).
+// Curves over training steps, drawn as SVG.
+//
+// A curve is { name, legend, color, points: [[step, value], ...], dots }; curves without a `legend`
+// are not named below the picture, `dots` marks each point.
 
-import { h, svg } from "./dom.js";
+import { h, integer, svg } from "./dom.js";
 
-const HEIGHT = 230, LEFT = 46, RIGHT = 12, TOP = 10, BOTTOM = 26;
-const LEAST = 1e-5; // where a scale spans decades, what is less, as a cost of 0, is drawn here
+const HEIGHT = 230;
+const LEFT = 46;
+const RIGHT = 12;
+const TOP = 10;
+const BOTTOM = 26;
+const MIN_LOG_VALUE = 1e-5; // on a logarithmic scale, smaller values (a cost of 0) are drawn here
+const MAX_POINTS = 160; // of a curve; noisy ones are averaged down to so many
+const VALUE_LINE_HEIGHT = 16;
 
-/** Draw them into `place`, and again when its width changes. `log` is for what spans decades. */
-export function drawCurves(place, title, curves, { log = false, format = String } = {}) {
-  place.classList.add("curve");
-  place.onresized = () => place.replaceChildren(drawn(place.clientWidth || 400, title, curves, log, format), legend(curves));
-  place.onresized();
-  watched.observe(place);
+/**
+ * Draw curves into `frame`, and again when its width changes.
+ *
+ * `log` draws values on a logarithmic scale; `format` makes a value's text.
+ */
+export function drawCurves(frame, title, curves, { log = false, format = String } = {}) {
+  frame.classList.add("curve");
+  redraws.set(frame, () => {
+    const chart = new Chart(frame.clientWidth || 400, curves, log);
+    frame.replaceChildren(chart.draw(title, format), legend(curves));
+  });
+  redraws.get(frame)();
+  resizeObserver.observe(frame);
 }
 
+const redraws = new WeakMap(); // frame → the function that draws into it
+const resizeObserver = new ResizeObserver((entries) => {
+  for (const { target } of entries) redraws.get(target)?.();
+});
+
 function legend(curves) {
-  const named = curves.filter(({ legend }) => legend).map(({ legend, color }) => {
+  const named = curves.filter(({ legend }) => legend);
+  const items = named.map(({ legend, color }) => {
     const mark = h("i");
     mark.style.background = color;
     return h("li", {}, mark, legend);
   });
-  return h("ul", { class: "legend", "aria-hidden": "true" }, ...named);
+  return h("ul", { class: "legend", "aria-hidden": "true" }, ...items);
 }
 
-const watched = new ResizeObserver((entries) => entries.forEach(({ target }) => target.onresized?.()));
-
-function drawn(width, title, curves, log, format) {
-  const all = curves.flatMap((curve) => curve.points);
-  const label = `${title}: ${curves.map((curve) => said(curve, format)).join("; ") || "nothing yet"}`;
-  const picture = svg("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, height: HEIGHT, role: "img", "aria-label": label });
-  if (!all.length) return picture;
-  const height = log ? (value) => Math.log10(Math.max(value, LEAST)) : (value) => value;
-  const [low, high] = range(all.map(([, y]) => height(y)));
-  const last = Math.max(...all.map(([x]) => x), 1);
-  const x = (step) => LEFT + (step / last) * (width - LEFT - RIGHT);
-  const y = (value) => TOP + (1 - (height(value) - low) / (high - low)) * (HEIGHT - TOP - BOTTOM);
-  for (const tick of log ? decades(low, high) : ticks(low, high, 4)) {
-    const at = y(tick);
-    picture.append(svg("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: at, y2: at }),
-      svg("text", { x: LEFT - 6, y: at + 4, "text-anchor": "end" }, format(tick)));
+class Chart {
+  constructor(width, curves, log) {
+    const points = curves.flatMap((curve) => curve.points);
+    this.width = width;
+    this.curves = curves;
+    this.log = log;
+    this.isEmpty = !points.length;
+    this.lastStep = Math.max(...points.map(([step]) => step), 1);
+    [this.low, this.high] = padded(points.map(([, value]) => this.onScale(value)));
   }
-  for (const step of ticks(0, last, Math.max(2, width / 130)))
-    picture.append(svg("text", { x: x(step), y: HEIGHT - 6, "text-anchor": "middle" }, step.toLocaleString("en")));
-  for (const curve of curves) picture.append(...line(curve, x, y));
-  picture.append(cursor(picture, curves, x, y, width, format));
-  return picture;
+
+  onScale(value) {
+    return this.log ? Math.log10(Math.max(value, MIN_LOG_VALUE)) : value;
+  }
+
+  x(step) {
+    return LEFT + (step / this.lastStep) * (this.width - LEFT - RIGHT);
+  }
+
+  y(value) {
+    const fraction = (this.onScale(value) - this.low) / (this.high - this.low);
+    return TOP + (1 - fraction) * (HEIGHT - TOP - BOTTOM);
+  }
+
+  draw(title, format) {
+    const lastValues = this.curves.map((curve) => lastValue(curve, format));
+    const picture = svg("svg", {
+      viewBox: `0 0 ${this.width} ${HEIGHT}`,
+      height: HEIGHT,
+      role: "img",
+      "aria-label": `${title}: ${lastValues.join("; ") || "nothing yet"}`,
+    });
+    if (this.isEmpty) return picture;
+    picture.append(...this.horizontalGrid(format), ...this.stepLabels());
+    for (const curve of this.curves) picture.append(...this.line(curve));
+    picture.append(this.cursor(picture, format));
+    return picture;
+  }
+
+  horizontalGrid(format) {
+    const values = this.log ? logTicks(this.low, this.high) : ticks(this.low, this.high, 4);
+    const right = this.width - RIGHT;
+    return values.flatMap((value) => {
+      const y = this.y(value);
+      const label = { x: LEFT - 6, y: y + 4, "text-anchor": "end" };
+      return [
+        svg("line", { class: "grid", x1: LEFT, x2: right, y1: y, y2: y }),
+        svg("text", label, format(value)),
+      ];
+    });
+  }
+
+  stepLabels() {
+    const steps = ticks(0, this.lastStep, Math.max(2, this.width / 130));
+    return steps.map((step) =>
+      svg("text", { x: this.x(step), y: HEIGHT - 6, "text-anchor": "middle" }, integer(step)),
+    );
+  }
+
+  line({ color, points, dots }) {
+    const moves = points.map(([step, value], i) => {
+      const command = i === 0 ? "M" : "L";
+      return `${command}${this.x(step).toFixed(1)} ${this.y(value).toFixed(1)}`;
+    });
+    const path = svg("path", { d: moves.join(""), stroke: color });
+    const marked = dots || points.length === 1 ? points : [];
+    return [path, ...marked.map((point) => this.dot(point, color, 3.5))];
+  }
+
+  dot([step, value], color, r) {
+    return svg("circle", { cx: this.x(step), cy: this.y(value), r, fill: color });
+  }
+
+  /** A group that shows the values under the pointer. */
+  cursor(picture, format) {
+    const group = svg("g", {});
+    picture.addEventListener("pointerleave", () => group.replaceChildren());
+    picture.addEventListener("pointermove", (event) => {
+      const x = event.clientX - picture.getBoundingClientRect().left;
+      group.replaceChildren(...this.valuesAt(x, format));
+    });
+    return group;
+  }
+
+  valuesAt(pointerX, format) {
+    const distance = ([step]) => Math.abs(this.x(step) - pointerX);
+    const nearer = (one, other) => (distance(other) < distance(one) ? other : one);
+    const nearest = this.curves
+      .filter(({ points }) => points.length)
+      .map((curve) => ({ curve, point: curve.points.reduce(nearer) }));
+    if (!nearest.length) return [];
+    const x = this.x(nearest[0].point[0]);
+    const onRightHalf = x > this.width / 2;
+    const texts = nearest.map(({ curve, point: [step, value] }, i) => {
+      const attributes = {
+        class: "value",
+        x: onRightHalf ? x - 8 : x + 8,
+        y: TOP + 12 + VALUE_LINE_HEIGHT * i,
+        "text-anchor": onRightHalf ? "end" : "start",
+      };
+      return svg("text", attributes, `${curve.name}  ${format(value)}  at ${integer(step)}`);
+    });
+    const dots = nearest.map(({ curve, point }) => this.dot(point, curve.color, 4));
+    const line = svg("line", { class: "cross", x1: x, x2: x, y1: TOP, y2: HEIGHT - BOTTOM });
+    return [line, ...dots, ...texts];
+  }
 }
 
-function line({ color, points, dots }, x, y) {
-  const path = points.map(([step, value], i) => `${i ? "L" : "M"}${x(step).toFixed(1)} ${y(value).toFixed(1)}`);
-  const marks = dots || points.length === 1 ? points : [];
-  return [svg("path", { d: path.join(""), stroke: color }),
-    ...marks.map(([step, value]) => svg("circle", { cx: x(step), cy: y(value), r: 3.5, fill: color }))];
+function lastValue({ name, points }, format) {
+  return points.length ? `${name} ${format(points.at(-1)[1])}` : name;
 }
 
-/** The values under the pointer. */
-function cursor(picture, curves, x, y, width, format) {
-  const group = svg("g", {});
-  picture.addEventListener("pointerleave", () => group.replaceChildren());
-  picture.addEventListener("pointermove", (event) => {
-    const at = event.clientX - picture.getBoundingClientRect().left;
-    const nearest = curves.filter((curve) => curve.points.length).map((curve) =>
-      [curve, curve.points.reduce((best, point) => Math.abs(x(point[0]) - at) < Math.abs(x(best[0]) - at) ? point : best)]);
-    if (!nearest.length) return;
-    const place = x(nearest[0][1][0]), left = place > width / 2;
-    const texts = nearest.map(([curve, [step, value]], i) =>
-      svg("text", { class: "value", x: place + (left ? -8 : 8), y: TOP + 12 + 16 * i, "text-anchor": left ? "end" : "start" },
-        `${curve.name}  ${format(value)}  at ${step.toLocaleString("en")}`));
-    const marks = nearest.map(([curve, [step, value]]) => svg("circle", { cx: x(step), cy: y(value), r: 4, fill: curve.color }));
-    group.replaceChildren(svg("line", { class: "cross", x1: place, x2: place, y1: TOP, y2: HEIGHT - BOTTOM }), ...marks, ...texts);
-  });
-  return group;
+/** The range of the values, with a margin below and above. */
+function padded(values) {
+  const low = Math.min(...values);
+  const high = Math.max(...values);
+  const margin = (high - low) * 0.06 || 0.5;
+  return [low - margin, high + margin];
 }
 
-const said = ({ name, points }, format) => (points.length ? `${name} ${format(points.at(-1)[1])}` : name);
-
-function range(values) {
-  const low = Math.min(...values), high = Math.max(...values);
-  const room = (high - low) * 0.06 || 0.5;
-  return [low - room, high + room];
-}
-
+/** About `count` round numbers between two values. */
 function ticks(low, high, count) {
-  const rough = (high - low) / count, power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 2.5, 5, 10].map((n) => n * power).find((each) => each >= rough);
+  const minDistance = (high - low) / count;
+  const power = 10 ** Math.floor(Math.log10(minDistance));
+  const distance = [1, 2, 2.5, 5, 10].map((n) => n * power).find((each) => each >= minDistance);
   const found = [];
-  for (let at = Math.ceil(low / step) * step; at <= high + 1e-9; at += step) found.push(Number(at.toPrecision(12)));
+  for (let at = Math.ceil(low / distance) * distance; at <= high + 1e-9; at += distance)
+    found.push(Number(at.toPrecision(12)));
   return found;
 }
 
-function decades(low, high) {
-  const steps = high - low > 1.5 ? [1] : [1, 2, 5];
+/** The powers of ten between two logarithms; 2 and 5 times them too if the range is small. */
+function logTicks(low, high) {
+  const factors = high - low > 1.5 ? [1] : [1, 2, 5];
   const found = [];
-  for (let power = Math.floor(low); power <= high; power++)
-    for (const step of steps) if (Math.log10(step) + power >= low && Math.log10(step) + power <= high) found.push(step * 10 ** power);
+  for (let power = Math.floor(low); power <= high; power++) {
+    for (const factor of factors) {
+      const logarithm = Math.log10(factor) + power;
+      if (logarithm >= low && logarithm <= high) found.push(factor * 10 ** power);
+    }
+  }
   return found;
 }
 
-/** A number in as few digits as say it. */
-export const short = (value) =>
-  Math.abs(value) >= 1000 || value === 0 ? value.toLocaleString("en", { maximumFractionDigits: 0 }) : String(Number(value.toPrecision(3)));
-
-/** Costs and accuracies of logged lines as curves; training's are noisy, so they are averaged. */
-export function costAndAccuracy(lines, colors, prefix = "") {
-  const of = (split, what) => lines.filter((line) => line.split === split && line[what] !== null)
-    .map((line) => [line.step, line[what]]);
-  const pair = (what) => [
-    { name: `${prefix}training`, legend: prefix || "training", color: colors[0], points: smooth(of("train", what)) },
-    { name: `${prefix}validation`, legend: prefix ? "" : "validation", color: colors[1], points: of("val", what), dots: true },
-  ].filter((curve) => curve.points.length);
-  return { costs: pair("loss"), accuracies: pair("accuracy") };
+/** A number with three significant digits, or a large one without decimals. */
+export function shortNumber(value) {
+  if (Math.abs(value) >= 1000 || value === 0)
+    return value.toLocaleString("en", { maximumFractionDigits: 0 });
+  return String(Number(value.toPrecision(3)));
 }
 
-/** Means of so many points that no more than `most` are left, and the first. */
-export function smooth(points, most = 160) {
-  const size = Math.ceil(points.length / most);
-  if (size < 2) return points;
+/** The logged lines of a run as curves of cost and accuracy; those of training are averaged. */
+export function costAndAccuracy(lines, colors, runName = "") {
+  const prefix = runName && `${runName} `;
+  const points = (split, key) =>
+    lines
+      .filter((line) => line.split === split && line[key] !== null)
+      .map((line) => [line.step, line[key]]);
+  const curves = (key) => {
+    const training = {
+      name: `${prefix}training`,
+      legend: runName || "training",
+      color: colors[0],
+      points: smooth(points("train", key)),
+    };
+    const validation = {
+      name: `${prefix}validation`,
+      legend: runName ? "" : "validation",
+      color: colors[1],
+      points: points("val", key),
+      dots: true,
+    };
+    return [training, validation].filter((curve) => curve.points.length);
+  };
+  return { costs: curves("loss"), accuracies: curves("accuracy") };
+}
+
+/** The first point, and the means of groups of points: MAX_POINTS groups at most. */
+export function smooth(points) {
+  const groupSize = Math.ceil(points.length / MAX_POINTS);
+  if (groupSize < 2) return points;
   const means = [points[0]];
-  for (let i = 0; i < points.length; i += size) {
-    const part = points.slice(i, i + size);
-    means.push([part.at(-1)[0], part.reduce((sum, [, y]) => sum + y, 0) / part.length]);
+  for (let i = 0; i < points.length; i += groupSize) {
+    const group = points.slice(i, i + groupSize);
+    const sum = group.reduce((total, [, value]) => total + value, 0);
+    means.push([group.at(-1)[0], sum / group.length]);
   }
   return means;
 }

@@ -1,84 +1,114 @@
-// The view Draw: a sheet, and what is read on it while you draw.
+// The view Draw: a sheet, and what is read on it while the user draws.
 
 import { recall, remember } from "./address.js";
 import { cards, headline } from "./answer.js";
 import { h } from "./dom.js";
-import { Pad } from "./pad.js";
-import { photo, pictures } from "./photo.js";
+import { Pad, padCanvas } from "./pad.js";
+import { listenForPictures, photo } from "./photo.js";
 import { Reader } from "./reader.js";
 
+const SQUASHED =
+  "The whole sheet is resized to 28×28 pixels, as in most tutorials. " +
+  "Draw a small digit in a corner, or two digits, and see it fail.";
+
 export function enter(page) {
-  const canvas = h("canvas", { class: "pad", tabindex: 0, role: "application",
-    "aria-label": "Sheet to draw digits on. Arrow keys move the pen, the space bar puts it down and lifts it." });
-  const hint = h("p", { class: "hint", "aria-hidden": "true" }, "Draw a digit here. Or several.");
+  const canvas = padCanvas("Sheet to draw digits on.");
+  const hint = h("p", { class: "hint", "aria-hidden": "true" }, "Draw one or more digits here.");
   const sheet = h("div", { class: "sheet" }, canvas, hint);
-  const says = h("output", { class: "headline", "aria-live": "polite" });
+  const result = h("output", { class: "headline", "aria-live": "polite" });
   const details = h("div", { class: "digits" });
-  const undo = h("button", { onclick: () => (taken ? putAway() : pad.undo()) }, "Undo");
-  const clear = h("button", { onclick: () => (taken ? putAway() : pad.clear()) }, "Clear");
-  const input = h("input", { type: "file", accept: "image/*", hidden: true, onchange: () => take(input.files[0]) });
-  const open = h("button", { onclick: () => input.click() }, "Open a picture");
-  const normal = h("input", { type: "checkbox", role: "switch", onchange: () => normalized(normal.checked) });
-  const why = h("p", { class: "note" });
+  const undo = h("button", { onclick: () => (photograph ? closePhoto() : pad.undo()) }, "Undo");
+  const clear = h("button", { onclick: () => (photograph ? closePhoto() : pad.clear()) }, "Clear");
+  const fileInput = h("input", { type: "file", accept: "image/*", hidden: true });
+  fileInput.addEventListener("change", () => openPhoto(fileInput.files[0]));
+  const open = h("button", { onclick: () => fileInput.click() }, "Open a picture");
+  const normalize = h("input", { type: "checkbox", role: "switch" });
+  normalize.addEventListener("change", () => setNormalize(normalize.checked));
+  const note = h("p", { class: "note" });
 
-  page.append(sheet,
-    h("div", { class: "told" }, says, why),
-    h("div", { class: "stack controls" },
-      h("div", { class: "tools" }, undo, clear, open, input),
-      h("label", { class: "switch" }, normal, h("span", {}, "Normalise: cut out, centre and scale each digit first")),
-      h("p", { class: "quiet" }, "Drop or paste a photograph to read it. Nothing that you draw or open is stored.")),
-    details);
+  page.append(
+    sheet,
+    h("div", { class: "answer" }, result, note),
+    h(
+      "div",
+      { class: "stack controls" },
+      h("div", { class: "tools" }, undo, clear, open, fileInput),
+      h(
+        "label",
+        { class: "switch" },
+        normalize,
+        h("span", {}, "Normalise: cut out, centre and scale each digit first"),
+      ),
+      h(
+        "p",
+        { class: "quiet" },
+        "Drop or paste a photograph to read it. Nothing that you draw or open is stored.",
+      ),
+    ),
+    details,
+  );
 
-  let taken = null; // a photograph in the place of the sheet
+  let photograph = null; // { file, view }, if one is shown in place of the sheet
   const pad = new Pad(canvas, (lifted, fresh) => {
-    reader.ask(lifted, fresh);
+    reader.update(lifted, fresh);
     if (lifted) remember({ ink: pad.text });
   });
-  const reader = new Reader(() => taken?.file ?? (pad.empty ? null : pad.pgm()), show);
+  const reader = new Reader(currentPicture, show);
+
+  function currentPicture() {
+    if (photograph) return photograph.file;
+    return pad.empty ? null : pad.pgm();
+  }
 
   function show(answer, milliseconds) {
     hint.hidden = !pad.empty;
     const text = headline(answer);
-    says.textContent = text;
-    says.classList.toggle("word", !/^[\d?\n]+$/.test(text));
+    result.textContent = text;
+    result.classList.toggle("words", !/^[\d?\n]+$/.test(text));
     details.replaceChildren(...cards(answer));
-    taken?.photo.mark(answer);
-    undo.disabled = clear.disabled = pad.empty && !taken;
-    page.dataset.answered = milliseconds.toFixed(1);
+    photograph?.view.mark(answer);
+    undo.disabled = clear.disabled = pad.empty && !photograph;
+    page.dataset.answerMilliseconds = milliseconds.toFixed(1);
   }
 
-  function normalized(on) {
-    normal.checked = on;
-    reader.options = on ? "" : "?normalize=off";
-    why.textContent = on ? "" : "The whole sheet is squashed into 28×28 pixels, as in most tutorials. "
-      + "Draw small, in a corner, or two digits, and see it fail.";
+  function setNormalize(on) {
+    normalize.checked = on;
+    reader.query = on ? "" : "?normalize=off";
+    note.textContent = on ? "" : SQUASHED;
     remember({ normalize: on ? "" : "off" });
-    reader.ask();
+    reader.update();
   }
 
-  function take(file) {
+  function openPhoto(file) {
     if (!file) return;
-    taken?.photo.forget();
-    taken = { file, photo: photo(file) };
-    sheet.replaceChildren(taken.photo.element);
-    says.textContent = "…";
-    reader.ask();
+    photograph?.view.release();
+    photograph = { file, view: photo(file) };
+    sheet.replaceChildren(photograph.view.element);
+    result.textContent = "…";
+    reader.update();
   }
 
-  function putAway() {
-    taken.photo.forget();
-    taken = null;
-    input.value = "";
+  function closePhoto() {
+    photograph.view.release();
+    photograph = null;
+    fileInput.value = "";
     sheet.replaceChildren(canvas, hint);
-    reader.ask();
+    reader.update();
   }
 
-  function readdress() {
-    if (pad.drawing === null && recall("ink") !== pad.text) pad.text = recall("ink");
-    normalized(recall("normalize") !== "off");
+  function onAddress() {
+    if (pad.pointer === null && recall("ink") !== pad.text) pad.text = recall("ink");
+    setNormalize(recall("normalize") !== "off");
   }
 
-  const deaf = pictures(take);
-  readdress();
-  return { readdress, leave: () => (deaf(), pad.forget(), taken?.photo.forget()) };
+  const stopListening = listenForPictures(openPhoto);
+  onAddress();
+  return {
+    onAddress,
+    leave() {
+      stopListening();
+      pad.release();
+      photograph?.view.release();
+    },
+  };
 }

@@ -1,46 +1,99 @@
-// The view First graph: the lesson's graph, run in its session one step at a time.
+// The view First graph: the first lesson's graph, run in its session one step at a time.
 
 import { recall, remember } from "./address.js";
-import { drawCurves, short, smooth } from "./curves.js";
-import { h, percent } from "./dom.js";
+import { drawCurves, shortNumber, smooth } from "./curves.js";
+import { errorLine, field, h, integer, largeNumber, percent, sleep } from "./dom.js";
 import { graphs } from "./graphs.js";
-import { bytes, grey, maps } from "./pixels.js";
+import { decode, digitPictures, mapPictures } from "./pixels.js";
 import { samples } from "./samples.js";
 import { about, post } from "./server.js";
 
+const DEFAULT_RATE = "0.01";
+const SLOW_STEPS = 50; // the first steps are run one at a time, so that they can be watched
+const PAUSE_BETWEEN_STEPS = 40; // milliseconds
+const WEIGHT_VIEWS = { weights: "current values", learned: "change by training" };
+
 export function enter(page) {
-  const error = h("p", { class: "error", role: "alert" });
-  const rate = h("input", { type: "number", min: 0.001, max: 10, step: "any", value: recall("rate", "0.01") });
-  const take = (count) => h("button", { onclick: () => run(count) }, count === 1 ? "One step" : `${count} steps`);
-  const play = h("button", { class: "main", onclick: () => (playing ? pause() : goOn()) }, "Run");
-  const buttons = [take(1), take(10), take(100)];
-  const [cost, right, at] = [h("b", { class: "big" }), h("b", { class: "big" }), h("b", { class: "big" })];
-  const named = (name, value) => h("div", {}, h("span", {}, name), value);
-  const curve = h("div"), weights = h("div", { class: "maps ten" }), fed = h("div", { class: "fed" });
+  const error = errorLine();
+  const rate = h("input", {
+    type: "number",
+    min: 0.001,
+    max: 10,
+    step: "any",
+    value: recall("rate", DEFAULT_RATE),
+  });
+  const play = h("button", { class: "main", onclick: () => (playing ? pause() : run()) }, "Run");
+  const stepButtons = [
+    h("button", { onclick: () => takeSteps(1) }, "One step"),
+    h("button", { onclick: () => takeSteps(10) }, "10 steps"),
+    h("button", { onclick: () => takeSteps(100) }, "100 steps"),
+  ];
+  const numbers = {
+    step: h("b", { class: "big" }),
+    cost: h("b", { class: "big" }),
+    accuracy: h("b", { class: "big" }),
+  };
+  const curve = h("div");
+  const weights = h("div", { class: "maps ten" });
+  const batch = h("div", { class: "batch" });
   const tests = samples();
-  const views = Object.entries({ weights: "as they are", learned: "what was learned" }).map(([kind, says]) =>
-    h("button", { "data-kind": kind, onclick: () => ((view = kind), paint()) }, says));
+  const weightButtons = Object.entries(WEIGHT_VIEWS).map(([key, title]) =>
+    h("button", { "data-key": key, onclick: () => showWeights(key) }, title),
+  );
 
   page.append(
-    h("section", { class: "card stack" },
-      h("div", { class: "tools" }, play, ...buttons,
-        h("button", { onclick: begin }, "Start anew"), h("label", { class: "field" }, "learning rate", rate)),
+    h(
+      "section",
+      { class: "card stack" },
+      h(
+        "div",
+        { class: "tools" },
+        play,
+        ...stepButtons,
+        h("button", { onclick: begin }, "Start again"),
+        field("learning rate", rate),
+      ),
       error,
-      h("div", { class: "numbers" }, named("step", at), named("cost", cost), named("right of 10,000 test images", right))),
-    h("div", { class: "columns" },
-      h("section", { class: "card" }, h("h2", {}, "The cost of each step"), curve),
-      h("section", { class: "card stack" }, h("div", { class: "tools" }, h("h2", {}, "Weights"), ...views), weights,
-        h("p", { class: "quiet" }, "A picture a digit: blue pixels speak for it, grey ones against it.")),
-      h("section", { class: "card" }, h("h2", {}, "A hundred test images"), tests.element),
-      h("section", { class: "card" }, h("h2", {}, "Twenty of the hundred images fed in the last step"), fed),
-      h("section", { class: "card whole" }, h("h2", {}, "The graph"), graphs("first-graph"))));
+      h(
+        "div",
+        { class: "numbers" },
+        largeNumber("step", numbers.step),
+        largeNumber("cost", numbers.cost),
+        largeNumber("accuracy on 10,000 test images", numbers.accuracy),
+      ),
+    ),
+    h(
+      "div",
+      { class: "columns" },
+      h("section", { class: "card" }, h("h2", {}, "Cost of each step"), curve),
+      h(
+        "section",
+        { class: "card stack" },
+        h("div", { class: "tools" }, h("h2", {}, "Weights"), ...weightButtons),
+        weights,
+        h(
+          "p",
+          { class: "quiet" },
+          "One picture per digit. Ink on a blue pixel speaks for it, ink on a grey one against it.",
+        ),
+      ),
+      h("section", { class: "card" }, h("h2", {}, "100 test images"), tests.element),
+      h("section", { class: "card" }, h("h2", {}, "20 of the 100 images of the last step"), batch),
+      h("section", { class: "card full-width" }, h("h2", {}, "The graph"), graphs("first-graph")),
+    ),
+  );
 
-  let view = "learned", last = null;
-  let lesson = "", step = null, costs = [], playing = false, busy = false, left = false;
+  let weightView = "learned";
+  let lesson = null; // the server's last answer; null until the graph is built
+  let costs = [];
+  let playing = false;
+  let busy = false; // a request is under way
+  let left = false;
 
-  async function ask(path, question) {
+  /** Ask for a step or a new graph; returns whether it succeeded. */
+  async function request(path, question) {
     busy = true;
-    for (const each of buttons) each.disabled = true;
+    disableSteps(true);
     try {
       show(await post(path, question));
       error.textContent = "";
@@ -51,31 +104,39 @@ export function enter(page) {
       return false;
     } finally {
       busy = false;
-      for (const each of buttons) each.disabled = playing;
+      disableSteps(playing);
     }
+  }
+
+  function disableSteps(disabled) {
+    for (const button of stepButtons) button.disabled = disabled;
   }
 
   async function begin() {
     pause();
     if (busy) return;
-    if (step === null) error.textContent = "TensorFlow is starting …";
-    remember({ rate: rate.value === "0.01" ? "" : rate.value });
-    [step, costs] = [null, []];
-    await ask("first", { rate: Number(rate.value) });
+    if (!lesson) error.textContent = "TensorFlow is starting …";
+    remember({ rate: rate.value === DEFAULT_RATE ? "" : rate.value });
+    lesson = null;
+    costs = [];
+    await request("first", { learning_rate: Number(rate.value) });
   }
 
-  async function run(count) {
+  /** Returns whether the steps were taken. */
+  async function takeSteps(count) {
     if (busy) return false;
-    if (step === null) await begin();
-    return step !== null && ask("step", { lesson, after: step, count });
+    if (!lesson) await begin();
+    if (!lesson) return false;
+    return request("step", { lesson: lesson.lesson, after: lesson.step, count });
   }
 
-  async function goOn() {
+  async function run() {
     playing = true;
     play.textContent = "Pause";
     while (playing && !left) {
-      if (!(await run(costs.length < 50 ? 1 : 10))) break;
-      await new Promise((done) => setTimeout(done, 40));
+      const taken = await takeSteps(costs.length < SLOW_STEPS ? 1 : 10);
+      if (!taken) break;
+      await sleep(PAUSE_BETWEEN_STEPS);
     }
     pause();
   }
@@ -83,40 +144,56 @@ export function enter(page) {
   function pause() {
     playing = false;
     play.textContent = "Run";
-    for (const each of buttons) each.disabled = busy;
+    disableSteps(busy);
   }
 
-  function show(told) {
-    costs.push(...told.costs);
-    [lesson, step] = [told.lesson, told.step];
-    at.textContent = step.toLocaleString("en");
-    cost.textContent = costs.length ? costs.at(-1).toFixed(4) : "–";
-    right.textContent = percent(told.accuracy, 1);
-    const points = smooth(costs.map((value, i) => [i + 1, value]));
-    drawCurves(curve, "Cost", [{ name: "cost", color: "var(--line1)", points }], { format: short });
-    last = told;
-    paint();
-    const seen = bytes(told.fed);
-    fed.replaceChildren(...Array.from({ length: seen.length / 784 }, (_, i) => grey(seen.subarray(784 * i, 784 * (i + 1)), 28)));
-    tests.show(told);
+  function show(answer) {
+    lesson = answer;
+    costs.push(...answer.costs);
+    numbers.step.textContent = integer(answer.step);
+    numbers.cost.textContent = costs.length ? costs.at(-1).toFixed(4) : "–";
+    numbers.accuracy.textContent = percent(answer.accuracy, 1);
+    const points = smooth(costs.map((cost, i) => [i + 1, cost]));
+    const curves = [{ name: "cost", color: "var(--line1)", points }];
+    drawCurves(curve, "Cost", curves, { format: shortNumber });
+    showWeights(weightView);
+    batch.replaceChildren(...digitPictures(decode(answer.batch)));
+    tests.show(answer);
   }
 
-  function paint() {
-    for (const each of views) each.setAttribute("aria-pressed", each.dataset.kind === view);
-    const pictures = last ? maps(last[view], (digit) => `weights of the digit ${digit}`) : [];
-    weights.replaceChildren(...pictures.map((canvas, digit) => h("figure", {}, canvas, h("figcaption", {}, String(digit)))));
+  function showWeights(key) {
+    weightView = key;
+    for (const button of weightButtons)
+      button.setAttribute("aria-pressed", button.dataset.key === key);
+    if (!lesson) return;
+    const pictures = mapPictures(lesson[key], (digit) => `weights of the digit ${digit}`);
+    const figures = pictures.map((picture, digit) =>
+      h("figure", {}, picture, h("figcaption", {}, String(digit))),
+    );
+    weights.replaceChildren(...figures);
   }
 
-  function readdress() {
-    if (recall("rate", "0.01") === rate.value) return;
-    rate.value = recall("rate", "0.01");
+  function onAddress() {
+    if (recall("rate", DEFAULT_RATE) === rate.value) return;
+    rate.value = recall("rate", DEFAULT_RATE);
     begin();
   }
 
-  about().then(({ trains }) => {
+  async function start() {
+    const { can_train } = await about();
     if (left) return;
-    if (trains) begin();
+    if (can_train) begin();
     else error.textContent = "TensorFlow is not installed here: pip install 'firstlight[train]'";
-  }, (problem) => (error.textContent = problem.message));
-  return { readdress, leave: () => ((left = true), pause()) };
+  }
+
+  start().catch((problem) => {
+    error.textContent = problem.message;
+  });
+  return {
+    onAddress,
+    leave() {
+      left = true;
+      pause();
+    },
+  };
 }

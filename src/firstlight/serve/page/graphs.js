@@ -1,35 +1,39 @@
-// The two pictures of a graph: what a person means by it, and what TensorFlow runs.
+// The two pictures of a network's graph: its layers, and TensorFlow's operations.
 
 import { h } from "./dom.js";
 import { panzoom } from "./panzoom.js";
 import { post } from "./server.js";
 
+const TITLES = { functional: "Overview", operations: "TensorFlow's operations" };
+
 export function graphs(network) {
-  const place = h("div", { class: "stack" });
-  const button = h("button", { onclick: load }, "Show its graph");
-  place.append(h("div", { class: "tools" }, button));
+  const element = h("div", { class: "stack" });
+  const button = h("button", { onclick: load }, "Show the graph");
+  element.append(h("div", { class: "tools" }, button));
 
   async function load() {
     button.disabled = true;
     button.textContent = "Tracing the graph …";
     try {
-      choose(await post("graph", { network }));
+      showPictures(await post("graph", { network }));
     } catch (error) {
-      place.replaceChildren(h("p", { class: "error" }, error.message));
+      element.replaceChildren(h("p", { class: "error" }, error.message));
     }
   }
 
-  function choose(pictures) {
-    const kinds = { functional: "What is meant", operations: "What TensorFlow runs" };
-    const shown = h("div");
-    const buttons = Object.entries(kinds).map(([kind, says]) => h("button", { onclick: () => show(kind), "data-kind": kind }, says));
-    const show = (kind) => {
+  function showPictures(pictures) {
+    const frame = h("div");
+    const buttons = Object.entries(TITLES).map(([kind, title]) =>
+      h("button", { "data-kind": kind, onclick: () => show(kind) }, title),
+    );
+    function show(kind) {
       for (const each of buttons) each.setAttribute("aria-pressed", each.dataset.kind === kind);
-      shown.replaceChildren(panzoom(pictures[kind], `The graph of ${network}: ${kinds[kind]}`));
-    };
-    place.replaceChildren(h("div", { class: "tools" }, ...buttons), shown);
+      const label = `The graph of ${network}: ${TITLES[kind]}`;
+      frame.replaceChildren(panzoom(pictures[kind], label));
+    }
+    element.replaceChildren(h("div", { class: "tools" }, ...buttons), frame);
     show("functional");
   }
 
-  return place;
+  return element;
 }

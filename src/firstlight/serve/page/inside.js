@@ -1,156 +1,264 @@
-// The view Look inside: what each layer of a network makes of a digit that you draw.
+// The view Look inside: the output of each layer of a network for a digit that the user draws.
 
 import { recall, remember } from "./address.js";
-import { bars } from "./answer.js";
-import { h, percent } from "./dom.js";
-import { Pad } from "./pad.js";
-import { bytes, colors, grey, maps, mix, picture, signed, signs } from "./pixels.js";
+import { bars, verdictLine } from "./answer.js";
+import { errorLine, field, h } from "./dom.js";
+import { Pad, padCanvas } from "./pad.js";
+import {
+  colors,
+  decode,
+  decodeSigned,
+  greyPicture,
+  mapPictures,
+  mix,
+  picture,
+  signedPicture,
+} from "./pixels.js";
 import { Reader } from "./reader.js";
-import { about, get, post } from "./server.js";
+import { about, get, post, runPath } from "./server.js";
 
-const KINDS = {
-  Conv2D: "convolution", SparseConvolution: "convolution", BatchNorm: "batch normalisation", ReLU: "what is above zero",
-  Dense: "neurons", EinsumDense: "neurons", Rescaling: "0 to 255 becomes 0 to 1", Subsampling: "means of 2×2",
-  MaxPooling2D: "largest of 2×2", ZeroPadding2D: "a frame of zeros", GlobalAveragePooling2D: "the mean of each map",
+const PIXELS = 28 * 28;
+const MIN_OCCLUSION_RANGE = 0.05; // so that a network that is always sure shows no noise
+const LAYER_NAMES = {
+  Conv2D: "convolution",
+  SparseConvolution: "convolution",
+  BatchNorm: "batch normalisation",
+  ReLU: "ReLU, negative values become 0",
+  Dense: "neurons",
+  EinsumDense: "neurons",
+  Rescaling: "0 to 255 becomes 0 to 1",
+  Subsampling: "mean of 2×2 values",
+  MaxPooling2D: "maximum of 2×2 values",
+  ZeroPadding2D: "zero padding",
+  GlobalAveragePooling2D: "mean of each map",
 };
 
 export function enter(page) {
-  const canvas = h("canvas", { class: "pad", tabindex: 0, role: "application",
-    "aria-label": "Sheet to draw a digit on. Arrow keys move the pen, the space bar puts it down and lifts it." });
+  const canvas = padCanvas("Sheet to draw a digit on.");
   const hint = h("p", { class: "hint", "aria-hidden": "true" }, "Draw a digit here.");
-  const chosen = h("select", { onchange: () => choose(chosen.value) }, h("option", { value: "" }, "the reader"));
+  const networkSelect = h("select", { onchange: () => chooseRun(networkSelect.value) });
+  networkSelect.append(readerOption());
   const chips = h("div", { class: "chips", "aria-label": "Digits on the sheet" });
-  const input = h("figure"), occlusion = h("figure"), says = h("div");
-  const seen = h("div", { class: "card seen" }, input, occlusion);
-  const error = h("p", { class: "error", role: "alert" });
+  const input = h("figure");
+  const occlusion = h("figure");
+  const prediction = h("div");
+  const inputCard = h("div", { class: "card input-card" }, input, occlusion);
+  const error = errorLine();
   const layers = h("section", { class: "layers", "aria-live": "polite" });
 
   page.append(
-    h("section", { class: "stack" },
-      h("label", { class: "field" }, "network", chosen),
+    h(
+      "section",
+      { class: "stack" },
+      field("network", networkSelect),
       h("div", { class: "sheet" }, canvas, hint),
-      h("div", { class: "tools" }, h("button", { onclick: () => pad.undo() }, "Undo"), h("button", { onclick: () => pad.clear() }, "Clear"), chips),
-      says),
-    h("div", { class: "stack" }, error, seen, layers));
+      h(
+        "div",
+        { class: "tools" },
+        h("button", { onclick: () => pad.undo() }, "Undo"),
+        h("button", { onclick: () => pad.clear() }, "Clear"),
+        chips,
+      ),
+      prediction,
+    ),
+    h("div", { class: "stack" }, error, inputCard, layers),
+  );
 
-  let digits = [], classes = [], which = 0, asked = 0, left = false;
+  let digits = []; // that were read on the sheet
+  let classes = []; // of the reader
+  let selected = 0; // the index of the digit that is looked at
+  let requests = 0;
+  let left = false;
   const pad = new Pad(canvas, (lifted) => {
     if (!lifted) return;
     remember({ ink: pad.text });
-    reader.ask();
+    reader.update();
   });
-  const reader = new Reader(() => (pad.empty ? null : pad.pgm()), (answer) => {
+  const reader = new Reader(() => (pad.empty ? null : pad.pgm()), showDigits);
+
+  function showDigits(answer) {
     if (left) return;
     hint.hidden = !pad.empty;
     digits = answer?.digits ?? [];
-    which = Math.min(which, Math.max(0, digits.length - 1));
-    chips.replaceChildren(...(digits.length < 2 ? [] : digits).map((digit, i) =>
-      h("button", { "aria-pressed": i === which, "aria-label": `digit ${i + 1}`, onclick: () => look(i) }, grey(bytes(digit.image), 28))));
-    look(which);
+    selected = Math.min(selected, Math.max(0, digits.length - 1));
+    chips.replaceChildren(...(digits.length > 1 ? digits.map(chip) : []));
+    select(selected);
     if (answer?.error) error.textContent = answer.error;
-  });
+  }
 
-  async function look(index) {
-    which = index;
-    remember({ digit: which || "" });
-    [...chips.children].forEach((chip, i) => chip.setAttribute("aria-pressed", i === which));
-    const run = recall("run"), number = ++asked;
-    if (!digits.length) return showNothing(run, number);
-    error.textContent = run && !layers.children.length ? "TensorFlow is starting …" : "";
-    const { image } = digits[which];
+  function chip(digit, index) {
+    const label = `digit ${index + 1}`;
+    const shown = greyPicture(decode(digit.image), 28);
+    return h("button", { "aria-label": label, onclick: () => select(index) }, shown);
+  }
+
+  async function select(index) {
+    selected = index;
+    remember({ digit: index || "" });
+    for (const [i, button] of [...chips.children].entries())
+      button.setAttribute("aria-pressed", i === index);
+    requests += 1;
+    const number = requests;
+    const run = recall("run");
     try {
-      const told = await post("occlusion", { image, ...(run ? { run } : {}) });
-      const first = run ? await get(`runs/${encodeURIComponent(run)}/weights`) : null;
-      if (number === asked) show(bytes(image), told, first);
+      if (digits.length) await lookInside(digits[index].image, run, number);
+      else await showNothing(run, number);
     } catch (problem) {
-      if (number === asked) error.textContent = problem.message;
+      if (number === requests) error.textContent = problem.message;
     }
   }
 
-  function showNothing(run, number) {
-    seen.hidden = true;
-    error.textContent = "";
-    for (const place of [says, layers]) place.replaceChildren();
-    const late = (first) => number === asked && layers.replaceChildren(filters(first));
-    if (run) get(`runs/${encodeURIComponent(run)}/weights`).then(late, () => {});
-    else layers.replaceChildren(h("p", { class: "quiet" }, "Draw a digit to see where the reader looks. Choose a run to see what each of its layers makes of it."));
+  async function lookInside(image, run, number) {
+    error.textContent = run && !layers.children.length ? "TensorFlow is starting …" : "";
+    const answer = await post("occlusion", run ? { image, run } : { image });
+    const weights = run ? await get(`${runPath(run)}/weights`) : null;
+    if (number === requests) show(decode(image), answer, weights);
   }
 
-  function show(image, { probabilities, occlusion: hidden, layers: told }, first) {
+  /** Without a digit: the weights of the run's first layer. */
+  async function showNothing(run, number) {
+    inputCard.hidden = true;
     error.textContent = "";
-    seen.hidden = false;
-    const names = probabilities.length === classes.length ? classes : probabilities.map((_, i) => String(i));
-    const best = probabilities.indexOf(Math.max(...probabilities));
-    says.replaceChildren(h("p", { class: "says" }, h("b", {}, names[best]), h("span", {}, percent(probabilities[best]))),
-      bars({ probabilities }, names));
-    input.replaceChildren(grey(image, 28, "what the network sees"), h("figcaption", {}, "what it sees: 28×28 pixels"));
-    occlusion.replaceChildren(shadows(image, hidden.flat()), h("figcaption", {}, "where it looks: blue is where covering 8×8 pixels makes it less sure"));
-    const softmax = first?.name === "layer1/kernel" && first.shape[0] === 10;
-    layers.replaceChildren(...(first ? [softmax ? products(first, image) : filters(first)] : []), ...told.map(layer));
-    if (!first) layers.replaceChildren(h("p", { class: "quiet" }, "Choose a run to see what each of its layers makes of this digit."));
+    prediction.replaceChildren();
+    layers.replaceChildren();
+    if (!run) {
+      const text = "Draw a digit to see where the reader looks.";
+      layers.replaceChildren(
+        quiet(`${text} Choose a run to see the output of each of its layers.`),
+      );
+      return;
+    }
+    const weights = await get(`${runPath(run)}/weights`).catch(() => null); // it may have none yet
+    if (weights && number === requests) layers.replaceChildren(filterBlock(weights));
   }
 
-  async function choose(run) {
+  function show(image, answer, weights) {
+    const { probabilities } = answer;
+    const highest = Math.max(...probabilities);
+    const names =
+      probabilities.length === classes.length ? classes : probabilities.map((_, i) => String(i));
+    const name = names[probabilities.indexOf(highest)];
+    error.textContent = "";
+    inputCard.hidden = false;
+    prediction.replaceChildren(verdictLine(name, highest), bars({ probabilities }, names));
+    input.replaceChildren(
+      greyPicture(image, 28, "the network's input"),
+      h("figcaption", {}, "the network's input: 28×28 pixels"),
+    );
+    occlusion.replaceChildren(
+      occlusionPicture(image, answer.occlusion.flat()),
+      h("figcaption", {}, "where it looks: covering 8×8 pixels at a blue place makes it less sure"),
+    );
+    layers.replaceChildren(...blocks(image, answer.layers, weights));
+  }
+
+  function chooseRun(run) {
     remember({ run, by: run ? "" : "reader" });
     layers.replaceChildren();
-    look(which);
+    select(selected);
   }
 
-  async function readdress() {
-    const [{ runs }, known] = await Promise.all([get("runs"), about()]);
+  async function onAddress() {
+    const [{ runs }, server] = await Promise.all([get("runs"), about()]);
     if (left) return;
-    const usable = runs.filter((run) => run.network).map(({ name }) => name);
-    chosen.replaceChildren(h("option", { value: "" }, "the reader"), ...usable.map((name) => h("option", { value: name }, name)));
-    classes = known.classes;
-    if (!recall("run") && !recall("by") && known.run) remember({ run: known.run });
-    chosen.value = recall("run");
-    if (pad.drawing === null && recall("ink") !== pad.text) pad.text = recall("ink");
-    which = Number(recall("digit")) || 0;
-    reader.ask();
+    const names = runs.filter((run) => run.network).map(({ name }) => name);
+    const options = names.map((name) => h("option", { value: name }, name));
+    networkSelect.replaceChildren(readerOption(), ...options);
+    classes = server.classes;
+    if (!recall("run") && !recall("by") && server.run) remember({ run: server.run });
+    networkSelect.value = recall("run");
+    if (pad.pointer === null && recall("ink") !== pad.text) pad.text = recall("ink");
+    selected = Number(recall("digit")) || 0;
+    reader.update();
   }
 
-  readdress().catch((problem) => (error.textContent = problem.message));
-  return { readdress, leave: () => ((left = true), pad.forget()) };
+  onAddress().catch((problem) => {
+    error.textContent = problem.message;
+  });
+  return {
+    onAddress,
+    leave() {
+      left = true;
+      pad.release();
+    },
+  };
 }
 
-/** The digit in grey, and over it in the accent what its answer hangs on. */
-function shadows(image, hidden) {
-  const { accent } = colors(), full = Math.max(...hidden), low = Math.min(...hidden);
-  const depth = (i) => (full - hidden[i]) / Math.max(full - low, 0.05);
-  return picture(28, 28, (i) => mix([image[i], image[i], image[i]].map((v) => v * 0.55), accent, 0.85 * depth(i)), "where it looks");
+const readerOption = () => h("option", { value: "" }, "the reader");
+
+const quiet = (text) => h("p", { class: "quiet" }, text);
+
+/** The digit in dark grey; over it, in blue, how much the probability falls where it is covered. */
+function occlusionPicture(image, probabilities) {
+  const { accent } = colors();
+  const highest = Math.max(...probabilities);
+  const range = Math.max(highest - Math.min(...probabilities), MIN_OCCLUSION_RANGE);
+  const colorAt = (i) => {
+    const grey = 0.55 * image[i];
+    const fall = (highest - probabilities[i]) / range;
+    return mix([grey, grey, grey], accent, 0.85 * fall);
+  };
+  return picture(28, 28, colorAt, "where the network looks");
+}
+
+/** A block for the first layer's weights and one for each layer's output. */
+function blocks(image, layers, weights) {
+  if (!weights) return [quiet("Choose a run to see the output of each of its layers.")];
+  const isSoftmax = weights.name === "layer1/kernel" && weights.shape[0] === 10;
+  const first = isSoftmax ? productBlock(weights, image) : filterBlock(weights);
+  return [first, ...layers.map(layerBlock)];
 }
 
 const block = (title, note, ...children) =>
   h("article", { class: "card layer" }, h("h3", {}, title, h("span", {}, note)), ...children);
 
-function filters(first) {
-  const [n, height] = first.shape;
-  const place = h("div", { class: "maps" }, ...maps(first, (i) => `filter ${i + 1}`));
-  place.style.setProperty("--size", height > 12 ? "64px" : "44px");
-  return block(`${first.name}`, `the first ${n} of its weights as pictures, ${height}×${first.shape[2]}`, place);
+function filterBlock(weights) {
+  const [n, height, width] = weights.shape;
+  const grid = h("div", { class: "maps" }, ...mapPictures(weights, (i) => `filter ${i + 1}`));
+  grid.style.setProperty("--size", height > 12 ? "64px" : "44px");
+  const ofAll = weights.count > n ? `first ${n} of ${weights.count}` : n;
+  return block(weights.name, `weights of the ${ofAll} filters, ${height}×${width} each`, grid);
 }
 
-/** Softmax: a picture of weights a digit, times the image, added up. */
-function products(first, image) {
-  const weights = signed(first.pixels);
-  const each = Array.from({ length: 10 }, (_, digit) => {
-    const own = weights.subarray(784 * digit, 784 * (digit + 1));
-    const product = Float32Array.from(own, (weight, i) => (weight * image[i]) / 255);
-    return { digit, own, product, sum: product.reduce((total, value) => total + value, 0) * (first.largest / 127) + (first.biases[digit] ?? 0) };
+/** Softmax: a picture of weights per digit, whose products with the image add up to the logit. */
+function productBlock(weights, image) {
+  const all = decodeSigned(weights.pixels);
+  const digits = Array.from({ length: 10 }, (_, digit) => {
+    const own = all.subarray(PIXELS * digit, PIXELS * (digit + 1));
+    const products = Float32Array.from(own, (weight, i) => (weight * image[i]) / 255);
+    const sum = products.reduce((total, product) => total + product, 0);
+    const logit = sum * (weights.largest / 127) + (weights.biases[digit] ?? 0);
+    return { digit, own, products, logit };
   });
-  const most = Math.max(...each.map(({ sum }) => sum));
-  const figures = each.map(({ digit, own, product, sum }) => h("figure", { class: sum === most ? "best" : "" },
-    signs(own, 28, `weights of ${digit}`), signs(product, 28, `times the digit, for ${digit}`),
-    h("figcaption", {}, `${digit}: ${sum.toFixed(1).replace("-", "−")}`)));
-  const place = h("div", { class: "maps ten" }, ...figures);
-  return block("weights, and weights × input", "blue speaks for the digit, grey against it; the sum, and the digit's bias, decide", place);
+  const highest = Math.max(...digits.map(({ logit }) => logit));
+  const figures = digits.map(({ digit, own, products, logit }) =>
+    h(
+      "figure",
+      { class: logit === highest ? "best" : "" },
+      signedPicture(own, 28, `weights of the digit ${digit}`),
+      signedPicture(products, 28, `weights × input for the digit ${digit}`),
+      h("figcaption", {}, `${digit}: ${logit.toFixed(1).replace("-", "−")}`),
+    ),
+  );
+  const note =
+    "Blue speaks for the digit, grey against it. The number is the sum plus the digit's bias; " +
+    "the largest one wins.";
+  return block("weights, and weights × input", note, h("div", { class: "maps ten" }, ...figures));
 }
 
-function layer(told) {
-  const [n, height, width] = told.shape;
-  const flat = height === 1;
-  const what = flat ? `${width} numbers` : `${told.of} maps of ${height}×${width}${told.of > n ? `, the first ${n}` : ""}`;
-  const place = h("div", { class: flat ? "neurons" : "maps" }, ...maps(told, (i) => (flat ? told.name : `map ${i + 1} of ${told.name}`)));
-  place.style.setProperty("--size", height > 20 ? "72px" : height > 10 ? "56px" : "40px");
-  return block(told.name, `${KINDS[told.kind] ?? told.kind}: ${what}`, place);
+function layerBlock(layer) {
+  const [n, height, width] = layer.shape;
+  const isFlat = height === 1;
+  const label = (i) => (isFlat ? layer.name : `map ${i + 1} of ${layer.name}`);
+  const grid = h("div", { class: isFlat ? "neurons" : "maps" }, ...mapPictures(layer, label));
+  grid.style.setProperty("--size", mapSize(height));
+  let size = `${layer.count} maps of ${height}×${width}`;
+  if (layer.count > n) size += `, the first ${n} are shown`;
+  if (isFlat) size = `${width} values`;
+  return block(layer.name, `${LAYER_NAMES[layer.type] ?? layer.type}: ${size}`, grid);
+}
+
+function mapSize(height) {
+  if (height > 20) return "72px";
+  return height > 10 ? "56px" : "40px";
 }

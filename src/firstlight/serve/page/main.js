@@ -1,53 +1,63 @@
-// The frame: the address says which view is shown, and each view is a module of that name.
+// The frame: the address names the view that is shown, and each view is a module of that name.
 
 import { address, onAddress } from "./address.js";
 import { h } from "./dom.js";
 
-const VIEWS = ["draw", "inside", "first", "train", "runs"];
-const SHEETS = ["draw", "inside"]; // what is drawn on one is on the other too
-const place = document.getElementById("view"), links = [...document.querySelectorAll("header a")];
-let shown = { name: null, leave() {} };
-
-const leadsTo = (link) => link.hash.slice(1).split("?")[0];
+const PAD_VIEWS = ["draw", "inside"]; // a drawing on one of them is on the other too
+const main = document.getElementById("view");
+const headerLinks = [...document.querySelectorAll("header a")];
+const navLinks = [...document.querySelectorAll("nav a")];
+const viewOf = (link) => link.hash.slice(1).split("?")[0];
+const VIEWS = navLinks.map(viewOf);
+let current = { name: null, leave() {} };
 
 async function show() {
-  const name = VIEWS.includes(address.view) ? address.view : "draw";
-  for (const link of document.querySelectorAll("nav a")) {
-    const here = leadsTo(link) === name;
-    link.toggleAttribute("data-here", here);
-    if (here) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+  const name = VIEWS.includes(address.view) ? address.view : VIEWS[0];
+  markLink(name);
+  if (current.name === name) {
+    current.onAddress?.();
+    return;
   }
-  if (shown.name === name) return shown.readdress?.();
-  const first = shown.name === null;
-  shown.leave?.();
-  const here = (shown = { name });
+  const isFirst = current.name === null;
+  current.leave?.();
+  const opened = { name };
+  current = opened;
   const view = await import(`./${name}.js`);
-  if (shown !== here) return; // another tab was clicked meanwhile
+  if (current !== opened) return; // the user chose another view meanwhile
   const page = h("div", { class: `page ${name}` });
   const title = document.querySelector("nav [aria-current]").textContent;
   document.title = `${title} · firstlight`;
-  place.replaceChildren(h("h1", { class: "unseen" }, title), page);
-  if (!first) place.focus({ preventScroll: true });
-  Object.assign(here, view.enter(page));
-  carry();
+  main.replaceChildren(h("h1", { class: "visually-hidden" }, title), page);
+  if (!isFirst) main.focus({ preventScroll: true });
+  Object.assign(opened, view.enter(page));
+  carryDrawing();
 }
 
-/** The drawing goes along from one sheet to the other. */
-function carry() {
-  if (!SHEETS.includes(address.view || "draw")) return;
+function markLink(name) {
+  for (const link of navLinks) {
+    const isCurrent = viewOf(link) === name;
+    link.toggleAttribute("data-current", isCurrent);
+    if (isCurrent) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+/** Put the drawing into the links to the views that have a sheet. */
+function carryDrawing() {
+  if (!PAD_VIEWS.includes(address.view || VIEWS[0])) return;
   const ink = address.query.get("ink");
-  for (const link of links.filter((link) => SHEETS.includes(leadsTo(link))))
-    link.setAttribute("href", `#${leadsTo(link)}${ink ? `?ink=${ink}` : ""}`);
+  for (const link of headerLinks.filter((link) => PAD_VIEWS.includes(viewOf(link))))
+    link.setAttribute("href", `#${viewOf(link)}${ink ? `?ink=${ink}` : ""}`);
 }
 
-/** A click on the view that is shown must not empty it. */
-function stay(event) {
-  const again = leadsTo(event.currentTarget) === shown.name;
-  if (again && !event.ctrlKey && !event.metaKey && !event.shiftKey) event.preventDefault();
+/** A click on the link of the current view must not empty its sheet. */
+function keepCurrent(event) {
+  const isCurrent = viewOf(event.currentTarget) === current.name;
+  const opensTab = event.ctrlKey || event.metaKey || event.shiftKey;
+  if (isCurrent && !opensTab) event.preventDefault();
 }
 
-for (const link of links) link.addEventListener("click", stay);
-addEventListener("remembered", carry);
+for (const link of headerLinks) link.addEventListener("click", keepCurrent);
+addEventListener("address-written", carryDrawing);
 onAddress(show);
 show();

@@ -1,140 +1,166 @@
-// A sheet to draw on, with mouse, pen, finger or keyboard. Strokes are kept as points of a sheet of
-// 800×600 units, whatever its size on the screen: so they can be undone, sent and put in an address.
+// A sheet to draw on with mouse, pen, finger or keyboard. Strokes are kept as points of a sheet of
+// 800×600 units, whatever its size on the screen: they can be undone, sent and put in an address.
 
+import { h } from "./dom.js";
 import { colors } from "./pixels.js";
 
-const WIDTH = 800, HEIGHT = 600, PEN = 22;
-const SENT = 400; // pixels across of the picture that is sent
-const NEAREST = 3; // units between two points that are kept
+const WIDTH = 800;
+const HEIGHT = 600;
+const PEN_WIDTH = 22;
+const SENT_WIDTH = 400; // pixels, of the picture that is sent
+const MIN_DISTANCE = 3; // units between two points that are kept
+const KEY_STEP = 20; // units
+const MAX_COORDINATE = 1295; // "zz" in base 36
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+const clamp = (value, minimum, maximum) => Math.min(maximum, Math.max(minimum, value));
+
+/** The canvas for a Pad. */
+export const padCanvas = (label) =>
+  h("canvas", {
+    class: "pad",
+    tabindex: 0,
+    role: "application",
+    "aria-label": `${label} Arrow keys move the pen; the space bar lowers and lifts it.`,
+  });
 
 export class Pad {
   /**
-   * `changed(lifted, fresh)` is told of every new piece of ink, whether the pen was lifted, and
-   * whether there is any ink that it was not told of before.
+   * `onChange(lifted, fresh)` is called when the ink changes and when the pen is lifted; `fresh` is
+   * false if no ink was added since the last call.
    */
-  constructor(canvas, changed) {
-    Object.assign(this, { canvas, changed, strokes: [], drawing: null });
-    this.sheet = new OffscreenCanvas(SENT, (SENT * HEIGHT) / WIDTH);
-    this.sheetPen = this.sheet.getContext("2d", { willReadFrequently: true });
+  constructor(canvas, onChange) {
+    this.canvas = canvas;
+    this.onChange = onChange;
+    this.strokes = [];
+    this.pointer = null; // the id of the pointer that draws
+    this.cursor = { x: WIDTH / 2, y: HEIGHT / 3, down: false }; // the keyboard's pen
+    this.sentCanvas = new OffscreenCanvas(SENT_WIDTH, (SENT_WIDTH * HEIGHT) / WIDTH);
+    this.sentContext = this.sentCanvas.getContext("2d", { willReadFrequently: true });
     canvas.addEventListener("pointerdown", (event) => this.down(event));
     canvas.addEventListener("pointermove", (event) => this.move(event));
-    for (const kind of ["pointerup", "pointercancel"])
-      canvas.addEventListener(kind, (event) => this.up(event));
+    for (const type of ["pointerup", "pointercancel"])
+      canvas.addEventListener(type, (event) => this.up(event));
     canvas.addEventListener("keydown", (event) => this.key(event));
-    this.cursor = { x: WIDTH / 2, y: HEIGHT / 3, down: false };
-    for (const kind of ["focus", "blur"]) canvas.addEventListener(kind, () => this.paint());
-    this.watched = new ResizeObserver(() => this.paint());
-    this.watched.observe(canvas);
-    this.left = new AbortController();
+    for (const type of ["focus", "blur"]) canvas.addEventListener(type, () => this.paint());
+    this.resizeObserver = new ResizeObserver(() => this.paint());
+    this.resizeObserver.observe(canvas);
+    this.released = new AbortController();
     const dark = matchMedia("(prefers-color-scheme: dark)");
-    dark.addEventListener("change", () => this.paint(), { signal: this.left.signal });
+    dark.addEventListener("change", () => this.paint(), { signal: this.released.signal });
   }
 
-  /** The view with the sheet is left. */
-  forget() {
-    this.watched.disconnect();
-    this.left.abort();
+  /** The user leaves the view: stop listening. */
+  release() {
+    this.resizeObserver.disconnect();
+    this.released.abort();
   }
 
   get empty() {
     return !this.strokes.length;
   }
 
-  at(event) {
+  /** Where an event happened, in units of the sheet. */
+  position(event) {
     const box = this.canvas.getBoundingClientRect();
-    return [((event.clientX - box.left) / box.width) * WIDTH, ((event.clientY - box.top) / box.height) * HEIGHT];
+    return [
+      ((event.clientX - box.left) / box.width) * WIDTH,
+      ((event.clientY - box.top) / box.height) * HEIGHT,
+    ];
   }
 
   down(event) {
-    if (this.drawing !== null || event.button > 0) return; // one finger draws; a palm does not
-    this.canvas.setPointerCapture(event.pointerId); // go on when the pen leaves the sheet
-    this.drawing = event.pointerId;
-    this.strokes.push([this.at(event)]);
+    if (this.pointer !== null || event.button > 0) return; // another finger or a palm draws nothing
+    this.canvas.setPointerCapture(event.pointerId); // keeps the pen beyond the sheet's edge
+    this.pointer = event.pointerId;
+    this.strokes.push([this.position(event)]);
     this.paint();
   }
 
   move(event) {
-    if (event.pointerId !== this.drawing) return;
+    if (event.pointerId !== this.pointer) return;
     const stroke = this.strokes.at(-1);
-    const all = event.getCoalescedEvents?.() ?? [];
-    for (const each of all.length ? all : [event]) {
-      const point = this.at(each), last = stroke.at(-1);
-      if (Math.hypot(point[0] - last[0], point[1] - last[1]) >= NEAREST) stroke.push(point);
+    const coalesced = event.getCoalescedEvents?.() ?? [];
+    for (const each of coalesced.length ? coalesced : [event]) {
+      const point = this.position(each);
+      const last = stroke.at(-1);
+      if (Math.hypot(point[0] - last[0], point[1] - last[1]) >= MIN_DISTANCE) stroke.push(point);
     }
     this.paint();
-    this.changed(false, true);
+    this.onChange(false, true);
   }
 
   up(event) {
-    if (event.pointerId !== this.drawing) return;
-    this.drawing = null;
-    this.changed(true, this.strokes.at(-1).length === 1);
+    if (event.pointerId !== this.pointer) return;
+    this.pointer = null;
+    const isDot = this.strokes.at(-1).length === 1; // `move` has not reported it
+    this.onChange(true, isDot);
   }
 
-  /** What was being drawn is no more. */
+  /** Lift both pens without a report. */
   lift() {
-    this.drawing = null;
+    this.pointer = null;
     this.cursor.down = false;
   }
 
-  /** Arrow keys move a pen, the space bar puts it down and lifts it. */
+  /** Arrow keys move the keyboard's pen; the space bar lowers and lifts it. */
   key(event) {
-    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-    if (event.ctrlKey || event.altKey || event.metaKey || (!by && event.key !== " ")) return;
+    const direction = ARROWS[event.key];
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    if (!direction && event.key !== " ") return;
     event.preventDefault();
-    const pen = this.cursor;
-    if (!by) {
-      pen.down = !pen.down;
-      if (pen.down) this.strokes.push([[pen.x, pen.y]]);
+    const cursor = this.cursor;
+    if (direction) {
+      cursor.x = clamp(cursor.x + KEY_STEP * direction[0], 0, WIDTH);
+      cursor.y = clamp(cursor.y + KEY_STEP * direction[1], 0, HEIGHT);
+      if (cursor.down) this.strokes.at(-1)?.push([cursor.x, cursor.y]);
     } else {
-      pen.x = Math.min(WIDTH, Math.max(0, pen.x + 20 * by[0]));
-      pen.y = Math.min(HEIGHT, Math.max(0, pen.y + 20 * by[1]));
-      if (pen.down) this.strokes.at(-1)?.push([pen.x, pen.y]);
+      cursor.down = !cursor.down;
+      if (cursor.down) this.strokes.push([[cursor.x, cursor.y]]);
     }
     this.paint();
-    this.changed(true, true);
+    this.onChange(true, true);
   }
 
   undo() {
-    this.strokes.pop();
-    this.lift();
-    this.paint();
-    this.changed(true, true);
+    this.setStrokes(this.strokes.slice(0, -1));
   }
 
   clear() {
-    this.strokes = [];
+    this.setStrokes([]);
+  }
+
+  setStrokes(strokes) {
+    this.strokes = strokes;
     this.lift();
     this.paint();
-    this.changed(true, true);
+    this.onChange(true, true);
   }
 
-  /** On the screen, at the screen's own resolution. */
+  /** Draw the strokes on the screen, at the screen's own resolution. */
   paint() {
-    const { width, height } = this.canvas.getBoundingClientRect();
-    if (!width) return;
-    const [w, h] = [width, height].map((side) => Math.round(side * devicePixelRatio));
-    if (this.canvas.width !== w || this.canvas.height !== h) [this.canvas.width, this.canvas.height] = [w, h];
-    const pen = this.canvas.getContext("2d"), { ink, accent } = colors();
-    pen.clearRect(0, 0, w, h);
-    draw(pen, this.strokes, w / WIDTH, `rgb(${ink})`);
-    if (this.canvas.matches(":focus-visible")) {
-      const by = w / WIDTH;
-      pen.beginPath();
-      pen.arc(this.cursor.x * by, this.cursor.y * by, PEN * by, 0, 7);
-      pen.lineWidth = 2 * by * (this.cursor.down ? 3 : 1);
-      pen.strokeStyle = `rgb(${accent})`;
-      pen.stroke();
-    }
+    const box = this.canvas.getBoundingClientRect();
+    if (!box.width) return;
+    const width = Math.round(box.width * devicePixelRatio);
+    const height = Math.round(box.height * devicePixelRatio);
+    if (this.canvas.width !== width) this.canvas.width = width;
+    if (this.canvas.height !== height) this.canvas.height = height;
+    const context = this.canvas.getContext("2d");
+    const { ink, accent } = colors();
+    const scale = width / WIDTH;
+    context.clearRect(0, 0, width, height);
+    drawStrokes(context, this.strokes, scale, `rgb(${ink})`);
+    if (this.canvas.matches(":focus-visible"))
+      drawCursor(context, this.cursor, scale, `rgb(${accent})`);
   }
 
-  /** As a PGM picture, black on white: always of the same size, so the answer is the same too. */
+  /** The sheet as a PGM file, black on white, always of one size: the answer is then the same. */
   pgm() {
-    const { width, height } = this.sheet;
-    this.sheetPen.fillStyle = "#fff";
-    this.sheetPen.fillRect(0, 0, width, height);
-    draw(this.sheetPen, this.strokes, width / WIDTH, "#000");
-    const rgba = this.sheetPen.getImageData(0, 0, width, height).data;
+    const { width, height } = this.sentCanvas;
+    this.sentContext.fillStyle = "#fff";
+    this.sentContext.fillRect(0, 0, width, height);
+    drawStrokes(this.sentContext, this.strokes, width / WIDTH, "#000");
+    const rgba = this.sentContext.getImageData(0, 0, width, height).data;
     const header = new TextEncoder().encode(`P5 ${width} ${height} 255\n`);
     const file = new Uint8Array(header.length + width * height);
     file.set(header);
@@ -142,30 +168,49 @@ export class Pad {
     return file;
   }
 
-  /** Strokes as text for the address: two letters a number, strokes parted by a dot. */
+  /** The strokes as text for the address: two letters per number, a dot between strokes. */
   get text() {
-    const letters = (value) => Math.round(Math.min(1295, Math.max(0, value))).toString(36).padStart(2, "0");
+    const letters = (value) => {
+      const rounded = Math.round(clamp(value, 0, MAX_COORDINATE));
+      return rounded.toString(36).padStart(2, "0");
+    };
     return this.strokes.map((stroke) => stroke.flat().map(letters).join("")).join(".");
   }
 
   set text(text) {
     this.lift();
-    const numbers = (part) => (part.match(/[0-9a-z]{2}/g) ?? []).map((pair) => parseInt(pair, 36));
-    const points = (flat) => flat.flatMap((x, i) => (i % 2 ? [] : [[x, flat[i + 1]]]));
-    this.strokes = text.split(".").map((part) => points(numbers(part))).filter((stroke) => stroke.length);
-    this.strokes = this.strokes.filter((stroke) => stroke.flat().every(Number.isFinite));
+    this.strokes = text.split(".").map(parseStroke).filter(isStroke);
     this.paint();
   }
 }
 
-function draw(pen, strokes, by, color) {
-  pen.lineWidth = PEN * by;
-  pen.lineCap = pen.lineJoin = "round";
-  pen.strokeStyle = color;
+/** "0a140b15" → [[10, 40], [11, 41]]. */
+function parseStroke(text) {
+  const numbers = (text.match(/[0-9a-z]{2}/g) ?? []).map((pair) => parseInt(pair, 36));
+  const points = [];
+  for (let i = 0; i < numbers.length; i += 2) points.push([numbers[i], numbers[i + 1]]);
+  return points;
+}
+
+const isStroke = (points) => points.length > 0 && points.flat().every(Number.isFinite);
+
+function drawStrokes(context, strokes, scale, color) {
+  context.lineWidth = PEN_WIDTH * scale;
+  context.lineCap = context.lineJoin = "round";
+  context.strokeStyle = color;
   for (const stroke of strokes) {
-    pen.beginPath();
-    pen.moveTo(stroke[0][0] * by, stroke[0][1] * by);
-    for (const [x, y] of stroke.length > 1 ? stroke.slice(1) : stroke) pen.lineTo(x * by, y * by);
-    pen.stroke();
+    const [first, ...others] = stroke;
+    context.beginPath();
+    context.moveTo(first[0] * scale, first[1] * scale);
+    for (const [x, y] of others.length ? others : [first]) context.lineTo(x * scale, y * scale);
+    context.stroke();
   }
+}
+
+function drawCursor(context, { x, y, down }, scale, color) {
+  context.beginPath();
+  context.arc(x * scale, y * scale, PEN_WIDTH * scale, 0, 2 * Math.PI);
+  context.lineWidth = (down ? 6 : 2) * scale;
+  context.strokeStyle = color;
+  context.stroke();
 }

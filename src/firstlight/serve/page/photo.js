@@ -1,4 +1,4 @@
-// A photograph, with a box over each digit that was read in it.
+// A photograph, with a box around each digit that was read in it.
 
 import { verdict } from "./answer.js";
 import { h, svg } from "./dom.js";
@@ -6,47 +6,58 @@ import { h, svg } from "./dom.js";
 export function photo(file) {
   const url = URL.createObjectURL(file);
   const image = h("img", { src: url, alt: "the picture that is read" });
-  const place = h("div", { class: "photo" }, image);
+  const element = h("div", { class: "photo" }, image);
   return {
-    element: place,
-    forget: () => URL.revokeObjectURL(url),
+    element,
+    release: () => URL.revokeObjectURL(url),
     mark(answer) {
-      place.querySelector("svg")?.remove();
-      if (answer?.digits) place.append(boxes(answer));
+      element.querySelector("svg")?.remove();
+      if (answer?.digits) element.append(boxes(answer));
     },
   };
 }
 
 function boxes({ digits, size, classes }) {
   const [width, height] = size;
-  const line = Math.max(width, height) / 320; // on the screen about two pixels, however large it is
-  const drawn = digits.map((digit) => {
-    const [x, y, w, h] = digit.box;
-    const letter = Math.max(h * 0.4, line * 8);
-    const says = digit.digit === "?" ? "?" : verdict(digit, classes);
-    return svg("g", { class: digit.digit === "?" ? "unsure" : "" },
-      svg("rect", { x, y, width: w, height: h, rx: line * 2, "stroke-width": line }),
-      svg("text", { x: x + w / 2, y: y - line * 2, "font-size": letter, "stroke-width": line * 2 }, says));
-  });
-  return svg("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, ...drawn);
+  const lineWidth = Math.max(width, height) / 320; // about two pixels on the screen
+  const groups = digits.map((digit) => box(digit, classes, lineWidth));
+  return svg("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, ...groups);
 }
 
-/** Calls `take(file)` with every picture dropped on the page or pasted into it; returns the end. */
-export function pictures(take) {
-  const first = (list) => [...(list ?? [])].find((file) => file.type.startsWith("image/"));
-  const over = (event) => event.preventDefault();
-  const drop = (event) => {
-    event.preventDefault();
-    const file = first(event.dataTransfer.files);
-    if (file) take(file);
+function box(digit, classes, lineWidth) {
+  const [x, y, width, height] = digit.box;
+  const unsure = digit.digit === "?";
+  const text = unsure ? "?" : verdict(digit, classes);
+  const frame = { x, y, width, height, rx: lineWidth * 2, "stroke-width": lineWidth };
+  const label = {
+    x: x + width / 2,
+    y: y - lineWidth * 2,
+    "font-size": Math.max(height * 0.4, lineWidth * 8),
+    "stroke-width": lineWidth * 2,
   };
-  const paste = (event) => {
-    const file = first(event.clipboardData.files);
-    if (file) take(file);
+  return svg("g", { class: unsure ? "unsure" : "" }, svg("rect", frame), svg("text", label, text));
+}
+
+/**
+ * Calls `onPicture(file)` for each picture that is dropped on the page or pasted into it.
+ * Returns a function that stops it.
+ */
+export function listenForPictures(onPicture) {
+  const firstPicture = (files) => [...(files ?? [])].find(({ type }) => type.startsWith("image/"));
+  const take = (files) => {
+    const file = firstPicture(files);
+    if (file) onPicture(file);
   };
-  const heard = { dragover: over, drop, paste };
-  for (const [kind, listener] of Object.entries(heard)) addEventListener(kind, listener);
+  const listeners = {
+    dragover: (event) => event.preventDefault(), // otherwise nothing can be dropped
+    drop: (event) => {
+      event.preventDefault();
+      take(event.dataTransfer.files);
+    },
+    paste: (event) => take(event.clipboardData.files),
+  };
+  for (const [type, listener] of Object.entries(listeners)) addEventListener(type, listener);
   return () => {
-    for (const [kind, listener] of Object.entries(heard)) removeEventListener(kind, listener);
+    for (const [type, listener] of Object.entries(listeners)) removeEventListener(type, listener);
   };
 }

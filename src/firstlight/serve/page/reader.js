@@ -1,29 +1,46 @@
-// Reads while somebody draws: one question at a time, and only the latest answer counts.
+// Reads while the user draws: one request at a time, and only the latest answer is shown.
 
 import { post } from "./server.js";
 
 export class Reader {
-  /** `picture()` gives what to read, or null; `show(answer, milliseconds)` is told the answer. */
+  /**
+   * @param picture returns what is to be read, or null for nothing
+   * @param show is called with each answer and the milliseconds that it took
+   */
   constructor(picture, show) {
-    Object.assign(this, { picture, show, asked: 0, waiting: false, again: false, options: "" });
+    this.picture = picture;
+    this.show = show;
+    this.requests = 0;
+    this.waiting = false;
+    this.changedMeanwhile = false;
+    this.query = "";
   }
 
-  /** While an answer is awaited, only a lifted pen asks at once; and not if it drew nothing more. */
-  ask(lifted = true, fresh = true) {
-    if (!fresh && !this.again) return;
-    if (this.waiting && !lifted) this.again = true;
+  /**
+   * While an answer is awaited, a moving pen waits for it; a lifted pen does not. A pen that was
+   * lifted without drawing anything more (`fresh` is false) needs no further request.
+   */
+  update(lifted = true, fresh = true) {
+    if (!fresh && !this.changedMeanwhile) return;
+    if (this.waiting && !lifted) this.changedMeanwhile = true;
     else this.send();
   }
 
   async send() {
-    const since = performance.now(), number = ++this.asked;
+    const start = performance.now();
+    this.requests += 1;
+    const number = this.requests;
     const picture = this.picture();
-    this.again = false;
+    this.changedMeanwhile = false;
     this.waiting = Boolean(picture);
-    const answer = picture && (await post(`read${this.options}`, picture).catch((error) => ({ error: error.message })));
-    if (number !== this.asked) return; // something newer has been asked
+    const answer = picture && (await this.read(picture));
+    if (number !== this.requests) return; // a newer request has been sent
     this.waiting = false;
-    this.show(answer, performance.now() - since);
-    if (this.again) this.send();
+    this.show(answer, performance.now() - start);
+    if (this.changedMeanwhile) this.send();
+  }
+
+  read(picture) {
+    return post(`read${this.query}`, picture).catch(({ message }) => ({ error: message }));
   }
 }

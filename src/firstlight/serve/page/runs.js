@@ -1,100 +1,180 @@
-// The view Runs: all trainings in a table, their curves over one another, and what each got wrong.
+// The view Runs: all trainings in a table, their curves in one picture, and each run's mistakes.
 
 import { recall, remember } from "./address.js";
-import { confusion } from "./confusion.js";
-import { costAndAccuracy, drawCurves, short } from "./curves.js";
-import { accuracy, h, percent } from "./dom.js";
-import { get } from "./server.js";
+import { showEvaluation } from "./confusion.js";
+import { costAndAccuracy, drawCurves, shortNumber } from "./curves.js";
+import { accuracyText, errorLine, h, integer, percent } from "./dom.js";
+import { get, runPath } from "./server.js";
 
 const COLORS = [1, 2, 3, 4, 5, 6].map((n) => `var(--line${n})`);
-const STATES = { running: "training", elsewhere: "training", done: "done", stopped: "stopped", damaged: "damaged", failed: "failed" };
+const RUNS_SHOWN_AT_FIRST = 3;
+const STATES = {
+  running: "training",
+  elsewhere: "training",
+  done: "done",
+  stopped: "stopped",
+  damaged: "damaged",
+  failed: "failed",
+};
+const orDash = (value, format) => (value === null || value === undefined ? "–" : format(value));
+const COLUMNS = [
+  { title: "network", text: (run) => run.network ?? "" },
+  { title: "data", text: (run) => run.data ?? "" },
+  { title: "state", text: (run) => STATES[run.state] },
+  { title: "steps", isNumber: true, text: (run) => orDash(run.steps, integer) },
+  { title: "cost", isNumber: true, text: (run) => orDash(run.final_cost, shortNumber) },
+  { title: "accuracy", isNumber: true, text: (run) => orDash(run.accuracy, (v) => percent(v, 2)) },
+  { title: "seconds", isNumber: true, text: (run) => orDash(run.seconds, (v) => v.toFixed(1)) },
+  { title: "seed", isNumber: true, text: (run) => orDash(run.seed, String) },
+];
+const STATE_COLUMN = 2;
+const numberClass = ({ isNumber }) => (isNumber ? "number" : "");
 
 export function enter(page) {
-  const table = h("tbody"), error = h("p", { class: "error", role: "alert" });
-  const head = [["", ""], ["run", ""], ["network", ""], ["data", ""], ["state", ""], ["steps", "number"], ["cost", "number"], ["accuracy", "number"], ["seconds", "number"], ["seed", "number"]];
-  const costs = h("div"), accuracies = h("div"), chosen = h("div", { class: "stack" });
-  const curves = h("div", { class: "columns" },
-    h("section", { class: "card" }, h("h2", {}, "Cost"), costs), h("section", { class: "card" }, h("h2", {}, "Accuracy"), accuracies));
-  page.append(error, h("section", { class: "card wide" },
-    h("table", {}, h("thead", {}, h("tr", {}, ...head.map(([name, kind]) => h("th", { class: kind, scope: "col" }, name)))), table)), curves, chosen);
+  const error = errorLine();
+  const tableBody = h("tbody");
+  const costs = h("div");
+  const accuracies = h("div");
+  const curves = h(
+    "div",
+    { class: "columns" },
+    h("section", { class: "card" }, h("h2", {}, "Cost"), costs),
+    h("section", { class: "card" }, h("h2", {}, "Accuracy"), accuracies),
+  );
+  const evaluation = h("div", { class: "stack" });
+  page.append(
+    error,
+    h("section", { class: "card wide" }, h("table", {}, tableHead(), tableBody)),
+    curves,
+    evaluation,
+  );
 
-  let rows = [], shown = [], asked = 0, left = false;
-
-  const lines = new Map(); // by name; they stay where they are, and with them the focus
+  let runs = [];
+  let checked = []; // the names of the runs whose curves are shown
+  let requests = 0;
+  let left = false;
+  const rows = new Map(); // by name; a row is kept, and with it the focus in it
 
   function show() {
-    const there = rows.map((run) => {
-      if (!lines.has(run.name)) lines.set(run.name, line(run.name));
-      lines.get(run.name).update(run);
-      return lines.get(run.name).element;
+    const elements = runs.map((run) => {
+      if (!rows.has(run.name)) rows.set(run.name, tableRow(run.name, { open, toggle }));
+      const row = rows.get(run.name);
+      row.update(run, checked.indexOf(run.name));
+      return row.element;
     });
-    if (!rows.length) there.push(h("tr", {}, h("td", { colspan: 10 }, "No runs yet. ", h("a", { href: "#train" }, "Train a network"), " and it will be here.")));
-    if (there.length !== table.children.length || there.some((element, i) => element !== table.children[i])) table.replaceChildren(...there);
-    overlay();
-  }
-
-  function line(name) {
-    const box = h("input", { type: "checkbox", "aria-label": `curves of ${name}`, onchange: () => toggle(name) });
-    const told = head.slice(2).map(([, kind]) => h("td", { class: kind }));
-    const element = h("tr", {}, h("td", {}, box), h("td", {}, h("button", { onclick: () => open(name) }, name)), ...told);
-    const number = (value, format) => (value === null || value === undefined ? "–" : format(value));
-    return { element, update(run) {
-      const place = shown.indexOf(name);
-      element.toggleAttribute("data-chosen", name === recall("run"));
-      [box.hidden, box.checked] = [!run.network, place >= 0];
-      box.style.setProperty("--own", COLORS[Math.max(0, place) % COLORS.length]);
-      told[2].className = `state ${run.state}`;
-      [run.network ?? "", run.data ?? "", STATES[run.state], number(run.steps, (v) => v.toLocaleString("en")), number(run.final_cost, short),
-        number(run.accuracy, (v) => percent(v, 2)), number(run.seconds, (v) => v.toFixed(1)), number(run.seed, String)]
-        .forEach((text, i) => told[i].textContent !== text && (told[i].textContent = text));
-    } };
+    if (!runs.length) elements.push(emptyRow());
+    const isChanged =
+      elements.length !== tableBody.children.length ||
+      elements.some((element, i) => element !== tableBody.children[i]);
+    if (isChanged) tableBody.replaceChildren(...elements);
+    showCurves();
   }
 
   function toggle(name) {
-    shown = shown.includes(name) ? shown.filter((other) => other !== name) : [...shown, name];
-    remember({ show: shown.join(",") || "none" });
+    if (checked.includes(name)) checked = checked.filter((other) => other !== name);
+    else checked = [...checked, name];
+    remember({ show: checked.join(",") || "none" });
     show();
   }
 
-  async function overlay() {
-    const wanted = shown.filter((name) => rows.some((run) => run.name === name));
-    curves.hidden = !wanted.length;
-    const number = ++asked, problems = [];
-    const all = await Promise.all(wanted.map((name) => get(`runs/${encodeURIComponent(name)}/metrics`).catch(({ message }) => {
-      problems.push(`${name}: ${message}`);
-      return { lines: [] };
-    })));
-    if (number !== asked) return; // others have been chosen meanwhile
+  async function showCurves() {
+    const names = checked.filter((name) => runs.some((run) => run.name === name));
+    curves.hidden = !names.length;
+    requests += 1;
+    const number = requests;
+    const problems = [];
+    const metrics = await Promise.all(
+      names.map(async (name) => {
+        try {
+          return await get(`${runPath(name)}/metrics`);
+        } catch ({ message }) {
+          problems.push(`${name}: ${message}`);
+          return { lines: [] };
+        }
+      }),
+    );
+    if (number !== requests) return; // the user chose other runs meanwhile
     error.textContent = problems.join("; ");
-    const found = all.map(({ lines }, i) => costAndAccuracy(lines, [COLORS[i % 6], COLORS[i % 6]], `${wanted[i]} `));
-    drawCurves(costs, "Cost", found.flatMap((each) => each.costs), { log: true, format: short });
-    drawCurves(accuracies, "Accuracy", found.flatMap((each) => each.accuracies), { format: accuracy });
+    const all = metrics.map(({ lines }, i) => {
+      const color = COLORS[i % COLORS.length];
+      return costAndAccuracy(lines, [color, color], names[i]);
+    });
+    const allCosts = all.flatMap((run) => run.costs);
+    const allAccuracies = all.flatMap((run) => run.accuracies);
+    drawCurves(costs, "Cost", allCosts, { log: true, format: shortNumber });
+    drawCurves(accuracies, "Accuracy", allAccuracies, { format: accuracyText });
   }
 
   function open(name) {
     remember({ run: name, label: "", predicted: "" });
-    for (const [other, { element }] of lines) element.toggleAttribute("data-chosen", other === name);
-    confusion(chosen, rows.find((run) => run.name === name), refresh);
+    for (const [other, { element }] of rows)
+      element.toggleAttribute("data-selected", other === name);
+    const run = runs.find((each) => each.name === name);
+    showEvaluation(evaluation, run, refresh);
   }
 
   async function refresh() {
-    rows = (await get("runs")).runs;
+    runs = (await get("runs")).runs;
     if (!left) show();
-    return rows;
+    return runs;
   }
 
-  async function readdress() {
-    rows = (await get("runs")).runs;
+  async function onAddress() {
+    runs = (await get("runs")).runs;
     if (left) return;
-    const wanted = recall("show").split(",").filter((name) => rows.some((run) => run.name === name));
-    const first = rows.filter((run) => run.network).slice(0, 3).map(({ name }) => name);
-    shown = recall("show") ? wanted : first;
+    const requested = recall("show").split(",");
+    const usable = runs.filter((run) => run.network).map(({ name }) => name);
+    if (recall("show")) checked = requested.filter((name) => runs.some((run) => run.name === name));
+    else checked = usable.slice(0, RUNS_SHOWN_AT_FIRST);
     show();
-    const run = rows.find(({ name }) => name === recall("run"));
-    if (run) confusion(chosen, run, refresh);
-    else chosen.replaceChildren();
+    const run = runs.find(({ name }) => name === recall("run"));
+    if (run) showEvaluation(evaluation, run, refresh);
+    else evaluation.replaceChildren();
   }
 
-  readdress().catch((problem) => (error.textContent = problem.message));
-  return { readdress, leave: () => (left = true) };
+  onAddress().catch((problem) => {
+    error.textContent = problem.message;
+  });
+  return {
+    onAddress,
+    leave() {
+      left = true;
+    },
+  };
+}
+
+function tableHead() {
+  const titles = [{ title: "" }, { title: "run" }, ...COLUMNS];
+  const cells = titles.map((column) =>
+    h("th", { class: numberClass(column), scope: "col" }, column.title),
+  );
+  return h("thead", {}, h("tr", {}, ...cells));
+}
+
+function emptyRow() {
+  const link = h("a", { href: "#train" }, "Train a network");
+  const text = ["No runs yet. ", link, ", and its run appears here."];
+  return h("tr", {}, h("td", { colspan: COLUMNS.length + 2 }, ...text));
+}
+
+function tableRow(name, { open, toggle }) {
+  const checkbox = h("input", {
+    type: "checkbox",
+    "aria-label": `curves of ${name}`,
+    onchange: () => toggle(name),
+  });
+  const button = h("button", { onclick: () => open(name) }, name);
+  const cells = COLUMNS.map((column) => h("td", { class: numberClass(column) }));
+  const element = h("tr", {}, h("td", {}, checkbox), h("td", {}, button), ...cells);
+
+  function update(run, position) {
+    element.toggleAttribute("data-selected", name === recall("run"));
+    checkbox.hidden = !run.network;
+    checkbox.checked = position >= 0;
+    checkbox.style.setProperty("--own", COLORS[Math.max(0, position) % COLORS.length]);
+    cells[STATE_COLUMN].className = `state ${run.state}`;
+    for (const [i, column] of COLUMNS.entries()) cells[i].textContent = column.text(run);
+  }
+
+  return { element, update };
 }

@@ -1,31 +1,38 @@
-// A hundred test images and what a network says of each: those that turned since are framed.
+// Test images and a network's predictions; those that changed since the last time are framed.
 
 import { h } from "./dom.js";
-import { bytes, grey } from "./pixels.js";
+import { decode, digitPictures } from "./pixels.js";
 
 export function samples() {
-  const place = h("div", { class: "samples" });
-  const line = h("p", { class: "quiet", "aria-live": "polite" });
-  let before = null;
-  return {
-    element: h("div", { class: "stack" }, line, place),
-    show({ predicted, labels, images }) {
-      const right = predicted.map((digit, i) => digit === labels[i]);
-      if (!place.children.length && images) {
-        const all = bytes(images);
-        place.append(...labels.map((_, i) => h("div", {}, grey(all.subarray(784 * i, 784 * (i + 1)), 28), h("span"))));
-      }
-      [...place.children].forEach((cell, i) => {
-        cell.className = right[i] ? "right" : "";
-        cell.classList.toggle("flipped", before !== null && before[i] !== right[i]);
-        cell.lastChild.textContent = predicted[i];
-        cell.title = right[i] ? `${predicted[i]}, right` : `${predicted[i]}, but it is a ${labels[i]}`;
-      });
-      const turned = before ? right.filter((now, i) => now && !before[i]).length : 0;
-      const lost = before ? right.filter((now, i) => !now && before[i]).length : 0;
-      line.textContent = `${right.filter(Boolean).length} of ${right.length} right`
-        + (turned || lost ? `; ${turned} turned right, ${lost} turned wrong` : "");
-      before = right;
-    },
-  };
+  const grid = h("div", { class: "samples" });
+  const summary = h("p", { class: "quiet", "aria-live": "polite" });
+  let wasCorrect = null; // by image, at the last call of `show`
+
+  function show({ predicted, labels, images }) {
+    if (!grid.children.length) grid.append(...cells(images));
+    const isCorrect = predicted.map((digit, i) => digit === labels[i]);
+    [...grid.children].forEach((cell, i) => {
+      cell.classList.toggle("correct", isCorrect[i]);
+      cell.classList.toggle("changed", wasCorrect !== null && wasCorrect[i] !== isCorrect[i]);
+      cell.lastChild.textContent = predicted[i];
+      cell.title = isCorrect[i]
+        ? `${predicted[i]}, correct`
+        : `predicted ${predicted[i]}, but it is a ${labels[i]}`;
+    });
+    summary.textContent = summarize(isCorrect, wasCorrect ?? isCorrect);
+    wasCorrect = isCorrect;
+  }
+
+  return { element: h("div", { class: "stack" }, summary, grid), show };
+}
+
+const cells = (images) =>
+  digitPictures(decode(images)).map((picture) => h("div", {}, picture, h("span")));
+
+function summarize(isCorrect, wasCorrect) {
+  const correct = isCorrect.filter(Boolean).length;
+  const gained = isCorrect.filter((now, i) => now && !wasCorrect[i]).length;
+  const lost = isCorrect.filter((now, i) => !now && wasCorrect[i]).length;
+  const text = `${correct} of ${isCorrect.length} correct`;
+  return gained || lost ? `${text}; ${gained} newly correct, ${lost} newly wrong` : text;
 }

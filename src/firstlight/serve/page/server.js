@@ -1,50 +1,68 @@
-// Questions to the server this page came from, and to no other.
+// Requests to the server that this page came from, and to no other.
 
-const given = document.querySelector("meta[name=token]").content;
+const pageToken = document.querySelector("meta[name=token]").content;
 
-// A server that others can reach does not put its token into the page: whoever opens it must know.
-// It is asked for once; a page that is loaded again asks again.
-let asked = false;
+// A server that others can reach does not put its token into the page: its visitors must know it.
+// They are asked once; after a wrong answer they can reload the page and are asked again.
+let wasAsked = false;
 function token() {
-  if (given) return given;
-  let known = sessionStorage.getItem("token");
-  if (!known) {
-    if (asked) throw new Error("this server wants its token: load the page again to give it");
-    asked = true;
-    known = prompt("The token of this server?") ?? "";
-    sessionStorage.setItem("token", known);
+  if (pageToken) return pageToken;
+  let entered = sessionStorage.getItem("token");
+  if (!entered) {
+    if (wasAsked) throw new Error("this server needs a token: reload the page to enter it");
+    wasAsked = true;
+    entered = prompt("Token of this server:") ?? "";
+    sessionStorage.setItem("token", entered);
   }
-  return known;
+  return entered;
 }
 
-async function answer(response, sent) {
-  const told = await response.json().catch(() => ({ error: "the server's answer is not whole" }));
-  if (response.status === 401 && sessionStorage.getItem("token") === sent) sessionStorage.removeItem("token");
-  if (!response.ok) throw new Error(told.error);
-  return told;
+async function decodeResponse(response, sentToken) {
+  const incomplete = { error: "the server's answer is incomplete" };
+  const answer = await response.json().catch(() => incomplete);
+  if (response.status === 401 && sessionStorage.getItem("token") === sentToken)
+    sessionStorage.removeItem("token");
+  if (!response.ok) throw new Error(answer.error);
+  return answer;
 }
 
-const unreachable = () => {
-  throw new Error("the server does not answer; is it still running?");
-};
+async function request(path, sentToken, options) {
+  let response;
+  try {
+    response = await fetch(`/api/${path}`, options);
+  } catch {
+    throw new Error("the server does not answer; is it still running?");
+  }
+  return decodeResponse(response, sentToken);
+}
 
 export async function get(path) {
-  const sent = token(), headers = { "x-firstlight-token": sent };
-  return answer(await fetch(`/api/${path}`, { headers }).catch(unreachable), sent);
+  const sentToken = token();
+  return request(path, sentToken, { headers: { "x-firstlight-token": sentToken } });
 }
 
-/** Send a picture (a Blob or bytes) or an object. */
-export async function post(path, body = {}) {
-  const bytes = body instanceof Blob || body instanceof Uint8Array;
-  const kind = body instanceof Blob ? body.type : "image/x-portable-graymap";
-  const sent = token(), headers = { "x-firstlight-token": sent, "content-type": bytes ? kind : "application/json" };
-  const request = { method: "POST", headers, body: bytes ? body : JSON.stringify(body) };
-  return answer(await fetch(`/api/${path}`, request).catch(unreachable), sent);
+/** Send a picture (a Blob, or the bytes of a PGM file) or an object as JSON. */
+export async function post(path, content = {}) {
+  const sentToken = token();
+  let body = content;
+  let type = "image/x-portable-graymap";
+  if (content instanceof Blob) type = content.type;
+  else if (!(content instanceof Uint8Array)) {
+    type = "application/json";
+    body = JSON.stringify(content);
+  }
+  const headers = { "x-firstlight-token": sentToken, "content-type": type };
+  return request(path, sentToken, { method: "POST", headers, body });
 }
 
-/** What it is, asked once; and again if it could not be told. */
-export const about = () => (known ??= get("about").catch((problem) => {
-  known = undefined;
-  throw problem;
-}));
-let known;
+export const runPath = (name) => `runs/${encodeURIComponent(name)}`;
+
+/** What the server says about itself. It is asked once, and again if that failed. */
+let aboutAnswer;
+export function about() {
+  aboutAnswer ??= get("about").catch((error) => {
+    aboutAnswer = undefined;
+    throw error;
+  });
+  return aboutAnswer;
+}

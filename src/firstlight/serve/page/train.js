@@ -1,185 +1,305 @@
-// The view Train: start a training, or follow one; see its curves, weights and answers change.
+// The view Train: start a training or watch one; its curves, weights and predictions change.
 
 import { recall, remember } from "./address.js";
-import { costAndAccuracy, drawCurves, short } from "./curves.js";
-import { accuracy, every, h, percent } from "./dom.js";
+import { costAndAccuracy, drawCurves, shortNumber } from "./curves.js";
+import { accuracyText, errorLine, field, h, integer, largeNumber, percent, repeat } from "./dom.js";
 import { graphs } from "./graphs.js";
-import { maps } from "./pixels.js";
+import { mapPictures } from "./pixels.js";
 import { samples } from "./samples.js";
-import { about, get, post } from "./server.js";
+import { about, get, post, runPath } from "./server.js";
 
-const LOOK = 500; // milliseconds between two questions about a run that is going on
-const GLANCE = 5000; // and about one that is not: the command line may go on with it
+const POLL = 500; // milliseconds between two requests about a run that is training
+const SLOW_POLL = 5000; // and about one that is not: the command line may continue it
 const COLORS = ["var(--line1)", "var(--line2)"];
+const OUTPUT_LINES = 4;
+const EXIT_INTERRUPTED = 130;
+const ENDED = ["done", "stopped", "damaged", "failed"];
+const STATES = {
+  running: "training",
+  elsewhere: "training (started elsewhere)",
+  done: "done",
+  stopped: "stopped",
+  damaged: "damaged",
+  failed: "failed",
+};
 
 export function enter(page) {
-  const network = h("select", { onchange: () => recipes() }), recipe = h("select");
-  const count = h("input", { type: "number", min: 1, max: 1000000, placeholder: "as it is", "aria-label": "how long" });
-  const unit = h("select", { "aria-label": "unit" }, h("option", { value: "epochs" }, "passes"), h("option", { value: "steps" }, "steps"));
+  const network = h("select", { onchange: showRecipes });
+  const recipe = h("select");
+  const length = h("input", { type: "number", min: 1, max: 1000000, placeholder: "default" });
+  const unit = h(
+    "select",
+    {},
+    h("option", { value: "epochs" }, "epochs"),
+    h("option", { value: "steps" }, "steps"),
+  );
   const seed = h("input", { type: "number", min: 0, value: 0 });
-  const start = h("button", { class: "main", onclick: begin }, "Train");
-  const error = h("p", { class: "error", role: "alert" });
-  const field = (name, input) => h("label", { class: "field" }, name, input);
-  const following = h("select", { onchange: () => follow(following.value) });
-  const place = h("div", { class: "stack" });
+  const start = h("button", { class: "main", onclick: startTraining }, "Train");
+  const error = errorLine();
+  const watched = h("select", { onchange: () => watch(watched.value) });
+  const runView = h("div", { class: "stack" });
 
   page.append(
-    h("section", { class: "card stack" },
-      h("div", { class: "tools" }, field("network", network), field("recipe", recipe), field("for", count), field("of", unit), field("seed", seed), start),
-      error, h("div", { class: "tools" }, field("or follow a run", following))),
-    place);
+    h(
+      "section",
+      { class: "card stack" },
+      h(
+        "div",
+        { class: "tools" },
+        field("network", network),
+        field("recipe", recipe),
+        field("length", length),
+        field("unit", unit),
+        field("seed", seed),
+        start,
+      ),
+      error,
+      h("div", { class: "tools" }, field("or watch a run", watched)),
+    ),
+    runView,
+  );
 
-  let known = [], forget = () => {}, left = false;
+  let networks = [];
+  let stopWatching = () => {};
+  let left = false;
 
-  function recipes() {
-    const { recipes } = known.find(({ name }) => name === network.value);
+  function showRecipes() {
+    const { recipes } = networks.find(({ name }) => name === network.value);
     recipe.replaceChildren(...recipes.map((name) => h("option", {}, name)));
   }
 
-  async function begin() {
+  async function startTraining() {
     error.textContent = "";
     start.disabled = true;
-    const wanted = { network: network.value, recipe: recipe.value, seed: Number(seed.value) };
-    if (count.value) wanted[unit.value] = Number(count.value);
+    const question = {
+      network: network.value,
+      recipe: recipe.value,
+      seed: Number(seed.value),
+    };
+    if (length.value) question[unit.value] = Number(length.value);
     try {
-      const { name } = await post("trainings", wanted);
-      if (left) return; // another view is shown by now; the training goes on
-      following.prepend(h("option", { value: name }, name));
-      follow(name);
+      const { name } = await post("trainings", question);
+      if (left) return; // the user chose another view; the training goes on
+      watched.prepend(h("option", { value: name }, name));
+      watch(name);
     } catch (problem) {
       error.textContent = problem.message;
     }
     start.disabled = false;
   }
 
-  function follow(name) {
-    forget();
-    following.value = name;
+  function watch(name) {
+    stopWatching();
+    watched.value = name;
     remember({ run: name });
-    place.replaceChildren();
-    forget = name ? watch(place, name) : () => {};
+    runView.replaceChildren();
+    stopWatching = name ? watchRun(runView, name) : () => {};
   }
 
-  async function readdress() {
+  async function onAddress() {
     const { runs } = await get("runs");
     if (left) return;
     const names = runs.map(({ name }) => name);
-    following.replaceChildren(h("option", { value: "" }, "none"), ...names.map((name) => h("option", { value: name }, name)));
-    const going = runs.find(({ state }) => state === "running" || state === "elsewhere");
-    follow(names.includes(recall("run")) ? recall("run") : going?.name ?? "");
+    const options = names.map((name) => h("option", { value: name }, name));
+    watched.replaceChildren(h("option", { value: "" }, "none"), ...options);
+    const training = runs.find(({ state }) => state === "running" || state === "elsewhere");
+    watch(names.includes(recall("run")) ? recall("run") : (training?.name ?? ""));
   }
 
-  about().then(({ networks, trains }) => {
-    known = networks;
+  async function showNetworks() {
+    const server = await about();
+    networks = server.networks;
     network.replaceChildren(...networks.map(({ name }) => h("option", {}, name)));
-    recipes();
-    start.disabled = !trains;
-    if (!trains) error.textContent = "TensorFlow is not installed here: pip install 'firstlight[train]'";
-  }, (problem) => (error.textContent = problem.message));
-  readdress().catch((problem) => (error.textContent = problem.message));
-  return { readdress, leave: () => ((left = true), forget()) };
+    showRecipes();
+    start.disabled = !server.can_train;
+    if (!server.can_train)
+      error.textContent = "TensorFlow is not installed here: pip install 'firstlight[train]'";
+  }
+
+  function showProblem(problem) {
+    error.textContent = problem.message;
+  }
+
+  showNetworks().catch(showProblem);
+  onAddress().catch(showProblem);
+  return {
+    onAddress,
+    leave() {
+      left = true;
+      stopWatching();
+    },
+  };
 }
 
-/** Follows a run until it is done; returns how to stop looking. */
-function watch(place, name) {
-  const path = `runs/${encodeURIComponent(name)}`;
-  const state = h("b"), progress = h("progress", { max: 1, value: 0, "aria-label": "how far it is" });
+/** Watches a run; returns a function that stops it. */
+function watchRun(element, name) {
+  const path = runPath(name);
+  const query = `run=${encodeURIComponent(name)}`;
+  const state = h("b");
+  const progress = h("progress", { max: 1, value: 0, "aria-label": "training progress" });
   const stop = h("button", { onclick: () => act("stop") }, "Stop");
-  const goOn = h("button", { onclick: () => act("resume") }, "Continue");
-  const said = h("pre"), error = h("p", { class: "error", role: "alert" }), unheard = h("p", { class: "error", role: "alert" });
-  const graph = h("section", { class: "card", hidden: true }, h("h2", {}, "Graph"));
-  const costs = h("div"), accuracies = h("div"), weights = h("div", { class: "maps" });
-  const tests = samples(), look = h("button", { onclick: () => ((looking = true), (stamp = 0), answers()) }, "Watch a hundred test images");
+  const resume = h("button", { onclick: () => act("resume") }, "Continue");
+  const output = h("pre");
+  const error = errorLine();
+  const connectionError = errorLine();
   const numbers = h("div", { class: "numbers" });
-  place.append(
-    h("section", { class: "card stack" }, h("div", { class: "tools" }, h("h2", {}, name), state, stop, goOn,
-      h("a", { href: `#inside?run=${encodeURIComponent(name)}` }, "look inside"), h("a", { href: `#runs?run=${encodeURIComponent(name)}` }, "what it got wrong")),
-      progress, numbers, error, unheard, said),
-    h("div", { class: "columns" },
-      h("section", { class: "card" }, h("h2", {}, "Cost"), costs), h("section", { class: "card" }, h("h2", {}, "Accuracy"), accuracies),
-      h("section", { class: "card" }, h("h2", {}, "First weights"), weights),
-      h("section", { class: "card stack" }, h("h2", {}, "Test images"), h("div", { class: "tools" }, look), tests.element)),
-    graph);
+  const costs = h("div");
+  const accuracies = h("div");
+  const weights = h("div", { class: "maps" });
+  const watchSamples = h("button", { onclick: startSamples }, "Watch 100 test images");
+  const tests = samples();
+  const graph = h("section", { class: "card", hidden: true }, h("h2", {}, "Graph"));
 
-  let lines = [], row = {}, stamp = 0, shown = 0, looking = false, drawn = false, answering = false, due = 0;
+  element.append(
+    h(
+      "section",
+      { class: "card stack" },
+      h(
+        "div",
+        { class: "tools" },
+        h("h2", {}, name),
+        state,
+        stop,
+        resume,
+        h("a", { href: `#inside?${query}` }, "look inside"),
+        h("a", { href: `#runs?${query}` }, "mistakes"),
+      ),
+      progress,
+      numbers,
+      error,
+      connectionError,
+      output,
+    ),
+    h(
+      "div",
+      { class: "columns" },
+      h("section", { class: "card" }, h("h2", {}, "Cost"), costs),
+      h("section", { class: "card" }, h("h2", {}, "Accuracy"), accuracies),
+      h("section", { class: "card" }, h("h2", {}, "Weights of the first layer"), weights),
+      h(
+        "section",
+        { class: "card stack" },
+        h("h2", {}, "Test images"),
+        h("div", { class: "tools" }, watchSamples),
+        tests.element,
+      ),
+    ),
+    graph,
+  );
 
-  async function act(work) {
+  let lines = []; // of the run's metrics
+  let run = {}; // its summary
+  let curvesAreDrawn = false;
+  let weightsVersion = 0; // when the weights that are shown were written
+  let samplesVersion = 0; // when the weights were written that the shown predictions are from
+  let samplesAreWatched = false;
+  let samplesAreAsked = false;
+  let nextPoll = 0; // when the server is asked again, on the clock of performance.now()
+
+  async function act(action) {
     error.textContent = "";
-    stop.disabled = goOn.disabled = true;
-    await post(`${path}/${work}`).catch((problem) => (error.textContent = problem.message));
-    due = 0;
+    stop.disabled = resume.disabled = true;
+    await post(`${path}/${action}`).catch((problem) => {
+      error.textContent = problem.message;
+    });
+    nextPoll = 0;
   }
 
-  async function ask() {
-    const more = await get(`${path}/metrics?after=${lines.length}`);
-    lines = [...lines.slice(0, more.from), ...more.lines];
-    if (more.lines.length || !drawn) curves();
-    row = more.row;
-    status(more.job);
-    if (row.network && graph.hidden) graph.append(graphs(row.network));
-    graph.hidden = !row.network;
-    if (lines.length) await first();
-    if (looking) answers();
+  async function update() {
+    const answer = await get(`${path}/metrics?after=${lines.length}`);
+    lines = [...lines.slice(0, answer.start), ...answer.lines];
+    if (answer.lines.length || !curvesAreDrawn) showCurves();
+    run = answer.summary;
+    showState(answer.job);
+    if (run.network && graph.hidden) graph.append(graphs(run.network));
+    graph.hidden = !run.network;
+    if (lines.length) await showWeights();
+    if (samplesAreWatched) showSamples();
   }
 
-  const going = () => !["done", "stopped", "damaged", "failed"].includes(row.state);
-
-  function status(job) {
-    const last = lines.at(-1)?.step ?? 0, names = { running: "training", elsewhere: "training (started elsewhere)", done: "done", stopped: "stopped" };
-    const failed = row.state === "stopped" && job?.kind === "train" && job.code && job.code !== 130;
-    const stopping = row.state === "running" && job?.stopping;
-    state.textContent = stopping ? "writing a checkpoint …" : row.state === "running" && !lines.length ? "TensorFlow is starting …"
-      : failed ? "failed" : names[row.state] ?? row.state;
-    progress.value = row.state === "done" ? 1 : last / (row.total || last || 1);
-    stop.hidden = row.state !== "running";
-    goOn.hidden = row.state !== "stopped" || failed;
+  function showState(job) {
+    const lastStep = lines.at(-1)?.step ?? 0;
+    const exitedWithError = job?.exit_code && job.exit_code !== EXIT_INTERRUPTED;
+    const failed = run.state === "stopped" && job?.kind === "train" && exitedWithError;
+    const stopping = run.state === "running" && job?.stopping;
+    state.textContent = STATES[run.state];
+    if (run.state === "running" && !lines.length) state.textContent = "TensorFlow is starting …";
+    if (stopping) state.textContent = "writing a checkpoint …";
+    if (failed) state.textContent = STATES.failed;
+    progress.value = run.state === "done" ? 1 : lastStep / (run.total_steps || lastStep || 1);
+    stop.hidden = run.state !== "running";
     stop.disabled = stopping;
-    goOn.disabled = false;
-    const best = lines.filter(({ split }) => split === "val").map(({ accuracy }) => accuracy);
-    const facts = [["step", last.toLocaleString("en") + (row.total ? ` of ${row.total.toLocaleString("en")}` : "")],
-      ["cost", lines.length ? short(lines.findLast(({ split }) => split === "train")?.loss ?? 0) : "–"],
-      ...(best.length ? [["best on validation", percent(Math.max(...best), 2)]] : []),
-      ...(row.accuracy ? [["test accuracy", percent(row.accuracy, 2)]] : [])];
-    numbers.replaceChildren(...facts.map(([what, value]) => h("div", {}, h("span", {}, what), h("b", { class: "big" }, value))));
-    said.textContent = (job?.said ?? []).slice(-4).join("\n");
+    resume.hidden = run.state !== "stopped" || failed;
+    resume.disabled = false;
+    numbers.replaceChildren(...runNumbers(lines, run));
+    output.textContent = (job?.output ?? []).slice(-OUTPUT_LINES).join("\n");
   }
 
-  function curves() {
-    const found = costAndAccuracy(lines, COLORS);
-    drawCurves(costs, "Cost", found.costs, { log: true, format: short });
-    drawCurves(accuracies, "Accuracy", found.accuracies, { format: accuracy });
-    drawn = true;
+  function showCurves() {
+    const curves = costAndAccuracy(lines, COLORS);
+    drawCurves(costs, "Cost", curves.costs, { log: true, format: shortNumber });
+    drawCurves(accuracies, "Accuracy", curves.accuracies, { format: accuracyText });
+    curvesAreDrawn = true;
   }
 
-  async function first() {
-    const told = await get(`${path}/weights`).catch(() => null);
-    if (!told || told.stamp === shown) return;
-    shown = told.stamp;
-    weights.classList.toggle("ten", told.shape[0] === 10);
-    weights.style.setProperty("--size", told.shape[1] > 12 ? "60px" : "40px");
-    weights.replaceChildren(...maps(told, (i) => `filter ${i + 1}`));
+  async function showWeights() {
+    const answer = await get(`${path}/weights`).catch(() => null); // there may be none yet
+    if (!answer || answer.modified === weightsVersion) return;
+    weightsVersion = answer.modified;
+    weights.classList.toggle("ten", answer.shape[0] === 10);
+    weights.style.setProperty("--size", answer.shape[1] > 12 ? "60px" : "40px");
+    weights.replaceChildren(...mapPictures(answer, (i) => `filter ${i + 1}`));
   }
 
-  async function answers() {
-    if (answering || (stamp && stamp === shown)) return;
-    answering = true;
-    look.textContent = stamp ? look.textContent : "TensorFlow is starting …";
+  function startSamples() {
+    samplesAreWatched = true;
+    samplesVersion = 0;
+    showSamples();
+  }
+
+  async function showSamples() {
+    const isCurrent = samplesVersion && samplesVersion === weightsVersion;
+    if (samplesAreAsked || isCurrent) return;
+    samplesAreAsked = true;
+    if (!samplesVersion) watchSamples.textContent = "TensorFlow is starting …";
     try {
-      const told = await post(`${path}/samples`);
-      stamp = shown || told.stamp;
-      tests.show(told);
-      look.hidden = true;
+      const answer = await post(`${path}/samples`);
+      samplesVersion = weightsVersion || answer.modified;
+      tests.show(answer);
+      watchSamples.hidden = true;
     } catch (problem) {
       error.textContent = problem.message;
-      looking = false;
+      samplesAreWatched = false;
     }
-    answering = false;
+    samplesAreAsked = false;
   }
 
-  return every(LOOK, async () => {
-    if (performance.now() < due) return;
-    due = performance.now() + GLANCE; // a click meanwhile makes it now
-    await ask().then(() => (unheard.textContent = ""), (problem) => (unheard.textContent = problem.message));
-    if (going()) due = 0;
-  });
+  async function poll() {
+    if (performance.now() < nextPoll) return;
+    nextPoll = performance.now() + SLOW_POLL; // `act` resets it while the answer is awaited
+    try {
+      await update();
+      connectionError.textContent = "";
+    } catch (problem) {
+      connectionError.textContent = problem.message;
+    }
+    if (!ENDED.includes(run.state)) nextPoll = 0;
+  }
+
+  return repeat(POLL, poll);
+}
+
+function runNumbers(lines, run) {
+  const step = integer(lines.at(-1)?.step ?? 0);
+  const cost = lines.findLast(({ split }) => split === "train")?.loss ?? 0;
+  const validation = lines.filter(({ split }) => split === "val").map(({ accuracy }) => accuracy);
+  const texts = {
+    step: run.total_steps ? `${step} of ${integer(run.total_steps)}` : step,
+    cost: lines.length ? shortNumber(cost) : "–",
+  };
+  if (validation.length) texts["best validation accuracy"] = percent(Math.max(...validation), 2);
+  if (run.accuracy) texts["test accuracy"] = percent(run.accuracy, 2);
+  return Object.entries(texts).map(([label, text]) =>
+    largeNumber(label, h("b", { class: "big" }, text)),
+  );
 }

@@ -1,0 +1,18 @@
+"""The weights of a first layer as images. NumPy alone: the page's server uses this too."""
+
+import numpy as np
+
+
+def kernel_images(kernel: np.ndarray, size: tuple[int, int, int]) -> np.ndarray:
+    """A first layer's weights as images, one per unit: (units, height, width, channels).
+
+    Args:
+        kernel: of a convolution (height, width, channels, units), of a dense layer (pixels, units),
+            or of the network `softmax` (units, pixels).
+        size: (height, width, channels) of the network's input; a convolution's kernel has its own.
+    """
+    if kernel.ndim == 4:
+        return kernel.transpose(3, 0, 1, 2)
+    pixels = np.prod(size)
+    rows = kernel if kernel.shape[1] == pixels else kernel.T
+    return rows.reshape(-1, *size)

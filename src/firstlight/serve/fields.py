@@ -1,0 +1,72 @@
+"""The fields of a request: each is checked before it is used."""
+
+import json
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from firstlight.errors import DataError, UsageError
+from firstlight.serve import guard
+
+MAX_DIGITS_IN_QUERY = 9
+
+
+async def json_body(request: Request) -> dict[str, Any]:
+    """The JSON object that was sent.
+
+    Raises:
+        DataError: the body is not JSON, or not an object.
+    """
+    body = await request.body()
+    if len(body) > guard.MAX_JSON_BYTES:  # a body sent as a picture gets past the guard's limit
+        raise HTTPException(413, "too large")
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        raise DataError("not a JSON document") from None
+    if not isinstance(document, dict):
+        raise DataError("not a JSON object")
+    return document
+
+
+def int_field(
+    document: dict[str, Any], name: str, *, minimum: int, maximum: int, default: int | None = None
+) -> int:
+    """An integer in the range.
+
+    Raises:
+        UsageError: it is missing and has no default, is no integer, or is out of range.
+    """
+    value = document.get(name, default)
+    if type(value) is not int or not minimum <= value <= maximum:  # a bool is no integer here
+        raise UsageError(f"{name} {value!r}: must be an integer from {minimum} to {maximum:,}")
+    return value
+
+
+def number_field(
+    document: dict[str, Any], name: str, *, above: float, below: float, default: float
+) -> float:
+    """A number between two limits, which are both excluded.
+
+    Raises:
+        UsageError: it is no number, or out of range.
+    """
+    value = document.get(name, default)
+    if type(value) not in (int, float) or not above < value < below:
+        raise UsageError(f"{name} {value!r}: must be a number above {above:g} and below {below:g}")
+    return float(value)
+
+
+def int_query(request: Request, name: str) -> int | None:
+    """An integer ≥ 0 in the query; None if the query does not have it.
+
+    Raises:
+        UsageError: it is no such integer, or has more than nine digits.
+    """
+    value = request.query_params.get(name, "")
+    if not value:
+        return None
+    if not value.isascii() or not value.isdigit() or len(value) > MAX_DIGITS_IN_QUERY:
+        raise UsageError(f"{name}={value[:20]!r}: must be an integer of at most 9 digits")
+    return int(value)

@@ -1,0 +1,119 @@
+"""What the server asks its worker process, and the form of each answer.
+
+    server  ── {"question": "Samples", "fields": {"run": "runs/softmax-mnist-1"}} ──→  tf_worker.py
+            ←── {"modified": …, "predicted": […], …} or {"error": "…"} ──────────────
+
+A question is a frozen dataclass and an answer a TypedDict, so that mypy checks both ends.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Generic, TypedDict, TypeVar
+
+from firstlight.serve.run_views import MapsJson
+
+Answer = TypeVar("Answer")
+
+
+class LayerJson(MapsJson):
+    name: str
+    type: str  # of the Keras layer
+
+
+class LayerMapsJson(TypedDict):
+    probabilities: list[float]
+    occlusion: list[list[float]]  # (28, 28): see digits.occlusion_map
+    layers: list[LayerJson]
+
+
+class PredictionsJson(TypedDict):
+    predicted: list[int]
+    labels: list[int]
+    images: str  # (n, 28, 28) uint8 in base64
+
+
+class SamplesJson(PredictionsJson):
+    modified: float  # when the weights were written, in seconds since 1970
+
+
+class LessonJson(PredictionsJson):
+    lesson: str  # identifies the graph and its session
+    step: int
+    costs: list[float]  # of the steps that were just taken
+    accuracy: float  # on all test images
+    weights: MapsJson
+    learned: MapsJson  # the weights minus the initial ones
+    batch: str  # images of the last batch: (n, 28, 28) uint8 in base64
+
+
+class Done(TypedDict):
+    """The answer to a question that leaves files and returns nothing."""
+
+
+class Question(Generic[Answer]):
+    """A question that is answered with an `Answer`."""
+
+
+@dataclass(frozen=True)
+class LayerMaps(Question[LayerMapsJson]):
+    """Which features does each layer of a run's network find in an image?"""
+
+    run: str  # the run folder
+    image: str  # 28×28 pixels in base64
+
+
+@dataclass(frozen=True)
+class Samples(Question[SamplesJson]):
+    """What do a run's newest weights predict for the first test images?"""
+
+    run: str  # the run folder
+
+
+@dataclass(frozen=True)
+class GraphPictures(Question[dict[str, str]]):
+    """What do the two pictures of a graph look like? The answer: name → SVG."""
+
+    target: str  # the name of a network, or "first-graph"
+
+
+@dataclass(frozen=True)
+class BeginLesson(Question[LessonJson]):
+    """Build the first graph and open a session; a lesson that was begun before is dropped."""
+
+    batch_size: int
+    learning_rate: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class TakeSteps(Question[LessonJson]):
+    """Run the first graph `count` times; refused unless it has been run `after` times."""
+
+    lesson: str
+    after: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Evaluate(Question[Done]):
+    """Evaluate a run; leaves evaluation.json and figures in its folder."""
+
+    run: str  # the run folder
+
+
+QUESTIONS: dict[str, type[Question[Any]]] = {
+    kind.__name__: kind
+    for kind in (LayerMaps, Samples, GraphPictures, BeginLesson, TakeSteps, Evaluate)
+}
+
+
+def to_line(question: Question[Any]) -> str:
+    """A question as a line of JSON."""
+    fields = asdict(question)  # type: ignore[call-overload]
+    return json.dumps({"question": type(question).__name__, "fields": fields}) + "\n"
+
+
+def from_line(line: str) -> Question[Any]:
+    """The question that `to_line` wrote."""
+    document = json.loads(line)
+    return QUESTIONS[document["question"]](**document["fields"])
