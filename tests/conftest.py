@@ -39,6 +39,11 @@ def built(name: str, classes: int) -> Any:
     return catalog.network(name).build(classes)
 
 
+def names_by_input(size: tuple[int, int, int]) -> list[str]:
+    """Return the networks that take images of that size (height, width, channels)."""
+    return [entry.name for entry in catalog.networks() if entry.input == size]
+
+
 @cache
 def outlined(name: str, classes: int) -> Any:
     """Return a network whose weights have paths and shapes, but no values.

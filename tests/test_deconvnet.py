@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from built import built, names_by_input
+from conftest import built, names_by_input
 from keras import layers
 
 from firstlight.errors import UsageError

@@ -9,8 +9,7 @@ import keras
 import matplotlib
 import numpy as np
 import pytest
-from built import built, names_by_input
-from conftest import Answer
+from conftest import Answer, built, names_by_input
 from PIL import Image
 
 from firstlight import catalog, model
@@ -21,7 +20,9 @@ from firstlight.explanation.explain import Explanation, compute, explain
 from firstlight.explanation.features import MapProjections, Projection
 from firstlight.explanation.occlusion import Occlusion
 from firstlight.figures.explanation import draw
-from firstlight.runs.run import Run, create
+from firstlight.runs.documents import ModelInfo
+from firstlight.runs.run import Run
+from firstlight.settings import Settings
 
 Firstlight = Callable[..., Answer]
 DIGIT = (28, 28, 1)
@@ -42,9 +43,11 @@ def few_positions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def untrained(network: str, data: Path, folder: Path) -> Run:
     """A run of a network with random weights: what is tested here does not depend on them."""
-    run = create({"network": network, "data": str(data)}, folder)
-    classes = tuple(map(str, range(built(network, 10).output_shape[-1])))
-    model.save(run, network, classes, "digits", model.arrays(built(network, 10)))
+    recipe = next(iter(catalog.network(network).recipes.values()))
+    settings = Settings(network=network, data=str(data), recipe=recipe, seed=0, sha256={})
+    run = Run.create(settings, total_steps=0, folder=folder)
+    info = ModelInfo(network, mnist.CLASSES, "digits")
+    model.save(run, info, model.arrays(built(network, 10)))
     return run
 
 
