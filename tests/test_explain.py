@@ -107,51 +107,87 @@ def test_every_network_is_explained(
     name: str, digits: Path, here: Path, picture: Path, few_positions: None
 ) -> None:
     stages = deconvnet.stages(built(name, 10))
+    layers = list(dict.fromkeys([*stages][:1] + [*stages][-1:]))  # the first and the last
     run = untrained(name, digits, here / "run")
-    explanation = explain(run, picture, layers=[*stages][:1], quiet=True)
-    assert list(explanation.projections) == [*stages][:1]
-    names = {"strongest.png", "top_nine.png", "occlusion.png"}
-    names.add("weights.png" if len(stages) == 1 else "filters.png")
-    if any(stage.is_convolution for stage in stages.values()):
-        names.add("maps.png")
-    assert {path.name for path in explanation.files} == names
+    explanation = compute(run, picture, layers=layers, quiet=True)
+    assert explanation.predicted == explanation.label == explanation.probabilities.argmax()
+    assert list(explanation.projections) == layers and all(explanation.projections.values())
+    convolutions = [layer for layer, stage in stages.items() if stage.is_convolution]
+    assert explanation.feature_maps.keys() <= stages.keys()
+    assert set(convolutions[:1]) <= explanation.feature_maps.keys()
+    assert (explanation.contributions is None) == (len(stages) > 1)
+    for weights in explanation.filters.values():
+        assert weights.ndim == 3 and weights.shape[-1] == 1
+    assert explanation.occlusion.probability.shape == (7, 7)
+    assert not (here / "run" / "figures").exists()
+
+
+@pytest.mark.parametrize(
+    ("network", "special"),
+    [
+        ("softmax", {"weights.png"}),
+        ("mlp", {"filters.png"}),
+        ("lenet5", {"filters.png", "maps.png"}),
+    ],
+)
+def test_the_verb_writes_the_pictures_that_suit_the_network(
+    network: str,
+    special: set[str],
+    firstlight: Firstlight,
+    digits: Path,
+    here: Path,
+    picture: Path,
+    few_positions: None,
+) -> None:
+    untrained(network, digits, here / "run")
+    answer = firstlight("explain", "run", picture, "--json")
+    assert answer.code == 0, answer.err
+    printed = json.loads(answer.out)
+    assert list(printed) == ["run", "file", "labels", "files"]
+    assert (printed["run"], printed["file"]) == ("run", str(picture))
+    assert len(printed["labels"]) == 5
+    names = {"strongest.png", "top_nine.png", "occlusion.png"} | special
+    assert printed["files"] == [f"run/figures/explain/seven/{name}" for name in sorted(names)]
     folder = here / "run" / "figures" / "explain" / "seven"
-    assert set(folder.iterdir()) == set(explanation.files)
-    for path in explanation.files:
+    assert {path.name for path in folder.iterdir()} == names
+    for path in folder.iterdir():
         with Image.open(path) as drawn:
             drawn.load()
             assert min(drawn.size) > 200
 
 
-def test_the_verb_prints_what_the_function_returns(
-    firstlight: Firstlight, digits: Path, here: Path, picture: Path, few_positions: None
-) -> None:
-    untrained("lenet5", digits, here / "run")
-    answer = firstlight("explain", "run", picture, "--json")
-    assert answer.code == 0, answer.err
-    printed = json.loads(answer.out)
-    assert list(printed) == ["run", "file", "labels", "files"] and len(printed["labels"]) == 5
-    explanation = explain(Run(Path("run")), picture, quiet=True)
-    assert printed == explanation.to_json()
-    assert all(file.startswith("run/figures/explain/seven/") for file in printed["files"])
-    stages = deconvnet.stages(built("lenet5", 10)).values()
-    convolutions = [stage.name for stage in stages if stage.is_convolution]
-    assert {convolutions[0], convolutions[-1]} <= explanation.projections.keys()
-
-
-def test_layers_data_label_and_folder_can_be_chosen(
+def test_layers_data_label_and_folder_are_chosen_alike_by_the_function_and_the_verb(
     firstlight: Firstlight, digits: Path, here: Path, picture: Path, few_positions: None
 ) -> None:
     run = untrained("mlp", here / "gone", here / "run")
-    options = {"layers": ["output"], "data": str(digits), "label": "3"}
-    explanation = explain(run, picture, **options, out=here / "by function", quiet=True)
+    explanation = explain(
+        run,
+        picture,
+        layers=["output"],
+        data=str(digits),
+        label="3",
+        out=here / "by function",
+        quiet=True,
+    )
     assert list(explanation.projections) == ["output"] and explanation.label == 3
     assert explanation.data == digits.name
-    flags = ["--layer", "output", "--data", digits, "--label", "3", "--out", "by verb", "-q"]
-    assert firstlight("explain", "run", picture, *flags).code == 0
-    assert not (run.figures).exists()
+    flags = ["--layer", "output", "--data", digits, "--label", "3", "--out", "by verb"]
+    printed = json.loads(firstlight("explain", run.folder, picture, *flags, "--json").out)
+    files = [f"by verb/{path.name}" for path in explanation.files]
+    assert printed == explanation.to_json() | {"files": files}
+    assert not run.figures.exists()
     for path in explanation.files:
         assert (here / "by verb" / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def folder_with_a_run(
+    digits: Path, picture: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    folder = tmp_path_factory.mktemp("mistakes")
+    untrained("mlp", digits, folder / "run")
+    (folder / "seven.png").write_bytes(picture.read_bytes())
+    return folder
 
 
 @pytest.mark.parametrize(
@@ -168,19 +204,17 @@ def test_layers_data_label_and_folder_can_be_chosen(
 )
 def test_a_mistake_is_one_line(
     firstlight: Firstlight,
-    digits: Path,
-    here: Path,
-    picture: Path,
+    folder_with_a_run: Path,
+    monkeypatch: pytest.MonkeyPatch,
     arguments: list[str],
     code: int,
     message: str,
 ) -> None:
-    untrained("mlp", digits, here / "run")
-    (here / "seven.png").write_bytes(picture.read_bytes())
+    monkeypatch.chdir(folder_with_a_run)
     answer = firstlight("explain", *arguments, "-q")
     assert answer.code == code and message in answer.err
     assert answer.out == "" and len(answer.err.splitlines()) == 1
-    assert not (here / "run" / "figures").exists()
+    assert not (folder_with_a_run / "run" / "figures").exists()
 
 
 def test_missing_data_of_the_run_is_named(here: Path, picture: Path) -> None:

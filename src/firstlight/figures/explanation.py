@@ -11,8 +11,10 @@ from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.image import BboxImage
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
+from matplotlib.transforms import Bbox, TransformedBbox
 
 from firstlight.explanation.explain import Explanation
 from firstlight.explanation.features import MapProjections, Projection, strongest_maps
@@ -39,6 +41,7 @@ MAX_OTHER_CLASSES = 6  # with a colour of their own, where the occluder changes 
 MIN_CHANGE = 0.1  # smaller changes of a probability do not get the full colour
 
 Rgb = np.ndarray  # (height, width, 3) float, 0 to 1
+Point = tuple[float, float]  # x, y; or a size: width, height
 
 
 class Square(NamedTuple):
@@ -112,15 +115,20 @@ class Page:
         height, width = (side * size / longest for size in rgb.shape[:2])
         x, y = x + (side - width) / 2, y + (side - height) / 2
         interpolation = "nearest" if longest < side else "antialiased"
-        extent = (x, x + width, y + height, y)
-        self.axes.imshow(
-            rgb, extent=extent, interpolation=interpolation, aspect="auto", vmin=0, vmax=1
-        )
+        self._pixels((x, y), (width, height), rgb, interpolation)
         self.box((x, y), (width, height), PALE, 0.5)
 
-    def box(
-        self, corner: tuple[float, float], size: tuple[float, float], color: str, lw: float
-    ) -> None:
+    def _pixels(self, corner: Point, size: Point, rgb: Rgb, interpolation: str) -> None:
+        """Draw pixels that fill a box; a page has hundreds, for which `imshow` is slow."""
+        (x, y), (width, height) = corner, size
+        box = Bbox.from_extents(x, y, x + width, y + height)
+        image = BboxImage(
+            TransformedBbox(box, self.axes.transData), origin="upper", interpolation=interpolation
+        )
+        image.set_data(rgb)
+        self.axes.add_artist(image)
+
+    def box(self, corner: Point, size: Point, color: str, lw: float) -> None:
         """Outline a box: its upper left corner (x, y) and its size (width, height)."""
         width, height = size
         self.axes.add_artist(Rectangle(corner, width, height, fill=False, ec=color, lw=lw))
@@ -139,7 +147,7 @@ class Page:
         """Draw a colour map below an image, with the values at its left and right end."""
         x, y, width = square.x, square.bottom + 12, square.side
         rgb = np.asarray(colors(np.linspace(0, 1, 100)))[None, :, :3]
-        self.axes.imshow(rgb, extent=(x, x + width, y + 8, y), aspect="auto")
+        self._pixels((x, y), (width, 8), rgb, "antialiased")
         self.box((x, y), (width, 8), PALE, 0.5)
         self.text(x, y + 11, ends[0], color=GREY_TEXT)
         self.text(x + width, y + 11, ends[1], color=GREY_TEXT, ha="right")
