@@ -21,9 +21,9 @@ PAGE_COLOR, TEXT_COLOR, PALE_COLOR, TRACK_COLOR = "#ffffff", "#1d2733", "#6b7785
 SURE_COLOR, DOUBTFUL_COLOR = "#0a7d5a", "#c2570c"
 MIN_SURE = 0.8  # confidence below which a digit has DOUBTFUL_COLOR
 
-LEFT_CAPTION = "what is read, and where"
+LEFT_CAPTION = "the digits that were read"
 RIGHT_CAPTION = "the ink that was found"
-CARDS_CAPTION = "what the network is shown, 28 by 28 pixels, and its three best guesses"
+CARDS_CAPTION = "the network's input, 28 by 28 pixels, and its three most probable answers"
 
 
 def draw_sheet(readings: Sequence[tuple[str, Reading]], path: Path) -> None:
