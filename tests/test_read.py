@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from firstlight.datasets import mnist
 from firstlight.errors import DataError, UsageError
 from firstlight.images.open import WORKING_PIXELS
-from firstlight.onnx_model import ModelMetadata
+from firstlight.onnx_model import ModelMetadata, OnnxModel
 from firstlight.reading import ink, locate, normalize, read, recognizer, split
 from firstlight.reading.blobs import Blob
 from firstlight.reading.recognizer import DIGITS_MODEL
@@ -281,6 +281,20 @@ def test_the_bundled_model_says_what_it_is() -> None:
     assert metadata.classes == (*"0123456789", "none")
 
 
+def test_none_is_less_probable_to_the_reader_than_to_its_model() -> None:
+    model, reader = OnnxModel(DIGITS_MODEL), recognizer.recognizer(DIGITS_MODEL)
+    images = np.concatenate([mnist.load("test").images[:20], np.zeros((1, 28, 28, 1), np.uint8)])
+    plain, lowered = (each.probabilities(images).astype(float) for each in (model, reader))
+    np.testing.assert_allclose(lowered.sum(1), 1, rtol=1e-6)
+    digits = plain[:, :10].sum(1), lowered[:, :10].sum(1)
+    odds = plain[:, 10] / digits[0], lowered[:, 10] / digits[1]
+    np.testing.assert_allclose(odds[1] / odds[0], recognizer.NOT_A_DIGIT_PRIOR_RATIO, rtol=1e-4)
+    np.testing.assert_allclose(reader.digit_confidence(lowered), lowered[:, :10].max(1))
+    assert (
+        model.probabilities(images[:0]).shape == reader.probabilities(images[:0]).shape == (0, 11)
+    )
+
+
 def test_a_model_of_something_else_and_one_with_weights_elsewhere_are_refused(
     firstlight: Firstlight, write: Any, here: Path
 ) -> None:
@@ -299,6 +313,10 @@ def test_a_model_of_something_else_and_one_with_weights_elsewhere_are_refused(
     onnx.save(model, "shirts.onnx")
     shirts = firstlight("read", "one.png", "--model", "shirts.onnx")
     assert shirts.code == 2 and "takes arrays 28×28×1: not a model of digits" in shirts.err
+    del document["image_kind"]
+    model.metadata_props[0].value = json.dumps(document)
+    onnx.save(model, "unknown.onnx")
+    assert "not a model of ours" in firstlight("read", "one.png", "--model", "unknown.onnx").err
     del model.metadata_props[:]
     onnx.save(model, "other.onnx")
     other = firstlight("read", "one.png", "--model", "other.onnx")

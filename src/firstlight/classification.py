@@ -64,7 +64,7 @@ class Classification:
         return {"file": str(self.file), "labels": [label.to_json() for label in self.labels]}
 
 
-def open_onnx(path: Path) -> Classifier:
+def from_onnx(path: Path) -> Classifier:
     """Open a file that `firstlight export --format onnx` wrote.
 
     Raises:

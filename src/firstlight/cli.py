@@ -316,7 +316,7 @@ def classify(
     from firstlight import classification
 
     if model.suffix == ".onnx" or model.is_file():
-        network = classification.open_onnx(model)
+        network = classification.from_onnx(model)
     else:
         run = Run.open(model)
         with tensorflow(verbose):

@@ -146,8 +146,8 @@ def _read_metadata(session: Any, path: Path) -> ModelMetadata:
     if not fits:
         actual = ", ".join(f"{name} {kind} {shape}" for name, (kind, shape) in inputs.items())
         raise UsageError(
-            f"{path} takes {actual}: not a model of ours; one takes image uint8 (n, height, width, "
-            "channels) and says its classes, as `firstlight export` writes it"
+            f"{path} takes {actual}: not a model of ours; `firstlight export` writes models that "
+            "take image uint8 (n, height, width, channels) and name their classes"
         )
     return metadata
 

@@ -68,9 +68,9 @@ def _boxes(parts: Segments, component: Ints, count: int) -> Ints:
 def _roots(parts: Segments, width: int) -> Ints:
     """Return for each segment the number of the first segment of its component.
 
-    Each segment points to a segment of the same component with a lower or equal number, at first to
-    itself. In each round, two segments that touch are pointed to the lower of their roots, and so
-    are those roots, then all pointers are followed one step further.
+    Each segment points to a segment of its component that has the same number or a lower one, at
+    first to itself. In each round, two segments that touch are pointed to the lower of the two that
+    they point to, and so are those two. Then every segment is pointed to where its target points.
     """
     upper, lower = _touching_pairs(parts, width)
     root = np.arange(len(parts.row))

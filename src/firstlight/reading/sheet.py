@@ -10,20 +10,20 @@ from PIL import Image, ImageDraw, ImageFont
 from firstlight.reading.reader import UNSURE, Digit, Reading
 from firstlight.runs.files import atomic_write
 
-PAGE_WIDTH, MARGIN = 1200, 32  # pixels, as all sizes here
+PAGE_WIDTH, PAGE_MARGIN = 1200, 32  # pixels, as all sizes here
 CARD_WIDTH, CARD_HEIGHT, CARD_GAP = 215, 112, 15
 DIGIT_SIDE = 112  # of the network's input on a card: four times its size
-PICTURES_TOP = MARGIN + 64
-CARDS_ACROSS = (PAGE_WIDTH - 2 * MARGIN + CARD_GAP) // (CARD_WIDTH + CARD_GAP)
+PICTURES_TOP = PAGE_MARGIN + 64
+CARDS_ACROSS = (PAGE_WIDTH - 2 * PAGE_MARGIN + CARD_GAP) // (CARD_WIDTH + CARD_GAP)
 MAX_TITLE = 80  # characters
 
 PAGE_COLOR, TEXT_COLOR, PALE_COLOR, TRACK_COLOR = "#ffffff", "#1d2733", "#6b7785", "#e8ecf1"
 SURE_COLOR, DOUBTFUL_COLOR = "#0a7d5a", "#c2570c"
 MIN_SURE = 0.8  # confidence below which a digit has DOUBTFUL_COLOR
 
-LEFT_CAPTION = "what is read, and where"
+LEFT_CAPTION = "the digits that were read"
 RIGHT_CAPTION = "the ink that was found"
-CARDS_CAPTION = "what the network is shown, 28 by 28 pixels, and its three best guesses"
+CARDS_CAPTION = "the network's input, 28 by 28 pixels, and its three most probable answers"
 
 
 def draw_sheet(readings: Sequence[tuple[str, Reading]], path: Path) -> None:
@@ -45,19 +45,19 @@ def draw_section(name: str, reading: Reading) -> Image.Image:
     digits = [digit for line in reading.lines for digit in line.digits]
     rows = math.ceil(len(digits) / CARDS_ACROSS)
     cards_top = PICTURES_TOP + pictures.height + 64
-    height = cards_top + rows * (CARD_HEIGHT + CARD_GAP) + MARGIN
+    height = cards_top + rows * (CARD_HEIGHT + CARD_GAP) + PAGE_MARGIN
     section = Image.new("RGB", (PAGE_WIDTH, height), PAGE_COLOR)
     pen = ImageDraw.Draw(section)
-    pen.text((MARGIN, MARGIN), section_title(name, reading), TEXT_COLOR, sized_font(26))
+    pen.text((PAGE_MARGIN, PAGE_MARGIN), section_title(name, reading), TEXT_COLOR, sized_font(26))
     right = PAGE_WIDTH // 2 + CARD_GAP
-    pen.text((right, MARGIN + 36), RIGHT_CAPTION, PALE_COLOR, sized_font(15))
-    pen.text((MARGIN, MARGIN + 36), LEFT_CAPTION, PALE_COLOR, sized_font(15))
-    section.paste(pictures, (MARGIN, PICTURES_TOP))
+    pen.text((right, PAGE_MARGIN + 36), RIGHT_CAPTION, PALE_COLOR, sized_font(15))
+    pen.text((PAGE_MARGIN, PAGE_MARGIN + 36), LEFT_CAPTION, PALE_COLOR, sized_font(15))
+    section.paste(pictures, (PAGE_MARGIN, PICTURES_TOP))
     if digits:
-        pen.text((MARGIN, cards_top - 30), CARDS_CAPTION, PALE_COLOR, sized_font(15))
+        pen.text((PAGE_MARGIN, cards_top - 30), CARDS_CAPTION, PALE_COLOR, sized_font(15))
     for number, digit in enumerate(digits):
         row, column = divmod(number, CARDS_ACROSS)
-        x = MARGIN + column * (CARD_WIDTH + CARD_GAP)
+        x = PAGE_MARGIN + column * (CARD_WIDTH + CARD_GAP)
         y = cards_top + row * (CARD_HEIGHT + CARD_GAP)
         section.paste(digit_card(digit), (x, y))
     return section
@@ -79,8 +79,8 @@ def truncated(text: str, max_length: int) -> str:
 def side_by_side(left: Image.Image, right: Image.Image) -> Image.Image:
     """Put two pictures beside each other, both resized to the size of the left one."""
     size = scaled_size(left, half_page_scale(left))
-    both = Image.new("RGB", (PAGE_WIDTH - 2 * MARGIN, size[1]), PAGE_COLOR)
-    for x, picture in ((0, left), (PAGE_WIDTH // 2 - MARGIN + CARD_GAP, right)):
+    both = Image.new("RGB", (PAGE_WIDTH - 2 * PAGE_MARGIN, size[1]), PAGE_COLOR)
+    for x, picture in ((0, left), (PAGE_WIDTH // 2 - PAGE_MARGIN + CARD_GAP, right)):
         both.paste(picture.resize(size, Image.Resampling.LANCZOS), (x, 0))
     return both
 
@@ -125,7 +125,9 @@ def annotate(picture: Image.Image, digit: Digit, scale: float) -> None:
 
 def half_page_scale(picture: Image.Image) -> float:
     """Return the factor that makes a picture half a page wide, or as high as the page is wide."""
-    return min((PAGE_WIDTH // 2 - MARGIN - CARD_GAP) / picture.width, PAGE_WIDTH / picture.height)
+    return min(
+        (PAGE_WIDTH // 2 - PAGE_MARGIN - CARD_GAP) / picture.width, PAGE_WIDTH / picture.height
+    )
 
 
 def scaled_size(picture: Image.Image, factor: float) -> tuple[int, int]:
