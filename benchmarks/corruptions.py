@@ -26,7 +26,7 @@ from scipy import ndimage
 from firstlight.datasets import Examples, mnist
 from firstlight.errors import FirstlightError, UsageError
 from firstlight.runs.files import write_json
-from firstlight.runs.run import Run, existing, versions
+from firstlight.runs.run import Run, versions
 
 RESULTS = Path(__file__).parent / "results" / "corruptions.json"
 SEED = 0
@@ -293,9 +293,9 @@ def measure(folders: Sequence[Path], examples: Examples) -> list[dict[str, Any]]
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from firstlight import model
-    from firstlight.evaluation.accuracy import predictor
+    from firstlight.model import predictor
 
-    runs = [existing(folder) for folder in folders]
+    runs = [Run.open(folder) for folder in folders]
     networks = [model.load(run)[0] for run in runs]
     for run, network in zip(runs, networks, strict=True):
         if network.input_shape[1:] != examples.images.shape[1:]:
@@ -312,11 +312,11 @@ def measure(folders: Sequence[Path], examples: Examples) -> list[dict[str, Any]]
 
 
 def run_record(run: Run, errors: dict[str, float], examples: int) -> dict[str, Any]:
-    settings = run.settings()
+    settings = run.record().settings.to_json()
     corrupted = [error for name, error in errors.items() if name != "clean"]
     return {
         "run": run.folder.resolve().name,
-        **{key: settings.get(key) for key in ("network", "seed", "command", "recipe")},
+        **{key: settings[key] for key in ("network", "seed", "command", "recipe")},
         "examples": examples,
         "corruption_seed": SEED,
         "clean": errors["clean"],

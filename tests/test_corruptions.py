@@ -9,7 +9,7 @@ import pytest
 
 from firstlight import model
 from firstlight.datasets import mnist
-from firstlight.evaluation.accuracy import predictor
+from firstlight.model import predictor
 from firstlight.runs.run import Run
 from firstlight.settings import prepare
 from firstlight.training import loop
