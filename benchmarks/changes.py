@@ -12,18 +12,19 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
 from keras import layers
-from report import RESULTS, circumstances, into_readme, processor, spread
+from report import RESULTS, circumstances, convolutions_of, into_readme, processor, spread
 
-from firstlight import catalog, settings
-from firstlight.networks import convnet
+from firstlight import catalog
+from firstlight.networks import convnet, convnet_record
 from firstlight.recipe import Recipe
 from firstlight.runs.run import versions
+from firstlight.settings import Settings, multiplies_bfloat16
 from firstlight.training import loop
 
 FILE = RESULTS / "changes.json"
@@ -53,11 +54,11 @@ def hidden_layer() -> keras.Model:
 
 def convolutions() -> keras.Model:
     """The layers of `convnet` with biases in the place of batch norm."""
-    maps = [
+    stages = [
         layers.Conv2D(maps, size, stride, "same", activation="relu")
-        for maps, size, stride in convnet.CONVOLUTIONS[""]
+        for maps, size, stride in convolutions_of("convnet")
     ]
-    return stack(*maps, output=layers.Dense(10))
+    return stack(*stages, output=layers.Dense(10))
 
 
 class Change(NamedTuple):
@@ -71,10 +72,10 @@ PLAIN = Recipe(
     batch_size=128,
     learning_rate=0.01,
     steps_per_call=10,
-    precision="bfloat16" if settings.multiplies_bfloat16() else "float32",
+    precision="bfloat16" if multiplies_bfloat16() else "float32",
 )
 SCHEDULED = replace(PLAIN, learning_rate=0.1, momentum=0.9, weight_decay=5e-4, schedule="one-cycle")
-RECORD = convnet.RECIPES["record"]
+RECORD = convnet_record.RECIPES["record"]
 VARIED = replace(SCHEDULED, augment=RECORD.augment)
 CHANGES = [
     Change("the first graph's layer, ten epochs", large_weights, PLAIN),
@@ -84,18 +85,31 @@ CHANGES = [
     Change("convolutions", convolutions, SCHEDULED),
     Change("batch norm", lambda: convnet.build(10), SCHEDULED),
     Change("augmentation", lambda: convnet.build(10), VARIED),
-    Change("averaging", lambda: convnet.build(10), replace(VARIED, average=RECORD.average)),
+    Change("averaging", lambda: convnet.build(10), replace(VARIED, ema_decay=RECORD.ema_decay)),
 ]
 
 
 def train(change: Change, seed: int) -> dict[str, Any]:
     """What `firstlight train --json` would say of it."""
-    network = catalog.Network(change.name, (28, 28, 1), 0, 10, {}, lambda classes: change.build())
+    network = catalog.Network(
+        name=change.name,
+        input=(28, 28, 1),
+        parameters=0,
+        classes=10,
+        recipes={},
+        build=lambda classes: change.build(),
+    )
     catalog.network = lambda name: network
-    settings = {"network": change.name, "data": "mnist", "recipe": asdict(change.recipe)}
-    settings |= {"seed": seed, "patience": 0, "limit": None, "sha256": {}, "notices": []}
+    dataset = catalog.dataset("mnist")
+    chosen = Settings(
+        network=change.name,
+        data="mnist",
+        recipe=change.recipe,
+        seed=seed,
+        sha256=dataset.fingerprint(),
+    )
     with tempfile.TemporaryDirectory() as folder:
-        return loop.train(settings, Path(folder) / "run", quiet=True)
+        return loop.train(chosen, dataset, Path(folder) / "run", quiet=True).to_json()
 
 
 def table(result: dict[str, Any]) -> str:

@@ -24,34 +24,34 @@ from firstlight.runs.run import versions
 
 ROUNDS = 5
 BATCH = 500
-Answer = Callable[[np.ndarray], Any]
+Predict = Callable[[np.ndarray], Any]
 
 
-def ours() -> Answer:
-    from firstlight.onnx_model import DIGITS, recognizer
+def ours() -> Predict:
+    from firstlight.reading.recognizer import DIGITS_MODEL, recognizer
 
-    return recognizer(DIGITS).probabilities
+    return recognizer(DIGITS_MODEL).probabilities
 
 
-def keras_predict() -> Answer:
+def keras_predict() -> Predict:
     from firstlight import catalog
 
     network = catalog.network("convnet-reader").build(11)
     return lambda images: network.predict(images, batch_size=BATCH, verbose=0)
 
 
-def pytorch() -> Answer:
+def pytorch() -> Predict:
     import torch
     from speed import pytorch_convnet
 
-    network = pytorch_convnet("reader", 11).eval()
+    network = pytorch_convnet("convnet-reader", 11).eval()
 
-    def answer(images: np.ndarray) -> Any:
+    def predict(images: np.ndarray) -> Any:
         scaled = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
         with torch.no_grad():
             return network(scaled.to(memory_format=torch.channels_last))
 
-    return answer
+    return predict
 
 
 CONTENDERS = {"ours (ONNX Runtime)": ours, "Keras predict": keras_predict, "PyTorch": pytorch}
@@ -60,17 +60,17 @@ CONTENDERS = {"ours (ONNX Runtime)": ours, "Keras predict": keras_predict, "PyTo
 def measure(name: str) -> dict[str, float]:
     """Images per second in batches, and milliseconds for one image alone."""
     images = mnist.load("test").images
-    answer = CONTENDERS[name]()
-    answer(images[:BATCH])
-    answer(images[:1])
+    predict = CONTENDERS[name]()
+    predict(images[:BATCH])
+    predict(images[:1])
     began = time.perf_counter()
     for start in range(0, len(images), BATCH):
-        answer(images[start : start + BATCH])
+        predict(images[start : start + BATCH])
     rate = len(images) / (time.perf_counter() - began)
     alone = []
     for row in range(200):
         began = time.perf_counter()
-        answer(images[row : row + 1])
+        predict(images[row : row + 1])
         alone.append(time.perf_counter() - began)
     return {"images_per_second": rate, "milliseconds_alone": 1e3 * statistics.median(alone)}
 
@@ -80,26 +80,26 @@ def main() -> None:
         print(json.dumps(measure(sys.argv[1])))
         return
     quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in CONTENDERS}
+    results: dict[str, list[dict[str, float]]] = {name: [] for name in CONTENDERS}
     for _ in range(ROUNDS):
-        for name, rounds in found.items():
+        for name, rounds in results.items():
             command = [sys.executable, __file__, name]
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=quiet)
             rounds.append(json.loads(done.stdout))
     medians = {
         name: {key: statistics.median(r[key] for r in rounds) for key in rounds[0]}
-        for name, rounds in found.items()
+        for name, rounds in results.items()
     }
     result = {"processor": processor(), "versions": versions(), "medians": medians}
-    (RESULTS / "classifier.json").write_text(json.dumps(result | {"rounds": found}) + "\n")
+    (RESULTS / "classifier.json").write_text(json.dumps(result | {"rounds": results}) + "\n")
     rows = ["| the reader's network | images a second, 500 at a time | one alone, ms |"]
     rows += ["|---|--:|--:|"]
     rows += [
         f"| {name} | {m['images_per_second']:,.0f} | {m['milliseconds_alone']:.2f} |"
         for name, m in medians.items()
     ]
-    where = circumstances(result["processor"], result["versions"])
-    into_readme("classifier", "\n".join([*rows, "", f"Medians of {ROUNDS} rounds; {where}"]))
+    measured_on = circumstances(result["processor"], result["versions"])
+    into_readme("classifier", "\n".join([*rows, "", f"Medians of {ROUNDS} rounds; {measured_on}"]))
 
 
 if __name__ == "__main__":

@@ -26,103 +26,104 @@ from scipy import ndimage
 from firstlight.datasets import Examples, mnist
 from firstlight.errors import FirstlightError, UsageError
 from firstlight.runs.files import write_json
-from firstlight.runs.run import Run, existing, versions
+from firstlight.runs.run import Run, versions
 
 RESULTS = Path(__file__).parent / "results" / "corruptions.json"
 SEED = 0
 SIDE = 28
 NAMES = {"clean": "as they are", "mean": "**mean of the 15**"}
-AT_ONCE = 250  # images: fog alone needs a map of 256 × 256 for each
+BATCH_SIZE = 250  # images: fog alone needs a map of 256 × 256 for each
 
 Corruption = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
-def unit(images: np.ndarray) -> np.ndarray:
+def to_unit(images: np.ndarray) -> np.ndarray:
     """Pixels 0 to 255 as 0 to 1."""
     return images / 255.0
 
 
-def pixels(values: np.ndarray) -> np.ndarray:
+def to_pixels(values: np.ndarray) -> np.ndarray:
     """Values 0 to 1, clipped, as the nearest pixels uint8."""
     return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
 
 
-def smooth(values: np.ndarray, down: float, across: float) -> np.ndarray:
+def gaussian_blur(values: np.ndarray, down: float, across: float) -> np.ndarray:
     """Each image under a Gaussian, its edge pixels going on for ever."""
     return ndimage.gaussian_filter(values, (0, down, across), mode="nearest", truncate=4)
 
 
-def signs(rng: np.random.Generator, *shape: int) -> np.ndarray:
+def random_signs(rng: np.random.Generator, *shape: int) -> np.ndarray:
     return rng.choice([-1.0, 1.0], shape)
 
 
 def shot_noise(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Too little light: a pixel counts photons, three of them if it is white."""
-    return pixels(rng.poisson(unit(images) * 3) / 3)
+    return to_pixels(rng.poisson(to_unit(images) * 3) / 3)
 
 
 def impulse_noise(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """17 % of the pixels are white or black, whatever they were."""
-    hit, white = rng.random((2, *images.shape))
-    return np.where(hit < 0.17, np.where(white < 0.5, 255, 0), images).astype(np.uint8)
+    chance, whiteness = rng.random((2, *images.shape))
+    return np.where(chance < 0.17, np.where(whiteness < 0.5, 255, 0), images).astype(np.uint8)
 
 
 def glass_blur(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Behind frosted glass: blurred, neighbouring pixels swapped twice over, blurred again."""
     # Only along columns: the published code takes the 28 columns for colours, and blurs each.
-    blurred = (smooth(unit(images), 0.7, 0) * 255).astype(np.uint8)
-    flat, every = blurred.reshape(len(images), -1).T.copy(), np.arange(len(images))
+    blurred = (gaussian_blur(to_unit(images), 0.7, 0) * 255).astype(np.uint8)
+    flat = blurred.reshape(len(images), -1).T.copy()  # (784, N)
+    image_numbers = np.arange(len(images))
     # A pixel stays every other time; else its partner is drawn: itself, left, above, above left.
     partners = np.array([0, 0, 0, 0, 0, -1, -SIDE, -SIDE - 1])
-    order = list(product(range(2), range(27, 1, -1), range(27, 1, -1)))
-    drawn = partners[rng.integers(0, len(partners), (len(order), len(images)))]
-    for (_, row, column), partner in zip(order, drawn, strict=True):
-        here = row * SIDE + column
-        kept = flat[here].copy()
-        flat[here] = flat[here + partner, every]
-        flat[here + partner, every] = kept
-    return pixels(smooth(unit(flat.T.reshape(images.shape)), 0.7, 0))
+    visits = list(product(range(2), range(27, 1, -1), range(27, 1, -1)))
+    chosen_partners = partners[rng.integers(0, len(partners), (len(visits), len(images)))]
+    for (_, row, column), partner in zip(visits, chosen_partners, strict=True):
+        pixel = row * SIDE + column
+        old_value = flat[pixel].copy()
+        flat[pixel] = flat[pixel + partner, image_numbers]
+        flat[pixel + partner, image_numbers] = old_value
+    return to_pixels(gaussian_blur(to_unit(flat.T.reshape(images.shape)), 0.7, 0))
 
 
 def motion_blur(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The camera moved: a trail to one side, at up to 45° to the rows."""
     angle = np.radians(rng.uniform(-45, 45, (len(images), 1, 1)))
-    every, rows, columns = np.ogrid[: len(images), :SIDE, :SIDE]
+    image_numbers, rows, columns = np.ogrid[: len(images), :SIDE, :SIDE]
     reach = np.arange(2 * 10 + 1)  # ImageMagick's radius is 10, but the kernel has only one side
     weights = np.exp(-(reach**2) / (2 * 3**2))
     trail = np.zeros(images.shape)
     for distance, weight in zip(reach, weights / weights.sum(), strict=True):
         row = rows + np.ceil(distance * np.sin(angle) - 0.5).astype(int)
         column = columns + np.ceil(distance * np.cos(angle) - 0.5).astype(int)
-        trail += weight * images[every, row.clip(0, SIDE - 1), column.clip(0, SIDE - 1)]
-    return pixels(trail / 255)
+        trail += weight * images[image_numbers, row.clip(0, SIDE - 1), column.clip(0, SIDE - 1)]
+    return to_pixels(trail / 255)
 
 
-def warp(images: np.ndarray, maps: np.ndarray, shifts: np.ndarray | float = 0.0) -> np.ndarray:
+def warp(images: np.ndarray, matrices: np.ndarray, shifts: np.ndarray | float = 0.0) -> np.ndarray:
     """Each image, its pixels taken from elsewhere: between four, and black outside.
 
-    A pixel at (row, column) from the centre is taken from `maps @ (row, column) + shifts`;
-    maps are (N, 2, 2) and shifts (N, 2, 1), or one for all.
+    A pixel at (row, column) from the centre is taken from `matrices @ (row, column) + shifts`;
+    matrices are (N, 2, 2) and shifts (N, 2, 1), or one for all.
     """
     centre = (SIDE - 1) / 2
-    source = maps @ (np.indices((SIDE, SIDE)).reshape(2, -1) - centre) + centre + shifts
+    source = matrices @ (np.indices((SIDE, SIDE)).reshape(2, -1) - centre) + centre + shifts
     source = np.broadcast_to(source, (len(images), 2, SIDE * SIDE))
-    every = np.broadcast_to(np.arange(len(images))[:, np.newaxis], source[:, 0].shape)
-    where = np.stack([every, source[:, 0], source[:, 1]])
-    found = ndimage.map_coordinates(unit(images), where, order=1, mode="grid-constant")
-    return pixels(found.reshape(images.shape))
+    image_numbers = np.broadcast_to(np.arange(len(images))[:, np.newaxis], source[:, 0].shape)
+    coordinates = np.stack([image_numbers, source[:, 0], source[:, 1]])
+    values = ndimage.map_coordinates(to_unit(images), coordinates, order=1, mode="grid-constant")
+    return to_pixels(values.reshape(images.shape))
 
 
-def maps(*entries: np.ndarray | float) -> np.ndarray:
+def matrices(*entries: np.ndarray | float) -> np.ndarray:
     """2 × 2 matrices (N, 2, 2) from their four entries, each (N,) or one for all."""
     return np.stack(np.broadcast_arrays(*map(np.atleast_1d, entries)), axis=-1).reshape(-1, 2, 2)
 
 
 def shear(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Slanted to the left or right by 0.4 rad."""
-    angle = 0.4 * signs(rng, len(images))
+    angle = 0.4 * random_signs(rng, len(images))
     # scikit-image of 2019: not a pure shear, the image also grows by 1 / cos 0.4 in height.
-    return warp(images, maps(np.cos(angle), 0, -np.sin(angle), 1))
+    return warp(images, matrices(np.cos(angle), 0, -np.sin(angle), 1))
 
 
 def scale(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -132,18 +133,18 @@ def scale(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def rotate(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Turned by 0.4 rad (23°), one way or the other."""
-    angle = 0.4 * signs(rng, len(images))
-    return warp(images, maps(np.cos(angle), np.sin(angle), -np.sin(angle), np.cos(angle)))
+    angle = 0.4 * random_signs(rng, len(images))
+    return warp(images, matrices(np.cos(angle), np.sin(angle), -np.sin(angle), np.cos(angle)))
 
 
 def brightness(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Half of white added everywhere: a grey pixel's value in HSV is the pixel."""
-    return pixels(unit(images) + 0.5)
+    return to_pixels(to_unit(images) + 0.5)
 
 
 def translate(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Moved 3 pixels up or down, and 3 to the left or right."""
-    return warp(images, np.eye(2), 3 * signs(rng, len(images), 2, 1))
+    return warp(images, np.eye(2), 3 * random_signs(rng, len(images), 2, 1))
 
 
 def stripe(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -181,16 +182,16 @@ def plasma(count: int, size: int, decay: float, rng: np.random.Generator) -> np.
 def fog(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Three parts of cloud to one of digit."""
     clouds = plasma(len(images), 256, 1.4, rng)[:, :SIDE, :SIDE]
-    whitest = unit(images).max(axis=(1, 2), keepdims=True)
-    return pixels((unit(images) + 3 * clouds) * whitest / (whitest + 3))
+    whitest = to_unit(images).max(axis=(1, 2), keepdims=True)
+    return to_pixels((to_unit(images) + 3 * clouds) * whitest / (whitest + 3))
 
 
 def spatter(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Splashes of dark grey mud, of the size that random noise has under a small blur."""
-    drops = smooth(rng.normal(0.65, 0.3, images.shape), 1, 1) > 0.65
-    mud = smooth(drops.astype(float), 1.5, 1.5)
+    drops = gaussian_blur(rng.normal(0.65, 0.3, images.shape), 1, 1) > 0.65
+    mud = gaussian_blur(drops.astype(float), 1.5, 1.5)
     mud[mud < 0.8] = 0
-    return pixels(unit(images) * (1 - mud) + 63 / 255 * mud)
+    return to_pixels(to_unit(images) * (1 - mud) + 63 / 255 * mud)
 
 
 def line(x0: np.ndarray, y0: np.ndarray, x1: np.ndarray, y1: np.ndarray) -> np.ndarray:
@@ -210,7 +211,7 @@ def dotted_line(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     left, right = rng.integers(0, 27, (2, len(images)))
     x0, x1 = np.full((2, len(images)), [[0], [27]])
     dots = np.arange(SIDE) // 2 % 2
-    return pixels(unit(images) + dots * line(x0, left, x1, right))
+    return to_pixels(to_unit(images) + dots * line(x0, left, x1, right))
 
 
 def zigzag(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -226,13 +227,13 @@ def zigzag(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     x = 2 + (along * width - across * rise) / length
     y = start + (along * rise + across * width) / length
     teeth = [line(*a, *b) for a, b in pairwise(zip(x, y, strict=True))]
-    return pixels(unit(images) + sum(teeth))
+    return to_pixels(to_unit(images) + sum(teeth))
 
 
 def canny_edges(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Nothing but the edges, white on black (Canny, 1986), as scikit-image finds them."""
-    within = ndimage.gaussian_filter(np.ones((SIDE, SIDE)), 1, mode="constant")
-    blurred = ndimage.gaussian_filter(unit(images), (0, 1, 1), mode="constant") / within
+    frame_weights = ndimage.gaussian_filter(np.ones((SIDE, SIDE)), 1, mode="constant")
+    blurred = ndimage.gaussian_filter(to_unit(images), (0, 1, 1), mode="constant") / frame_weights
     down, across = (
         # Sobel's filter; SciPy's own would also smooth from one image to the next.
         ndimage.correlate1d(ndimage.correlate1d(blurred, [-1, 0, 1], a), [1, 2, 1], b)
@@ -240,12 +241,12 @@ def canny_edges(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     )
     slope = np.hypot(down, across)
     ridge = ridges(slope, down, across)
-    eight = np.zeros((3, 3, 3), int)
-    eight[1] = 1  # pixels hang together in all eight directions, images not at all
-    pieces, count = ndimage.label(ridge, eight)
-    kept = np.zeros(count + 1, bool)
-    kept[pieces[ridge & (slope >= 0.2)]] = True
-    return np.where(kept[pieces], 255, 0).astype(np.uint8)
+    neighbours = np.zeros((3, 3, 3), int)
+    neighbours[1] = 1  # pixels hang together in all eight directions, images not at all
+    labels, count = ndimage.label(ridge, neighbours)
+    is_strong = np.zeros(count + 1, bool)
+    is_strong[labels[ridge & (slope >= 0.2)]] = True
+    return np.where(is_strong[labels], 255, 0).astype(np.uint8)
 
 
 def ridges(slope: np.ndarray, down: np.ndarray, across: np.ndarray) -> np.ndarray:
@@ -279,8 +280,8 @@ CORRUPTIONS: dict[str, Corruption] = {
 def corrupt(name: str, images: np.ndarray, seed: int = SEED) -> np.ndarray:
     """Images (N, 28, 28) uint8, corrupted: the same whenever they and the seed are the same."""
     rng = np.random.default_rng(seed)
-    parts = range(0, len(images), AT_ONCE)
-    return np.concatenate([CORRUPTIONS[name](images[i : i + AT_ONCE], rng) for i in parts])
+    parts = range(0, len(images), BATCH_SIZE)
+    return np.concatenate([CORRUPTIONS[name](images[i : i + BATCH_SIZE], rng) for i in parts])
 
 
 def measure(folders: Sequence[Path], examples: Examples) -> list[dict[str, Any]]:
@@ -292,30 +293,30 @@ def measure(folders: Sequence[Path], examples: Examples) -> list[dict[str, Any]]
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from firstlight import model
-    from firstlight.evaluation.accuracy import predictor
+    from firstlight.model import predictor
 
-    there = [existing(folder) for folder in folders]
-    networks = [model.load(run)[0] for run in there]
-    for run, network in zip(there, networks, strict=True):
+    runs = [Run.open(folder) for folder in folders]
+    networks = [model.load(run)[0] for run in runs]
+    for run, network in zip(runs, networks, strict=True):
         if network.input_shape[1:] != examples.images.shape[1:]:
             raise UsageError(f"{run.folder} takes images of another size than MNIST's")
-    answers = [predictor(network) for network in networks]
-    errors: list[dict[str, float]] = [{} for _ in there]
+    predictors = [predictor(network) for network in networks]
+    errors: list[dict[str, float]] = [{} for _ in runs]
     for name in ("clean", *CORRUPTIONS):  # each is made once, for all runs
         clean = examples.images[..., 0]
         images = (clean if name == "clean" else corrupt(name, clean))[..., np.newaxis]
-        for answer, found in zip(answers, errors, strict=True):
-            wrong = answer(images).argmax(1) != examples.labels
-            found[name] = round(100 * float(wrong.mean()), 2)
-    return list(map(record, there, errors, [len(examples.labels)] * len(there)))
+        for predict, errors_of_run in zip(predictors, errors, strict=True):
+            wrong = predict(images).argmax(1) != examples.labels
+            errors_of_run[name] = round(100 * float(wrong.mean()), 2)
+    return list(map(run_record, runs, errors, [len(examples.labels)] * len(runs)))
 
 
-def record(run: Run, errors: dict[str, float], examples: int) -> dict[str, Any]:
-    settings = run.settings()
+def run_record(run: Run, errors: dict[str, float], examples: int) -> dict[str, Any]:
+    settings = run.record().settings.to_json()
     corrupted = [error for name, error in errors.items() if name != "clean"]
     return {
         "run": run.folder.resolve().name,
-        **{key: settings.get(key) for key in ("network", "seed", "command", "recipe")},
+        **{key: settings[key] for key in ("network", "seed", "command", "recipe")},
         "examples": examples,
         "corruption_seed": SEED,
         "clean": errors["clean"],
@@ -326,27 +327,29 @@ def record(run: Run, errors: dict[str, float], examples: int) -> dict[str, Any]:
     }
 
 
-def report(found: dict[str, Any]) -> str:
-    rows = [f"{found['run']}: test error, %, n = {found['examples']:,}"]
-    lines = {"clean": found["clean"], **found["corrupted"], "mean of the 15": found["mean"]}
+def run_summary(record: dict[str, Any]) -> str:
+    rows = [f"{record['run']}: test error, %, n = {record['examples']:,}"]
+    lines = {"clean": record["clean"], **record["corrupted"], "mean of the 15": record["mean"]}
     return "\n".join(rows + [f"  {name:15} {error:6.2f}" for name, error in lines.items()])
 
 
-def table(found: list[dict[str, Any]]) -> str:
-    head = [record["run"] for record in found]
-    rows = [f"| test error, % | {' | '.join(head)} |", f"|---|{'--:|' * len(found)}"]
-    parts = {name: [record["corrupted"][name] for record in found] for name in CORRUPTIONS}
+def table(records: list[dict[str, Any]]) -> str:
+    head = [record["run"] for record in records]
+    rows = [f"| test error, % | {' | '.join(head)} |", f"|---|{'--:|' * len(records)}"]
+    errors = {name: [record["corrupted"][name] for record in records] for name in CORRUPTIONS}
     for key in ("clean", "mean"):
-        parts[key] = [record[key] for record in found]
+        errors[key] = [record[key] for record in records]
     for name in ("clean", *CORRUPTIONS, "mean"):
-        told = " | ".join(f"{error:.2f}" for error in parts[name])
-        rows.append(f"| {NAMES.get(name, name.replace('_', ' '))} | {told} |")
-    last = found[-1]
-    where = circumstances(last["processor"], last["versions"])
-    return "\n".join([*rows, "", f"{last['examples']:,} images each, a run a column; {where}"])
+        cells = " | ".join(f"{error:.2f}" for error in errors[name])
+        rows.append(f"| {NAMES.get(name, name.replace('_', ' '))} | {cells} |")
+    last = records[-1]
+    measured_on = circumstances(last["processor"], last["versions"])
+    return "\n".join(
+        [*rows, "", f"{last['examples']:,} images each, a run a column; {measured_on}"]
+    )
 
 
-def picture(examples: Examples, path: Path) -> None:
+def draw_picture(examples: Examples, path: Path) -> None:
     """One PNG: a row a corruption, the first test image of each class in it."""
     from matplotlib.figure import Figure
 
@@ -368,23 +371,24 @@ def main() -> None:
     )
     parser.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="run folders")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the corruptions")
-    given = parser.parse_args()
-    if not given.runs and not given.picture:
+    arguments = parser.parse_args()
+    if not arguments.runs and not arguments.picture:
         parser.error("give a RUN, or --picture FILE")
     examples = mnist.load("test")
-    if given.picture:
-        picture(examples, given.picture)
-    if given.runs:
+    if arguments.picture:
+        draw_picture(examples, arguments.picture)
+    if arguments.runs:
         try:
-            found = measure(given.runs, examples)
+            records = measure(arguments.runs, examples)
         except FirstlightError as error:
             sys.exit(f"{error}")
-        print("\n".join(map(report, found)))
-        before = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else []
-        again = {record["run"] for record in found}
-        found = [record for record in before if record["run"] not in again] + found
-        write_json(RESULTS, found)
-        into_readme("corruptions", table(found))
+        print("\n".join(map(run_summary, records)))
+        old_records = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else []
+        measured_again = {record["run"] for record in records}
+        kept = [record for record in old_records if record["run"] not in measured_again]
+        records = kept + records
+        write_json(RESULTS, records)
+        into_readme("corruptions", table(records))
 
 
 if __name__ == "__main__":

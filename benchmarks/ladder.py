@@ -65,9 +65,9 @@ def measure(rung: Rung, seed: int) -> None:
         [sys.executable, "-m", *begin, *out, "--json", "--quiet"], check=True, capture_output=True
     )
     result = json.loads(run.stdout)
-    settings = json.loads((Path(result.pop("run")) / "run.json").read_text())
+    record = json.loads((Path(result.pop("run")) / "run.json").read_text())
     line = {"rung": rung.name, "seed": seed, **result, "command": " ".join(command)}
-    line |= {"versions": settings["versions"], "processor": processor()}
+    line |= {"versions": record["versions"], "processor": processor()}
     with FILE.open("a") as file:
         file.write(json.dumps(line) + "\n")
     print(f"{rung.name}, seed {seed}: {result['test_accuracy']:.2%} in {result['seconds']:.1f} s")

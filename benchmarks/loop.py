@@ -20,10 +20,11 @@ from report import RESULTS
 
 from firstlight import first_graph
 from firstlight.datasets import mnist
-from firstlight.runs.run import create
+from firstlight.progress import Progress
+from firstlight.runs.run import Run
 from firstlight.settings import prepare
 from firstlight.training import loop
-from firstlight.training.state import Training
+from firstlight.training.state import TrainState
 from firstlight.training.step import compile_steps
 
 ROUNDS, STEPS = 7, 5_000
@@ -35,7 +36,7 @@ def session_rate() -> float:
     first_graph.train(
         mnist.load("train"),
         mnist.load("test").images[:100],
-        STEPS + 1,
+        steps=STEPS + 1,
         on_cost=lambda step, cost: times.append(time.perf_counter()),
     )
     return STEPS / (times[-1] - times[0])
@@ -43,17 +44,22 @@ def session_rate() -> float:
 
 def loop_rate(folder: Path) -> float:
     """Steps per second of the compiled loop: its batches, its steps, its log."""
-    training = Training(prepare("softmax", "mnist", "", 0, 0, None, steps=STEPS))
-    training.into(create(training.settings, folder))
-    take = compile_steps(training)
-    with training.run.metrics_file.open("w", encoding="utf-8") as log:
+    settings, dataset = prepare("softmax", steps=STEPS)
+    state = TrainState(settings, dataset)
+    state.into(Run.create(settings, STEPS, folder))
+    run_steps = compile_steps(state)
+    with (
+        state.run.metrics_file.open("w", encoding="utf-8") as file,
+        Progress(STEPS, quiet=True) as progress,
+    ):
+        log = loop.Log(state, file)
         began, skipped = 0.0, 0  # the first call compiles
-        for start, end, images, labels in loop.batches(training):
-            values = take(images, labels, start, end - start)
-            training.state.step = end
-            loop.log_steps(training, log, STEPS // loop.LOGGED_STEPS, start, *values)
+        for batch in loop.batches(state):
+            if batch.end in state.epoch_ends:
+                continue  # the session does not validate either
+            loop.run_call(state, run_steps, batch, log, progress, began)
             if not skipped:
-                began, skipped = time.perf_counter(), end
+                began, skipped = time.perf_counter(), batch.end
         return (STEPS - skipped) / (time.perf_counter() - began)
 
 

@@ -15,6 +15,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -51,32 +52,33 @@ def ours(network: str, precision: str) -> dict[str, Call]:
 
     from firstlight.training import step
 
-    training = pictures_training(network, precision)
-    take = step.compile_steps(training)
+    state = pictures_training(network, precision)
+    run_steps = step.compile_steps(state)
     images, labels = (tf.constant(array[np.newaxis]) for array in batch(network))
-    answering = training.network  # what `evaluate` asks computes in float32
+    answering = state.network  # what `evaluate` asks computes in float32
     answer = tf.function(lambda: answering(images[0], training=False))
     return {
-        "step": lambda: take(images, labels, 0, 1),
+        "step": lambda: run_steps(images, labels, 0, 1),
         "answer": lambda: answer().numpy(),
     }
 
 
 def pictures_training(network: str, precision: str) -> Any:
     """What `train NETWORK --recipe modern` sets up, on pictures of a thousand classes in memory."""
-    from firstlight import catalog
-    from firstlight.datasets import Examples
+    from firstlight.datasets import Dataset, array_examples
     from firstlight.settings import prepare
-    from firstlight.training.state import Training
+    from firstlight.training.state import TrainState
 
-    class Noise:
-        name, classes, splits = "noise", tuple(map(str, range(1000))), ("train", "val")
-        load = staticmethod(lambda split: Examples(*batch(network)))
-
-    settings = prepare(network, "mnist", "modern", 0, 0, None)
-    settings["recipe"] |= {"precision": precision, "augment": {}, "steps_per_call": 1}
-    catalog.dataset = lambda *_: Noise()
-    return Training(settings)
+    noise = Dataset(
+        name="noise",
+        classes=tuple(map(str, range(1000))),
+        load=lambda split: array_examples(*batch(network)),
+        fingerprint=dict,
+        splits=("train", "val"),
+    )
+    settings, _ = prepare(network, "mnist", "modern")
+    recipe = replace(settings.recipe, precision=precision, augment={}, steps_per_call=1)
+    return TrainState(replace(settings, recipe=recipe), noise)
 
 
 def keras_fit(network: str, policy: str) -> dict[str, Call]:

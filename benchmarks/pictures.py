@@ -27,7 +27,6 @@ from report import HERE, RESULTS, circumstances, into_readme, processor, spread
 
 from firstlight import catalog
 from firstlight.datasets import Examples
-from firstlight.datasets._images import fitted
 
 FILE = RESULTS / "pictures.jsonl"
 RUNS = HERE.parent / "runs" / "pictures"
@@ -62,7 +61,7 @@ def measure(row: Row, seed: int, data: str) -> None:
     begin = ("train", *row.command, "--data", data, "--seed", str(seed), "--out", str(folder))
     there = (folder / "run.json").exists()
     result = firstlight(*(("train", "--resume", str(folder)) if there else begin))
-    settings = json.loads((folder / "run.json").read_text())
+    record = json.loads((folder / "run.json").read_text())
     curve = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     line = {
         "row": row.name,
@@ -70,10 +69,10 @@ def measure(row: Row, seed: int, data: str) -> None:
         **{key: result[key] for key in ("steps", "first_cost", "final_cost", "seconds")},
         **{f"{key}_accuracy": None for key in ("middle", "ten-crops")},
         "curve": [(m["epoch"], m["accuracy"]) for m in curve if m["split"] == "val"],
-        "recipe": settings["recipe"],
+        "recipe": record["recipe"],
         "cores": len(os.sched_getaffinity(0)),
         "command": "firstlight " + " ".join(begin[:-2]).replace(data, "DIR"),
-        "versions": settings["versions"],
+        "versions": record["versions"],
         "processor": processor(),
     }
     for views in ("middle", "ten-crops"):
@@ -88,7 +87,7 @@ def measure(row: Row, seed: int, data: str) -> None:
 def colours(examples: Examples) -> np.ndarray:
     """Each picture's share of 16×4×4 hues, saturations and values (N, 256)."""
     found = []
-    for image in fitted(examples, (SIDE, SIDE, 3)).images[:]:
+    for image in examples.images.resized((SIDE, SIDE, 3))[:]:
         hsv = np.asarray(Image.fromarray(image).convert("HSV")).reshape(-1, 3)
         counts, _ = np.histogramdd(hsv, (16, 4, 4), [(0, 256)] * 3)
         found.append(counts.ravel() / len(hsv))
@@ -98,7 +97,7 @@ def colours(examples: Examples) -> np.ndarray:
 def simple(data: str) -> dict[str, float]:
     """Accuracies without a network: the commonest class, the picture of nearest colours."""
     dataset = catalog.dataset(data)
-    train, seen = dataset.load("train"), dataset.load(dataset.measured("test"))
+    train, seen = dataset.load("train"), dataset.load(dataset.evaluation_split)
     known, asked = colours(train), colours(seen)
     # How much two histograms overlap, at most 1: Bhattacharyya's coefficient.
     overlaps = [np.sqrt(known * histogram).sum(1) for histogram in asked]

@@ -33,13 +33,12 @@ Batches = Callable[[list[Path]], Iterator[int]]  # yields how many images a batc
 
 
 def ours(files: list[Path]) -> Iterator[int]:
-    from firstlight.datasets._folder import Pictures
-    from firstlight.datasets._images import Fitted
+    from firstlight.datasets import FolderImages
 
-    images = Fitted(Pictures(Path("/"), [str(file) for file in files]), (SIDE, SIDE, 3))
+    images = FolderImages(Path("/"), [str(file) for file in files], (SIDE, SIDE, 3))
     for start in range(0, len(files), BATCH):
         rows = np.arange(start, min(start + BATCH, len(files)))
-        yield len(images.varied(rows, CUTS, 0, start))
+        yield len(images.augmented(rows, CUTS, seed=0, first=start))
 
 
 def tf_data(files: list[Path]) -> Iterator[int]:
@@ -107,13 +106,11 @@ def speed(way: str, directory: Path, cores: int) -> float:
 def memory(directory: Path) -> float:
     """Megabytes at the most while a folder is listed, checked, and 2,000 images are read of it."""
     from firstlight import catalog
-    from firstlight.datasets._images import Fitted, fitted
 
-    examples = fitted(catalog.dataset(str(directory)).load("train"), (SIDE, SIDE, 3))
-    images = examples.images
-    assert isinstance(images, Fitted)
+    images = catalog.dataset(str(directory)).load("train").images.resized((SIDE, SIDE, 3))
     for start in range(0, IMAGES, BATCH):
-        images.varied(np.arange(start, start + BATCH) % len(images), CUTS, 0, start)
+        rows = np.arange(start, start + BATCH) % len(images)
+        images.augmented(rows, CUTS, seed=0, first=start)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

@@ -25,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -48,61 +48,79 @@ class Step(NamedTuple):
     name: str
     module: Any
     function: str
-    instead: Callable[..., Any]
+    replacement: Callable[..., Any]
 
 
 def stretched(blob: Blob) -> np.ndarray:
-    """The whole box resized to 28×28: no aspect, no centre, no pen."""
+    """Resize the whole box to 28×28, whatever its aspect ratio, centre of mass and pen."""
     return np.asarray(Image.fromarray(np.uint8(blob.ink * 255)).resize((28, 28)))[..., None]
 
 
-STEPS = [
-    Step("dark or light ink decided", ink, "ways", lambda grey: [True]),
-    Step("paper flattened", ink, "paper", lambda grey: np.full_like(grey, np.median(grey))),
-    Step("ruled lines taken out", locate, "without_rules", lambda mask: mask),
-    Step("edges left out", locate, "without_edges", lambda found, shape: found),
-    Step("pale ink left out", locate, "dark_enough", lambda found: list(found)),
-    Step("strokes joined, dots left out", locate, "whole_strokes", lambda found: found),
-    Step("touching digits cut", split, "cut_up", lambda blob, height: [(blob, 0.0)]),
-    Step("thin pens broadened", normalize, "thickened", lambda ink: ink),
-    Step("centre of mass", normalize, "centered", lambda ink: boxed(ink)),
-    Step("normalised as MNIST", reader, "normalize", stretched),
-]
-
-
-def boxed(ink_: np.ndarray) -> np.ndarray:
-    """In the middle of its box."""
+def center_box(ink_: np.ndarray) -> np.ndarray:
+    """Place ink into 112×112 with its box, not its centre of mass, in the middle."""
     frame = np.zeros((112, 112), np.float32)
     top, left = ((112 - side) // 2 for side in ink_.shape)
     frame[top : top + ink_.shape[0], left : left + ink_.shape[1]] = ink_
     return frame
 
 
+def median_paper(grey: np.ndarray) -> np.ndarray:
+    """Take the whole paper to be as bright as the picture's median."""
+    return np.full_like(grey, np.median(grey))
+
+
+def uncut(blob: Blob, height: float) -> list[split.BlobPart]:
+    """Leave every blob whole."""
+    return [split.BlobPart(blob, 0.0)]
+
+
+def all_blobs(blobs: Sequence[locate.MeasuredBlob]) -> list[Blob]:
+    """Keep every blob, however pale."""
+    return [blob for blob, _ in blobs]
+
+
+STEPS = [
+    Step("dark or light ink decided", ink, "polarities", lambda grey: [True]),
+    Step("paper flattened", ink, "estimate_paper", median_paper),
+    Step("ruled lines taken out", locate, "without_ruled_lines", lambda mask: mask),
+    Step("edges left out", locate, "without_border_blobs", lambda blobs, shape: blobs),
+    Step("pale ink left out", locate, "without_pale_blobs", all_blobs),
+    Step("strokes joined, dots left out", locate, "join_strokes", lambda blobs: blobs),
+    Step("touching digits cut", split, "split_blob", uncut),
+    Step("thin pens broadened", normalize, "thicken", lambda ink: ink),
+    Step("centre of mass", normalize, "center_by_mass", center_box),
+    Step("normalised as MNIST", reader, "normalize", stretched),
+]
+
+
 @contextmanager
 def without(step: Step | None) -> Iterator[None]:
     with ExitStack() as stack:
         if step:
-            stack.enter_context(mock.patch.object(step.module, step.function, step.instead))
+            stack.enter_context(mock.patch.object(step.module, step.function, step.replacement))
         yield
 
 
 def singles(folder: Path, model: Path | None) -> dict[str, Any]:
-    """For each set how many single digits are right: the likeliest one, told or not."""
-    found = {}
+    """Return for each set how many single digits are right, even if the reader is unsure."""
+    result = {}
     for group in sorted(path for path in (folder / "single").iterdir() if path.is_dir()):
         files = sorted(group.glob("*.png"))
-        results = [(file.name[0], read(file, model, single=True)) for file in files]
-        right = sum(label == likeliest(result) for label, result in results)
-        told = sum(label == result.text for label, result in results)
-        unsure = sum(result.text in ("?", "") for _, result in results)
-        facts = {"pictures": len(files), "right": right, "told_right": told, "unsure": unsure}
-        found[group.name] = facts
-        print(group.name, facts, file=sys.stderr)
-    return found
+        readings = [(file.name[0], read(file, model, single=True)) for file in files]
+        counts = {
+            "pictures": len(files),
+            "right": sum(label == likeliest_digit(reading) for label, reading in readings),
+            "told_right": sum(label == reading.text for label, reading in readings),
+            "unsure": sum(reading.text in ("?", "") for _, reading in readings),
+        }
+        result[group.name] = counts
+        print(group.name, counts, file=sys.stderr)
+    return result
 
 
-def likeliest(result: reader.Reading) -> str:
-    return result.lines[0].digits[0].candidates[0][0] if result.lines else ""
+def likeliest_digit(reading: reader.Reading) -> str:
+    """Return the likeliest digit, even if the reader is unsure."""
+    return reading.lines[0].digits[0].candidates[0][0] if reading.lines else ""
 
 
 Reader = Callable[[Image.Image], str]
@@ -224,30 +242,30 @@ def main() -> None:
     parser.add_argument("--real", type=Path)
     parser.add_argument("--pages", type=int, default=20, help="of each style")
     parser.add_argument("--model", type=Path)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
 
     def ours(picture: Image.Image) -> str:
-        return read(picture, given.model).text
+        return read(picture, arguments.model).text
 
     used = {name: metadata.version(name) for name in ("onnxruntime", "pillow")}
     result: dict[str, Any] = {"processor": processor(), "versions": versions() | used}
     other = {"tesseract": tesseract} if shutil.which("tesseract") else {}
-    if given.real:
-        result["single"] = singles(given.real, given.model)
-        result["strings"] = strings(given.real, ours)
+    if arguments.real:
+        result["single"] = singles(arguments.real, arguments.model)
+        result["strings"] = strings(arguments.real, ours)
         for name, reader in other.items():
-            result[name] = {"strings": strings(given.real, reader)}
+            result[name] = {"strings": strings(arguments.real, reader)}
     result["from_the_shell"] = from_the_shell()
-    result["photographs_a_second"] = round(photographs_a_second(given.model), 2)
-    result["pages_of_each_style"] = given.pages
+    result["photographs_a_second"] = round(photographs_a_second(arguments.model), 2)
+    result["pages_of_each_style"] = arguments.pages
     whole = "whole reader"
-    result["lines_right"] = {whole: pages(given.pages, ours, whole)}
+    result["lines_right"] = {whole: pages(arguments.pages, ours, whole)}
     for step in STEPS:
         name = f"without: {step.name}"
         with without(step):
-            result["lines_right"][name] = pages(given.pages, ours, name)
+            result["lines_right"][name] = pages(arguments.pages, ours, name)
     for name, reader in other.items():
-        result["lines_right"][name.title()] = pages(given.pages, reader, name)
+        result["lines_right"][name.title()] = pages(arguments.pages, reader, name)
     (RESULTS / "reading.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     into_readme("reading", tables(result))
 

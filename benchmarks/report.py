@@ -32,6 +32,19 @@ def spread(values: list[float], digits: int) -> str:
     return f"{statistics.mean(values):.{digits}f}{deviation}"
 
 
+def convolutions_of(network_name: str) -> list[tuple[int, int, int]]:
+    """Return maps, size and stride of each convolution of one of our networks, in order."""
+    from keras import layers
+
+    from firstlight import catalog
+
+    return [
+        (layer.filters, layer.kernel_size[0], layer.strides[0])
+        for layer in catalog.network(network_name).build(10).layers
+        if isinstance(layer, layers.Conv2D)
+    ]
+
+
 def into_readme(name: str, text: str) -> None:
     """Between the marks <!-- name --> and <!-- /name -->."""
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"

@@ -18,6 +18,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from report import (
     RESULTS,
     batch_seconds,
     circumstances,
+    convolutions_of,
     in_a_process,
     into_readme,
     peaks,
@@ -156,19 +158,19 @@ def pytorch_example(seed: int) -> list[tuple[int, float, float]]:
 def ours(recipe: str, seed: int) -> list[tuple[int, float, float]]:
     from firstlight.settings import prepare
     from firstlight.training import loop
-    from firstlight.training.state import Training
+    from firstlight.training.state import TrainState
     from firstlight.training.step import compile_steps
 
-    settings = prepare("convnet", "mnist", recipe, seed, 0, None)
-    training = Training(settings)
-    clock = Clock(lambda images: training.measure(images).argmax(1), stop_at=2)
-    training.predict(training.held_out.images[:1])  # measuring is compiled before the clock starts
+    state = TrainState(*prepare("convnet", "mnist", recipe, seed=seed))
+    size = state.recipe.batch_size
+    clock = Clock(lambda images: state.eval_logits(images).argmax(1), stop_at=2)
+    state.predict(state.val.images[:1])  # measuring is compiled before the clock starts
     clock.since = time.perf_counter()
-    take = compile_steps(training)
-    for start, end, images, labels in loop.batches(training):
-        take(images, labels, start, end - start)
-        clock.saw(end * training.recipe.batch_size)
-    clock.measure(end * training.recipe.batch_size)
+    run_steps = compile_steps(state)
+    for batch in loop.batches(state):
+        run_steps(batch.images, batch.labels, batch.start, batch.end - batch.start)
+        clock.saw(batch.end * size)
+    clock.measure(state.total_steps * size)
     return clock.measured
 
 
@@ -198,22 +200,21 @@ def batch() -> tuple[np.ndarray, np.ndarray]:
     from firstlight.datasets import mnist
 
     examples = mnist.load("val").first(BATCH)
-    return examples.images, examples.labels
+    return examples.images[:], examples.labels
 
 
 def our_step(precision: str) -> Callable[[], object]:
     import tensorflow as tf
 
     from firstlight.settings import prepare
-    from firstlight.training.state import Training
+    from firstlight.training.state import TrainState
     from firstlight.training.step import compile_steps
 
-    settings = prepare("convnet", "mnist", "quick", 0, 0, None)
-    settings["recipe"] |= {"precision": precision, "steps_per_call": 1}
-    training = Training(settings)
-    take = compile_steps(training)
+    settings, dataset = prepare("convnet", "mnist", "quick")
+    recipe = replace(settings.recipe, precision=precision, steps_per_call=1)
+    run_steps = compile_steps(TrainState(replace(settings, recipe=recipe), dataset))
     images, labels = (tf.constant(array[np.newaxis]) for array in batch())
-    return lambda: take(images, labels, 0, 1)
+    return lambda: run_steps(images, labels, 0, 1)
 
 
 def keras_step(policy: str) -> Callable[[], float]:
@@ -225,10 +226,8 @@ def keras_step(policy: str) -> Callable[[], float]:
     from keras import layers
 
     keras.config.set_dtype_policy(policy)
-    from firstlight.networks import convnet
-
     stack: list[Any] = [keras.Input((28, 28, 1))]
-    for maps, size, stride in convnet.CONVOLUTIONS[""]:
+    for maps, size, stride in convolutions_of("convnet"):
         stack += [
             layers.Conv2D(maps, size, stride, padding="same", use_bias=False),
             layers.BatchNormalization(momentum=0.9),
@@ -243,16 +242,14 @@ def keras_step(policy: str) -> Callable[[], float]:
     return batch_seconds(lambda clock: model.fit(images, labels, callbacks=[clock], **given))
 
 
-def pytorch_convnet(variant: str, classes: int) -> Any:
-    """The layers of `convnet`, or of a variant of it, channels last."""
+def pytorch_convnet(network_name: str, classes: int) -> Any:
+    """Return the layers of `convnet` or of a network like it, channels last."""
     import torch
     from torch import nn
 
-    from firstlight.networks import convnet
-
     torch.set_num_threads(os.cpu_count() or 1)
     stack, before, side = [], 1, 28
-    for maps, size, stride in convnet.CONVOLUTIONS[variant]:
+    for maps, size, stride in convolutions_of(network_name):
         stack += [
             nn.Conv2d(before, maps, size, stride, padding=size // 2, bias=False),
             nn.BatchNorm2d(maps),
@@ -267,7 +264,7 @@ def pytorch_step(precision: str) -> Callable[[], object]:
     import torch
     from torch import nn
 
-    network = pytorch_convnet("", 10)
+    network = pytorch_convnet("convnet", 10)
     optimizer = torch.optim.SGD(
         network.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4
     )
@@ -350,10 +347,8 @@ def tables(result: dict[str, Any]) -> str:
 
 def operations() -> int:
     """Floating-point operations of a training step of `convnet`, an image: thrice its answer's."""
-    from firstlight.networks import convnet
-
     total, before, side = 0, 1, 28
-    for maps, size, stride in convnet.CONVOLUTIONS[""]:
+    for maps, size, stride in convolutions_of("convnet"):
         side //= stride
         total += side * side * size * size * before * maps
         before = maps

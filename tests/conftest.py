@@ -1,19 +1,24 @@
-"""What the tests share: small data cut from MNIST, and the command line called in-process."""
+"""What the tests share: small data cut from MNIST, networks, and the command line in-process."""
 
 import gzip
 import os
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before anything imports TensorFlow, as the verbs do
 
+from firstlight import catalog
 from firstlight.cli import main
 from firstlight.datasets import _idx, mnist
+from firstlight.runs.run import Run
+
+Make = Callable[[str], Path]  # a network's name → a run folder
 
 
 class Answer(NamedTuple):
@@ -28,6 +33,29 @@ def write_idx(path: Path, array: np.ndarray) -> None:
     path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
 
 
+@cache
+def built(name: str, classes: int) -> Any:
+    """Return a network of the catalogue, built once for all tests: do not change its weights."""
+    return catalog.network(name).build(classes)
+
+
+def names_by_input(size: tuple[int, int, int]) -> list[str]:
+    """Return the networks that take images of that size (height, width, channels)."""
+    return [entry.name for entry in catalog.networks() if entry.input == size]
+
+
+@cache
+def outlined(name: str, classes: int) -> Any:
+    """Return a network whose weights have paths and shapes, but no values.
+
+    OverFeat, of 146 million weights, costs a tenth of a second and no memory so.
+    """
+    import tensorflow as tf
+
+    with tf.Graph().as_default():  # variables are placed in this graph and never initialised
+        return catalog.network(name).build(classes)
+
+
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with 600 training and 100 test images of MNIST, as IDX files."""
@@ -35,6 +63,40 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, count in zip(_idx.NAMES, (600, 600, 100, 100), strict=True):
         write_idx(folder / name, _idx.read(mnist.DIRECTORY, name)[:count])
     return folder
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Make:
+    """A run of any network, two steps long: trained("convnet") → its folder, trained once.
+
+    A test that changes the folder copies it first.
+    """
+    from firstlight.settings import prepare
+    from firstlight.training import loop
+
+    folder = tmp_path_factory.mktemp("trained")
+
+    def run(network: str) -> Path:
+        if not (folder / network).exists():
+            # At a recipe's own rate, two steps can leave logits of hundreds. Their rounding alone
+            # is more than an export's largest difference.
+            short = {"steps": 2, "batch_size": 20, "learning_rate": 1e-3}
+            settings, dataset = prepare(network, str(digits), limit=100, **short)
+            loop.train(settings, dataset, folder / network, quiet=True)
+        return folder / network
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Run:
+    """A run that has learned something: an mlp, two epochs. A test that changes it copies it."""
+    from firstlight.settings import prepare
+    from firstlight.training import loop
+
+    folder = tmp_path_factory.mktemp("run") / "mlp"
+    loop.train(*prepare("mlp", str(digits), epochs=2), folder, quiet=True)
+    return Run(folder)
 
 
 @pytest.fixture

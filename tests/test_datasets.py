@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from firstlight import catalog
 from firstlight.datasets import (
-    Examples,
     _idx,
     _npz,
     cutouts,
@@ -36,7 +35,7 @@ def test_mnist_is_as_published() -> None:
         "test": (10_000, 28, 28, 1),
     }
     test = mnist.load("test")
-    assert test.images.dtype == np.uint8 and test.labels[:10].tolist() == [
+    assert test.images[:].dtype == np.uint8 and test.labels[:10].tolist() == [
         7,
         2,
         1,
@@ -63,20 +62,22 @@ def test_mnist_is_as_published() -> None:
 
 
 def test_validation_is_the_last_twelfth_and_in_no_other_split() -> None:
-    everything = Examples(np.arange(60_000), np.arange(60_000))
-    assert hold_out(everything, "train").labels.tolist() == list(range(55_000))
-    assert hold_out(everything, "val").labels.tolist() == list(range(55_000, 60_000))
+    rows = np.arange(60_000)
+    for array in hold_out(rows, rows, "train"):
+        assert array.tolist() == list(range(55_000))
+    for array in hold_out(rows, rows, "val"):
+        assert array.tolist() == list(range(55_000, 60_000))
 
 
 def test_cutouts_are_mnist_and_what_the_reader_cuts_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cutouts, "LINES", {"val": 40})
+    monkeypatch.setattr(cutouts, "LINES_PER_SPLIT", {"val": 40})
     first, again = cutouts.load("val"), cutouts.load("val")
     np.testing.assert_array_equal(first.images, again.images)  # the seed decides
     published = mnist.load("val")
     np.testing.assert_array_equal(first.images[:5000], published.images)
     made, labels = first.images[5000:], first.labels[5000:]
     assert set(labels) == set(range(11)) and made.shape[1:] == (28, 28, 1)
-    assert 0.2 < (labels == cutouts.NONE).mean() < 0.8
+    assert 0.2 < (labels == cutouts.NONE_LABEL).mean() < 0.8
     # Normalised as the reader does it: light strokes on a paper of 0, about in the middle.
     assert np.median(made) == 0 and made.max() == 255
     middle = (made * np.arange(28)[:, None, None]).sum((1, 2, 3)) / made.sum((1, 2, 3))
@@ -87,19 +88,19 @@ def test_what_is_cut_out_is_a_digit_if_it_is_most_of_one_and_little_of_another()
     alone = np.zeros((2, 20, 30), np.float32)
     alone[0, 4:16, 3:9] = 1  # two blocks for digits, labelled 3 and 8
     alone[1, 4:16, 15:21] = 1
-    line = cutouts.Written(alone.max(0), alone, np.array([3, 8], np.int32))
+    line = cutouts.WrittenLine(alone.max(0), alone, np.array([3, 8], np.int32))
 
     def cut(left: int, right: int) -> int | None:
-        return cutouts.what_it_is(Blob(left, 4, line.ink[4:16, left:right]), line)
+        return cutouts.cut_out_label(Blob(left, 4, line.ink[4:16, left:right]), line)
 
     assert cut(3, 9) == 3 and cut(15, 21) == 8
-    assert cut(3, 21) == cutouts.NONE  # both in one
+    assert cut(3, 21) == cutouts.NONE_LABEL  # both in one
     assert cut(3, 5) is None  # a third of one, and as upright as a 1
     part = Blob(3, 4, line.ink[4:8, 3:9])
-    assert cutouts.what_it_is(part, line) == cutouts.NONE  # a third of one, and flat
+    assert cutouts.cut_out_label(part, line) == cutouts.NONE_LABEL  # a third of one, and flat
 
 
-def test_views_of_the_first_lesson() -> None:
+def test_flat_images_and_one_hot_labels() -> None:
     images = np.array([[[[0], [255]], [[51], [0]]]], np.uint8)
     assert flat(images).tolist() == [pytest.approx([0, 1, 0.2, 0])]
     assert one_hot(np.array([2, 0]), 3).tolist() == [[0, 0, 1], [1, 0, 0]]
@@ -192,13 +193,13 @@ FAULTS: list[tuple[Callable[[Path], None], str]] = [
     (truncate, "truncated"),
     (truncate_gzip, "truncated gzip"),
     (damage_gzip, "damaged or truncated gzip"),
-    (rename, "is missing; there is: "),
+    (rename, "is missing; the folder has: "),
     (swap_magic, "not an IDX file of images"),
     (huge_header, "truncated"),
     (empty, "starts with nothing"),
     (only_magic, "shorter than its own header"),
     (no_images, "empty"),
-    (too_few, "599 images but train-labels-idx1-ubyte 600 labels"),
+    (too_few, "599 images but train-labels-idx1-ubyte holds 600 labels"),
     (trailing, "too long"),
 ]
 
@@ -214,18 +215,20 @@ def test_a_bad_file_is_named_with_its_fault(
     assert "\n" not in str(error.value)
 
 
-def test_a_label_that_training_has_not(copy: Path, firstlight: Callable[..., Answer]) -> None:
+def test_a_label_that_training_lacks_is_refused(
+    copy: Path, firstlight: Callable[..., Answer]
+) -> None:
     write_idx(copy / "t10k-labels-idx1-ubyte", np.full(100, 11))
-    with pytest.raises(DataError, match="test holds the label 11; training, 0 to 9"):
+    with pytest.raises(DataError, match="test contains label 11, but training labels are 0 to 9"):
         catalog.dataset(str(copy)).load("test")
-    told = firstlight("data", "check", copy)
-    assert told.code == 3 and "the label 11" in told.out + told.err
+    answer = firstlight("data", "check", copy)
+    assert answer.code == 3 and "contains label 11" in answer.out
 
 
 def test_too_few_images_to_hold_any_back(copy: Path) -> None:
     for name in _idx.FILES["train"]:
         write_idx(copy / name, _idx.read(copy, name)[:11])
-    with pytest.raises(DataError, match="11 training images: 12 is the least"):
+    with pytest.raises(DataError, match="11 training images: at least 12 are needed"):
         catalog.dataset(str(copy)).load("val")
 
 
@@ -294,8 +297,21 @@ def test_a_lone_array_is_no_keras_file(tmp_path: Path) -> None:
         catalog.dataset(str(tmp_path / "images.npy"))
 
 
-def test_catalog_lists_without_importing_and_refuses_with_what_there_is() -> None:
-    there = [{"name": "cutouts", "classes": 11}, {"name": "mnist", "classes": 10}]
-    assert catalog.datasets() == there
-    with pytest.raises(DataError, match="no dataset or path 'mnits'; datasets: cutouts, mnist"):
+def test_the_catalogue_lists_every_dataset_file() -> None:
+    folder = catalog.PACKAGE / "datasets"
+    files = {path.stem for path in folder.glob("[!_]*.py")}
+    assert {entry.name for entry in catalog.datasets()} == files
+    for entry in catalog.datasets():
+        assert entry.classes == len(catalog.dataset(entry.name).classes)
+
+
+def test_an_unknown_dataset_is_refused_with_those_that_exist() -> None:
+    names = ", ".join(entry.name for entry in catalog.datasets())
+    with pytest.raises(DataError, match=f"no dataset or path 'mnits'; datasets: {names}"):
         catalog.dataset("mnits")
+
+
+def test_a_check_counts_every_split() -> None:
+    check = catalog.dataset("mnist").check()
+    assert check.examples == 70_000 and not check.faults
+    assert check.classes["1"] == 7877

@@ -1,106 +1,119 @@
-"""The deconvnet, held against what is known: gradients, arithmetic, and the paper's three steps."""
+"""The deconvnet agrees with what is known: gradients, arithmetic, and the paper's three steps."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import built, names_by_input
 from keras import layers
 
-from firstlight import catalog
 from firstlight.errors import UsageError
 from firstlight.explanation import deconvnet
+from firstlight.explanation.deconvnet import Stage, Unit
 from firstlight.networks._layers import BatchNorm, LocalResponseNorm
 
-NETWORKS = [entry["name"] for entry in catalog.networks() if entry["input"] == [28, 28, 1]]
+SIZE = (12, 10, 3)
+DIGIT = (28, 28, 1)
 
 
-def images(count: int, size: tuple[int, int, int] = (12, 10, 3)) -> np.ndarray:
+def random_images(count: int, size: tuple[int, int, int] = SIZE) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (count, *size), np.uint8)
 
 
-def network(*middle: Any, size: tuple[int, int, int] = (12, 10, 3)) -> keras.Model:
-    """Layers between a scaled image and the dense layer of five classes."""
-    image = keras.Input(size, dtype="uint8")
+def network(*middle: Any) -> keras.Model:
+    """The layers between a scaled image and a dense layer of five classes, with random weights."""
+    image = keras.Input(SIZE, dtype="uint8")
     x = layers.Rescaling(1 / 255, offset=-0.4)(image)
     for layer in middle:
         x = layer(x)
     x = layers.Flatten()(x) if len(x.shape) == 4 else x
-    built = keras.Model(image, layers.Dense(5, name="output")(x))
-    keras.utils.set_random_seed(1)
-    for weight in built.weights:  # no bias and no statistic is left at its first value
+    model = keras.Model(image, layers.Dense(5, name="output")(x))
+    for weight in model.weights:  # biases and statistics get random values too
         values = np.random.default_rng(weight.shape[-1]).normal(0, 0.5, weight.shape)
         weight.assign(np.abs(values) + 0.5 if "variance" in weight.path else values)
-    return built
+    return model
 
 
-def gradient(path: list[Any], given: np.ndarray, units: list[tuple[int, ...]]) -> np.ndarray:
-    """Of each unit with respect to the image that it is shown."""
-    x = tf.constant(given, tf.float32)
+def second_stage(model: keras.Model) -> Stage:
+    return list(deconvnet.stages(model).values())[1]
+
+
+def gradient(path: list[Any], images: np.ndarray, units: list[Unit]) -> np.ndarray:
+    """Each unit's gradient with respect to its image, times the unit's activation."""
+    x = tf.constant(images, tf.float32)
     with tf.GradientTape() as tape:
         tape.watch(x)
         y = x
         for layer in path:
             y = layer(y)
-        chosen = tf.gather_nd(y, [(number, *unit) for number, unit in enumerate(units)])
-    return np.asarray(tape.gradient(chosen, x)) * np.asarray(chosen)[:, None, None, None]
+        activations = tf.gather_nd(y, [(number, *unit) for number, unit in enumerate(units)])
+    return np.asarray(tape.gradient(activations, x)) * np.asarray(activations)[:, None, None, None]
 
 
-LINEAR = {
-    "convolutions": [layers.Conv2D(4, 3), layers.Conv2D(5, 3, padding="same")],
-    "strided": [layers.Conv2D(4, 3, 2, padding="same"), layers.Conv2D(5, 2, 2)],
-    "uneven": [layers.Conv2D(4, (5, 3), (3, 2), padding="same")],
-    "padded": [layers.ZeroPadding2D(((1, 0), (2, 3))), layers.Conv2D(4, 5, 3)],
-    "pooled": [layers.Conv2D(4, 3), layers.MaxPooling2D(2), layers.Conv2D(3, 2)],
-    "pooled with overlap": [layers.Conv2D(4, 3), layers.MaxPooling2D(3, 2, padding="same")],
-    "average": [layers.Conv2D(4, 3), layers.AveragePooling2D(3, 2), layers.Dropout(0.5)],
-    "global average": [layers.Conv2D(4, 3), layers.GlobalAveragePooling2D()],
-    "batch norm": [layers.Conv2D(4, 3), BatchNorm(), layers.Conv2D(4, 3)],
-    "contrast": [layers.Conv2D(8, 3), LocalResponseNorm()],
-    "dense": [layers.Flatten(), layers.Dense(7), layers.Dense(6)],
+LINEAR: dict[str, Callable[[], list[Any]]] = {
+    "convolutions": lambda: [layers.Conv2D(4, 3), layers.Conv2D(5, 3, padding="same")],
+    "strided": lambda: [layers.Conv2D(4, 3, 2, padding="same"), layers.Conv2D(5, 2, 2)],
+    "uneven": lambda: [layers.Conv2D(4, (5, 3), (3, 2), padding="same")],
+    "padded": lambda: [layers.ZeroPadding2D(((1, 0), (2, 3))), layers.Conv2D(4, 5, 3)],
+    "pooled": lambda: [layers.Conv2D(4, 3), layers.MaxPooling2D(2), layers.Conv2D(3, 2)],
+    "overlapping pools": lambda: [
+        layers.Conv2D(4, 3),
+        layers.MaxPooling2D(3, 2, padding="same"),
+    ],
+    "average": lambda: [
+        layers.Conv2D(4, 3),
+        layers.AveragePooling2D(3, 2),
+        layers.Dropout(0.5),
+    ],
+    "global average": lambda: [layers.Conv2D(4, 3), layers.GlobalAveragePooling2D()],
+    "batch norm": lambda: [layers.Conv2D(4, 3), BatchNorm(), layers.Conv2D(4, 3)],
+    "contrast": lambda: [layers.Conv2D(8, 3), LocalResponseNorm()],
+    "dense": lambda: [layers.Flatten(), layers.Dense(7), layers.Dense(6)],
 }
 
 
 @pytest.mark.parametrize("middle", LINEAR.values(), ids=LINEAR)
-def test_with_linear_units_it_is_the_gradient(middle: list[Any]) -> None:
-    built = network(*(type(layer).from_config(layer.get_config()) for layer in middle))
-    given = images(3)
-    for stage in deconvnet.stages(built).values():
+def test_with_linear_units_the_projection_is_the_gradient(
+    middle: Callable[[], list[Any]],
+) -> None:
+    images = random_images(3)
+    for stage in deconvnet.stages(network(*middle())).values():
         units = [tuple((i * 7 + j) % n for j, n in enumerate(stage.shape)) for i in range(3)]
-        expected = gradient(stage.path, given, units)
-        projected = deconvnet.project(stage.path, given, units)
-        assert projected.shape == given.shape and np.abs(expected).max() > 0
+        expected = gradient(stage.path, images, units)
+        projected = deconvnet.project(stage.path, images, units)
+        assert projected.shape == images.shape and np.abs(expected).max() > 0
         np.testing.assert_allclose(projected, expected, rtol=1e-4, atol=1e-5 * expected.max())
 
 
-def test_rectified_it_is_the_papers_way_down_and_not_the_gradient() -> None:
+def test_with_rectified_units_it_is_the_papers_way_down_and_not_the_gradient() -> None:
     first, second = layers.Conv2D(4, 3, activation="relu"), layers.Conv2D(5, 3, activation="relu")
-    built = network(first, second)
-    stage = list(deconvnet.stages(built).values())[1]
-    given = images(1)
-    answer = deconvnet.forward(stage.path, given)[-1].numpy()[0]
-    y0, x0, number = (int(n) for n in np.unravel_index(answer.argmax(), answer.shape))
-    units, value = [(y0, x0, number)], answer.max()
-    kernels = [np.asarray(layer.kernel) for layer in (first, second)]
-    below = np.zeros((10, 8, 4))
-    below[y0 : y0 + 3, x0 : x0 + 3] = value * kernels[1][..., number]
-    below = np.maximum(below, 0)  # what comes down is rectified, whatever had gone up
-    pixels = np.zeros((12, 10, 3))
+    stage = second_stage(network(first, second))
+    images = random_images(1)
+    output = deconvnet.forward(stage.path, images)[-1].numpy()[0]
+    row, column, number = (int(n) for n in np.unravel_index(output.argmax(), output.shape))
+    first_kernel, second_kernel = (np.asarray(layer.kernel) for layer in (first, second))
+    signal = np.zeros((10, 8, 4))  # at the first convolution's output
+    signal[row : row + 3, column : column + 3] = output.max() * second_kernel[..., number]
+    signal = np.maximum(signal, 0)  # what comes down is rectified, whatever went up
+    pixels = np.zeros(SIZE)
     for y, x in np.ndindex(10, 8):
-        pixels[y : y + 3, x : x + 3] += kernels[0] @ below[y, x]
-    projected = deconvnet.project(stage.path, given, units)[0]
+        pixels[y : y + 3, x : x + 3] += first_kernel @ signal[y, x]
+    units = [(row, column, number)]
+    projected = deconvnet.project(stage.path, images, units)[0]
     np.testing.assert_allclose(projected, pixels / 255, rtol=1e-4, atol=1e-7)
-    assert not np.allclose(projected, gradient(stage.path, given, units)[0], atol=1e-5)
+    assert not np.allclose(projected, gradient(stage.path, images, units)[0], atol=1e-5)
 
 
-@pytest.mark.parametrize("as_layer", [layers.ReLU, lambda: layers.Activation("relu")])
-def test_a_rectification_of_its_own_layer_is_one_too(as_layer: Any) -> None:
-    fused = network(layers.Conv2D(4, 3, activation="relu"), layers.Conv2D(5, 3))
-    apart = network(layers.Conv2D(4, 3), as_layer(), layers.Conv2D(5, 3))
+@pytest.mark.parametrize("rectifier", [layers.ReLU, lambda: layers.Activation("relu")])
+def test_a_rectification_may_be_a_layer_of_its_own(rectifier: Callable[[], Any]) -> None:
+    inside = network(layers.Conv2D(4, 3, activation="relu"), layers.Conv2D(5, 3))
+    apart = network(layers.Conv2D(4, 3), rectifier(), layers.Conv2D(5, 3))
     one, other = (
-        deconvnet.project(list(deconvnet.stages(built).values())[1].path, images(1), [(2, 2, 2)])
-        for built in (fused, apart)
+        deconvnet.project(second_stage(model).path, random_images(1), [(2, 2, 2)])
+        for model in (inside, apart)
     )
     np.testing.assert_allclose(one, other, rtol=1e-5)
 
@@ -109,56 +122,56 @@ def test_a_rectification_of_its_own_layer_is_one_too(as_layer: Any) -> None:
     ("size", "stride", "padding"),
     [(2, 2, "valid"), (3, 2, "same"), (3, 2, "valid"), (3, 1, "same")],
 )
-def test_switches_put_values_where_the_maxima_were(size: int, stride: int, padding: str) -> None:
+def test_unpooling_puts_values_where_the_maxima_were(size: int, stride: int, padding: str) -> None:
     x = tf.constant(np.random.default_rng(0).normal(size=(2, 9, 7, 3)).astype(np.float32))
     pool = layers.MaxPooling2D(size, stride, padding)
     maxima = pool(x)
     switches = deconvnet.switches(pool, x)
-    ones = deconvnet.unpool(tf.ones_like(maxima), switches, x.shape).numpy()
-    places = np.asarray(x).reshape(-1)[np.asarray(switches)]
-    np.testing.assert_array_equal(places, maxima)  # each switch is where its maximum is
-    assert ones.sum() == tf.size(maxima)  # and each value comes down once
-    assert set(np.flatnonzero(ones)) == set(np.asarray(switches).ravel())
-    again = deconvnet.unpool(maxima, switches, x.shape).numpy()
-    np.testing.assert_allclose(again[ones == 1], np.asarray(x)[ones == 1])
+    np.testing.assert_array_equal(np.asarray(x).reshape(-1)[np.asarray(switches)], maxima)
+    counts = deconvnet.unpool(tf.ones_like(maxima), switches, x.shape).numpy()
+    assert counts.sum() == tf.size(maxima)  # each value comes down once
+    assert set(np.flatnonzero(counts)) == set(np.asarray(switches).ravel())
+    unpooled = deconvnet.unpool(maxima, switches, x.shape).numpy()
+    np.testing.assert_allclose(unpooled[counts == 1], np.asarray(x)[counts == 1])
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_no_unit_is_moved_by_what_lies_outside_its_receptive_field(name: str) -> None:
-    built = catalog.network(name).build(10)
-    given = images(1, (28, 28, 1))
-    for stage in deconvnet.stages(built).values():
-        for corner in (0, 0.4, 1):
-            unit = tuple(round(corner * (n - 1)) for n in stage.shape)
+@pytest.mark.parametrize("name", names_by_input(DIGIT))
+def test_a_unit_depends_on_nothing_outside_its_receptive_field(name: str) -> None:
+    image = random_images(1, DIGIT)[0]
+    for stage in deconvnet.stages(built(name, 10)).values():
+        corners = (0, 0.4, 1)
+        units = [tuple(round(corner * (n - 1)) for n in stage.shape) for corner in corners]
+        fields = np.zeros((3, *DIGIT), bool)
+        for field, unit in zip(fields, units, strict=True):
             top, left, bottom, right = deconvnet.receptive_field(stage.path, unit)
             assert 0 <= top < bottom <= 28 and 0 <= left < right <= 28
-            inside = np.zeros((28, 28, 1), bool)
-            inside[top:bottom, left:right] = True
-            moved = np.where(inside, given, 255 - given)
-            values = [deconvnet.forward(stage.path, x)[-1][(0, *unit)] for x in (given, moved)]
-            np.testing.assert_allclose(*values, rtol=1e-4, atol=1e-5)
-            projected = deconvnet.project(stage.path, given, [unit])[0]
-            assert not projected[~inside].any() and np.isfinite(projected).all()
+            field[top:bottom, left:right] = True
+        changed = np.where(fields, image, 255 - image)  # everything outside is inverted
+        outputs = deconvnet.forward(stage.path, [image, *changed])[-1].numpy()
+        for unit, output in zip(units, outputs[1:], strict=True):
+            np.testing.assert_allclose(output[unit], outputs[0][unit], rtol=1e-4, atol=1e-5)
+        projected = deconvnet.project(stage.path, np.array([image] * 3), units)
+        assert np.isfinite(projected).all() and not projected[~fields].any()
 
 
-def test_a_receptive_field_is_not_larger_than_what_moves_the_unit() -> None:
-    built = network(layers.Conv2D(3, 3, 2), layers.MaxPooling2D(2), layers.Conv2D(2, 2))
-    *_, stage, _ = deconvnet.stages(built).values()
+def test_a_receptive_field_is_no_larger_than_what_the_unit_depends_on() -> None:
+    model = network(layers.Conv2D(3, 3, 2), layers.MaxPooling2D(2), layers.Conv2D(2, 2))
+    *_, stage, _ = deconvnet.stages(model).values()
     # Two by two pools of two by two, each of 3×3 every second pixel: 3 + 2 · 3 = 9.
     assert deconvnet.receptive_field(stage.path, (0, 0, 0)) == (0, 0, 9, 9)
 
 
-def test_stages_end_with_what_follows_them_in_place() -> None:
-    stages = deconvnet.stages(catalog.network("convnet").build(10))
+def test_a_stage_includes_the_normalisation_and_rectification_after_it() -> None:
+    stages = deconvnet.stages(built("convnet", 10))
     assert list(stages) == ["conv1", "conv2", "conv3", "conv4", "output"]
     assert stages["conv1"].path[-1].name == "conv1_relu"
-    assert [stage.convolves for stage in stages.values()] == [True] * 4 + [False]
-    assert "pool1" in deconvnet.stages(catalog.network("nin").build(10))
+    assert [stage.is_convolution for stage in stages.values()] == [True] * 4 + [False]
+    assert "pool1" in deconvnet.stages(built("nin", 10))
 
 
 def test_a_network_that_branches_is_refused() -> None:
     image = keras.Input((8, 8, 1), dtype="uint8")
     x = layers.Rescaling(1 / 255)(image)
     both = layers.Add()([layers.Conv2D(2, 3)(x), layers.Conv2D(2, 3)(x)])
-    with pytest.raises(UsageError, match="is no chain of layers"):
+    with pytest.raises(UsageError, match="is not a chain of layers"):
         deconvnet.stages(keras.Model(image, both, name="branching"))

@@ -1,24 +1,31 @@
-"""What a network looks at: in arrays first, then through the command line, in pictures."""
+"""What a network looks at: the arrays first, then the verb and its pictures."""
 
 import json
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 
 import keras
+import matplotlib
 import numpy as np
 import pytest
-from conftest import Answer
+from conftest import Answer, built, names_by_input
 from PIL import Image
 
 from firstlight import catalog, model
 from firstlight.datasets import mnist
 from firstlight.errors import DataError, UsageError
-from firstlight.explanation import deconvnet, features
+from firstlight.explanation import deconvnet, features, occlusion
+from firstlight.explanation.explain import Explanation, compute, explain
+from firstlight.explanation.features import MapProjections, Projection
 from firstlight.explanation.occlusion import Occlusion
-from firstlight.figures import explanation
-from firstlight.runs.run import Run, create
+from firstlight.figures.explanation import draw
+from firstlight.runs.documents import ModelInfo
+from firstlight.runs.run import Run
+from firstlight.settings import Settings
 
 Firstlight = Callable[..., Answer]
+DIGIT = (28, 28, 1)
 
 
 @pytest.fixture(scope="module")
@@ -28,105 +35,159 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture
+def few_positions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The occluder takes 7×7 positions instead of 28×28."""
+    monkeypatch.setattr(occlusion, "POSITIONS_PER_SIDE", 7)
+
+
 def untrained(network: str, data: Path, folder: Path) -> Run:
-    """A run of a network with its first weights: what is looked at does not depend on them."""
-    run = create({"network": network, "data": str(data)}, folder)
-    built = catalog.network(network).build(10)
-    model.save(run, network, mnist.CLASSES, "digits", model.arrays(built))
+    """A run of a network with random weights: what is tested here does not depend on them."""
+    recipe = next(iter(catalog.network(network).recipes.values()))
+    settings = Settings(network=network, data=str(data), recipe=recipe, seed=0, sha256={})
+    run = Run.create(settings, total_steps=0, folder=folder)
+    info = ModelInfo(network, mnist.CLASSES, "digits")
+    model.save(run, info, model.arrays(built(network, 10)))
     return run
 
 
-def test_the_nine_are_those_to_which_a_map_answers_most(digits: Path, here: Path) -> None:
-    run = untrained("convnet", digits, here / "run")
-    network, _ = model.load(run)
-    stage = deconvnet.stages(network)["conv3"]
-    images = catalog.dataset(str(digits)).load("val").images
-    values = deconvnet.forward(stage.path, images)[-1].numpy().max((1, 2))
-    answers = features.answers_of({stage.name: stage}, images[0])
-    (seen,) = features.sights([stage], images[0], answers, images).values()
-    assert len(seen) == features.MAPS
-    for each in seen:
-        given = [sight.value for sight in each.nine]
-        np.testing.assert_allclose(given, np.sort(values[:, each.number])[::-1][:9], rtol=1e-4)
-        assert each.own.value == pytest.approx(values[0, each.number], rel=1e-4)
-        for sight in each.nine:
-            assert sight.pixels.shape == sight.image.shape == (28, 28, 1)
+def projections(
+    network: keras.Model, layer: str, image: np.ndarray, images: np.ndarray
+) -> list[MapProjections]:
+    stage = deconvnet.stages(network)[layer]
+    outputs = features.activations({layer: stage}, image)
+    return features.project_maps([stage], image, outputs, images)[layer]
 
 
-def test_a_picture_that_a_map_is_silent_about_is_none_of_the_nine() -> None:
-    keras.utils.set_random_seed(0)
-    image = keras.Input((28, 28, 1))
+def test_the_top_nine_are_the_images_that_activate_a_map_most() -> None:
+    network, images = built("convnet", 10), mnist.load("val").images[:100]
+    path = deconvnet.stages(network)["conv3"].path
+    maxima = deconvnet.forward(path, images)[-1].numpy().max((1, 2))
+    maps = projections(network, "conv3", images[0], images)
+    assert len(maps) == features.MAPS_PER_LAYER
+    for each in maps:
+        values = [projection.activation for projection in each.top_nine]
+        np.testing.assert_allclose(values, np.sort(maxima[:, each.number])[::-1][:9], rtol=1e-4)
+        assert each.picture.activation == pytest.approx(maxima[0, each.number], rel=1e-4)
+        for projection in each.top_nine:
+            assert projection.pixels.shape == projection.image.shape == DIGIT
+
+
+def test_an_image_that_does_not_activate_a_map_is_not_among_its_top_nine() -> None:
+    image = keras.Input(DIGIT)
     x = keras.layers.Conv2D(1, 3, activation="relu", kernel_initializer="ones", name="conv")(image)
     network = keras.Model(image, keras.layers.Dense(2)(keras.layers.Flatten()(x)))
-    stage = deconvnet.stages(network)["conv"]
-    images = np.zeros((20, 28, 28, 1), np.uint8)
+    images = np.zeros((20, *DIGIT), np.uint8)
     images[[3, 11], 5, 5, 0] = 9, 200
-    answers = features.answers_of({"conv": stage}, images[3])
-    ((seen,),) = features.sights([stage], images[3], answers, images).values()
-    assert [sight.image.max() for sight in seen.nine] == [200, 9]
+    (only,) = projections(network, "conv", images[3], images)
+    assert [projection.image.max() for projection in only.top_nine] == [200, 9]
 
 
-def test_weights_times_the_picture_add_up_to_the_logits(digits: Path, here: Path) -> None:
-    run = untrained("softmax", digits, here / "run")
-    network, _ = model.load(run)
+def test_a_networks_only_layer_has_contributions_that_add_up_to_the_logits() -> None:
+    network = built("softmax", 10)
     image = mnist.load("test").images[3]
-    stages = deconvnet.stages(network)
-    weights = features.filters(network.get_layer("layer1"), (28, 28, 1))
-    products = features.products(stages, weights, image)
-    assert weights.shape == products.shape == (10, 28, 28, 1)
-    np.testing.assert_allclose(products.sum((1, 2, 3)), network(image[None])[0], rtol=1e-3)
+    weights = features.filters(network.get_layer("layer1"), DIGIT)
+    contributions = features.contributions(deconvnet.stages(network), weights, image)
+    assert weights.shape == contributions.shape == (10, *DIGIT)
+    # The first biases are zero.
+    np.testing.assert_allclose(contributions.sum((1, 2, 3)), network(image[None])[0], rtol=1e-3)
 
 
-@pytest.mark.parametrize("network", ["softmax", "mlp", "lenet5", "convnet", "nin"])
+def test_default_layers_are_spread_over_the_convolutions() -> None:
+    chosen = features.choose_stages(deconvnet.stages(built("nin", 10)), ())
+    names = [stage.name for stage in chosen]
+    assert len(names) == features.DEFAULT_LAYERS
+    assert (names[0], names[-1]) == ("conv1", "cccp6")
+    with pytest.raises(UsageError, match="there are: hidden, output"):
+        features.choose_stages(deconvnet.stages(built("mlp", 10)), ["conv1"])
+
+
+@pytest.mark.parametrize("name", names_by_input(DIGIT))
 def test_every_network_is_explained(
-    network: str, firstlight: Firstlight, digits: Path, here: Path, picture: Path
+    name: str, digits: Path, here: Path, picture: Path, few_positions: None
+) -> None:
+    stages = deconvnet.stages(built(name, 10))
+    layers = list(dict.fromkeys([*stages][:1] + [*stages][-1:]))  # the first and the last
+    run = untrained(name, digits, here / "run")
+    explanation = compute(run, picture, layers=layers, quiet=True)
+    assert explanation.predicted == explanation.label == explanation.probabilities.argmax()
+    assert list(explanation.projections) == layers and all(explanation.projections.values())
+    convolutions = [layer for layer, stage in stages.items() if stage.is_convolution]
+    assert explanation.feature_maps.keys() <= stages.keys()
+    assert set(convolutions[:1]) <= explanation.feature_maps.keys()
+    assert (explanation.contributions is None) == (len(stages) > 1)
+    for weights in explanation.filters.values():
+        assert weights.ndim == 3 and weights.shape[-1] == 1
+    assert explanation.occlusion.probability.shape == (7, 7)
+    assert not (here / "run" / "figures").exists()
+
+
+@pytest.mark.parametrize(
+    ("network", "special"),
+    [
+        ("softmax", {"weights.png"}),
+        ("mlp", {"filters.png"}),
+        ("lenet5", {"filters.png", "maps.png"}),
+    ],
+)
+def test_the_verb_writes_the_pictures_that_suit_the_network(
+    network: str,
+    special: set[str],
+    firstlight: Firstlight,
+    digits: Path,
+    here: Path,
+    picture: Path,
+    few_positions: None,
 ) -> None:
     untrained(network, digits, here / "run")
     answer = firstlight("explain", "run", picture, "--json")
     assert answer.code == 0, answer.err
-    facts = json.loads(answer.out)
-    assert list(facts) == ["run", "file", "labels", "files"] and len(facts["labels"]) == 5
-    names = {Path(file).name for file in facts["files"]}
-    assert names >= {"strongest.png", "top_nine.png", "occlusion.png"}
-    assert ("weights.png" in names) == (network == "softmax")
-    assert ("maps.png" in names) == (network in ("lenet5", "convnet", "nin"))
-    for file in facts["files"]:
-        assert file.startswith("run/figures/explain/seven/")
-        with Image.open(here / file) as drawn:
+    printed = json.loads(answer.out)
+    assert list(printed) == ["run", "file", "labels", "files"]
+    assert (printed["run"], printed["file"]) == ("run", str(picture))
+    assert len(printed["labels"]) == 5
+    names = {"strongest.png", "top_nine.png", "occlusion.png"} | special
+    assert printed["files"] == [f"run/figures/explain/seven/{name}" for name in sorted(names)]
+    folder = here / "run" / "figures" / "explain" / "seven"
+    assert {path.name for path in folder.iterdir()} == names
+    for path in folder.iterdir():
+        with Image.open(path) as drawn:
             drawn.load()
             assert min(drawn.size) > 200
-    assert {path.name for path in (here / facts["files"][0]).parent.iterdir()} == names
 
 
-def test_layers_data_and_place_can_be_chosen(
-    firstlight: Firstlight, digits: Path, here: Path, picture: Path
+def test_layers_data_label_and_folder_are_chosen_alike_by_the_function_and_the_verb(
+    firstlight: Firstlight, digits: Path, here: Path, picture: Path, few_positions: None
 ) -> None:
-    run = untrained("nin", digits, here / "run")
-    found = features.explain(run, picture, ["pool2", "cccp6"], str(digits), "3")
-    assert list(found.sights) == ["pool2", "cccp6"] and found.label == 3
-    flags = ["--layer", "pool2", "--data", digits, "--label", "3", "--out", "here", "-q"]
-    assert firstlight("explain", "run", picture, *flags).code == 0
-    assert (here / "here" / "top_nine.png").is_file()
+    run = untrained("mlp", here / "gone", here / "run")
+    explanation = explain(
+        run,
+        picture,
+        layers=["output"],
+        data=str(digits),
+        label="3",
+        out=here / "by function",
+        quiet=True,
+    )
+    assert list(explanation.projections) == ["output"] and explanation.label == 3
+    assert explanation.data == digits.name
+    flags = ["--layer", "output", "--data", digits, "--label", "3", "--out", "by verb"]
+    printed = json.loads(firstlight("explain", run.folder, picture, *flags, "--json").out)
+    files = [f"by verb/{path.name}" for path in explanation.files]
+    assert printed == explanation.to_json() | {"files": files}
+    assert not run.figures.exists()
+    for path in explanation.files:
+        assert (here / "by verb" / path.name).read_bytes() == path.read_bytes()
 
 
-def test_colours_and_long_names_are_drawn(here: Path) -> None:
-    names = tuple(f"a class with quite a long name, {number}" for number in range(12))
-    random = np.random.default_rng(0)
-    image = random.integers(0, 256, (64, 64, 3), np.uint8)
-    sight = features.Sight(image, random.normal(size=(64, 64, 3)), (0, 9, 40, 64), 123.4)
-    seen = {"conv1": [features.Map(3, sight, [sight] * 2)], "output": [features.Map(11, sight, [])]}
-    answers = random.integers(0, 12, (32, 32))
-    found = features.Explanation(
-        "net", names, "pictures", image, random.normal(size=12), 4, "conv1", "output", 3,
-        {number: random.normal(size=(7, 7, 3)) for number in range(3)}, None,
-        {"conv1": random.normal(size=(9, 9, 3))}, seen, "data",
-        Occlusion(
-            image, (0, 0, 9, 9), random.random((32, 32)), answers, "", answers, 0.0
-        ),
-    )  # fmt: skip
-    for path in explanation.draw(found, here):
-        with Image.open(path) as drawn:
-            assert drawn.size[0] > 400
+@pytest.fixture(scope="module")
+def folder_with_a_run(
+    digits: Path, picture: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    folder = tmp_path_factory.mktemp("mistakes")
+    untrained("mlp", digits, folder / "run")
+    (folder / "seven.png").write_bytes(picture.read_bytes())
+    return folder
 
 
 @pytest.mark.parametrize(
@@ -143,31 +204,89 @@ def test_colours_and_long_names_are_drawn(here: Path) -> None:
 )
 def test_a_mistake_is_one_line(
     firstlight: Firstlight,
-    digits: Path,
-    here: Path,
-    picture: Path,
+    folder_with_a_run: Path,
+    monkeypatch: pytest.MonkeyPatch,
     arguments: list[str],
     code: int,
     message: str,
 ) -> None:
-    untrained("mlp", digits, here / "run")
-    (here / "seven.png").write_bytes(picture.read_bytes())
+    monkeypatch.chdir(folder_with_a_run)
     answer = firstlight("explain", *arguments, "-q")
     assert answer.code == code and message in answer.err
     assert answer.out == "" and len(answer.err.splitlines()) == 1
-    assert not (here / "run" / "figures").exists()
+    assert not (folder_with_a_run / "run" / "figures").exists()
 
 
-def test_the_runs_own_data_being_gone_is_said(digits: Path, here: Path, picture: Path) -> None:
+def test_missing_data_of_the_run_is_named(here: Path, picture: Path) -> None:
     run = untrained("mlp", here / "gone", here / "run")
     with pytest.raises(DataError, match="gone"):
-        features.explain(run, picture)
-    assert features.explain(run, picture, data=str(digits)).data == digits.name
+        compute(run, picture)
 
 
-def test_default_layers_are_spread_over_the_convolutions() -> None:
-    stages = deconvnet.stages(catalog.network("nin").build(10))
-    names = [stage.name for stage in features.choose(stages, ())]
-    assert len(names) == features.LAYERS and (names[0], names[-1]) == ("conv1", "cccp6")
-    with pytest.raises(UsageError, match="there are: hidden, output"):
-        features.choose(deconvnet.stages(catalog.network("mlp").build(10)), ["conv1"])
+def colour_explanation(classes: tuple[str, ...]) -> Explanation:
+    """An explanation of random arrays, for a colour picture."""
+    random = np.random.default_rng(0)
+    image = random.integers(0, 256, (64, 64, 3), np.uint8)
+    projection = Projection(
+        image=image,
+        pixels=random.normal(size=(64, 64, 3)),
+        receptive_field=(0, 9, 40, 64),
+        activation=123.4,
+    )
+    last = len(classes) - 1
+    return Explanation(
+        run=Path("run"),
+        file=Path("picture.jpg"),
+        network="net",
+        classes=classes,
+        image_kind="pictures",
+        image=image,
+        logits=random.normal(size=len(classes)),
+        label=4,
+        first_layer="conv1",
+        last_layer="output",
+        filters={number: random.normal(size=(7, 7, 3)) for number in range(3)},
+        filter_count=3,
+        contributions=None,
+        feature_maps={"conv1": random.normal(size=(9, 9, 3))},
+        projections={
+            "conv1": [MapProjections(number=3, picture=projection, top_nine=[projection] * 2)],
+            "output": [MapProjections(number=last, picture=projection, top_nine=[])],
+        },
+        data="data",
+        occlusion=Occlusion(
+            covered=image,
+            occluder=(0, 0, 9, 9),
+            probability=random.random((32, 32)),
+            predicted=random.integers(0, len(classes), (32, 32)),
+            feature_map="",
+            activity=np.zeros((32, 32)),
+            baseline=0.0,
+        ),
+    )
+
+
+def test_colours_are_drawn_and_nothing_is_cut_off_beside_long_names(here: Path) -> None:
+    names = tuple(f"a class with quite a long name, {number}" for number in range(12))
+    for path in draw(colour_explanation(names), here):
+        with Image.open(path) as drawn:
+            pixels = np.asarray(drawn.convert("L"))
+        assert pixels.shape[1] > 400
+        assert (pixels[:, -12:] == 255).all()  # a title that is cut off reaches the edge
+
+
+def matplotlib_settings() -> dict[str, object]:
+    """All settings but the backend, which matplotlib chooses when it is asked for."""
+    return {name: matplotlib.rcParams[name] for name in matplotlib.rcParams if name != "backend"}
+
+
+def test_importing_and_drawing_leave_the_users_matplotlib_settings_as_they_are(here: Path) -> None:
+    explanation = colour_explanation(tuple("abcdefghij"))
+    plain = [path.read_bytes() for path in draw(explanation, here / "plain")]
+    with matplotlib.rc_context({"font.size": 20, "text.color": "red", "figure.dpi": 50}):
+        users = matplotlib_settings()
+        for module in (catalog.PACKAGE / "figures").glob("*.py"):
+            runpy.run_path(str(module))
+        own = [path.read_bytes() for path in draw(explanation, here / "own")]
+        assert matplotlib_settings() == users
+    assert own == plain  # the pictures do not depend on the user's settings

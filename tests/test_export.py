@@ -1,9 +1,10 @@
-"""Every network in every format, opened again as its user would; and what must not be kept."""
+"""Every network in every format, opened again as its user would; wrong files are not kept."""
 
 import json
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,62 +13,59 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from conftest import Answer, write_idx
+from conftest import Answer, Make, write_idx
 from keras import layers
 
-from firstlight import catalog, model
+from firstlight import catalog, exports, model
 from firstlight.cli import Format
 from firstlight.datasets import mnist
 from firstlight.errors import ExportError
-from firstlight.evaluation.accuracy import predictor
-from firstlight.exports.check import Opened, compared
-from firstlight.exports.export import CALIBRATION, FORMATS, export
+from firstlight.evaluation.calibration import Calibration
+from firstlight.exports.check import Opened, largest_difference
+from firstlight.exports.export import FORMATS, export
+from firstlight.exports.metadata import Metadata
 from firstlight.exports.onnx import open_onnx
+from firstlight.model import predictor
 from firstlight.networks._layers import LocalResponseNorm
-from firstlight.runs.files import write_json
-from firstlight.runs.run import Run, create, existing
-from firstlight.settings import prepare
-from firstlight.training import loop
+from firstlight.runs.files import read_json, write_json
+from firstlight.runs.run import Run
 
 Firstlight = Callable[..., Answer]
-Make = Callable[[str], Path]
 # Those that take digits: the others need pictures.
-NETWORKS = [entry["name"] for entry in catalog.networks() if entry["input"] == [28, 28, 1]]
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Make:
-    """A run of any network, two steps long: trained("convnet") → its folder, the same each time."""
-    folder = tmp_path_factory.mktemp("trained")
-
-    def run(network: str) -> Path:
-        if not (folder / network).exists():
-            # At a recipe's own rate two steps can leave logits of hundreds: rounding alone, then,
-            # is more than the limit.
-            short = {"steps": 2, "batch_size": 20, "learning_rate": 1e-3}
-            settings = prepare(network, str(digits), "", 0, 0, 100, **short)
-            loop.train(settings, folder / network, quiet=True)
-        return folder / network
-
-    return run
+NETWORKS = [entry.name for entry in catalog.networks() if entry.input == (28, 28, 1)]
 
 
 def source(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Images of no training, seven of them, and the network's own logits."""
+    """Return seven test images, and the network's own logits."""
     images = mnist.load("test").images[5000:5007]
     return images, predictor(model.load(Run(folder))[0])(images)
 
 
-def about(file: Path) -> dict[str, Any]:
-    """What a file says of itself, by no means of ours."""
+def metadata_in(file: Path) -> dict[str, Any]:
+    """Return what a file says about itself, read with the tools of its format."""
     if file.suffix == ".onnx":
         text = onnxruntime.InferenceSession(file).get_modelmeta().custom_metadata_map["firstlight"]
     elif file.suffix == ".tflite":
         text = zipfile.ZipFile(file).read("firstlight.json").decode()
     else:
         text = (file / "assets.extra" / "firstlight.json").read_text("utf-8")
-    facts: dict[str, Any] = json.loads(text)
-    return facts
+    document: dict[str, Any] = json.loads(text)
+    return document
+
+
+METADATA = Metadata(
+    network="small",
+    classes=("a", "b", "c", "d"),
+    input=(40, 40, 3),
+    image_kind="arrays",
+    data="noise",
+    preprocessing="",
+    trained={},
+    calibration=Calibration(
+        temperature=1.0, threshold=0.5, calibration_error=(0.0, 0.0), coverage=1.0, error_rate=0.0
+    ),
+)
+CALIBRATION = tuple(METADATA.calibration.to_json())
 
 
 def leftovers(folder: Path) -> list[Path]:
@@ -78,20 +76,21 @@ def leftovers(folder: Path) -> list[Path]:
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_network_in_every_format(trained: Make, network: str, format: str) -> None:
     folder = trained(network)
-    facts = export(existing(folder), format)
-    file = Path(facts["file"])
+    exported = export(Run.open(folder), format)
+    file = exported.path
     assert file.parent == folder / "model"
     assert file.name == {"onnx": f"{network}.onnx", "litert": f"{network}.tflite"}.get(
         format, "saved_model"
     )
-    assert facts["largest_difference"] <= 1e-4 and facts["examples"] == 256 and facts["bytes"] > 0
+    assert exported.largest_difference <= 1e-4
+    assert exported.examples == 256 and exported.bytes > 0
     images, logits = source(folder)
     opened = FORMATS[format].open(file)
     assert opened.inputs == {"image": ("uint8", (None, 28, 28, 1))}
     assert opened.outputs == {"logits": ("float32", (None, 10))}
     for count in (1, 7):
         assert opened.logits(images[:count]) == pytest.approx(logits[:count], abs=1e-4)
-    assert about(file)["network"] == network and not leftovers(folder)
+    assert metadata_in(file)["network"] == network and not leftovers(folder)
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -104,14 +103,14 @@ def test_layers_of_2013_in_every_format(tmp_path: Path, format: str) -> None:
     x = layers.Conv2D(6, 3, 2, padding="same", activation="relu")(LocalResponseNorm()(x))
     network = keras.Model(image, layers.Dense(4)(layers.Flatten()(x)), name="small")
     images = np.random.default_rng(0).integers(0, 256, (60, 40, 40, 3), np.uint8)
-    kind = FORMATS[format]
-    path = tmp_path / kind.file.format(network="small")
-    kind.write(network, path, {"data": "noise", "preprocessing": ""})
-    assert compared(kind.open(path), network, images) < 1e-4
+    chosen = FORMATS[format]
+    path = tmp_path / chosen.file.format(network="small")
+    chosen.write(network, path, METADATA)
+    assert largest_difference(chosen.open(path), network, images) < 1e-4
 
 
-def test_the_door_and_the_formats_agree() -> None:
-    assert [str(format) for format in Format] == list(FORMATS)
+def test_the_command_line_knows_every_format() -> None:
+    assert [str(format) for format in Format] == list(FORMATS) == list(exports.FORMATS)
 
 
 def test_the_first_graphs_run_says_where_it_is_from(firstlight: Firstlight, here: Path) -> None:
@@ -123,11 +122,11 @@ def test_the_first_graphs_run_says_where_it_is_from(firstlight: Firstlight, here
     assert facts.keys() == {*written, *CALIBRATION}
     assert facts["file"] == "runs/first-graph-mnist-1/model/softmax.onnx"
     assert facts["bytes"] == (here / facts["file"]).stat().st_size
-    said = about(here / facts["file"])
+    said = metadata_in(here / facts["file"])
     assert {key: said[key] for key in CALIBRATION}.items() <= facts.items()
     assert facts["calibration_error"][1] < facts["calibration_error"][0]
     assert said["network"] == "softmax" and said["data"] == "mnist" and said["input"] == [28, 28, 1]
-    assert said["classes"] == list(mnist.CLASSES) and "centred" in said["preprocessing"]
+    assert said["classes"] == list(mnist.CLASSES) and "centre of mass" in said["preprocessing"]
     assert said["trained"].pop("firstlight")
     accuracy = trained["test_accuracy"]
     assert said["trained"] == {"seed": 3, "steps": 5, "test_accuracy": accuracy}
@@ -144,7 +143,7 @@ def test_other_data_than_mnist(firstlight: Firstlight, here: Path) -> None:
     train = ["train", "lenet5", "--data", data, "--steps", 2, "--batch-size", 10, "--out", "run"]
     assert firstlight(*train).code == 0
     facts = json.loads(firstlight("export", "run", "--format", "onnx", "--json").out)
-    said = about(Path(facts["file"]))
+    said = metadata_in(Path(facts["file"]))
     assert facts["examples"] == 90 and said["data"] == "shapes" and said["classes"] == [*"012"]
     assert "28×28×1" in said["preprocessing"] and "digit" not in said["preprocessing"]
 
@@ -163,12 +162,12 @@ def test_a_wrong_export_is_removed(
     old.parent.mkdir(exist_ok=True)
     old.write_text("as it was")
 
-    def wrong(network: keras.Model, path: Path, facts: dict[str, Any]) -> None:
+    def wrong(network: keras.Model, path: Path, metadata: Metadata) -> None:
         other = keras.models.clone_model(network)
         other.set_weights([weight + 0.01 for weight in network.get_weights()])
-        right.write(other, path, facts)
+        right.write(other, path, metadata)
 
-    monkeypatch.setitem(FORMATS, format, right._replace(write=wrong))
+    monkeypatch.setitem(FORMATS, format, replace(right, write=wrong))
     for out in ("old", "new"):
         answer = firstlight("export", trained("softmax"), "--format", format, "--out", out)
         assert answer.code == 5 and answer.out == "" and answer.err.count("\n") == 1
@@ -197,7 +196,7 @@ def test_a_new_export_takes_the_old_ones_place(
     (here / "folder" / "variables" / "old").touch()
     for format, out in (("litert", "file"), ("savedmodel", "folder"), ("savedmodel", "folder")):
         assert firstlight("export", trained("mlp"), "--format", format, "--out", out).code == 0
-    assert about(here / "folder")["network"] == "mlp"
+    assert metadata_in(here / "folder")["network"] == "mlp"
     assert (here / "file").stat().st_size > 2_000_000
     assert not (here / "folder" / "variables" / "old").exists()
     assert sorted(path.name for path in here.iterdir()) == ["file", "folder"]
@@ -210,8 +209,8 @@ def test_a_new_export_takes_the_old_ones_place(
         (["run", "--format", "bogus"], 2, "bogus"),
         (["nowhere", "--format", "onnx"], 4, "no run at nowhere"),
         (["run", "--format", "onnx", "--out", "folder"], 2, "folder is a folder"),
-        (["run", "--format", "savedmodel", "--out", "folder"], 2, "no SavedModel"),
-        (["run", "--format", "savedmodel", "--out", "folder/file"], 2, "no SavedModel"),
+        (["run", "--format", "savedmodel", "--out", "folder"], 2, "is not a SavedModel"),
+        (["run", "--format", "savedmodel", "--out", "folder/file"], 2, "is not a SavedModel"),
         (["run", "--format", "onnx", "--out", "folder/file/x"], 2, "cannot be written"),
     ],
 )
@@ -233,7 +232,7 @@ def test_a_mistake_is_one_line(
 
 def test_data_that_has_gone_is_exit_4(firstlight: Firstlight, trained: Make, here: Path) -> None:
     run = Run(shutil.copytree(trained("softmax"), here / "run"))
-    write_json(run.settings_file, run.settings() | {"data": str(here / "gone")})
+    write_json(run.record_file, read_json(run.record_file) | {"data": str(here / "gone")})
     answer = firstlight("export", run.folder, "--format", "onnx")
     assert answer.code == 4 and "no dataset or path" in answer.err and answer.err.count("\n") == 1
 
@@ -244,17 +243,18 @@ def test_data_that_has_gone_is_exit_4(firstlight: Firstlight, trained: Make, her
 def test_a_run_that_has_not_ended_is_one_line_that_says_how_to_go_on(
     firstlight: Firstlight, trained: Make, here: Path, verb: str
 ) -> None:
-    run = create(Run(trained("softmax")).settings(), here / "run")
+    settings = Run(trained("softmax")).record().settings
+    run = Run.create(settings, total_steps=2, folder=here / "run")
     answer = firstlight(*verb.format(run.folder).split())
     assert answer.code == 4 and answer.err.count("\n") == 1
-    assert answer.err.endswith(f"run has no model: firstlight train --resume {run.folder}\n")
+    assert answer.err.endswith(f"run has no model yet: firstlight train --resume {run.folder}\n")
     write_json(run.model_file, {})
     answer = firstlight(*verb.format(run.folder).split())
     assert answer.code == 4 and "model.json: damaged" in answer.err
 
 
 def test_weights_in_another_file_are_refused(trained: Make, here: Path) -> None:
-    file = export(Run(trained("softmax")), "onnx", here / "one.onnx")["file"]
+    file = export(Run(trained("softmax")), "onnx", here / "one.onnx").path
     onnx.save(onnx.load(file), here / "two.onnx", save_as_external_data=True, size_threshold=0)
     with pytest.raises(onnx.shape_inference.InferenceError, match="external tensors"):
         open_onnx(here / "two.onnx")
@@ -268,14 +268,14 @@ def test_inputs_that_nobody_promised_are_refused(trained: Make) -> None:
         {"logits": ("float32", (None, 10))},
         predictor(network),
     )
-    assert compared(right, network, images) == 0
+    assert largest_difference(right, network, images) == 0
     for wrong in (
-        right._replace(inputs=right.inputs | {"mean": ("float32", (1,))}),
-        right._replace(inputs={"image": ("uint8", (1, 28, 28, 1))}),
-        right._replace(outputs={"Identity:0": ("float32", (None, 10))}),
+        replace(right, inputs=right.inputs | {"mean": ("float32", (1,))}),
+        replace(right, inputs={"image": ("uint8", (1, 28, 28, 1))}),
+        replace(right, outputs={"Identity:0": ("float32", (None, 10))}),
     ):
         with pytest.raises(ExportError, match="it takes"):
-            compared(wrong, network, images)
-    nothing = right._replace(logits=lambda images: np.full((len(images), 10), np.nan))
+            largest_difference(wrong, network, images)
+    nothing = replace(right, logits=lambda images: np.full((len(images), 10), np.nan))
     with pytest.raises(ExportError, match="by up to nan"):
-        compared(nothing, network, images)
+        largest_difference(nothing, network, images)

@@ -1,13 +1,20 @@
-"""The pictures of a run: they are there, whole, of a size to look at, whatever the data."""
+"""The figures of a run: whole files of a size to look at, whatever the data."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from firstlight.datasets import Examples
-from firstlight.figures.evaluation import answered, class_weights, confusion_matrix
-from firstlight.figures.training import augmented, learning_curves, running_mean, samples
+from firstlight.datasets import ArrayImages, array_examples
+from firstlight.figures.evaluation import (
+    Answers,
+    class_weights,
+    confusion_matrix,
+    draw_answers,
+)
+from firstlight.figures.training import augmentations, learning_curves, running_mean, samples
+from firstlight.runs.documents import LoggedStep
+from firstlight.runs.run import Run
 
 
 def size(path: Path) -> tuple[int, int]:
@@ -18,8 +25,16 @@ def size(path: Path) -> tuple[int, int]:
     return int.from_bytes(head[16:20]), int.from_bytes(head[20:24])
 
 
-def line(step: int, split: str = "train", accuracy: float | None = 0.5) -> dict[str, object]:
-    return {"step": step, "split": split, "loss": 2.0 / step, "accuracy": accuracy}
+def line(step: int, split: str = "train", accuracy: float | None = 0.5) -> LoggedStep:
+    return LoggedStep(
+        step=step,
+        epoch=step / 100,
+        split=split,
+        loss=2.0 / step,
+        accuracy=accuracy,
+        lr=0.1,
+        seconds=1.0,
+    )
 
 
 @pytest.mark.parametrize(
@@ -31,8 +46,8 @@ def line(step: int, split: str = "train", accuracy: float | None = 0.5) -> dict[
     ],
     ids=["one line", "no accuracy", "with validation"],
 )
-def test_learning_curves(metrics: list[dict[str, object]], tmp_path: Path) -> None:
-    learning_curves(metrics, tmp_path / "curves.png", 50, "a <title> $x$")
+def test_learning_curves(metrics: list[LoggedStep], run: Run, tmp_path: Path) -> None:
+    learning_curves(metrics, tmp_path / "curves.png", run.record(), "a <title> $x$")
     assert size(tmp_path / "curves.png") > (600, 300)
 
 
@@ -51,22 +66,23 @@ def test_confusion_matrix(classes: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("count", [0, 1, 25])
-def test_answered_images(channels: int, count: int, tmp_path: Path) -> None:
-    seen = Examples(np.zeros((30, 9, 8, channels), np.uint8), np.arange(30) % 3)
-    answers = ("abc", np.arange(30) % 2, np.linspace(0, 1, 30), "title")
-    answered(seen, np.arange(count), *answers, tmp_path / "mistakes.png")
+def test_answers(channels: int, count: int, tmp_path: Path) -> None:
+    images = np.zeros((30, 9, 8, channels), np.uint8)
+    probabilities = np.random.default_rng(0).random((30, 3))
+    answers = Answers(array_examples(images, np.arange(30) % 3), "abc", probabilities)
+    draw_answers(answers, np.arange(count), tmp_path / "mistakes.png", "title")
     assert size(tmp_path / "mistakes.png") > (400, 100)
 
 
 def test_samples_of_few_images_and_an_empty_class(tmp_path: Path) -> None:
-    examples = Examples(np.zeros((5, 9, 9, 1), np.uint8), np.array([0, 0, 0, 2, 2]))
+    examples = array_examples(np.zeros((5, 9, 9, 1), np.uint8), np.array([0, 0, 0, 2, 2]))
     samples(examples, ["a", "b", "c"], tmp_path / "samples.png", "title")
     assert size(tmp_path / "samples.png") > (400, 100)
 
 
-def test_augmented(tmp_path: Path) -> None:
-    images = np.zeros((4, 28, 28, 1), np.uint8)
-    augmented(images, {"rotate": 9, "noise": 5}, tmp_path / "augmentation.png")
+def test_augmentations(tmp_path: Path) -> None:
+    images = ArrayImages(np.zeros((4, 28, 28, 1), np.uint8))
+    augmentations(images, {"rotate": 9, "noise": 5}, tmp_path / "augmentation.png")
     assert size(tmp_path / "augmentation.png") > (400, 100)
 
 

@@ -1,4 +1,4 @@
-"""Folders of pictures: what is wrong with a file is said, and what is used is used right."""
+"""Folders of pictures: every fault is named, and the other pictures are read correctly."""
 
 import json
 import shutil
@@ -11,10 +11,16 @@ from conftest import Answer
 from PIL import Image
 
 from firstlight import catalog
-from firstlight.datasets import _folder, _idx
-from firstlight.datasets._images import Fitted, fitted
+from firstlight.datasets import FolderImages, _folder, _idx
 from firstlight.errors import DataError, UsageError
-from firstlight.images.crops import CUT_OUT, MIDDLE, TEN_CROPS, Place, cut_out
+from firstlight.evaluation import crops
+from firstlight.images.crops import (
+    CENTER_CROP,
+    CROP_FRACTION,
+    TEN_CROPS,
+    Crop,
+    crop_and_resize,
+)
 
 COLOURS = {"apple": (200, 30, 30), "kiwi": (90, 140, 40), "plum": (90, 30, 120)}
 
@@ -51,8 +57,7 @@ def splits(tmp_path: Path) -> Path:
 
 
 def faults(directory: Path) -> dict[str, str]:
-    found = _folder.listing(directory)["faults"]
-    return {fault["file"]: fault["problem"] for fault in found}
+    return {fault.file: fault.problem for fault in _folder.list_pictures(directory).faults}
 
 
 def test_an_orderly_folder_has_no_faults(classes: Path, splits: Path) -> None:
@@ -131,15 +136,15 @@ def test_empty_classes_of_a_split_without_a_file_are_faults(splits: Path) -> Non
 
 def test_a_made_split_is_stratified_and_the_same_whatever_files_are_called(classes: Path) -> None:
     def contents() -> dict[str, set[bytes]]:
-        listing = _folder.listing(classes)
+        listing = _folder.list_pictures(classes)
         return {
             split: {(classes / file).read_bytes() for file in files}
-            for split, files in listing["splits"].items()
+            for split, files in listing.splits.items()
         }
 
-    listing = _folder.listing(classes)
+    listing = _folder.list_pictures(classes)
     before = contents()
-    assert {split: len(files) for split, files in listing["splits"].items()} == {
+    assert {split: len(files) for split, files in listing.splits.items()} == {
         "train": 48,
         "val": 6,
         "test": 6,
@@ -147,16 +152,16 @@ def test_a_made_split_is_stratified_and_the_same_whatever_files_are_called(class
     for split in ("val", "test"):
         labels = catalog.dataset(str(classes)).load(split).labels
         assert np.bincount(labels).tolist() == [2, 2, 2]
-    assert "val and test made here: one picture in 10" in listing["made"]
+    assert "val and test made here: one picture in 10" in listing.made
     for path in list(classes.glob("*/*")):
         path.rename(path.with_name(f"renamed {path.name}"))
     assert contents() == before
 
 
-def test_copies_of_a_picture_never_part(classes: Path) -> None:
+def test_copies_of_a_picture_are_in_the_same_split(classes: Path) -> None:
     for path in list(classes.glob("*/*")):
         shutil.copy(path, path.with_name(f"copy of {path.name}"))
-    found = _folder.listing(classes)["splits"]
+    found = _folder.list_pictures(classes).splits
     digests = [set(files.values()) for files in found.values()]
     assert sum(map(len, found.values())) == 120 and len(set.union(*digests)) == sum(
         map(len, digests)
@@ -165,13 +170,13 @@ def test_copies_of_a_picture_never_part(classes: Path) -> None:
 
 def test_a_folder_without_val_gets_one_and_keeps_its_test(splits: Path) -> None:
     (splits / "val").rename(splits / "test")
-    found = catalog.dataset(str(splits))
-    assert found.splits == ("train", "val", "test") and found.measured("test") == "test"
-    assert [len(found.load(s).labels) for s in found.splits] == [21, 3, 6]
+    dataset = catalog.dataset(str(splits))
+    assert dataset.splits == ("train", "val", "test") and dataset.evaluation_split == "test"
+    assert [len(dataset.load(split)) for split in dataset.splits] == [21, 3, 6]
 
 
 def test_without_a_test_split_val_is_measured(splits: Path) -> None:
-    assert catalog.dataset(str(splits)).measured("test") == "val"
+    assert catalog.dataset(str(splits)).evaluation_split == "val"
     with pytest.raises(DataError, match="has no test pictures; it has: train, val"):
         catalog.dataset(str(splits)).load("test")
 
@@ -197,7 +202,7 @@ def test_what_a_file_is_called_and_how_it_is_stored_do_not_matter(tmp_path: Path
     exif = Image.Exif()
     exif[0x0112] = 6
     clear = plain.convert("RGBA")
-    ways: dict[str, Callable[[Path], None]] = {
+    saved: dict[str, Callable[[Path], None]] = {
         "a.jpg": lambda p: plain.save(p, "PNG"),
         "b.jpg": lambda p: turned.save(p, exif=exif, quality=95),
         "c.jpg": lambda p: plain.convert("CMYK").save(p, quality=95),
@@ -207,12 +212,12 @@ def test_what_a_file_is_called_and_how_it_is_stored_do_not_matter(tmp_path: Path
     }
     folder_ = tmp_path / "d" / "x"
     folder_.mkdir(parents=True)
-    for name, save in ways.items():
+    for name, save in saved.items():
         save(folder_ / name)
     assert faults(tmp_path / "d") == {}
-    seen = Fitted(_folder.Pictures(folder_, sorted(ways)), (16, 16, 3))[:]
-    assert seen.shape == (6, 16, 16, 3)
-    for name, image in zip(sorted(ways), seen, strict=True):
+    images = FolderImages(folder_, sorted(saved), (16, 16, 3))[:]
+    assert images.shape == (6, 16, 16, 3)
+    for name, image in zip(sorted(saved), images, strict=True):
         assert np.abs(image[2].mean(0) - (30, 60, 200)).max() < 16, name
         assert np.abs(image[-3].mean(0) - (200, 120, 40)).max() < 16, name
 
@@ -220,49 +225,64 @@ def test_what_a_file_is_called_and_how_it_is_stored_do_not_matter(tmp_path: Path
 def test_sixteen_bits_are_scaled_not_cut_off(tmp_path: Path) -> None:
     deep = np.linspace(0, 65535, 1600).reshape(40, 40).astype(np.uint16)
     Image.fromarray(deep).save(tmp_path / "deep.png")
-    seen = Fitted(_folder.Pictures(tmp_path, ["deep.png"]), (32, 32, 3))[0]
-    assert 120 < seen.mean() < 135 and seen.min() < 30 and seen.max() > 225
+    image = FolderImages(tmp_path, ["deep.png"], (32, 32, 3))[0]
+    assert 120 < image.mean() < 135 and image.min() < 30 and image.max() > 225
 
 
-def test_the_middle_is_224_of_256_and_ten_crops_are_its_corners() -> None:
+def test_the_center_crop_is_224_of_256_and_ten_crops_are_its_corners() -> None:
     picture = Image.fromarray(np.arange(256 * 300).reshape(256, 300).astype(np.uint8))
-    whole = np.asarray(picture)
-    assert np.array_equal(cut_out(picture, MIDDLE, (224, 224, 1))[..., 0], whole[16:240, 38:262])
-    crops = [cut_out(picture, place, (224, 224, 1))[..., 0] for place in TEN_CROPS]
-    assert np.array_equal(crops[1], whole[:224, :224]) and CUT_OUT == 0.875
-    assert np.array_equal(crops[4], whole[32:, 76:])
-    assert all(np.array_equal(a[:, ::-1], b) for a, b in zip(crops[:5], crops[5:], strict=True))
+    pixels, size = np.asarray(picture), (224, 224, 1)
+    center = crop_and_resize(picture, CENTER_CROP, size)
+    assert np.array_equal(center[..., 0], pixels[16:240, 38:262]) and CROP_FRACTION == 0.875
+    ten = [crop_and_resize(picture, crop, size)[..., 0] for crop in TEN_CROPS]
+    assert np.array_equal(ten[1], pixels[:224, :224])
+    assert np.array_equal(ten[4], pixels[32:, 76:])
+    assert all(np.array_equal(a[:, ::-1], b) for a, b in zip(ten[:5], ten[5:], strict=True))
 
 
-def test_training_cut_outs_depend_on_seed_and_number_alone(splits: Path) -> None:
-    images = fitted(catalog.dataset(str(splits)).load("train"), (20, 20, 3)).images
+def test_random_crops_depend_on_seed_and_number_alone(splits: Path) -> None:
+    images = catalog.dataset(str(splits)).load("train").images.resized((20, 20, 3))
     strengths = {"anywhere": 1.0, "zoom": 0.5, "mirror": 0.5}
     rows = np.array([3, 3, 5, 7])
-    batch = images.varied(rows, strengths, 7, 100)
-    assert np.array_equal(batch[2:], images.varied(rows[2:], strengths, 7, 102))
+    batch = images.augmented(rows, strengths, seed=7, first=100)
+    assert np.array_equal(batch[2:], images.augmented(rows[2:], strengths, seed=7, first=102))
     assert not np.array_equal(batch[0], batch[1])
-    assert not np.array_equal(batch, images.varied(rows, strengths, 8, 100))
-    assert np.array_equal(images.varied(rows, {}, 7, 100), images[rows])
+    assert not np.array_equal(batch, images.augmented(rows, strengths, seed=8, first=100))
+    assert np.array_equal(images.augmented(rows, {}, seed=7, first=100), images[rows])
 
 
 def test_digits_grow_for_a_network_of_photographs_and_are_never_mirrored(digits: Path) -> None:
     examples = _idx.load("test", digits)
-    large = fitted(examples, (224, 224, 3)).images
+    large = examples.images.resized((224, 224, 3))
     assert large.shape == (100, 224, 224, 3) and large[:2].dtype == np.uint8
-    back = large[0][4::8, 4::8, 0].astype(int)
-    assert np.abs(back - examples.images[0, ..., 0]).mean() < 12  # whole, in its place
-    varied = large.varied(np.array([0]), {"anywhere": 1, "zoom": 0.5, "mirror": 1}, 0, 0)
-    assert np.array_equal(varied[0], large[0])
-    assert fitted(examples, (28, 28, 1)).images is examples.images
+    reduced = large[0][4::8, 4::8, 0].astype(int)
+    assert np.abs(reduced - examples.images[0][..., 0]).mean() < 12  # the whole digit, in place
+    strengths = {"anywhere": 1, "zoom": 0.5, "mirror": 1}
+    augmented = large.augmented(np.array([0]), strengths, seed=0, first=0)
+    assert np.array_equal(augmented[0], large[0])
+    same = examples.images.resized((28, 28, 1))
+    assert np.shares_memory(same[:], examples.images[:])  # of the right size: not copied
 
 
-def test_pictures_become_small_and_grey(splits: Path) -> None:
-    images = fitted(catalog.dataset(str(splits)).load("val"), (28, 28, 1)).images
-    assert images[1:3].shape == (2, 28, 28, 1) and images[-1].shape == (28, 28, 1)
+def test_images_of_every_kind_are_used_alike(splits: Path, digits: Path) -> None:
+    """One row, a slice, a list and a mask, as of an array."""
+    for data, size in ((splits, (28, 28, 1)), (digits, (28, 28, 1)), (digits, (32, 32, 3))):
+        images = catalog.dataset(str(data)).load("val").images.resized(size)
+        count = len(images)
+        assert images.size == size and images.shape == (count, *size)
+        everything = images[:]
+        assert everything.shape == (count, *size) and everything.dtype == np.uint8
+        mask = np.arange(count) % 2 == 1
+        for rows in (1, -1, slice(1, 3), np.array([2, 0, 2]), mask):
+            assert np.array_equal(images[rows], everything[rows])
+        assert len(images.first(2)) == 2 and len(images.first(None)) == count
+        assert images.picture(0, 28).size[0] >= 28
+    assert catalog.dataset(str(splits)).load("val").images.file(0) == "val/apple/8.png"
+    assert catalog.dataset(str(digits)).load("val").images.file(0) is None
 
 
 def test_a_picture_that_has_gone_is_named(splits: Path) -> None:
-    images = fitted(catalog.dataset(str(splits)).load("train"), (28, 28, 3)).images
+    images = catalog.dataset(str(splits)).load("train").images
     (splits / "train/apple/0.png").unlink()
     with pytest.raises(DataError, match=r"0\.png: no such file"):
         images[:]
@@ -282,13 +302,14 @@ def test_a_picture_that_has_changed_or_gone_ends_resuming(
     assert answer.code == 4 and "apple/0.png: cannot be read" in answer.err
 
 
-def test_measuring_a_folder_says_what_of_it_is_measured(
+def test_evaluating_a_folder_names_what_is_left_out(
     firstlight: Callable[..., Answer], classes: Path
 ) -> None:
     assert firstlight("train", "softmax", "--data", classes, "--steps", 2, "--out", "run").code == 0
     (classes / "kiwi/broken.png").write_bytes(b"no picture")
-    told = firstlight("evaluate", "run", "--data", classes).err
-    assert "left out kiwi/broken.png" in told and "one picture in 10 of each class" in told
+    notices = firstlight("evaluate", "run", "--data", classes).err
+    assert "left out kiwi/broken.png" in notices
+    assert "one picture in 10 of each class" in notices
     assert firstlight("evaluate", "run", "--data", classes, "--quiet").err == ""
     assert "one picture" not in firstlight("evaluate", "run").err  # it is the run's own
 
@@ -309,8 +330,8 @@ def test_data_check_answers_as_promised(firstlight: Callable[..., Answer], split
         "problem": "not a picture; PNG, JPEG, WEBP, BMP, GIF, TIFF can be read",
     }
     assert found.code == 3 and json.loads(found.out)["faults"] == [fault]
-    told = firstlight("data", "check", splits)
-    assert told.code == 3 and odd.name in told.out and "has 1 faults" in told.err
+    printed = firstlight("data", "check", splits)
+    assert printed.code == 3 and odd.name in printed.out and ": 1 faults" in printed.err
     assert firstlight("data", "check", splits / "train/apple").code == 4
     assert firstlight("data", "check", "nowhere").code == 4
 
@@ -326,15 +347,14 @@ def test_data_check_of_arrays(firstlight: Callable[..., Answer], digits: Path) -
     assert spoilt.code == 3 and "truncated" in json.loads(spoilt.out)["faults"][0]["problem"]
 
 
-def test_a_place_may_reach_every_edge() -> None:
+def test_a_crop_may_reach_every_edge() -> None:
     picture = Image.fromarray(np.zeros((30, 31), np.uint8))
     for across in (0.0, 0.37, 1.0):
-        assert cut_out(picture, Place(1.0, across, 1.0), (8, 8, 1)).shape == (8, 8, 1)
+        crop = Crop(fraction=1.0, across=across, down=1.0)
+        assert crop_and_resize(picture, crop, (8, 8, 1)).shape == (8, 8, 1)
 
 
 def test_ten_crops_of_digits_are_refused(digits: Path) -> None:
-    pytest.importorskip("tensorflow")
-    from firstlight.evaluation import crops
-
+    images = _idx.load("test", digits).images
     with pytest.raises(UsageError, match="ten-crops is for folders of pictures"):
-        crops.ten_crops(None, _idx.load("test", digits).images)
+        crops.ten_crops(catalog.network("softmax").build(10), images)

@@ -58,5 +58,5 @@ def test_the_first_lesson_ends_with_the_complete_source() -> None:
 
 
 def test_the_first_lessons_graphs_are_drawn_as_the_program_draws_them(here: Path) -> None:
-    for path in draw("first-graph", here):
+    for path in draw("first-graph", here).files:
         assert (LESSONS / "pictures" / path.name).read_text("utf-8") == path.read_text("utf-8")

@@ -1,4 +1,4 @@
-"""The reader: pictures of digits of MNIST, written on the spot, in all the ways pictures come."""
+"""The reader: pictures composed of MNIST's digits, in many of the forms in which pictures come."""
 
 import json
 import subprocess
@@ -12,30 +12,31 @@ import pytest
 from conftest import Answer
 from PIL import Image, ImageDraw
 
-from firstlight import onnx_model
 from firstlight.datasets import mnist
 from firstlight.errors import DataError, UsageError
 from firstlight.images.open import WORKING_PIXELS
-from firstlight.reading import components, ink, locate, normalize, read, split
+from firstlight.onnx_model import ModelMetadata, OnnxModel
+from firstlight.reading import ink, locate, normalize, read, recognizer, split
 from firstlight.reading.blobs import Blob
+from firstlight.reading.recognizer import DIGITS_MODEL
 
 Firstlight = Callable[..., Answer]
 
 
 @pytest.fixture(scope="module")
 def write() -> Callable[..., np.ndarray]:
-    """write("305") → a grey picture (h, w), dark on white, digits of MNIST 84 pixels high."""
+    """write("305") returns a grey picture (h, w), dark on white; its digits are 80 pixels high."""
     images, labels = mnist.load("test")
-    plain = [3, 2, 1, 18, 4, 15, 11, 0, 61, 7]  # one of each class, and none of the odd ones
-    assert labels[plain].tolist() == list(range(10))
-    first = {str(labels[i]): images[i, ..., 0] for i in plain}
+    legible = [3, 2, 1, 18, 4, 15, 11, 0, 61, 7]  # a test image of each class that is easy to read
+    assert labels[legible].tolist() == list(range(10))
+    image_of = {str(labels[i]): images[i, ..., 0] for i in legible}
 
     def call(*lines: str, gap: int = 12, dark: float = 0.8) -> np.ndarray:
         page = np.zeros((len(lines) * 130 + 60, max(map(len, lines)) * (80 + gap) + 60), np.float32)
         for row, line in enumerate(lines):
             x = 30
             for character in line:
-                digit = enlarged(first[character])
+                digit = enlarge(image_of[character])
                 part = page[30 + 130 * row :, x:][: digit.shape[0], : digit.shape[1]]
                 np.maximum(part, digit, out=part)
                 x += digit.shape[1] + gap
@@ -44,20 +45,20 @@ def write() -> Callable[..., np.ndarray]:
     return call
 
 
-def enlarged(image: np.ndarray) -> np.ndarray:
+def enlarge(image: np.ndarray) -> np.ndarray:
     big = Image.fromarray(image).resize((112, 112), Image.Resampling.BICUBIC)
     array = np.asarray(big, np.float32) / 255
     rows, columns = np.flatnonzero(array.max(1) > 0.3), np.flatnonzero(array.max(0) > 0.3)
     return array[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def test_dark_on_light_and_light_on_dark(write: Any) -> None:
+def test_ink_may_be_dark_on_light_or_light_on_dark(write: Any) -> None:
     page = write("0123456789")
     assert read(page).text == "0123456789"
     assert read(255 - page).text == "0123456789"
 
 
-def test_lines_in_reading_order_with_boxes_in_the_pictures_pixels(write: Any) -> None:
+def test_lines_are_in_reading_order_and_boxes_in_the_pictures_pixels(write: Any) -> None:
     result = read(write("314", "2760"))
     assert result.text == "314\n2760" and result.note is None
     tops = [[digit.box[1] for digit in line.digits] for line in result.lines]
@@ -66,21 +67,21 @@ def test_lines_in_reading_order_with_boxes_in_the_pictures_pixels(write: Any) ->
     assert (x, y) == pytest.approx((30, 30), abs=3) and height == pytest.approx(80, abs=6)
 
 
-def test_uneven_light_and_a_hard_shadow(write: Any) -> None:
+def test_uneven_light_and_a_hard_shadow_do_no_harm(write: Any) -> None:
     page = write("50324")
     light = np.linspace(1, 0.5, page.shape[1]) * np.where(np.arange(page.shape[1]) < 220, 0.6, 1)
     noise = np.random.default_rng(0).normal(0, 3, page.shape)
     assert read((page * light + noise).clip(0, 255).astype(np.uint8)).text == "50324"
 
 
-def test_ruled_paper(write: Any) -> None:
+def test_ruled_lines_are_left_out(write: Any) -> None:
     page = write("8063")
     page[10::40] = np.minimum(page[10::40], 150)
     page[11::40] = np.minimum(page[11::40], 150)
     assert read(page).text == "8063"
 
 
-def test_a_box_around_and_a_line_under(write: Any) -> None:
+def test_a_frame_and_an_underline_are_left_out(write: Any) -> None:
     image = Image.fromarray(write("472"))
     pen = ImageDraw.Draw(image)
     pen.rectangle((10, 10, image.width - 10, image.height - 10), outline=60, width=3)
@@ -89,7 +90,7 @@ def test_a_box_around_and_a_line_under(write: Any) -> None:
 
 
 def test_dots_dashes_and_equals_are_left_out(write: Any) -> None:
-    image = Image.fromarray(write("3 0 2".replace(" ", ""), gap=60))
+    image = Image.fromarray(write("302", gap=60))
     pen = ImageDraw.Draw(image)
     pen.ellipse((120, 100, 132, 112), fill=50)  # a dot on the line
     pen.line((260, 70, 295, 66), 50, 7)  # a dash
@@ -108,7 +109,7 @@ def test_touching_digits_are_cut(write: Any) -> None:
     assert read(write("2753", gap=-6)).text == "2753"
 
 
-def test_one_digit_for_the_whole_picture(write: Any) -> None:
+def test_single_reads_the_whole_picture_as_one_digit(write: Any) -> None:
     page = write("5")
     assert read(page, single=True).text == "5"
     small = Image.fromarray(page).resize((28, 28))
@@ -116,40 +117,41 @@ def test_one_digit_for_the_whole_picture(write: Any) -> None:
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGB", "RGBA", "CMYK", "I;16", "I", "F"])
-def test_every_kind_of_pixels(write: Any, mode: str) -> None:
+def test_every_mode_of_pixels_is_read(write: Any, mode: str) -> None:
     grey = write("728")
     if mode == "1":
         image = Image.fromarray(grey > 128)
     elif mode in ("I;16", "I", "F"):
-        kind = {"I;16": np.uint16, "I": np.int32, "F": np.float32}[mode]
-        image = Image.fromarray(
-            (grey.astype(np.float64) * (1 if mode == "F" else 257)).astype(kind)
-        )
+        dtype = {"I;16": np.uint16, "I": np.int32, "F": np.float32}[mode]
+        scale = 1 if mode == "F" else 257
+        image = Image.fromarray((grey.astype(np.float64) * scale).astype(dtype))
         assert image.mode == mode
     else:
         image = Image.fromarray(grey).convert("RGB").convert(mode)
     assert read(image).text == "728"
 
 
-@pytest.mark.parametrize("ink_is", [0, 255])
-def test_ink_on_nothing(write: Any, ink_is: int) -> None:
-    """A drawing on a transparent canvas: all its pixels have one colour."""
+@pytest.mark.parametrize("ink_level", [0, 255])
+def test_ink_on_a_transparent_canvas_is_read(write: Any, ink_level: int) -> None:
+    """All pixels of such a drawing have the same colour; only their opacity differs."""
     grey = write("39", dark=1)
-    color = np.full_like(grey, ink_is)
+    color = np.full_like(grey, ink_level)
     assert read(Image.fromarray(np.dstack([color, color, color, 255 - grey]))).text == "39"
 
 
-def test_a_file_that_is_turned_by_its_exif(write: Any, tmp_path: Path) -> None:
+def test_a_file_is_rotated_as_its_exif_says(write: Any, tmp_path: Path) -> None:
     upright = Image.fromarray(write("461"))
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned clockwise
-    path = tmp_path / "turned.jpg"
+    exif[0x0112] = 6  # viewers rotate it clockwise by 90 degrees
+    path = tmp_path / "rotated.jpg"
     upright.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
     result = read(path)
     assert result.text == "461" and result.picture.size == upright.size
 
 
-def test_a_large_photograph_is_reduced_and_its_boxes_are_not(write: Any, tmp_path: Path) -> None:
+def test_a_large_photograph_is_reduced_but_boxes_are_in_its_own_pixels(
+    write: Any, tmp_path: Path
+) -> None:
     image = Image.fromarray(write("9270")).resize((4400, 1900))
     path = tmp_path / "large.jpg"
     image.save(path)
@@ -161,7 +163,7 @@ def test_a_large_photograph_is_reduced_and_its_boxes_are_not(write: Any, tmp_pat
 
 
 @pytest.mark.parametrize("paper", [0, 128, 255])
-def test_an_empty_picture(paper: int) -> None:
+def test_an_empty_picture_has_no_digits(paper: int) -> None:
     blank = np.full((300, 400), paper, np.uint8)
     noisy = (blank + np.random.default_rng(1).normal(0, 4, blank.shape)).clip(0, 255)
     for page in (blank, noisy.astype(np.uint8)):
@@ -170,20 +172,20 @@ def test_an_empty_picture(paper: int) -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (20_000, 20), (3, 3)])
-def test_odd_sizes(size: tuple[int, int]) -> None:
+def test_a_picture_of_unusual_size_has_no_digits(size: tuple[int, int]) -> None:
     assert read(Image.new("L", size, 255)).note == "no digits found"
 
 
 @pytest.mark.parametrize(
     "array", [np.zeros((4, 4, 7)), np.zeros(5), np.zeros((0, 5)), np.full((9, 9), np.nan)]
 )
-def test_an_array_that_is_no_picture(array: np.ndarray) -> None:
+def test_an_array_that_is_no_picture_is_refused(array: np.ndarray) -> None:
     with pytest.raises(UsageError, match="an array of"):
         read(array)
 
 
 def bad_files(folder: Path) -> dict[str, str]:
-    """Writes files that cannot be read; for each what is said of it."""
+    """Write files that cannot be read; return for each a part of the error."""
     good = folder / "good.png"
     Image.effect_noise((200, 200), 80).save(good)
     (folder / "truncated.png").write_bytes(good.read_bytes()[:3000])
@@ -203,56 +205,61 @@ def bad_files(folder: Path) -> dict[str, str]:
     }
 
 
-def test_bad_files_are_told_and_the_others_read(
+def test_unreadable_files_are_named_and_the_others_are_read(
     firstlight: Firstlight, write: Any, here: Path
 ) -> None:
     problems = bad_files(here)
     Image.fromarray(write("15")).save(here / "fine.png")
     answer = firstlight("read", *problems, "fine.png", "--json")
     assert answer.code == 1
-    told = answer.err.splitlines()
-    assert len(told) == len(problems)
-    for line, (name, problem) in zip(told, problems.items(), strict=True):
+    errors = answer.err.splitlines()
+    assert len(errors) == len(problems)
+    for line, (name, problem) in zip(errors, problems.items(), strict=True):
         assert line.startswith(f"firstlight: {name}: ") and problem in line
-    facts = json.loads(answer.out)
-    assert [fact["file"] for fact in facts] == [*problems, "fine.png"]
-    assert facts[-1]["text"] == "15" and facts[0]["lines"] == [] and facts[0]["note"]
+    results = json.loads(answer.out)
+    assert [result["file"] for result in results] == [*problems, "fine.png"]
+    assert results[-1]["text"] == "15"
+    assert results[0]["lines"] == [] and "damaged picture" in results[0]["note"]
     assert firstlight("read", "empty.png", "--explain", "how.png").code == 1
-    assert not (here / "how.png").exists()  # of nothing there is no picture
+    assert not (here / "how.png").exists()  # nothing was read, so nothing is drawn
     with pytest.raises(DataError, match=r"empty\.png: empty file"):
         read("empty.png")
 
 
-def test_the_command_line(firstlight: Firstlight, write: Any, here: Path) -> None:
+def test_the_command_line_prints_text_or_json(
+    firstlight: Firstlight, write: Any, here: Path
+) -> None:
     Image.fromarray(write("273", "60")).save("page.png")
     Image.new("L", (90, 90), 255).save("blank.png")
     assert firstlight("read", "page.png").out == "273\n60\n"
     both = firstlight("read", "page.png", "blank.png", "--explain", "how.png")
-    assert (
-        both.out == "page.png: 273\npage.png: 60\nblank.png: no digits found\n" and both.code == 0
-    )
+    assert both.out == "page.png: 273\npage.png: 60\nblank.png: no digits found\n"
+    assert both.code == 0
     with Image.open("how.png") as picture:
         assert picture.width == 1200
-    (fact,) = json.loads(firstlight("read", "page.png", "--json").out)
-    assert fact.keys() == {"file", "text", "lines", "note"} and fact["note"] is None
-    digit = fact["lines"][1]["digits"][0]
-    assert digit.keys() == {"digit", "confidence", "box"} and digit["digit"] == "6"
+    (result,) = json.loads(firstlight("read", "page.png", "--json").out)
+    assert list(result) == ["file", "text", "lines", "note"] and result["note"] is None
+    assert list(result["lines"][1]) == ["text", "digits"]
+    digit = result["lines"][1]["digits"][0]
+    assert list(digit) == ["digit", "confidence", "box"] and digit["digit"] == "6"
     assert 0.5 < digit["confidence"] <= 1 and len(digit["box"]) == 4
 
 
-def test_a_digit_that_cannot_be_told_has_its_candidates(
+def test_an_unsure_digit_is_a_question_mark_with_its_candidates(
     firstlight: Firstlight, write: Any, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Image.fromarray(write("7")).save("seven.png")
-    monkeypatch.setattr(onnx_model.recognizer(onnx_model.DIGITS), "threshold", 1.1)
-    (fact,) = json.loads(firstlight("read", "seven.png", "--json").out)
-    assert fact["text"] == "?"
-    (digit,) = fact["lines"][0]["digits"]
+    monkeypatch.setattr(recognizer.Recognizer, "threshold", 1.1)
+    (result,) = json.loads(firstlight("read", "seven.png", "--json").out)
+    assert result["text"] == "?"
+    (digit,) = result["lines"][0]["digits"]
     assert len(digit["candidates"]) == 3
     assert digit["candidates"][0] == {"digit": "7", "confidence": digit["confidence"]}
 
 
-def test_a_model_that_is_none(firstlight: Firstlight, write: Any, here: Path) -> None:
+def test_a_missing_model_and_a_file_that_is_no_model_are_refused(
+    firstlight: Firstlight, write: Any, here: Path
+) -> None:
     Image.fromarray(write("1")).save("one.png")
     Path("text.onnx").write_text("no model")
     missing = firstlight("read", "one.png", "--model", "missing.onnx")
@@ -261,31 +268,62 @@ def test_a_model_that_is_none(firstlight: Firstlight, write: Any, here: Path) ->
     assert text.code == 4 and len(text.err.splitlines()) == 1
 
 
-def test_a_model_of_something_else_and_one_with_weights_elsewhere(
+def test_the_bundled_model_says_what_it_is() -> None:
+    onnx = pytest.importorskip("onnx")
+    (prop,) = onnx.load(DIGITS_MODEL).metadata_props
+    document = json.loads(prop.value)
+    assert document.keys() == {
+        *("network", "classes", "input", "image_kind", "data", "preprocessing", "trained"),
+        *("temperature", "threshold", "calibration_error", "coverage", "error_rate"),
+    }
+    metadata = ModelMetadata.from_json(document)
+    assert (metadata.input, metadata.image_kind) == ((28, 28, 1), "digits")
+    assert metadata.classes == (*"0123456789", "none")
+
+
+def test_none_is_less_probable_to_the_reader_than_to_its_model() -> None:
+    model, reader = OnnxModel(DIGITS_MODEL), recognizer.recognizer(DIGITS_MODEL)
+    images = np.concatenate([mnist.load("test").images[:20], np.zeros((1, 28, 28, 1), np.uint8)])
+    plain, lowered = (each.probabilities(images).astype(float) for each in (model, reader))
+    np.testing.assert_allclose(lowered.sum(1), 1, rtol=1e-6)
+    digits = plain[:, :10].sum(1), lowered[:, :10].sum(1)
+    odds = plain[:, 10] / digits[0], lowered[:, 10] / digits[1]
+    np.testing.assert_allclose(odds[1] / odds[0], recognizer.NOT_A_DIGIT_PRIOR_RATIO, rtol=1e-4)
+    np.testing.assert_allclose(reader.digit_confidence(lowered), lowered[:, :10].max(1))
+    assert (
+        model.probabilities(images[:0]).shape == reader.probabilities(images[:0]).shape == (0, 11)
+    )
+
+
+def test_a_model_of_something_else_and_one_with_weights_elsewhere_are_refused(
     firstlight: Firstlight, write: Any, here: Path
 ) -> None:
     onnx = pytest.importorskip("onnx")
     Image.fromarray(write("1")).save("one.png")
-    model = onnx.load(onnx_model.DIGITS)
+    model = onnx.load(DIGITS_MODEL)
     onnx.save(model, "outside.onnx", save_as_external_data=True, location="w", size_threshold=99)
     outside = firstlight("read", "one.png", "--model", "outside.onnx")
     assert outside.code == 4 and "outside.onnx is no ONNX model that can be run" in outside.err
-    model = onnx.load(onnx_model.DIGITS)
-    model.doc_string = "location"  # the word alone names no other file
+    model = onnx.load(DIGITS_MODEL)
+    model.doc_string = "location"  # the word alone does not name another file
     onnx.save(model, "same.onnx")
     assert firstlight("read", "one.png", "--model", "same.onnx").out == "1\n"
-    about = json.loads(model.metadata_props[0].value) | {"images": "arrays"}
-    model.metadata_props[0].value = json.dumps(about)
+    document = json.loads(model.metadata_props[0].value) | {"image_kind": "arrays"}
+    model.metadata_props[0].value = json.dumps(document)
     onnx.save(model, "shirts.onnx")
     shirts = firstlight("read", "one.png", "--model", "shirts.onnx")
     assert shirts.code == 2 and "takes arrays 28×28×1: not a model of digits" in shirts.err
+    del document["image_kind"]
+    model.metadata_props[0].value = json.dumps(document)
+    onnx.save(model, "unknown.onnx")
+    assert "not a model of ours" in firstlight("read", "one.png", "--model", "unknown.onnx").err
     del model.metadata_props[:]
     onnx.save(model, "other.onnx")
     other = firstlight("read", "one.png", "--model", "other.onnx")
     assert other.code == 2 and "other.onnx takes image tensor(uint8)" in other.err
 
 
-def test_it_reads_without_tensorflow(write: Any, tmp_path: Path) -> None:
+def test_reading_imports_neither_tensorflow_nor_scipy_nor_rich(write: Any, tmp_path: Path) -> None:
     Image.fromarray(write("8")).save(tmp_path / "eight.png")
     program = (
         "import sys\n"
@@ -293,7 +331,8 @@ def test_it_reads_without_tensorflow(write: Any, tmp_path: Path) -> None:
         "assert 'numpy' not in sys.modules\n"
         "from firstlight import cli\n"
         "try:\n    cli.main()\nexcept SystemExit as exit: assert not exit.code, exit.code\n"
-        "heavy = {'tensorflow', 'keras', 'matplotlib', 'scipy', 'cv2'} & sys.modules.keys()\n"
+        "heavy = {'tensorflow', 'keras', 'matplotlib', 'scipy', 'cv2', 'rich'}\n"
+        "heavy &= sys.modules.keys()\n"
         "assert not heavy, heavy\n"
     )
     command = [sys.executable, "-c", program, "read", str(tmp_path / "eight.png")]
@@ -301,9 +340,9 @@ def test_it_reads_without_tensorflow(write: Any, tmp_path: Path) -> None:
     assert done.stdout == "8\n"
 
 
-def test_a_normalised_digit_is_as_mnist_made_it() -> None:
+def test_a_normalised_digit_is_like_those_of_mnist() -> None:
     ink_ = np.zeros((300, 100), np.float32)
-    ink_[:, 40:60] = 1  # a 1, its mass to the right
+    ink_[:, 40:60] = 1  # a vertical stroke with a foot to the right
     ink_[200:, 60:] = 1
     image = normalize.normalize(Blob(0, 0, ink_))[..., 0]
     rows, columns = np.flatnonzero(image.max(1)), np.flatnonzero(image.max(0))
@@ -313,43 +352,36 @@ def test_a_normalised_digit_is_as_mnist_made_it() -> None:
     assert image[0].max() == 0 and image.max() == 255
 
 
-def test_a_thin_pen_is_broadened() -> None:
+def test_a_thin_pens_strokes_are_thickened() -> None:
     thin = np.zeros((400, 200), np.float32)
     thin[:, 98:101] = 1
     thin[397:, :] = 1
     image = normalize.normalize(Blob(0, 0, thin))[..., 0]
-    assert (image[4:18] / 255).sum(1).mean() == pytest.approx(normalize.THINNEST, abs=0.5)
-
-
-def test_components_with_corners() -> None:
-    mask = np.array([[1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 0, 0], [1, 1, 0, 1]], bool)
-    labels, boxes = components.label(mask)
-    assert labels[0, 0] == labels[1, 1] != 0 and len(boxes) == 4
-    assert boxes[labels[0, 3] - 1].tolist() == [3, 0, 4, 2]
+    assert (image[4:18] / 255).sum(1).mean() == pytest.approx(normalize.MIN_STROKE_WIDTH, abs=0.5)
 
 
 @pytest.mark.parametrize("size", [1, 3, 21, 151])
-def test_a_sliding_maximum_is_that_of_the_window(size: int) -> None:
+def test_a_sliding_maximum_is_the_maximum_of_each_window(size: int) -> None:
     array = np.random.default_rng(2).integers(0, 256, (40, 57), np.uint8)
     padded = np.pad(array, size // 2, "edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, (size, size))
-    assert (ink.slide(array, size, np.maximum) == windows.max((2, 3))).all()
+    assert (ink.sliding_extremum(array, size, np.maximum) == windows.max((2, 3))).all()
 
 
-def test_a_seam_goes_round_the_ink() -> None:
+def test_a_seam_goes_around_the_ink() -> None:
     pair = np.zeros((60, 80), np.float32)
     pair[:, 5:30] = pair[:, 50:75] = 1
     pair[40:44, 30:50] = 1  # where they touch
-    column, crossed = min(split.cheapest_seams(pair, 10), key=lambda seam: seam[1])
-    assert ((column >= 29) & (column <= 50)).all() and crossed == pytest.approx(4)
+    seam = min(split.cheapest_seams(pair, 10), key=lambda seam: seam.ink)
+    assert ((seam.columns >= 29) & (seam.columns <= 50)).all() and seam.ink == pytest.approx(4)
 
 
-def test_two_lines_that_lean() -> None:
+def test_slanted_lines_are_kept_apart() -> None:
     blobs = [
         Blob(60 * i, 100 * row + 12 * i, np.ones((40, 30), np.float32))
         for row in (0, 1)
         for i in range(8)
     ]
-    found = locate.in_lines(blobs)
-    assert [len(line) for line in found] == [8, 8]
-    assert [blob.x for blob in found[1]] == [60 * i for i in range(8)]
+    lines = locate.group_into_lines(blobs)
+    assert [len(line) for line in lines] == [8, 8]
+    assert [blob.x for blob in lines[1]] == [60 * i for i in range(8)]

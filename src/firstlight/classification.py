@@ -1,111 +1,146 @@
-"""What a network is shown of a picture: any picture in, an image of the network's size out.
+"""Classifies pictures: opens any picture, prepares it as a network's input, returns its labels.
 
-A network that has learned digits is shown a digit as `read --single` finds it: its ink fitted and
-centred as MNIST's was, unless the picture is such an image already; enlarged for a larger network.
-One that has learned from other arrays is shown the picture's middle square, as those were.
-One that has learned from pictures is shown the middle, as of ZFNet's test images (arXiv 1311.2901,
-section 3): of 256 pixels of the shortest side 224, and in proportion for other sizes.
+How a picture is prepared depends on the kind of images that the network has learned (see
+images/kinds.py):
+
+    digits     The digit is found as by `read --single` and normalised as MNIST's were, unless the
+               picture is such an image already. For a larger network the result is enlarged.
+    arrays     The picture's middle square.
+    pictures   The centre crop, as of ZFNet's test images (arXiv 1311.2901, section 3): if the
+               shortest side is 256 pixels, the middle 224; for other sizes in proportion.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from firstlight.errors import DataError
-from firstlight.images.crops import CUT_OUT, MIDDLE, WHOLE, cut_out
+from firstlight.images.crops import CENTER_CROP, CROP_FRACTION, WHOLE_PICTURE, Size, crop_and_resize
+from firstlight.images.kinds import ImageKind
 from firstlight.images.open import open_photograph
-from firstlight.onnx_model import Recognizer
-from firstlight.reading.normalize import SIDE
+from firstlight.onnx_model import OnnxModel
+from firstlight.probabilities import Label, top_labels
+from firstlight.reading.normalize import IMAGE_SIDE
 from firstlight.reading.reader import read
+from firstlight.reading.recognizer import Recognizer
+
+PICTURES_PER_BATCH = 32  # so many images are in memory at once
 
 
-def image_for(path: Path, size: tuple[int, ...], learned: str) -> NDArray[np.uint8]:
-    """The picture as the network takes it, `size` being (height, width, channels), 0 to 255.
+class Classifier(Protocol):
+    """A trained network, from a run folder or from a file."""
 
-    `learned` says from what the network has, see `fitted.learned_from`.
+    @property
+    def input(self) -> tuple[int, int, int]:
+        """Height, width, channels."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the network's outputs."""
+
+    @property
+    def image_kind(self) -> ImageKind:
+        """What kind of images the network has learned."""
+
+    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return probabilities (n, classes) of images (n, *input), 0..255."""
+
+
+@dataclass(frozen=True)
+class Classification:
+    """The most probable labels of one picture, or why it has none."""
+
+    file: Path
+    labels: tuple[Label, ...]  # the most probable first; empty if the file cannot be classified
+    problem: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {"file": str(self.file), "labels": [label.to_json() for label in self.labels]}
+
+
+def from_onnx(path: Path) -> Classifier:
+    """Open a file that `firstlight export --format onnx` wrote.
 
     Raises:
-        DataError: no such file, no picture, damaged, too large or too small; or no digit in it.
+        DataError: there is no such file, or it is not an ONNX model.
+        UsageError: the model was not written by `firstlight export`.
     """
-    picture = open_photograph(path, math.ceil(max(size[:2]) / CUT_OUT))
-    if learned != "digits":
-        return cut_out(picture, WHOLE if learned == "arrays" else MIDDLE, size)
+    model = OnnxModel(path)
+    return Recognizer(model) if model.image_kind == "digits" else model
+
+
+def classify(classifier: Classifier, pictures: Sequence[Path], *, top: int) -> list[Classification]:
+    """Return the `top` most probable labels of each picture.
+
+    A picture that cannot be opened has a problem instead of labels, and does not stop the others.
+    """
+    classifications = []
+    for start in range(0, len(pictures), PICTURES_PER_BATCH):
+        batch = pictures[start : start + PICTURES_PER_BATCH]
+        classifications += classify_batch(classifier, batch, top=top)
+    return classifications
+
+
+def classify_batch(
+    classifier: Classifier, pictures: Sequence[Path], *, top: int
+) -> list[Classification]:
+    """Do as `classify` does, with all pictures in one batch."""
+    images: dict[Path, NDArray[np.uint8]] = {}
+    problems: dict[Path, str] = {}
+    for path in pictures:
+        try:
+            images[path] = preprocess(path, classifier.input, classifier.image_kind)
+        except DataError as error:
+            problems[path] = str(error)
+    labels: dict[Path, tuple[Label, ...]] = {}
+    if images:
+        probabilities = classifier.probabilities(np.array(list(images.values())))
+        for path, row in zip(images, probabilities, strict=True):
+            labels[path] = top_labels(row, classifier.classes, top)
+    return [Classification(path, labels.get(path, ()), problems.get(path)) for path in pictures]
+
+
+def preprocess(path: Path, size: Size, image_kind: ImageKind) -> NDArray[np.uint8]:
+    """Return a picture as the network's input, (height, width, channels), 0..255.
+
+    Args:
+        size: height, width, channels of the network's input.
+        image_kind: what kind of images the network has learned.
+
+    Raises:
+        DataError: the file is missing, not a picture, damaged, too large or too small; or no digit
+            is found in it, although the network has learned digits.
+    """
+    picture = open_photograph(path, shortest=math.ceil(max(size[:2]) / CROP_FRACTION))
+    if image_kind == "pictures":
+        return crop_and_resize(picture, CENTER_CROP, size)
+    if image_kind == "arrays":
+        return crop_and_resize(picture, WHOLE_PICTURE, size)
     grey = np.asarray(picture.convert("L"))
-    if grey.shape != (SIDE, SIDE) or not is_on_black(grey):
-        grey = digit(path)
-    return cut_out(Image.fromarray(grey), WHOLE, size)
+    if grey.shape != (IMAGE_SIDE, IMAGE_SIDE) or not has_dark_frame(grey):
+        grey = single_digit(path)
+    return crop_and_resize(Image.fromarray(grey), WHOLE_PICTURE, size)
 
 
-def is_on_black(grey: NDArray[np.uint8]) -> bool:
-    """Light on dark, as MNIST is: most of its frame is dark."""
+def has_dark_frame(grey: NDArray[np.uint8]) -> bool:
+    """Return whether most of the outermost pixels are dark, as those of MNIST's images are."""
     frame = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     return bool(np.median(frame) < 128)
 
 
-def digit(path: Path) -> NDArray[np.uint8]:
-    """The one digit of the picture, (28, 28)."""
+def single_digit(path: Path) -> NDArray[np.uint8]:
+    """Return the picture's one digit, normalised as MNIST's were, (28, 28).
+
+    Raises:
+        DataError: no digit is found.
+    """
     reading = read(path, single=True)
     if not reading.lines:
         raise DataError(f"{path}: no digit found, and the network takes digits")
     return reading.lines[0].digits[0].image[..., 0]
-
-
-_BATCH = 32  # pictures opened before they are answered, all at once
-
-
-class Classifier(NamedTuple):
-    """A trained network, wherever it comes from."""
-
-    input: tuple[int, ...]  # height, width, channels
-    classes: tuple[str, ...]
-    learned: str  # from what: see classification.py
-    probabilities: Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # (N, *input) → (N, classes)
-
-
-def of_onnx(path: Path) -> Classifier:
-    """A file that `firstlight export --format onnx` wrote.
-
-    Raises:
-        DataError: no such file, or no ONNX model.
-        UsageError: a model that is not ours.
-    """
-    network = Recognizer(path)
-    return Classifier(network.input, tuple(network.classes), network.learned, network.probabilities)
-
-
-def classify(
-    classifier: Classifier, pictures: list[Path], top: int
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """What `firstlight classify --json` says of each picture, and what is wrong with some of them.
-
-    A picture that cannot be opened has no labels; the others are answered all the same.
-    """
-    facts, problems = [], []
-    for start in range(0, len(pictures), _BATCH):
-        images = {}
-        for path in pictures[start : start + _BATCH]:
-            try:
-                images[path] = image_for(path, classifier.input, classifier.learned)
-            except DataError as error:
-                problems.append(str(error))
-        given = np.array(list(images.values()))
-        told = dict(zip(images, classifier.probabilities(given), strict=True)) if images else {}
-        for path in pictures[start : start + _BATCH]:
-            labels = best(told[path], classifier.classes, top) if path in told else []
-            facts.append({"file": str(path), "labels": labels})
-    return facts, problems
-
-
-def best(
-    probabilities: NDArray[np.float32], classes: tuple[str, ...], top: int
-) -> list[dict[str, Any]]:
-    order = np.argsort(-probabilities, kind="stable")[:top]
-    return [
-        {"label": classes[number], "probability": round(float(probabilities[number]), 6)}
-        for number in order
-    ]

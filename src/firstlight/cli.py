@@ -1,4 +1,4 @@
-"""The door: each verb parses its flags, calls the module of its name, and prints.
+"""The command line: each verb parses its flags, calls one function, and prints what it returns.
 
 Results go to stdout, progress and notices to stderr. TensorFlow is imported inside the verbs that
 need it, so that the others start at once.
@@ -6,6 +6,7 @@ need it, so that the others start at once.
 
 import json
 import os
+import shlex
 import sys
 import warnings
 from enum import StrEnum
@@ -18,8 +19,7 @@ from typer.exceptions import TyperException
 from firstlight import __version__, catalog, console
 from firstlight.errors import FirstlightError, GateMissed, UsageError
 from firstlight.quiet import tensorflow
-from firstlight.runs.files import write_json
-from firstlight.runs.run import existing
+from firstlight.runs.run import Run
 from firstlight.settings import prepare
 
 app = typer.Typer(
@@ -31,17 +31,22 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-data_app = typer.Typer(help="Look after data.", no_args_is_help=True, rich_markup_mode=None)
+data_app = typer.Typer(help="Check data.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data_app, name="data")
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no notices.")]
-Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="All that TensorFlow has to say.")]
-Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of weights and order.")]
-Data = Annotated[str, typer.Option(metavar="NAME|DIR", help="A dataset by name, or where one is.")]
-OtherData = Annotated[str, typer.Option(metavar="NAME|DIR", help="Other data than its own.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Show no progress and no notices.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show TensorFlow's messages.")]
+Seed = Annotated[
+    int, typer.Option(min=0, max=2**32 - 1, help="Seed of the first weights and the image order.")
+]
+Data = Annotated[str, typer.Option(metavar="NAME|PATH", help="A dataset's name, or its path.")]
+OtherData = Annotated[
+    str, typer.Option(metavar="NAME|PATH", help="Data to use instead of the run's own.")
+]
 
 
+# Typer reads the allowed values from enums; tests compare these with the code that does the work.
 class Split(StrEnum):
     TEST = "test"
     VAL = "val"
@@ -60,21 +65,24 @@ class Format(StrEnum):
     SAVEDMODEL = "savedmodel"
 
 
+ChosenSplit = Annotated[Split, typer.Option(help="Which split to measure.")]
+
+
 def main() -> None:
-    """Run a verb; a mistake of the user's is one line on stderr and the contract's exit code."""
-    for stream in (sys.stdout, sys.stderr):  # a file's name may hold what they cannot encode
+    """Run a verb; a user's mistake is one line on stderr, and an exit code of its own."""
+    for stream in (sys.stdout, sys.stderr):  # a file's name can hold what they cannot encode
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    warnings.filterwarnings("ignore", "Image size")  # Pillow's; we refuse large ones ourselves
+    warnings.filterwarnings("ignore", "Image size")  # Pillow's; images/open.py refuses large ones
     try:
         code = app(standalone_mode=False)
     except (FirstlightError, TyperException) as error:
         message = error.format_message() if isinstance(error, TyperException) else str(error)
         print("firstlight:", " ".join(message.split()), file=sys.stderr)
         code = error.exit_code
-    except BrokenPipeError:  # the reader of our output has gone: `firstlight list | head -1`
+    except BrokenPipeError:  # the output's reader has ended, as in `firstlight list | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
-    except OSError as error:  # a full disk, a place where we may not write, a file for a folder
+    except OSError as error:  # a full disk, a read-only place, a file in place of a folder
         named = f"{error.filename}: " if error.filename else ""
         print(f"firstlight: {named}{error.strerror or error}", file=sys.stderr)
         code = 1
@@ -82,7 +90,9 @@ def main() -> None:
 
 
 @app.callback(invoke_without_command=True)
-def options(version: Annotated[bool, typer.Option("--version")] = False) -> None:
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
     if version:
         print(f"firstlight {__version__}")
         raise typer.Exit
@@ -90,48 +100,67 @@ def options(version: Annotated[bool, typer.Option("--version")] = False) -> None
 
 @app.command("first-graph")
 def first_graph(
-    steps: Annotated[int, typer.Option(min=1)] = 1000,
-    batch_size: Annotated[int, typer.Option(min=1)] = 100,
-    lr: Annotated[float, typer.Option(help="How far a step goes.")] = 0.01,
+    steps: Annotated[int, typer.Option(min=1, help="Batches to train on.")] = 1000,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images in a batch.")] = 100,
+    lr: Annotated[float, typer.Option(help="Learning rate: the size of a step.")] = 0.01,
     seed: Seed = 0,
     log_every: Annotated[int, typer.Option(min=1, help="Print every N-th cost.")] = 100,
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """The first network: an explicit graph that a session runs."""
+    """Train the first network: an explicit graph that a session runs."""
     with tensorflow(verbose):
-        from firstlight.training import first_graph
+        from firstlight.training import first_graph as training
 
     def on_cost(step: int, cost: float) -> None:
         if not json_ and not quiet and ((step - 1) % log_every == 0 or step == steps):
             print(f"Cost: {cost:.6f}", flush=True)
 
-    result, predicted, labels = first_graph.train(steps, batch_size, lr, seed, on_cost)
-    draw_training(result["run"])
-    show(result, json_, [*console.training(result), *console.prediction(predicted, labels)])
+    first = training.train(
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=lr,
+        seed=seed,
+        command=command_line(),
+        on_cost=on_cost,
+    )
+    lines = [
+        *console.training(first.result),
+        *console.predictions(first.predicted, first.labels),
+    ]
+    show(first.result.to_json(), json_, lines)
 
 
 @app.command()
 def train(
     context: typer.Context,
-    network: Annotated[str, typer.Argument(help="See `firstlight list`.")] = "",
+    network: Annotated[str, typer.Argument(help="A network's name: see `firstlight list`.")] = "",
     data: Data = "mnist",
     recipe: Annotated[str, typer.Option(help="One of the network's recipes.")] = "",
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the images.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Batches, instead of epochs.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1)] = None,
-    lr: Annotated[float | None, typer.Option(help="The schedule's highest rate.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes over the training images.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Batches to train on, instead of --epochs.")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Images in a batch.")] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate: the schedule's highest.")] = None,
     seed: Seed = 0,
     patience: Annotated[
-        int, typer.Option(min=0, help="Stop after N epochs without a better one; 0: never.")
+        int,
+        typer.Option(min=0, help="Stop after N epochs without a better accuracy; 0: never."),
     ] = 0,
     out: Annotated[Path | None, typer.Option(metavar="RUN", help="The run folder.")] = None,
-    resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Go on with a run.")] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Use so many training and validation images.")
+    resume: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Continue a run that was stopped.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="One step, leaving nothing.")] = False,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Use only N training and N validation images.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Run one step and keep nothing.")
+    ] = False,
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -139,52 +168,68 @@ def train(
     """Train a network; leaves a run folder."""
     if resume:
         refuse_beside_resume(context)
-        run = existing(resume)
+        run = Run.open(resume)
         with tensorflow(verbose):
             from firstlight.training import loop
         result = loop.resume(run, quiet)
     else:
-        flags = {"epochs": epochs, "steps": steps, "batch_size": batch_size, "learning_rate": lr}
         with tensorflow(verbose):
             from firstlight.training import loop
-        settings = prepare(network, data, recipe, seed, patience, limit, quiet, **flags)
-        result = loop.dry_run(settings) if dry_run else loop.train(settings, out, quiet)
-    draw_training(result["run"])
-    show(result, json_, console.training(result))
+        settings, dataset = prepare(
+            network,
+            data,
+            recipe,
+            seed=seed,
+            patience=patience,
+            limit=limit,
+            quiet=quiet,
+            command=command_line(),
+            epochs=epochs,
+            steps=steps,
+            batch_size=batch_size,
+            learning_rate=lr,
+        )
+        if dry_run:
+            result = loop.dry_run(settings, dataset)
+        else:
+            result = loop.train(settings, dataset, out, quiet)
+    show(result.to_json(), json_, console.training(result))
 
 
 @app.command()
 def evaluate(
     folders: Annotated[list[Path], typer.Argument(metavar="RUN...")],
     data: OtherData = "",
-    split: Annotated[Split, typer.Option(help="Which images.")] = Split.TEST,
+    split: ChosenSplit = Split.TEST,
     views: Annotated[
-        Views, typer.Option(help="Of a photograph; more take longer and are mostly right oftener.")
+        Views,
+        typer.Option(
+            help="Which crops of a photograph to average. More crops are slower and usually more "
+            "accurate."
+        ),
     ] = Views.MIDDLE,
     min_accuracy: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Exit with 3 if it is not reached.")
+        float | None, typer.Option(min=0, max=1, help="Exit with code 3 below this accuracy.")
     ] = None,
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """How accurate a run is, and what it got wrong; several runs answer together."""
+    """Measure how accurate a run is, and what it got wrong; several runs form an ensemble."""
     with tensorflow(verbose):
-        from firstlight.evaluation import accuracy as evaluation
-        from firstlight.evaluation.crops import VIEWS
-        from firstlight.figures.evaluation import draw_evaluation
-    opened = [existing(folder) for folder in folders]
-    facts, seen, probabilities = evaluation.evaluate(opened, data, split, VIEWS[views], quiet)
-    if facts["split"] != split and not quiet:
+        from firstlight.evaluation import accuracy
+    runs = [Run.open(folder) for folder in folders]
+    evaluation = accuracy.evaluate(runs, data, split, views, quiet)
+    if evaluation.split != split and not quiet:
         print(
-            f"{facts['data']} has no {split} split: measured on {facts['split']}", file=sys.stderr
+            f"{evaluation.data} has no {split} split: measured on {evaluation.split}",
+            file=sys.stderr,
         )
-    if len(opened) == 1:
-        write_json(opened[0].evaluation, facts)
-        draw_evaluation(opened[0], facts, seen, probabilities)
-    show(facts, json_, console.evaluation(facts, opened))
-    if min_accuracy is not None and facts["accuracy"] < min_accuracy:
-        raise GateMissed(f"accuracy {facts['accuracy']:.4f} is below --min-accuracy {min_accuracy}")
+    show(evaluation.to_json(), json_, console.evaluation(evaluation, runs))
+    if min_accuracy is not None and evaluation.accuracy < min_accuracy:
+        raise GateMissed(
+            f"accuracy {evaluation.accuracy:.4f} is below --min-accuracy {min_accuracy}"
+        )
 
 
 @app.command()
@@ -192,59 +237,70 @@ def compare(
     first: Annotated[Path, typer.Argument(metavar="RUN")],
     second: Annotated[Path, typer.Argument(metavar="RUN")],
     data: OtherData = "",
-    split: Annotated[Split, typer.Option(help="Which images.")] = Split.TEST,
+    split: ChosenSplit = Split.TEST,
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Which of two runs is better, image by image, or whether it was luck."""
+    """Compare two runs image by image: is one better, or may the difference be chance?"""
     with tensorflow(verbose):
-        from firstlight.evaluation import comparison as comparison
-    facts = comparison.compare(existing(first), existing(second), data, split)
-    show(facts, json_, console.comparison(facts))
+        from firstlight.evaluation import comparison
+    compared = comparison.compare(Run.open(first), Run.open(second), data, split, quiet)
+    show(compared.to_json(), json_, console.comparison(compared))
 
 
 @app.command()
 def graph(
     target: Annotated[str, typer.Argument(metavar="NETWORK|RUN|first-graph")],
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for the pictures.")
+    ] = None,
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Draw a network's graph twice: its blocks, and TensorFlow's own operations."""
+    """Draw a network's graph twice: its layers, and TensorFlow's own operations."""
     with tensorflow(verbose):
         from firstlight.graphs.draw import draw
-    files = [str(path) for path in draw(target, out)]
-    show({"target": target, "files": files}, json_, files)
+    pictures = draw(target, out)
+    show(pictures.to_json(), json_, console.graph(pictures))
 
 
 @app.command()
 def explain(
     folder: Annotated[Path, typer.Argument(metavar="RUN")],
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="Any picture.")],
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for the pictures.")
+    ] = None,
     layer: Annotated[
-        list[str] | None, typer.Option(metavar="LAYER", help="Look into it; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="LAYER", help="Layer to look into; may be repeated."),
     ] = None,
     label: Annotated[
-        str, typer.Option(metavar="CLASS", help="What it is, if the network is wrong.")
+        str,
+        typer.Option(
+            metavar="CLASS", help="Class that occlusion is about; by default the predicted one."
+        ),
     ] = "",
-    data: OtherData = "",
+    data: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|DIR", help="Images for the top nine, instead of the run's own data."
+        ),
+    ] = "",
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """What a run's network looks at in a picture: filters, maps, deconvnet, occlusion."""
-    run = existing(folder)
+    """Show what a network looks at in a picture: filters, feature maps, deconvnet, occlusion."""
+    run = Run.open(folder)
     with tensorflow(verbose):
-        from firstlight.explanation import features as explaining
-        from firstlight.figures import explanation
-    found = explaining.explain(run, image, layer or (), data, label, quiet)
-    files = explanation.draw(found, out or run.figures / "explain" / image.stem)
-    facts = {"run": str(folder), "file": str(image), "labels": found.labels()}
-    facts |= {"files": [str(path) for path in files]}
-    show(facts, json_, console.explanation(facts))
+        from firstlight.explanation.explain import explain
+    explanation = explain(
+        run, image, layers=layer or (), data=data, label=label, out=out, quiet=quiet
+    )
+    show(explanation.to_json(), json_, console.explanation(explanation))
 
 
 @app.command()
@@ -257,39 +313,39 @@ def classify(
     verbose: Verbose = False,
 ) -> None:
     """The most probable classes of pictures."""
-    from firstlight import classification as classification
+    from firstlight import classification
 
     if model.suffix == ".onnx" or model.is_file():
-        network = classification.of_onnx(model)
+        network = classification.from_onnx(model)
     else:
-        run = existing(model)
+        run = Run.open(model)
         with tensorflow(verbose):
             from firstlight.evaluation import accuracy as evaluation
 
             network = evaluation.classifier(run)
-    facts, problems = classification.classify(network, images, top)
-    show(facts, json_, console.classes(facts))
-    complain(problems)
+    results = classification.classify(network, images, top=top)
+    show([result.to_json() for result in results], json_, console.classes(results))
+    complain([result.problem for result in results if result.problem])
 
 
 @app.command()
 def export(
     folder: Annotated[Path, typer.Argument(metavar="RUN")],
-    format_: Annotated[Format, typer.Option("--format", help="For which programs.")],
+    format_: Annotated[Format, typer.Option("--format", help="The file format.")],
     out: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Where to; a folder for savedmodel.")
+        Path | None, typer.Option(metavar="PATH", help="The file; for savedmodel, a folder.")
     ] = None,
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Write a run's network for other programs; kept only if it answers as the network does."""
-    run = existing(folder)
+    """Write a run's network for other programs; it is kept only if its answers are the same."""
+    run = Run.open(folder)
     with tensorflow(verbose):
-        from firstlight.exports.export import export
+        from firstlight.exports.export import export as export_run
 
-        facts = export(run, format_, out)
-    show(facts, json_, console.export(facts))
+        exported = export_run(run, format_, out)
+    show(exported.to_json(), json_, console.export(exported))
 
 
 @app.command()
@@ -307,33 +363,30 @@ def read(
     verbose: Verbose = False,
 ) -> None:
     """Read the handwritten digits in pictures."""
-    from firstlight.reading import reader
+    from firstlight.reading import read_files
 
-    results, unread = reader.read_all(images, model, single)
-    if explain and results:
-        from firstlight.reading import sheet as explanation
+    results = read_files(images, model, single)
+    readings = [(each.file.name, each.reading) for each in results if each.reading]
+    if explain and readings:
+        from firstlight.reading.sheet import draw_sheet
 
-        explanation.draw([(p.name, r) for p, r in results.items()], explain)
-    facts = [reader.facts(path, results.get(path), unread.get(path)) for path in images]
-    answered = [fact for fact in facts if Path(fact["file"]) in results]
-    show(facts, json_, console.reading(answered, named=len(images) > 1))
-    complain(list(unread.values()))
+        draw_sheet(readings, explain)
+    show([result.to_json() for result in results], json_, console.reading(results))
+    complain([result.problem for result in results if result.problem])
 
 
 @data_app.command()
 def check(
-    data: Annotated[str, typer.Argument(metavar="NAME|DIR", help="A dataset, or where one is.")],
+    data: Annotated[str, typer.Argument(metavar="NAME|PATH", help="A dataset's name or path.")],
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Look at every file of a dataset; exits with 3 if there are faults."""
-    from firstlight import check as checking
-
-    facts = checking.check(data, quiet)
-    show(facts, json_, console.check(facts))
-    if facts["faults"]:
-        raise GateMissed(f"{data} has {len(facts['faults']):,} faults")
+    """Look at every file of a dataset; exit with code 3 if a file has a fault."""
+    checked = catalog.dataset(data, quiet=quiet).check()
+    show(checked.to_json(), json_, console.check(checked))
+    if checked.faults:
+        raise GateMissed(f"{data}: {len(checked.faults):,} faults")
 
 
 @app.command()
@@ -365,39 +418,43 @@ def serve(
 
 @app.command("list")
 def list_(json_: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
-    """The networks and datasets that there are."""
-    facts = {"networks": catalog.networks(), "datasets": catalog.datasets()}
-    show(facts, json_, console.catalog(facts))
+    """List the networks and datasets."""
+    networks, datasets = catalog.networks(), catalog.datasets()
+    document = {
+        "networks": [entry.to_json() for entry in networks],
+        "datasets": [entry.to_json() for entry in datasets],
+    }
+    show(document, json_, console.catalog(networks, datasets))
 
 
-def show(result: Any, as_json: bool, lines: list[str]) -> None:
-    """The verb's answer on stdout: the JSON document alone, or lines for a person."""
-    if as_json or lines:
-        utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-        print(json.dumps(result, ensure_ascii=not utf8) if as_json else "\n".join(lines))
+def show(document: Any, as_json: bool, lines: list[str]) -> None:
+    """Print a verb's answer on stdout: the JSON document alone, or lines for a person."""
+    if as_json:
+        is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+        print(json.dumps(document, ensure_ascii=not is_utf8))
+    elif lines:
+        print("\n".join(lines))
+
+
+def command_line() -> str:
+    """Return the command that was given, as run.json and the model card record it."""
+    return shlex.join(["firstlight", *sys.argv[1:]])
 
 
 def complain(problems: list[str]) -> None:
-    """Some of the files could not be read; the others have been answered."""
+    """Print why some files could not be read, and exit with code 1: the others were answered."""
     for problem in problems:
         print("firstlight:", problem, file=sys.stderr)
     if problems:
         raise typer.Exit(1)
 
 
-def draw_training(folder: str | None) -> None:
-    if folder:  # a dry run leaves none
-        from firstlight.figures.training import draw_training
-
-        draw_training(existing(Path(folder)))
-
-
 def refuse_beside_resume(context: typer.Context) -> None:
-    """A run goes on as it began: no flag may change it."""
+    """Raises UsageError if a flag would change a run that continues."""
     allowed = {"resume", "json_", "quiet", "verbose"}
-    given = [name for name in context.params if name not in allowed and was_given(context, name)]
-    if given:
-        raise UsageError(f"--resume goes on with a run as it began: leave out {', '.join(given)}")
+    changed = [name for name in context.params if name not in allowed and was_given(context, name)]
+    if changed:
+        raise UsageError(f"--resume continues a run unchanged: leave out {', '.join(changed)}")
 
 
 def was_given(context: typer.Context, name: str) -> bool:

@@ -1,24 +1,48 @@
-"""What a verb answers a person who has not asked for JSON: a function a verb, facts to lines."""
+"""What a verb prints for a person who has not asked for JSON: a function for each verb."""
 
-from typing import Any
+from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from firstlight.catalog import DatasetEntry, NetworkEntry
+from firstlight.datasets import DatasetCheck
+from firstlight.runs.documents import Evaluation, Mistake, TrainingResult
 from firstlight.runs.run import Run
 
+if TYPE_CHECKING:  # these modules import TensorFlow
+    from firstlight.classification import Classification
+    from firstlight.evaluation.comparison import Comparison
+    from firstlight.explanation.explain import Explanation
+    from firstlight.exports.export import Export
+    from firstlight.graphs.draw import GraphPictures
+    from firstlight.reading import FileReading
 
-def training(result: dict[str, Any]) -> list[str]:
-    accuracy = result["test_accuracy"]
-    return [
-        f"{result['network']} on {result['data']}: {result['steps']:,} steps in "
-        f"{result['seconds']:.1f} s, cost {result['first_cost']:.4f} → {result['final_cost']:.4f}",
-        f"test accuracy {accuracy:.2%}"
-        if accuracy is not None
-        else f"test accuracy not measured: {result['data']} has no test split",
-        *([f"run {result['run']}"] if result["run"] else ["a dry run: nothing was kept"]),
+
+MAX_MISTAKES_SHOWN = 5
+MAX_PREDICTIONS_SHOWN = 20
+
+
+def training(result: TrainingResult) -> list[str]:
+    lines = [
+        f"{result.network} on {result.data}: {result.steps:,} steps in {result.seconds:.1f} s, "
+        f"cost {result.first_cost:.4f} → {result.final_cost:.4f}"
     ]
+    if result.test_accuracy is None:
+        lines.append(f"test accuracy not measured: {result.data} has no test split")
+    else:
+        lines.append(f"test accuracy {result.test_accuracy:.2%}")
+    lines.append(f"run {result.run}" if result.run else "a dry run: nothing was kept")
+    return lines
 
 
-def prediction(predicted: Any, labels: Any) -> list[str]:
-    pairs = list(zip(predicted[:20], labels[:20], strict=True))
+def predictions(predicted: np.ndarray, labels: np.ndarray) -> list[str]:
+    """The first answers above their labels; a mark below those that are wrong."""
+    pairs = list(
+        zip(predicted[:MAX_PREDICTIONS_SHOWN], labels[:MAX_PREDICTIONS_SHOWN], strict=True)
+    )
     return [
         "predicted  " + " ".join(str(answer) for answer, _ in pairs),
         "labels     " + " ".join(str(label) for _, label in pairs),
@@ -26,83 +50,108 @@ def prediction(predicted: Any, labels: Any) -> list[str]:
     ]
 
 
-def evaluation(facts: dict[str, Any], opened: list[Run]) -> list[str]:
-    low, high = facts["interval95"]
+def evaluation(measured: Evaluation, runs: list[Run]) -> list[str]:
+    low, high = measured.interval95
     lines = [
-        f"{facts['network']} on {facts['data']} ({facts['split']}): {facts['accuracy']:.2%} right, "
-        f"{facts['correct']:,} of {facts['examples']:,} (95 % interval {low:.2%} to {high:.2%})"
+        f"{measured.network} on {measured.data} ({measured.split}): {measured.accuracy:.2%} right, "
+        f"{measured.correct:,} of {measured.examples:,} (95 % confidence interval: {low:.2%} to "
+        f"{high:.2%})"
     ]
-    if "top5" in facts:
-        lines.append(f"the right class is among the five likeliest for {facts['top5']:.2%}")
-    names = opened[0].trained()["classes"]
-    lines += [
-        f"  {m.get('file', 'image ' + str(m['index']))}: {names[m['label']]} taken for "
-        f"{names[m['predicted']]}, {m['confidence']:.1%} sure"
-        for m in facts["mistakes"][:5]
-    ]
-    return lines + ([f"pictures in {opened[0].figures}"] if len(opened) == 1 else [])
-
-
-def export(facts: dict[str, Any]) -> list[str]:
-    before, after = facts["calibration_error"]
-    return [
-        f"{facts['file']}: {facts['bytes']:,} bytes; on {facts['examples']} images its logits are "
-        f"within {facts['largest_difference']:.2g} of the network's",
-        f"calibrated: logits ÷ {facts['temperature']:.3g}, off by {before:.2%} before and "
-        f"{after:.2%} after; at least {facts['threshold']:.0%} sure, {facts['told']:.1%} of the "
-        f"answers are told, of them {facts['wrong']:.2%} wrong",
-    ]
-
-
-def reading(facts: list[dict[str, Any]], named: bool) -> list[str]:
-    """The text of one picture; of several, each line has the picture's name before it."""
-    told = [(f"{fact['file']}: " * named, fact["text"] or fact["note"]) for fact in facts]
-    return [name + line for name, text in told for line in text.split("\n")]
-
-
-def classes(facts: list[dict[str, Any]]) -> list[str]:
-    """The labels of one picture, a line each; of several, a line each with its name before them."""
-    if len(facts) == 1:
-        return [f"{each['probability']:6.1%}  {each['label']}" for each in facts[0]["labels"]]
-    lines = []
-    for fact in (fact for fact in facts if fact["labels"]):
-        told = ", ".join(f"{each['label']} {each['probability']:.1%}" for each in fact["labels"])
-        lines.append(f"{fact['file']}: {told}")
+    if measured.top5 is not None:
+        lines.append(f"the right class is among the five most probable for {measured.top5:.2%}")
+    classes = runs[0].model_info().classes
+    lines += [_mistake(wrong, classes) for wrong in measured.mistakes[:MAX_MISTAKES_SHOWN]]
+    if len(runs) == 1:
+        lines.append(f"figures in {runs[0].figures}")
     return lines
 
 
-def explanation(facts: dict[str, Any]) -> list[str]:
-    return [*classes([facts]), *facts["files"]]
+def _mistake(mistake: Mistake, classes: tuple[str, ...]) -> str:
+    image = mistake.file or f"image {mistake.index}"
+    label, answer = classes[mistake.label], classes[mistake.predicted]
+    return f"  {image}: {label} taken for {answer}, confidence {mistake.confidence:.1%}"
+
+
+def export(exported: Export) -> list[str]:
+    calibration = exported.calibration
+    before, after = calibration.calibration_error
+    return [
+        f"{exported.path}: {exported.bytes:,} bytes; on {exported.examples} images its logits "
+        f"differ from the network's by at most {exported.largest_difference:.2g}",
+        f"temperature {calibration.temperature:.3g} (calibration error {before:.2%} → "
+        f"{after:.2%}); with a threshold of {calibration.threshold:.0%} the model answers "
+        f"{calibration.coverage:.1%} of the images and gets {calibration.error_rate:.2%} of those "
+        "wrong",
+    ]
+
+
+def reading(results: list[FileReading]) -> list[str]:
+    """Return the text of one file; of several, every line starts with the file's name."""
+    lines = []
+    for result in results:
+        if result.reading is None:
+            continue
+        prefix = f"{result.file}: " if len(results) > 1 else ""
+        text = result.reading.note or result.reading.text
+        lines += [prefix + line for line in text.split("\n")]
+    return lines
+
+
+def classes(results: list[Classification]) -> list[str]:
+    """Return one picture's labels, one on each line; of several, one picture on each line."""
+    if len(results) == 1:
+        return [f"{each.probability:6.1%}  {each.label}" for each in results[0].labels]
+    lines = []
+    for result in results:
+        if result.labels:
+            labels = ", ".join(f"{each.label} {each.probability:.1%}" for each in result.labels)
+            lines.append(f"{result.file}: {labels}")
+    return lines
+
+
+def explanation(explained: Explanation) -> list[str]:
+    """The most probable labels, then the files that were written."""
+    labels = [f"{label.probability:6.1%}  {label.label}" for label in explained.labels]
+    return [*labels, *map(str, explained.files)]
+
+
+def graph(pictures: GraphPictures) -> list[str]:
+    return [str(file) for file in pictures.files]
 
 
 def serving(url: str) -> list[str]:
     return [f"open {url} in a browser; press Ctrl-C to stop the server"]
 
 
-def comparison(facts: dict[str, Any]) -> list[str]:
+def comparison(compared: Comparison) -> list[str]:
+    lines = [
+        f"{run}: {accuracy:.2%}"
+        for run, accuracy in zip(compared.runs, compared.accuracy, strict=True)
+    ]
+    lines.append(
+        f"{compared.examples:,} images of {compared.data} ({compared.split}): both runs are right "
+        f"on {compared.both_right:,} and wrong on {compared.both_wrong:,}"
+    )
+    lines.append(compared.verdict)
+    return lines
+
+
+def check(checked: DatasetCheck) -> list[str]:
+    width = 2 + max(map(len, checked.classes), default=0)
     return [
-        *(f"{run}: {acc:.2%}" for run, acc in zip(facts["runs"], facts["accuracy"], strict=True)),
-        f"of {facts['examples']:,} images of {facts['data']} ({facts['split']}) both have "
-        f"{facts['both_right']:,} right and {facts['both_wrong']:,} wrong",
-        facts["verdict"],
+        *(f"{fault.file}: {fault.problem}" for fault in checked.faults),
+        *(f"{name:<{width}}{count:>9,}" for name, count in checked.classes.items()),
+        f"{checked.data}: {checked.examples:,} examples in {len(checked.classes)} classes, "
+        f"{len(checked.faults)} faults",
     ]
 
 
-def check(facts: dict[str, Any]) -> list[str]:
-    width = 2 + max(map(len, facts["classes"]), default=0)
-    return [
-        *(f"{fault['file']}: {fault['problem']}" for fault in facts["faults"]),
-        *(f"{name:<{width}}{count:>9,}" for name, count in facts["classes"].items()),
-        f"{facts['data']}: {facts['examples']:,} examples in {len(facts['classes'])} classes, "
-        f"{len(facts['faults'])} faults",
-    ]
-
-
-def catalog(facts: dict[str, Any]) -> list[str]:
-    width = 2 + max(len(entry["name"]) for entry in facts["networks"])
+def catalog(networks: Sequence[NetworkEntry], datasets: Sequence[DatasetEntry]) -> list[str]:
+    width = 2 + max(len(entry.name) for entry in networks)
     lines = [f"{'network':<{width}}{'input':<11}{'parameters':>11}  recipes"]
-    for entry in facts["networks"]:
-        size, recipes = "×".join(map(str, entry["input"])), ", ".join(entry["recipes"])
-        lines.append(f"{entry['name']:<{width}}{size:<11}{entry['parameters']:>11,}  {recipes}")
-    known = [f"{entry['name']:<{width}}{entry['classes']:>7}" for entry in facts["datasets"]]
-    return [*lines, "", f"{'dataset':<{width}}classes", *known]
+    for network in networks:
+        size, recipes = "×".join(map(str, network.input)), ", ".join(network.recipes)
+        lines.append(f"{network.name:<{width}}{size:<11}{network.parameters:>11,}  {recipes}")
+    lines += ["", f"{'dataset':<{width}}classes"]
+    lines += [f"{dataset.name:<{width}}{dataset.classes:>7}" for dataset in datasets]
+    return lines

@@ -1,13 +1,14 @@
 """What can go wrong, and the exit code that says so.
 
     FirstlightError   1   the run failed
-    ├── UsageError    2   asked for something there is not; NotFound: by the page, which answers 404
+    ├── UsageError    2   unknown network, recipe, layer or option
+    │   └── NotFound      the page asked for what does not exist: it answers 404
     ├── GateMissed    3   --min-accuracy was not reached, or data has faults
-    ├── DataError     4   data or a run missing or damaged
-    ├── ExportError   5   an exported file was not the network it came from
-    └── Interrupted 130   stopped by the user, after a checkpoint
+    ├── DataError     4   data or a run is missing or damaged
+    ├── ExportError   5   an exported file differs from its network
+    └── Interrupted 130   the user stopped it, after a checkpoint
 
-A message is one line: what was given, what there is, what to do.
+A message is one line: what was given, what exists, what to do.
 """
 
 

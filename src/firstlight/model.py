@@ -1,43 +1,75 @@
-"""A trained network on disk: the name of a network of ours, the classes, and its arrays.
+"""A run's network, as Keras: saved as a name of our catalogue and plain arrays, loaded, asked.
 
-A model that somebody else made can hold code that runs when it is loaded. This cannot: the
-network is built from our own source by its name, and a file of plain arrays is put into it.
+A model file that somebody else made can hold code that runs when it is loaded. This one cannot: the
+network is built from our own source by its name, and the arrays of a file are put into it.
 """
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
+import tensorflow as tf
 
 from firstlight import catalog
+from firstlight.datasets import Images, ahead
+from firstlight.progress import Progress
 from firstlight.runs import checkpoint
 from firstlight.runs.checkpoint import Arrays
+from firstlight.runs.documents import ModelInfo
 from firstlight.runs.files import write_json
 from firstlight.runs.run import Run
 
+MAX_BATCH, MIN_BATCH = 500, 16  # images that a network answers at once
+MAX_BATCH_VALUES = 5_000_000  # few enough for any memory, enough to keep the cores busy
 
-def save(run: Run, network: str, classes: tuple[str, ...], learned: str, arrays: Arrays) -> None:
-    """Write model/ of the run; `learned` from what: see `fitted.learned_from`."""
+
+def save(run: Run, info: ModelInfo, arrays: Arrays) -> None:
+    """Write model/ of the run."""
     checkpoint.save(run.weights, arrays)
-    write_json(run.model_file, {"network": network, "classes": classes, "learned": learned})
+    write_json(run.model_file, info.to_json())
 
 
 def load(run: Run) -> tuple[keras.Model, tuple[str, ...]]:
-    """The run's network with its trained weights, and the names of the classes.
+    """Return the run's network with its trained weights, and the names of the classes.
 
     Raises:
         DataError: training has not ended, or model/ is damaged or does not fit the network.
-        UsageError: there is no network of that name (any more).
+        UsageError: the catalogue has no network of that name (any more).
     """
-    facts = run.trained()
-    model = catalog.network(facts["network"]).build(len(facts["classes"]))
+    info = run.model_info()
+    model = catalog.network(info.network).build(len(info.classes))
     checkpoint.load_into(variables(model), run.weights)
-    return model, tuple(facts["classes"])
+    return model, info.classes
 
 
 def variables(model: keras.Model) -> dict[str, Any]:
-    """The model's weights by path: trained ones, and the moving statistics of batch norm."""
+    """Return the model's weights by path: trained ones, and batch norm's moving statistics."""
     return {weight.path: weight for weight in model.weights}
 
 
 def arrays(model: keras.Model) -> Arrays:
     return {name: weight.numpy() for name, weight in variables(model).items()}
+
+
+def predictor(
+    network: keras.Model, quiet: bool = True
+) -> Callable[[Images | np.ndarray], np.ndarray]:
+    """Return a function from images (N, *INPUT) uint8 to logits (N, classes), compiled."""
+    # The signature takes batches of any length: the last, shorter one needs no second graph.
+    signature = tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8)
+    answer = tf.function(lambda x: network(x, training=False), input_signature=[signature])
+    fitting = MAX_BATCH_VALUES // math.prod(network.input_shape[1:])
+    size = max(MIN_BATCH, min(MAX_BATCH, fitting))
+
+    def logits(images: Images | np.ndarray) -> np.ndarray:
+        starts = [(start,) for start in range(0, len(images), size)]
+        answers = []
+        with Progress(len(images), quiet=quiet, unit="image") as progress:
+            for batch in ahead(lambda start: images[start : start + size], starts):
+                answers.append(answer(batch).numpy())
+                progress.at(min(len(answers) * size, len(images)), "answered")
+        return np.concatenate(answers)
+
+    return logits

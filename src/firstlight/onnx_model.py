@@ -1,131 +1,157 @@
-"""Which digit is it: a network in an ONNX file, run by ONNX Runtime.
+"""A network in an ONNX file, run by ONNX Runtime.
 
-The file has one input, `image`: uint8 (n, 28, 28, 1), light ink on black; one output, `logits`:
-float32 (n, classes); and a property `firstlight`, a JSON document: `classes` (their names; one may
-be "none": no digit), `input` [28, 28, 1], and, if it was calibrated, `temperature` (the logits are
-divided by it) and `threshold` (what is less probable is not told). `classify` takes files of other
-inputs too.
+`firstlight export --format onnx` writes such files. They have
+
+- one input `image`: uint8 (n, height, width, channels);
+- one output `logits`: float32 (n, classes);
+- the metadata property `firstlight`: a JSON document whose keys ModelMetadata lists.
 """
 
-import functools
 import json
 import mmap
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from firstlight.errors import DataError, UsageError
+from firstlight.images.kinds import ImageKind
+from firstlight.probabilities import softmax
 
-DIGITS = Path(__file__).parent / "reading" / "digits.onnx"
-NONE = "none"
-NONE_RARER = 0.05  # than in training, where it is a fifth: what one cuts out is mostly a digit
-INPUT = (28, 28, 1)
-LARGE = 20_000_000  # bytes
+LARGE_FILE = 20_000_000  # bytes
 EXTERNAL_DATA_FOLDER = "session.model_external_initializers_file_folder_path"
 
+Document = dict[str, Any]
+Tensors = dict[str, tuple[str, list[Any]]]  # name → type, shape without the batch's dimension
 
-class Recognizer:
-    """A model in memory: what it says of itself, and `probabilities` of images."""
+
+@dataclass(frozen=True, kw_only=True)
+class ModelMetadata:
+    """What the property `firstlight` says about a model."""
+
+    input: tuple[int, int, int]  # height, width, channels
+    classes: tuple[str, ...]  # one of a reader's classes is "none": not a digit
+    image_kind: ImageKind
+    temperature: float = 1.0  # calibration: logits are divided by it
+    threshold: float = 0.5  # calibration: a less confident answer is reported as unsure
+
+    @classmethod
+    def from_json(cls, document: Document) -> "ModelMetadata":
+        """Raise KeyError, TypeError or ValueError if the document is not one of ours."""
+        height, width, channels = document["input"]
+        if document["image_kind"] not in get_args(ImageKind):
+            raise ValueError(f"no kind of images: {document['image_kind']}")
+        return cls(
+            input=(height, width, channels),
+            classes=tuple(document["classes"]),
+            image_kind=document["image_kind"],
+            temperature=float(document.get("temperature", 1.0)),
+            threshold=float(document.get("threshold", 0.5)),
+        )
+
+
+class OnnxModel:
+    """A model in memory. It is a `classification.Classifier`."""
 
     def __init__(self, path: Path) -> None:
-        """Raises DataError if there is no such model, UsageError if it is not one of ours."""
-        self._session = open_session(path)
-        about = _about(self._session, path)
-        self.input = tuple(about["input"])
-        self.classes: list[str] = about["classes"]
-        self.learned = about.get("images", "digits")  # from what: see inputs.py
-        self.threshold = float(about.get("threshold", 0.5))
-        self._temperature = float(about.get("temperature", 1.0))
-        priors = [NONE_RARER if name == NONE else 1.0 for name in self.classes]
-        self._priors = np.array(priors, np.float32)
+        """Open the model.
 
-    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Images (n, *input), 0..255, all in one batch → (n, classes), rows summing to 1."""
+        Raises:
+            DataError: there is no such file, or it is not an ONNX model.
+            UsageError: the model was not written by `firstlight export`.
+        """
+        self._session = open_session(path)
+        self.metadata = _read_metadata(self._session, path)
+
+    @property
+    def input(self) -> tuple[int, int, int]:
+        return self.metadata.input
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.metadata.classes
+
+    @property
+    def image_kind(self) -> ImageKind:
+        return self.metadata.image_kind
+
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return calibrated logits (n, classes) of images (n, *input), 0..255, in one batch."""
         if not len(images):
             return np.zeros((0, len(self.classes)), np.float32)
         (logits,) = self._session.run(["logits"], {"image": images})
-        scaled = logits / self._temperature
-        powers = np.exp(scaled - scaled.max(1, keepdims=True)) * self._priors
-        return np.asarray(powers / powers.sum(1, keepdims=True), np.float32)
+        return np.asarray(logits / self.metadata.temperature, np.float32)
 
-    def sureness(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(n, classes) → (n,): how sure it is that this is a digit, and which.
-
-        Of "none" it may be as sure as it likes: two halves of a digit, surely no digits, would be
-        likelier than the digit.
-        """
-        return np.asarray(probabilities[:, self._priors == 1].max(1), np.float32)
-
-
-@functools.cache
-def recognizer(path: Path) -> Recognizer:
-    """The model of digits in that file, opened once.
-
-    Raises what Recognizer does, and UsageError if it is not one of digits.
-    """
-    model = Recognizer(path)
-    if (model.input, model.learned) != (INPUT, "digits"):
-        size = "×".join(map(str, model.input))
-        raise UsageError(
-            f"{path} takes {model.learned} {size}: not a model of digits, which are 28×28×1"
-        )
-    return model
+    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return probabilities (n, classes) of images (n, *input), 0..255, in one batch."""
+        return softmax(self.logits(images))
 
 
 def open_session(path: Path) -> Any:
-    """ONNX Runtime's session of a model that lies in one file. Raises DataError."""
+    """Return ONNX Runtime's session of a model that is a single file. Raises DataError."""
     import onnxruntime
 
     if not path.is_file():
         raise DataError(f"no model at {path}; `firstlight export` makes one")
     options = onnxruntime.SessionOptions()
-    # A small network gains nothing from more than two threads; 0 is as many as there are cores.
-    options.intra_op_num_threads = 2 if path.stat().st_size < LARGE else 0
-    # Idle threads that spin cost half of the time where anything else runs beside them.
+    # A small network gains nothing from more than two threads. 0 means: one for each core.
+    options.intra_op_num_threads = 2 if path.stat().st_size < LARGE_FILE else 0
+    # Idle threads that spin take half of the time from everything that runs beside them.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 4  # what is wrong is said by our own line
-    # Weights in other files are refused: a model could name any that we may read.
+    options.log_severity_level = 4  # no messages of its own: our errors say what is wrong
+    # Weights in other files are refused: a foreign model could name any file that we may read.
     options.add_session_config_entry(EXTERNAL_DATA_FOLDER, os.devnull)
     try:
-        given, providers = _path_or_bytes(path), ["CPUExecutionProvider"]
-        session = onnxruntime.InferenceSession(given, options, providers=providers)
-        session._model_bytes = None  # else it keeps the whole file beside what it made of it
+        session = onnxruntime.InferenceSession(
+            _path_or_bytes(path), options, providers=["CPUExecutionProvider"]
+        )
+        session._model_bytes = None  # otherwise it keeps a copy of the whole file
         return session
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from None
-    except Exception as error:  # ONNX Runtime's own classes, which share no other base
+    except Exception as error:  # ONNX Runtime's own exceptions have no other common base class
         reason = " ".join(str(error).split())
         raise DataError(f"{path} is no ONNX model that can be run ({reason[:120]})") from None
 
 
 def _path_or_bytes(path: Path) -> str | bytes:
-    """Of a file that names no other, the path: large weights are then held once less on opening.
+    """Return the path if the model names no other file, otherwise the file's bytes.
 
-    ONNX calls that name `location`. One that might have it is given as bytes: with a path ONNX
-    Runtime would not heed EXTERNAL_DATA_FOLDER.
+    With a path, ONNX Runtime holds large weights in memory once less while it opens the model, but
+    it ignores EXTERNAL_DATA_FOLDER. ONNX names other files under the key `location`, so a model
+    that contains this word is given as bytes.
     """
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as model:
-        return str(path) if model.find(b"location") < 0 else path.read_bytes()
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        names_other_files = content.find(b"location") >= 0
+    return path.read_bytes() if names_other_files else str(path)
 
 
-def _about(session: Any, path: Path) -> dict[str, Any]:
-    """The property `firstlight`, compared with what the model takes and gives."""
-    takes = {i.name: (i.type, i.shape[1:]) for i in session.get_inputs()}
-    gives = {o.name: (o.type, o.shape[1:]) for o in session.get_outputs()}
+def _read_metadata(session: Any, path: Path) -> ModelMetadata:
+    """Read the property `firstlight` and check that it fits the model's input and output.
+
+    Raises:
+        UsageError: the property is missing or damaged, or does not fit.
+    """
+    inputs, outputs = _tensors(session.get_inputs()), _tensors(session.get_outputs())
     try:
-        about = json.loads(session.get_modelmeta().custom_metadata_map["firstlight"])
-        image, logits = list(about["input"]), [len(about["classes"])]
-        fits = takes == {"image": ("tensor(uint8)", image)} and len(image) == 3
-        fits = fits and gives == {"logits": ("tensor(float)", logits)}
+        document = json.loads(session.get_modelmeta().custom_metadata_map["firstlight"])
+        metadata = ModelMetadata.from_json(document)
+        fits = inputs == {"image": ("tensor(uint8)", list(metadata.input))}
+        fits = fits and outputs == {"logits": ("tensor(float)", [len(metadata.classes)])}
     except (KeyError, TypeError, ValueError):
         fits = False
     if not fits:
-        given = ", ".join(f"{name} {kind} {shape}" for name, (kind, shape) in takes.items())
+        actual = ", ".join(f"{name} {kind} {shape}" for name, (kind, shape) in inputs.items())
         raise UsageError(
-            f"{path} takes {given}: not a model of ours; one takes image uint8 (n, height, width, "
-            "channels) and says its classes, as `firstlight export` writes it"
+            f"{path} takes {actual}: not a model of ours; `firstlight export` writes models that "
+            "take image uint8 (n, height, width, channels) and name their classes"
         )
-    return dict(about)
+    return metadata
+
+
+def _tensors(nodes: Any) -> Tensors:
+    """Return type and shape of a session's inputs or outputs by name."""
+    return {node.name: (node.type, node.shape[1:]) for node in nodes}

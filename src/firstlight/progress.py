@@ -1,4 +1,4 @@
-"""Progress and notices, on stderr: a live bar on a terminal, plain lines anywhere else."""
+"""Progress and notices on stderr: a live bar on a terminal, plain lines elsewhere."""
 
 import sys
 import time
@@ -13,7 +13,7 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 class Progress:
-    """Shows how far something is. `with Progress(total) as progress: progress.at(step, text)`"""
+    """Shows how far a task is: `with Progress(total) as progress: progress.at(step, text)`."""
 
     def __init__(self, total: int, start: int = 0, quiet: bool = False, unit: str = "step") -> None:
         console = Console(stderr=True, quiet=quiet)
@@ -31,14 +31,14 @@ class Progress:
         self._line_due = time.monotonic() + _SECONDS_BETWEEN_LINES
 
     def at(self, step: int, text: str) -> None:
-        """So far: updates the bar, or prints a line every ten seconds."""
+        """Show that `step` is reached: in the bar, or as a line every ten seconds."""
         if self._live:
             self._bar.update(self._task, completed=step, description=text)
         elif time.monotonic() >= self._line_due:
             self.say(f"{self._unit} {step:,}  {text}")
 
     def say(self, line: str) -> None:
-        """A line that stays, above the bar."""
+        """Print a line that stays, above the bar."""
         self._line_due = time.monotonic() + _SECONDS_BETWEEN_LINES
         if self._live:
             self._bar.console.print(line, markup=False, highlight=False)
@@ -58,9 +58,9 @@ class Progress:
         self._bar.stop()
 
 
-def in_batches(count: int, size: int, what: str, quiet: bool = False) -> Iterator[slice]:
-    """Slices of `count` things, `size` at a time, with progress: what is done with them."""
+def in_batches(count: int, size: int, text: str, quiet: bool = False) -> Iterator[slice]:
+    """Yield slices of `count` images, `size` at a time, and show progress with the text."""
     with Progress(count, quiet=quiet, unit="image") as progress:
         for start in range(0, count, size):
             yield slice(start, start + size)
-            progress.at(min(start + size, count), what)
+            progress.at(min(start + size, count), text)

@@ -1,41 +1,183 @@
-"""A recipe: how a network is trained. It stands beside the network, in the network's file."""
+"""A recipe: how a network is trained. It stands in the network's file."""
 
-from dataclasses import dataclass, field
-from typing import Literal
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from itertools import pairwise
+from numbers import Integral, Real
+from typing import Any, Literal, get_args
+
+from firstlight.errors import DataError, UsageError
+from firstlight.images.augmentations import check_strengths
+
+Schedule = Literal["constant", "one-cycle"]
+Keep = Literal["best", "last"]
+Precision = Literal["float32", "bfloat16"]
+FLAGS = {  # of the command line, by the field that each sets
+    "batch_size": "--batch-size",
+    "learning_rate": "--lr",
+    "epochs": "--epochs",
+    "steps": "--steps",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Every field exists because some network's recipe needed it; flags override the first four."""
+    """How a network is trained. Some network needs each of these fields; flags set the first four.
+
+    An epoch is one pass over the training images; a step trains on one batch.
+
+    Raises:
+        UsageError: a value is not allowed.
+    """
 
     batch_size: int
     learning_rate: float  # the highest of the schedule
-    epochs: int | None = None  # passes over the training images, or ...
-    steps: int | None = None  # ... a number of batches: exactly one of the two is set
+    epochs: int | None = None  # either epochs or steps is given
+    steps: int | None = None
     momentum: float = 0.0
-    nesterov: bool = True  # momentum as Nesterov has it; False: as papers of 2013 do
-    weight_decay: float = 0.0  # decoupled; biases and batch norm are left out
-    l2: float = 0.0  # the same as a part of the gradient, as papers before 2017 mean weight decay
-    rates: dict[str, float] = field(default_factory=dict)  # ending of a weight's path → times rate
-    clip: float = 0.0  # the largest norm that all gradients together may have; 0: any
-    filter_rms: float = 0.0  # the largest that a convolution's filter may have; 0: any
-    label_smoothing: float = 0.0
-    schedule: Literal["constant", "one-cycle"] = "constant"
-    lower_at: tuple[float, ...] = ()  # shares of the training, after each of which the rate is ...
-    lower_after: int = 0  # ... or epochs without a better accuracy, after which it is ...
-    lower_by: float = 0.1  # ... multiplied by this; for the constant schedule
-    deviation: float = 0.0  # of a paper's first, normal kernels; 0: as the network's file has them
-    steps_per_call: int = 1  # many small steps in one call of the compiled graph
-    keep: Literal["best", "last"] = "best"  # weights: best on validation, or of the last step
-    average: float = 0.0  # share of the old in a running mean of the weights; 0: none is kept
-    augment: dict[str, float] = field(default_factory=dict)  # how strongly: augment.py, fitted.py
-    settle: int = 0  # epochs at the end that see the images as they are
-    precision: Literal["float32", "bfloat16"] = "float32"  # of what layers compute, not of weights
-    variant: str | tuple[str, ...] = ""  # of the network that it is for, if its file holds several
-    xla: bool = False  # faster for dense layers on a CPU, slower for convolutions
+    nesterov: bool = True  # Nesterov's momentum; False: plain momentum, as in the papers of 2013
+    weight_decay: float = 0.0  # decoupled; biases and batch norm do not decay
+    l2: float = 0.0  # weight decay as a part of the gradient, as in papers before 2017
+    lr_multipliers: dict[str, float] = field(default_factory=dict)  # by the end of a weight's path
+    clip_norm: float = 0.0  # largest norm of all gradients together; 0: no limit
+    max_filter_rms: float = 0.0  # largest RMS of a convolution's filter; 0: no limit
+    label_smoothing: float = 0.0  # fraction of each label that is spread over all classes
+    schedule: Schedule = "constant"
+    # For the constant schedule: when the learning rate is multiplied by lr_drop_factor.
+    lr_drops: tuple[float, ...] = ()  # after these fractions of the training
+    plateau_epochs: int = 0  # after so many epochs without a better validation accuracy; 0: never
+    lr_drop_factor: float = 0.1
+    init_stddev: float = 0.0  # of normal first kernels; 0: as the network's file has them
+    steps_per_call: int = 1  # steps in one call of the compiled graph: more suit small networks
+    keep: Keep = "best"  # the weights that are best on the validation images, or the last
+    ema_decay: float = 0.0  # of an exponential moving average of the weights; 0: none is kept
+    augment: dict[str, float] = field(default_factory=dict)  # strengths by images/augmentations.py
+    no_augment_epochs: int = 0  # the last epochs, which see the images as they are
+    precision: Precision = "float32"  # of the computations; weights are always float32
+    xla: bool = False  # compile with XLA: faster for dense layers on a CPU, slower for convolutions
+
+    def __post_init__(self) -> None:
+        self._check_length()
+        self._check_learning_rate()
+        for name in ("batch_size", "steps_per_call"):
+            _check_whole_number(name, getattr(self, name), minimum=1)
+        for name in ("plateau_epochs", "no_augment_epochs"):
+            _check_whole_number(name, getattr(self, name), minimum=0)
+        for name in ("momentum", "label_smoothing", "ema_decay"):
+            _check_number(name, getattr(self, name), below=1)
+        for name in ("weight_decay", "l2", "clip_norm", "max_filter_rms", "init_stddev"):
+            _check_number(name, getattr(self, name))
+        _check_choice("schedule", self.schedule, get_args(Schedule))
+        _check_choice("keep", self.keep, get_args(Keep))
+        _check_choice("precision", self.precision, get_args(Precision))
+        for name in ("nesterov", "xla"):
+            _check_choice(name, getattr(self, name), (True, False))
+        _check_dictionary("augment", self.augment)
+        check_strengths(self.augment)
+
+    def _check_length(self) -> None:
+        if self.epochs is None and self.steps is None:
+            raise UsageError("neither epochs nor steps is given; give one of the two")
+        if self.epochs is not None and self.steps is not None:
+            raise UsageError(
+                f"epochs is {self.epochs!r} and steps is {self.steps!r}; give one of the two"
+            )
+        if self.epochs is not None:
+            _check_whole_number("epochs", self.epochs, minimum=1)
+        if self.steps is not None:
+            _check_whole_number("steps", self.steps, minimum=1)
+
+    def _check_learning_rate(self) -> None:
+        """Check the learning rate and everything that changes it."""
+        rate = self.learning_rate
+        if not _is_number(rate) or not 0 < rate < math.inf:
+            label = _label("learning_rate")
+            raise UsageError(f"{label} is {rate!r}; a learning rate is above 0 and finite")
+        _check_dictionary("lr_multipliers", self.lr_multipliers)
+        for ending, multiplier in self.lr_multipliers.items():
+            _check_number(f"lr_multipliers[{ending!r}]", multiplier)
+        _check_number("lr_drop_factor", self.lr_drop_factor, below=1)
+        _check_fractions("lr_drops", self.lr_drops)
+
+    @classmethod
+    def from_json(cls, document: Any) -> "Recipe":
+        """Return the recipe of a JSON document, such as a run keeps in run.json.
+
+        Raises:
+            DataError: the document is no recipe: a field is unknown, missing or not allowed.
+        """
+        if not isinstance(document, dict):
+            raise DataError(f"a recipe is a JSON object of fields, not {document!r}")
+        names = [each.name for each in fields(cls)]
+        if unknown := [name for name in document if name not in names]:
+            raise DataError(f"a recipe has no field {unknown[0]!r}; it has: {', '.join(names)}")
+        for name in ("batch_size", "learning_rate"):
+            if name not in document:
+                raise DataError(f"the recipe has no {name}; each recipe needs it")
+        values = dict(document)
+        if isinstance(values.get("lr_drops"), list):
+            values["lr_drops"] = tuple(values["lr_drops"])
+        try:
+            return cls(**values)
+        except UsageError as error:
+            raise DataError(f"the recipe is not valid: {error}") from error
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all fields as JSON has them; `from_json` takes them back."""
+        return asdict(self) | {"lr_drops": list(self.lr_drops)}
 
     def epoch_ends(self, examples: int) -> list[int]:
-        """The step after which each epoch is complete; the last is where training ends."""
-        epochs = self.epochs or -(-self.steps * self.batch_size // examples)  # type: ignore[operator]
-        ends = [-(-epoch * examples // self.batch_size) for epoch in range(1, epochs + 1)]
-        return [min(end, self.steps or end) for end in ends]
+        """Return the last step of each epoch on that many images; training ends with the last."""
+        images = (self.steps or 0) * self.batch_size
+        epochs = self.epochs or math.ceil(images / examples)
+        ends = [math.ceil(epoch * examples / self.batch_size) for epoch in range(1, epochs + 1)]
+        if self.steps is None:
+            return ends
+        return [min(end, self.steps) for end in ends]
+
+
+def _label(name: str) -> str:
+    """Return the field's name in a message, with the flag that sets it."""
+    return f"{name} ({FLAGS[name]})" if name in FLAGS else name
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _check_whole_number(name: str, value: Any, minimum: int) -> None:
+    if not _is_number(value) or not isinstance(value, Integral) or value < minimum:
+        raise UsageError(
+            f"{_label(name)} is {value!r}; it must be a whole number of at least {minimum}"
+        )
+
+
+def _check_number(name: str, value: Any, below: float = math.inf) -> None:
+    if not _is_number(value) or not 0 <= value < below:
+        bound = "at least 0 and finite" if below == math.inf else f"at least 0 and below {below:g}"
+        raise UsageError(f"{name} is {value!r}; it must be a number, {bound}")
+
+
+def _check_fractions(name: str, values: Any) -> None:
+    """Check that the values increase, above 0 and below 1."""
+    allowed = isinstance(values, tuple | list) and all(map(_is_number, values))
+    if allowed:
+        bounds = (0, *values, 1)
+        allowed = all(first < second for first, second in pairwise(bounds))
+    if not allowed:
+        raise UsageError(
+            f"{name} is {values!r}; they must be fractions of the training that increase, "
+            "above 0 and below 1"
+        )
+
+
+def _check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
+    if value not in choices:
+        allowed = ", ".join(map(repr, choices))
+        raise UsageError(f"{name} is {value!r}; it must be one of: {allowed}")
+
+
+def _check_dictionary(name: str, value: Any) -> None:
+    if not isinstance(value, Mapping):
+        raise UsageError(f"{name} is {value!r}; it must be a dictionary of numbers by name")

@@ -1,65 +1,125 @@
-"""From flags to run.json: what a training is, written down before it starts."""
+"""Settings: all that decides a training, from the flags of `train` to what run.json holds."""
 
-import math
-from dataclasses import asdict, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from firstlight import catalog
+from firstlight.datasets import Dataset
 from firstlight.errors import DataError, UsageError
+from firstlight.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What is trained, on which data, and how."""
+
+    network: str
+    data: str  # a dataset's name, or an absolute path
+    recipe: Recipe
+    seed: int
+    patience: int = 0  # epochs without a better validation accuracy before it stops; 0: never
+    limit: int | None = None  # of training images, and of validation images
+    sha256: dict[str, str]  # of the data, see Dataset.fingerprint
+    notices: tuple[str, ...] = ()  # what a user must know before training starts
+    command: str = ""  # the firstlight command that was given; "" from Python
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "network": self.network,
+            "data": self.data,
+            "recipe": self.recipe.to_json(),
+            "seed": self.seed,
+            "patience": self.patience,
+            "limit": self.limit,
+            "sha256": self.sha256,
+            "notices": list(self.notices),
+            "command": self.command,
+        }
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "Settings":
+        """Raises KeyError, TypeError or AttributeError if the document holds no settings."""
+        return cls(
+            network=document["network"],
+            data=document["data"],
+            recipe=Recipe.from_json(document["recipe"]),
+            seed=document["seed"],
+            patience=document["patience"],
+            limit=document["limit"],
+            sha256=dict(document["sha256"]),
+            notices=tuple(document["notices"]),
+            command=document["command"],
+        )
 
 
 def prepare(
     network: str,
-    data: str,
-    recipe_name: str,
-    seed: int,
-    patience: int,
-    limit: int | None,
+    data: str = "mnist",
+    recipe: str = "",
+    *,
+    seed: int = 0,
+    patience: int = 0,
+    limit: int | None = None,
     quiet: bool = True,
+    command: str = "",
     **overrides: float | None,
-) -> dict[str, Any]:
-    """All that decides a training; `overrides` are the recipe's fields that flags have set.
+) -> tuple[Settings, Dataset]:
+    """Return the settings of a training, and its data.
+
+    Args:
+        recipe: the name of one of the network's recipes; without, its first.
+        overrides: fields of the recipe that flags have set; None leaves a field as it is.
 
     Raises:
-        UsageError: no such network or recipe, both --epochs and --steps, or an impossible rate.
-        DataError: no such data, or it is damaged.
+        UsageError: no such network or recipe, both epochs and steps, or an impossible rate.
+        DataError: no such data, or it is damaged, or it has a single class.
     """
-    network, recipe = catalog.recipe(recipe_name, network)
-    given = {name: value for name, value in overrides.items() if value is not None}
-    if {"epochs", "steps"} <= given.keys():
-        raise UsageError("--epochs and --steps are two ways to say one thing: give one of them")
-    if {"epochs", "steps"} & given.keys():
-        recipe = replace(recipe, epochs=None, steps=None)
-    recipe = replace(recipe, **given)  # type: ignore[arg-type]
-    if not 0 < recipe.learning_rate < math.inf:
-        raise UsageError(f"--lr {recipe.learning_rate}: a learning rate is above 0")
+    network, base = catalog.recipe(recipe, network)
+    chosen = overridden(base, overrides)
     dataset = catalog.dataset(data, quiet=quiet)
-    if not dataset.classes:
-        raise DataError(f"{data}: no picture can be used; `firstlight data check` says why")
-    if len(dataset.classes) < 2:
-        raise DataError(f"{data} has one class, {dataset.classes[0]}: nothing to tell it from")
+    refuse_single_class(dataset, data)
     notices = dataset.notices()
     if "test" not in dataset.splits:
-        notices.append(f"{dataset.name} has no test split: only validation will be measured")
-    if recipe.precision == "bfloat16" and not multiplies_bfloat16():
-        recipe = replace(recipe, precision="float32")
+        notices.append(f"{dataset.name} has no test split: only validation accuracy is measured")
+    if chosen.precision == "bfloat16" and not multiplies_bfloat16():
+        chosen = replace(chosen, precision="float32")
         notices.append("computing in float32: this processor does not multiply bfloat16 matrices")
-    ours = {entry["name"] for entry in catalog.datasets()}  # whatever else is called so
-    return {
-        "network": network,
-        "data": data if data in ours else str(Path(data).resolve()),
-        "recipe": asdict(recipe),
-        "seed": seed,
-        "patience": patience,
-        "limit": limit,
-        "sha256": dataset.fingerprint(),
-        "notices": notices,
-        "pictures": dataset.listing,
-    }
+    known_names = {entry.name for entry in catalog.datasets()}
+    settings = Settings(
+        network=network,
+        data=data if data in known_names else str(Path(data).resolve()),
+        recipe=chosen,
+        seed=seed,
+        patience=patience,
+        limit=limit,
+        sha256=dataset.fingerprint(),
+        notices=tuple(notices),
+        command=command,
+    )
+    return settings, dataset
+
+
+def overridden(recipe: Recipe, overrides: dict[str, float | None]) -> Recipe:
+    """Return the recipe with these fields; epochs and steps replace one another."""
+    fields: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
+    if {"epochs", "steps"} <= fields.keys():
+        raise UsageError("--epochs and --steps are two ways to say one thing: give one of them")
+    if "epochs" in fields:
+        fields["steps"] = None
+    elif "steps" in fields:
+        fields["epochs"] = None
+    return replace(recipe, **fields)
+
+
+def refuse_single_class(dataset: Dataset, data: str) -> None:
+    if not dataset.classes:
+        raise DataError(f"{data}: no picture can be used; `firstlight data check` says why")
+    if len(dataset.classes) == 1:
+        raise DataError(f"{data} has one class, {dataset.classes[0]}: a network needs at least two")
 
 
 def multiplies_bfloat16() -> bool:
-    """Whether the processor has units for it (AMX); elsewhere bfloat16 is the slower of the two."""
-    facts = Path("/proc/cpuinfo")
-    return facts.exists() and "amx_bf16" in facts.read_text()
+    """Whether the processor has matrix units for bfloat16 (AMX); elsewhere bfloat16 is slower."""
+    cpuinfo = Path("/proc/cpuinfo")
+    return cpuinfo.exists() and "amx_bf16" in cpuinfo.read_text()

@@ -1,13 +1,12 @@
-"""Pictures of one's own, a folder a class: DIR/{train,val,test}/CLASS/* or DIR/CLASS/*.
+"""A folder of pictures, a folder for each class: DIR/{train,val,test}/CLASS/* or DIR/CLASS/*.
 
-    find ── every file, its split and class ── examine ── without_copies ── in_splits ── a listing
+    find_files ── every file, its split and class ── examine ── copies ── make_splits ── a Listing
 
-Every picture is read once before it is used, so that none stops a training in its middle. What
-cannot be used is a fault with a name and a reason, and is left out. A listing is what is left: a
-run keeps it (pictures.json), and so keeps to its very pictures whatever is added to the folder.
+Every picture is decoded once before it is used, so that none stops a training in its middle. A
+picture that cannot be used is a fault, with its name and the reason, and is left out.
 
-What the folder does not part is parted here. A picture's place depends on its content alone: on
-its SHA-256, as good a lot as any. So every seed's training has the same test pictures.
+Missing splits are made here, by each file's SHA-256. So they depend on neither names nor seeds, and
+every seed's training has the same test pictures.
 """
 
 import hashlib
@@ -16,22 +15,24 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from firstlight.datasets import SPLITS, Examples
+from firstlight.datasets._dataset import Fault, Listing
+from firstlight.datasets._examples import SPLITS, Examples
+from firstlight.datasets._images import FolderImages
 from firstlight.errors import DataError
 from firstlight.images.open import is_picture, open_photograph
 
-Listing = dict[str, Any]  # classes, splits (name → file → SHA-256), made (how), faults
-SHARE = 10  # one picture in so many of a class goes into a split that is made here
-_AT_ONCE = 256  # files that wait for a thread
+PICTURES_PER_HELD_OUT = 10  # of a class, one of ten goes into each split that is made here
+_QUEUED_FILES = 256  # that wait for a thread
 
 
-class File(NamedTuple):
+@dataclass(frozen=True)
+class File:
     """A file that should be a picture: its path below the folder, its split ("" if none), class."""
 
     path: str
@@ -39,70 +40,60 @@ class File(NamedTuple):
     label: str
 
 
-class Pictures:
-    """Pictures in files, decoded when they are asked for; a slice of them is Pictures again."""
-
-    def __init__(self, directory: Path, files: list[str]) -> None:
-        self.directory, self.files = directory, files
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def __getitem__(self, rows: slice) -> "Pictures":
-        return Pictures(self.directory, self.files[rows])
-
-    def open(self, index: int, shortest: int) -> Image.Image:
-        """RGB, upright; its shortest side at least `shortest` pixels if the file's is."""
-        return open_photograph(self.directory / self.files[index], shortest)
-
-
 def load(split: str, directory: Path, listing: Listing) -> Examples:
-    """The pictures and labels of a split.
+    """Return the pictures and labels of a split.
 
-    The first picture of each class comes first, then the second of each: any beginning is fair.
+    The first picture of each class comes first, then the second of each: any beginning is a fair
+    sample of the classes.
 
     Raises:
-        DataError: there is no such split, or nothing in it.
+        DataError: the split does not exist, or is empty.
     """
-    number = {label: i for i, label in enumerate(listing["classes"])}
-    files = list(listing["splits"].get(split, {}))  # those of a class in their natural order
+    number = {label: i for i, label in enumerate(listing.classes)}
+    files = list(listing.splits.get(split, {}))  # those of a class in their natural order
     if not files:
-        there = ", ".join(listing["splits"])
-        raise DataError(f"{directory} has no {split} pictures; it has: {there or 'none at all'}")
+        splits = ", ".join(listing.splits) or "none at all"
+        raise DataError(f"{directory} has no {split} pictures; it has: {splits}")
     labels = np.array([number[class_of(file)] for file in files], np.int32)
-    ranks = np.empty_like(labels)
+    ranks = np.empty_like(labels)  # of each picture within its class
     for label in number.values():
         ranks[labels == label] = np.arange((labels == label).sum())
     order = np.lexsort((labels, ranks))
-    return Examples(Pictures(directory, [files[i] for i in order]), labels[order])
+    return Examples(FolderImages(directory, [files[i] for i in order]), labels[order])
 
 
-def fingerprint(directory: Path, listing: Listing, anew: bool) -> dict[str, str]:
-    """A SHA-256 of each split: of the lines `SHA-256 path` of its pictures.
+def fingerprint(directory: Path, listing: Listing, from_files: bool) -> dict[str, str]:
+    """Return a SHA-256 for each split: of the lines `SHA-256 path` of its pictures.
 
-    As they were when they were listed, or, `anew`, as they are now.
+    Args:
+        from_files: hash the files as they are now, not as they were when they were listed.
 
     Raises:
-        DataError: one of them can no longer be read.
+        DataError: a picture can no longer be read.
     """
-    found = {}
-    for split, files in listing["splits"].items():
-        whole, names = hashlib.sha256(), sorted(files)
-        digests = _each(_digest, directory, names) if anew else map(files.get, names)
+    hashes = {}
+    for split, files in listing.splits.items():
+        names = sorted(files)
+        if from_files:
+            digests = _map_files(_sha256, directory, names)
+        else:
+            digests = iter(files[name] for name in names)
+        split_hash = hashlib.sha256()
         for name, digest in zip(names, digests, strict=True):
-            whole.update(f"{digest} {name}\n".encode("utf-8", "surrogateescape"))
-        found[f"{split}, {len(files):,} pictures"] = whole.hexdigest()
-    return found
+            split_hash.update(f"{digest} {name}\n".encode("utf-8", "surrogateescape"))
+        hashes[f"{split}, {len(files):,} pictures"] = split_hash.hexdigest()
+    return hashes
 
 
-def _each(look: Callable[[Path], Any], directory: Path, names: list[str]) -> Iterator[Any]:
-    """What is seen of each file, by as many threads as there are cores, and few at a time."""
+def _map_files(function: Callable[[Path], Any], directory: Path, names: list[str]) -> Iterator[Any]:
+    """Yield `function(file)` for each file: a thread for each core, few files queued at a time."""
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        for start in range(0, len(names), _AT_ONCE):
-            yield from threads.map(look, [directory / n for n in names[start : start + _AT_ONCE]])
+        for start in range(0, len(names), _QUEUED_FILES):
+            paths = [directory / name for name in names[start : start + _QUEUED_FILES]]
+            yield from threads.map(function, paths)
 
 
-def _digest(path: Path) -> str:
+def _sha256(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -110,18 +101,17 @@ def _digest(path: Path) -> str:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def holds(directory: Path) -> bool:
-    """Whether the directory is laid out as folders."""
-    return any(_folders(directory))
+def has_class_folders(directory: Path) -> bool:
+    return any(_subfolders(directory))
 
 
-def listing(directory: Path, quiet: bool = True) -> Listing:
-    """All that can be used of a folder, and what cannot.
+def list_pictures(directory: Path, quiet: bool = True) -> Listing:
+    """Look at every file of a folder; return which pictures can be used, and the faults.
 
     Raises:
-        DataError: there is not one file in a class folder.
+        DataError: no class folder holds a file.
     """
-    files, faults = find(directory)
+    files, faults = find_files(directory)
     if not files:
         raise DataError(
             f"{directory}: no files in class folders; expected {directory}/CLASS/* or "
@@ -135,21 +125,25 @@ def listing(directory: Path, quiet: bool = True) -> Listing:
     classes = sorted({file.label for file in good if file.split in ("", "train")}, key=natural)
     if not classes:  # a folder to measure on, without train
         classes = sorted({file.label for file in good}, key=natural)
-    faults = _strangers(good, classes) | _empty(directory, good) | faults
+    faults = _not_in_train(good, classes) | _empty_classes(directory, good) | faults
     good = [file for file in good if file.label in classes]
-    splits, made = in_splits(good, digests)
-    listed = [{"file": f, "problem": faults[f]} for f in sorted(faults, key=natural)]
-    return {"classes": classes, "made": made, "splits": splits, "faults": listed}
+    splits, made = make_splits(good, digests)
+    return Listing(
+        classes=tuple(classes),
+        splits=splits,
+        made=made,
+        faults=tuple(Fault(file, faults[file]) for file in sorted(faults, key=natural)),
+    )
 
 
-def find(directory: Path) -> tuple[list[File], dict[str, str]]:
-    """Every file in a class folder, and the faults of those that lie elsewhere."""
-    splits = _splits(directory)
+def find_files(directory: Path) -> tuple[list[File], dict[str, str]]:
+    """Return every file in a class folder, and the faults of those that lie elsewhere."""
+    splits = _split_folders(directory)
     files: list[File] = []
     faults: dict[str, str] = {}
     for split in splits:
         root = directory / split
-        for label in _folders(root):
+        for label in _subfolders(root):
             place = Path(split, label).as_posix()
             if label != label.encode(errors="ignore").decode():
                 faults[place] = "a class is named in UTF-8; rename the folder"
@@ -159,43 +153,55 @@ def find(directory: Path) -> tuple[list[File], dict[str, str]]:
                 for name in _names(root / label)
                 if not (root / label / name).is_dir()
             ]
-            for path in _deeper(directory, root / label):
+            for path in _pictures_below(directory, root / label, _subfolders(root / label)):
                 faults[path] = f"too deep: expected {place}/FILE"
     for folder in {directory, *(directory / split for split in splits)}:
-        faults |= dict.fromkeys(_pictures(directory, folder), "in no class folder")
-    for name in _folders(directory) if splits != [""] else ():
-        if name not in splits and any(_deeper(directory, directory, name)):
-            faults[name] = f"no such split, left out: there are {', '.join(SPLITS)}"
+        faults |= dict.fromkeys(_pictures_in(directory, folder), "in no class folder")
+    if splits != [""]:
+        faults |= _unknown_splits(directory, splits)
     return files, faults
 
 
-def _splits(directory: Path) -> list[str]:
-    """The splits that there are folders of; [""] if the folder has none."""
+def _split_folders(directory: Path) -> list[str]:
+    """Return the splits that have a folder; [""] if none has."""
     return [split for split in SPLITS if (directory / split).is_dir()] or [""]
+
+
+def _unknown_splits(directory: Path, splits: list[str]) -> dict[str, str]:
+    return {
+        name: f"no such split, left out; splits are: {', '.join(SPLITS)}"
+        for name in _subfolders(directory)
+        if name not in splits and any(_pictures_below(directory, directory, [name]))
+    }
 
 
 def examine(
     directory: Path, files: list[File], quiet: bool
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Decode every file: its SHA-256, or what is wrong with it."""
+    """Decode every file; return the SHA-256 of each good one, and what is wrong with the others."""
     from firstlight.progress import Progress  # `read` starts sooner without it
 
     digests: dict[str, str] = {}
     faults: dict[str, str] = {}
     names = [file.path for file in files]
+    examined = _map_files(_examine_file, directory, names)
     with Progress(len(names), quiet=quiet, unit="picture") as progress:
-        for name, (digest, problem) in zip(names, _each(_look, directory, names), strict=True):
-            (faults if problem else digests)[name] = problem or digest
-            progress.at(len(digests) + len(faults), f"looked at, {len(faults):,} faults")
+        for name, (digest, problem) in zip(names, examined, strict=True):
+            if problem:
+                faults[name] = problem
+            else:
+                digests[name] = digest
+            progress.at(len(digests) + len(faults), f"examined, {len(faults):,} faults")
     return digests, faults
 
 
-def _look(path: Path) -> tuple[str, str]:
+def _examine_file(path: Path) -> tuple[str, str]:
+    """Return a file's SHA-256, or "" and what is wrong with it."""
     try:
         if not path.is_file():
             return "", "not a file"
-        digest = _digest(path)
-        open_photograph(path, shortest=1)  # all of its bytes are decoded, at an eighth of the size
+        digest = _sha256(path)
+        open_photograph(path, shortest=1)  # all bytes are decoded, at an eighth of the size
         return digest, ""
     except DataError as error:
         return "", str(error).removeprefix(f"{path}: ")
@@ -204,46 +210,64 @@ def _look(path: Path) -> tuple[str, str]:
 
 
 def copies(files: list[File], digests: dict[str, str]) -> dict[str, str]:
-    """The same bytes again, under another label or in another split: a fault of the later one."""
-    first: dict[str, File] = {}
+    """Return the faults of copies: the same bytes again in another class or split."""
+    originals: dict[str, File] = {}
     faults = {}
     for file in files:
-        other = first.setdefault(digests[file.path], file)
-        where = "class" if other.label != file.label else "split"
-        if (other.split, other.label) != (file.split, file.label):
-            faults[file.path] = f"same picture as {other.path}, in another {where}"
+        original = originals.setdefault(digests[file.path], file)
+        if original.label != file.label:
+            faults[file.path] = f"same picture as {original.path}, in another class"
+        elif original.split != file.split:
+            faults[file.path] = f"same picture as {original.path}, in another split"
     return faults
 
 
-def in_splits(files: list[File], digests: dict[str, str]) -> tuple[dict[str, dict[str, str]], str]:
-    """The files of each split, and how those splits were made that were not there."""
-    there = {file.split for file in files}
-    parts = ("test", "val") if there == {""} else () if "val" in there else ("val",)
+def make_splits(
+    files: list[File], digests: dict[str, str]
+) -> tuple[dict[str, dict[str, str]], str]:
+    """Return the files of each split, and how missing splits were made ("" if none was)."""
+    missing = _missing_splits({file.split for file in files})
     splits: dict[str, dict[str, str]] = {split: {} for split in SPLITS}
-    of_class: dict[str, dict[str, str]] = defaultdict(dict)
+    by_class: dict[str, dict[str, str]] = defaultdict(dict)
     for file in files:
-        if parts and file.split in ("", "train"):
-            of_class[file.label][file.path] = digests[file.path]
+        if missing and file.split in ("", "train"):
+            by_class[file.label][file.path] = digests[file.path]
         else:
             splits[file.split][file.path] = digests[file.path]
-    for found in of_class.values():
-        for path, split in _parted(found, parts):
-            splits[split][path] = found[path]
-    made = f"{' and '.join(reversed(parts))} made here: one picture in {SHARE} of each class"
-    return {s: files for s, files in splits.items() if files}, made if of_class else ""
+    for class_files in by_class.values():
+        for path, split in _assign_splits(class_files, missing):
+            splits[split][path] = class_files[path]
+    splits = {split: split_files for split, split_files in splits.items() if split_files}
+    if not by_class:
+        return splits, ""
+    names = " and ".join(reversed(missing))
+    return splits, f"{names} made here: one picture in {PICTURES_PER_HELD_OUT} of each class"
 
 
-def _parted(files: dict[str, str], parts: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Each file of a class and the split that it goes into; copies of a picture go together."""
-    lots = sorted(set(files.values()))
-    share = max(1, round(len(lots) / SHARE)) if len(lots) > len(parts) else 0
-    goes = {lot: split for i, split in enumerate(parts) for lot in lots[i * share :][:share]}
+def _missing_splits(splits: set[str]) -> tuple[str, ...]:
+    if splits == {""}:
+        return ("test", "val")
+    if "val" in splits:
+        return ()
+    return ("val",)
+
+
+def _assign_splits(files: dict[str, str], missing: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Yield each file of a class and its split; copies of a picture go into the same split."""
+    digests = sorted(set(files.values()))
+    per_split = 0
+    if len(digests) > len(missing):
+        per_split = max(1, round(len(digests) / PICTURES_PER_HELD_OUT))
+    split_of = {}
+    for number, split in enumerate(missing):
+        for digest in digests[number * per_split : (number + 1) * per_split]:
+            split_of[digest] = split
     for path, digest in files.items():
-        yield path, goes.get(digest, "train")
+        yield path, split_of.get(digest, "train")
 
 
-def _strangers(files: list[File], classes: list[str]) -> dict[str, str]:
-    """Pictures of classes that there is no training picture of."""
+def _not_in_train(files: list[File], classes: list[str]) -> dict[str, str]:
+    """Return the faults of pictures whose class has no training picture."""
     return {
         file.path: f"class {file.label} is in {file.split} and not in train"
         for file in files
@@ -251,21 +275,21 @@ def _strangers(files: list[File], classes: list[str]) -> dict[str, str]:
     }
 
 
-def _empty(directory: Path, good: list[File]) -> dict[str, str]:
-    """Class folders of which nothing can be used."""
+def _empty_classes(directory: Path, good: list[File]) -> dict[str, str]:
+    """Return the faults of class folders in which no picture can be used."""
     used = {Path(file.path).parent.as_posix() for file in good}
-    splits = _splits(directory)
-    places = [Path(split, name) for split in splits for name in _folders(directory / split)]
-    return {
-        place.as_posix(): "empty class: no picture in it can be used"
-        for place in places
-        if place.as_posix() not in used
-    }
+    faults = {}
+    for split in _split_folders(directory):
+        for name in _subfolders(directory / split):
+            place = Path(split, name).as_posix()
+            if place not in used:
+                faults[place] = "empty class: no picture in it can be used"
+    return faults
 
 
 def natural(text: str) -> tuple[list[Any], str]:
-    """A key to sort by: 10 follows 9, capitals stand beside small letters."""
-    parts = re.split(r"(\d+)", text.casefold())  # every other one is a number, in every text
+    """Return a key to sort by: 10 follows 9, capitals stand beside small letters."""
+    parts = re.split(r"(\d+)", text.casefold())  # every other part is a number, in every text
     return [int(part) if part.isdecimal() else part for part in parts], text
 
 
@@ -273,27 +297,31 @@ def class_of(path: str) -> str:
     return path.split("/")[-2]
 
 
-def _pictures(directory: Path, folder: Path) -> list[str]:
-    """What lies in a folder and is a picture, named from the directory on."""
+def _pictures_in(directory: Path, folder: Path) -> list[str]:
+    """Return the pictures that lie in a folder itself, as paths below the directory."""
     paths = [folder / name for name in _names(folder)]
-    return [p.relative_to(directory).as_posix() for p in paths if p.is_file() and is_picture(p)]
+    return [
+        path.relative_to(directory).as_posix()
+        for path in paths
+        if path.is_file() and is_picture(path)
+    ]
 
 
-def _names(directory: Path) -> list[str]:
-    """What is in a directory, hidden things left alone."""
-    return sorted((n for n in os.listdir(directory) if not n.startswith(".")), key=natural)
-
-
-def _folders(directory: Path) -> list[str]:
-    return [name for name in _names(directory) if (directory / name).is_dir()]
-
-
-def _deeper(directory: Path, root: Path, only: str = "") -> Iterator[str]:
-    """Pictures in folders of `root`, at any depth: their paths below the directory."""
-    for name in [only] if only else _folders(root):
-        for folder, inner, files in os.walk(root / name):
-            inner[:] = sorted(n for n in inner if not n.startswith("."))
+def _pictures_below(directory: Path, root: Path, folders: list[str]) -> Iterator[str]:
+    """Yield the pictures at any depth in these folders of `root`, as paths below the directory."""
+    for name in folders:
+        for folder, subfolders, files in os.walk(root / name):
+            subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
             for file in sorted(files):
                 path = Path(folder, file)
                 if not file.startswith(".") and path.is_file() and is_picture(path):
                     yield path.relative_to(directory).as_posix()
+
+
+def _names(directory: Path) -> list[str]:
+    """Return the names in a directory in natural order, without hidden ones."""
+    return sorted((name for name in os.listdir(directory) if name[0] != "."), key=natural)
+
+
+def _subfolders(directory: Path) -> list[str]:
+    return [name for name in _names(directory) if (directory / name).is_dir()]

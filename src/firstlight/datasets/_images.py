@@ -1,100 +1,203 @@
-"""Any images as a network takes them: of its size, grey or coloured. The one place that does this.
+"""Images, in memory or in files: two classes that are used alike, as an array is.
 
-    an array of that size        as it is
-    an array of another          its middle square, enlarged or reduced: digits for a larger network
-    pictures in files            the middle, cut out: of 256 pixels of the shortest side 224
-    the same, for training       cut out elsewhere, mirrored: what `augment` of a recipe says
+    ArrayImages     images in memory, resized to another size when they are asked for
+    FolderImages    pictures in files, decoded and cropped when they are asked for
 
-256 and 224 are those of ZFNet (arXiv 1311.2901, section 3); other sizes are in proportion.
-A picture is decoded in the moment it is asked for, several in threads, and then forgotten.
+This is the only place that makes images of the size that a network takes. A picture is decoded by
+several threads in the moment it is asked for, and then forgotten.
 """
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from firstlight.datasets import Examples
-from firstlight.datasets._folder import Pictures
-from firstlight.images.crops import MIDDLE, WHOLE, Place, Size, cut_out, place
+from firstlight.images.crops import (
+    CENTER_CROP,
+    WHOLE_PICTURE,
+    Crop,
+    Size,
+    crop_and_resize,
+    random_crop,
+)
+from firstlight.images.kinds import ImageKind
+from firstlight.images.open import open_photograph
 
-DIGITS = {*"0123456789", "none"}
-
-
-def fitted(examples: Examples, takes: Size) -> Examples:
-    """The examples with images (N, *takes) uint8: the array itself, or what is used like one."""
-    images = examples.images
-    if isinstance(images, Fitted):
-        images = images.images
-    if isinstance(images, np.ndarray) and images.shape[1:] == tuple(takes):
-        return Examples(images, examples.labels)
-    return Examples(Fitted(images, takes), examples.labels)
-
-
-def learned_from(images: Any, classes: Sequence[str]) -> str:
-    """What a network knows that was trained on them: `digits`, other `arrays`, or `pictures`.
-
-    IDX files do not name their classes: clothes too are 0 to 9. MNIST's digits have a black margin.
-    """
-    images = images.images if isinstance(images, Fitted) else images
-    if isinstance(images, Pictures):
-        return "pictures"
-    margin = np.mean(images[:, [0, -1]] == 0) > 0.95
-    return "digits" if margin and DIGITS.issuperset(classes) else "arrays"
+Array = NDArray[np.uint8]
+PICTURE_SIZE = (224, 224, 3)  # what pictures become unless a network asks for another size
+DIGIT_CLASSES = {*"0123456789", "none"}
 
 
-class Fitted:
-    """Images (N, height, width, channels) uint8 that are made when they are asked for."""
+class Images(Protocol):
+    """N images of one size. `images[rows]` is an array (n, height, width, channels), 0 to 255."""
 
-    def __init__(self, images: np.ndarray | Pictures, size: Size) -> None:
-        self.images, self.size = images, tuple(size)
-        self.shape = (len(images), *size)
+    size: Size
+    are_crops: bool  # whether each is a part of a larger picture, which `picture` opens
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """N, height, width, channels."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any) -> Array:
+        """Return the images of these rows as a network is tested with them; rows as of an array."""
+
+    def augmented(
+        self, rows: NDArray[np.int64], strengths: Mapping[str, float], seed: int, first: int
+    ) -> Array:
+        """Return training images (n, *size): the i-th depends on `seed` and `first` + i alone.
+
+        Only augmentations of kind "crop" are done here, and only where `are_crops`.
+        """
+
+    def first(self, count: int | None) -> Self:
+        """Return the first `count` images; all of them for None."""
+
+    def resized(self, size: Size) -> "Images":
+        """Return the same images at another size."""
+
+    def picture(self, row: int, shortest: int) -> Image.Image:
+        """Return the uncropped picture, perhaps reduced: its short side to `shortest` pixels."""
+
+    def file(self, row: int) -> str | None:
+        """Return the image's file below the dataset's folder; None if it has none of its own."""
+
+    def kind(self, classes: Sequence[str]) -> ImageKind:
+        """Return what kind of images a network learns from these."""
+
+
+class ArrayImages:
+    """Images (N, height, width, channels) uint8 in memory."""
+
+    are_crops = False
+
+    def __init__(self, array: Array, size: Size | None = None) -> None:
+        self.array = array
+        self.size: Size = size or array.shape[1:]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.array), *self.size)
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.array)
 
-    def __getitem__(self, rows: Any) -> np.ndarray:
-        """Rows as of an array: an image, or images, as a network is tested with them."""
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.asarray(self[:], dtype)
+
+    def __getitem__(self, rows: Any) -> Array:
+        chosen: Array = self.array[rows]
+        if self.size == self.array.shape[1:]:
+            return chosen
+        if chosen.ndim == 3:  # a single image
+            return self._resize(chosen)
+        return _in_threads(lambda number: self._resize(chosen[number]), len(chosen), self.size)
+
+    def augmented(
+        self, rows: NDArray[np.int64], strengths: Mapping[str, float], seed: int, first: int
+    ) -> Array:
+        return self[rows]
+
+    def first(self, count: int | None) -> "ArrayImages":
+        return ArrayImages(self.array[:count], self.size)
+
+    def resized(self, size: Size) -> "ArrayImages":
+        return ArrayImages(self.array, size)
+
+    def picture(self, row: int, shortest: int) -> Image.Image:
+        return _as_picture(self.array[row])
+
+    def file(self, row: int) -> None:
+        return None
+
+    def kind(self, classes: Sequence[str]) -> ImageKind:
+        # IDX files do not name their classes: clothes too are 0 to 9. MNIST has a black margin.
+        margin_is_black = np.mean(self.array[:, [0, -1]] == 0) > 0.95
+        if margin_is_black and DIGIT_CLASSES.issuperset(classes):
+            return "digits"
+        return "arrays"
+
+    def _resize(self, image: Array) -> Array:
+        return crop_and_resize(_as_picture(image), WHOLE_PICTURE, self.size)
+
+
+class FolderImages:
+    """Pictures in files below a directory."""
+
+    are_crops = True
+
+    def __init__(self, directory: Path, files: list[str], size: Size = PICTURE_SIZE) -> None:
+        self.directory, self.files, self.size = directory, files, size
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.files), *self.size)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, rows: Any) -> Array:
         if isinstance(rows, int | np.integer):
-            image: np.ndarray = self.cut(np.array([rows]), [MIDDLE])[0]
-            return image
+            return self._crop(int(rows), CENTER_CROP)
         chosen = np.arange(len(self))[rows]
-        return self.cut(chosen, [MIDDLE] * len(chosen))
+        return self._crops(chosen, [CENTER_CROP] * len(chosen))
 
-    def cut(self, rows: np.ndarray, places: Sequence[Place]) -> np.ndarray:
-        """Those images (n, *size) uint8, each cut out at its place; an array's are taken whole."""
-        images = np.empty((len(rows), *self.size), np.uint8)
+    def augmented(
+        self, rows: NDArray[np.int64], strengths: Mapping[str, float], seed: int, first: int
+    ) -> Array:
+        crops = [random_crop(strengths, seed, first + number) for number in range(len(rows))]
+        return self._crops(rows, crops)
 
-        def one(number: int) -> None:
-            images[number] = self._one(int(rows[number]), places[number])
+    def first(self, count: int | None) -> "FolderImages":
+        return FolderImages(self.directory, self.files[:count], self.size)
 
-        list(_threads().map(one, range(len(rows))))  # a list, so that what one raises is raised
-        return images
+    def resized(self, size: Size) -> "FolderImages":
+        return FolderImages(self.directory, self.files, size)
 
-    def varied(
-        self, rows: np.ndarray, strengths: Mapping[str, float], seed: int, first: int
-    ) -> np.ndarray:
-        """Training images (n, *size) uint8: the i-th depends on `seed` and `first` + i alone."""
-        places = [place(strengths, seed, first + number) for number in range(len(rows))]
-        return self.cut(rows, places)
+    def picture(self, row: int, shortest: int) -> Image.Image:
+        return open_photograph(self.directory / self.files[row], shortest)
 
-    def _one(self, row: int, place: Place) -> np.ndarray:
-        if isinstance(self.images, Pictures):
-            longest = max(self.size[:2])
-            return cut_out(
-                self.images.open(row, math.ceil(longest / place.share)), place, self.size
-            )
-        image = self.images[row]
-        grey = image.shape[-1] == 1
-        return cut_out(Image.fromarray(image[..., 0] if grey else image), WHOLE, self.size)
+    def file(self, row: int) -> str:
+        return self.files[row]
+
+    def kind(self, classes: Sequence[str]) -> ImageKind:
+        return "pictures"
+
+    def _crops(self, rows: NDArray[np.int64], crops: Sequence[Crop]) -> Array:
+        return _in_threads(
+            lambda number: self._crop(int(rows[number]), crops[number]), len(rows), self.size
+        )
+
+    def _crop(self, row: int, crop: Crop) -> Array:
+        shortest = math.ceil(max(self.size[:2]) / crop.fraction)
+        return crop_and_resize(self.picture(row, shortest), crop, self.size)
+
+
+def _as_picture(image: Array) -> Image.Image:
+    is_grey = image.shape[-1] == 1
+    return Image.fromarray(image[..., 0] if is_grey else image)
+
+
+def _in_threads(make: Callable[[int], Array], count: int, size: Size) -> Array:
+    """Return images 0 to `count` - 1 in one array, made by several threads."""
+    images = np.empty((count, *size), np.uint8)
+
+    def fill(number: int) -> None:
+        images[number] = make(number)
+
+    list(_threads().map(fill, range(count)))  # a list, so that an exception is raised here
+    return images
 
 
 @cache
 def _threads() -> ThreadPoolExecutor:
-    """Pillow lets other threads run while it decodes: a picture a core at a time."""
+    """Return a thread for each core: Pillow lets other threads run while it decodes."""
     return ThreadPoolExecutor(os.cpu_count())

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import numpy as np
 
-from firstlight.datasets import Examples, hold_out
+from firstlight.datasets._examples import Examples, array_examples, hold_out
 from firstlight.errors import DataError
 
 NAME = "mnist.npz"
-# What NumPy raises of a file that is damaged, or something else: a lone array is a TypeError.
+# What NumPy raises for a file that is damaged or of another kind; a lone array is a TypeError.
 _UNREADABLE = (
     ValueError, TypeError, OSError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile,
     zlib.error,
 )  # fmt: skip
-LARGEST_LABEL = 9_999  # each number up to the largest label is a class
+MAX_LABEL = 9_999  # each number up to the largest label is a class
 
 
 def load(split: str, path: Path) -> Examples:
-    """The images and labels of a split.
+    """Return the images and labels of a split.
 
     Raises:
         DataError: the file is damaged, lacks an array, or an array is not what it should be.
@@ -35,8 +35,9 @@ def load(split: str, path: Path) -> Examples:
         raise DataError(
             f"{path}: y_{part} is {labels.dtype} {labels.shape}, not {len(images):,} labels"
         )
-    examples = Examples(images[..., np.newaxis], labels.astype(np.int32))
-    return examples if split == "test" else hold_out(examples, split)
+    if split != "test":
+        images, labels = hold_out(images, labels, split)
+    return array_examples(images, labels)
 
 
 def classes(path: Path) -> tuple[str, ...]:
@@ -44,7 +45,7 @@ def classes(path: Path) -> tuple[str, ...]:
 
 
 def fingerprint(path: Path) -> dict[str, str]:
-    """SHA-256 of the file."""
+    """Return the SHA-256 of the file."""
     with path.open("rb") as file:
         return {path.name: hashlib.file_digest(file, "sha256").hexdigest()}
 
@@ -53,10 +54,10 @@ def _labels(path: Path, name: str) -> np.ndarray:
     labels = _array(path, name)
     if labels.dtype.kind not in "iu" or not labels.size:
         raise DataError(f"{path}: {name} is {labels.dtype} {labels.shape}, not whole numbers")
-    if labels.min() < 0 or labels.max() > LARGEST_LABEL:
+    if labels.min() < 0 or labels.max() > MAX_LABEL:
         raise DataError(
-            f"{path}: {name} holds labels from {labels.min()} to {labels.max()}; 0 to "
-            f"{LARGEST_LABEL:,} can be"
+            f"{path}: {name} holds labels from {labels.min()} to {labels.max()}; labels are 0 to "
+            f"{MAX_LABEL:,}"
         )
     return labels
 

@@ -1,13 +1,14 @@
-"""MNIST, and what a reader of pictures meets beside it: what it cuts out, digits and others.
+"""MNIST, and what a reader cuts out of pictures beside it: other digits, and what is no digit.
 
-Digits of MNIST are enlarged, written side by side so that many touch, and cut apart by the reader
-itself (see read/split.py). What it cuts out is a digit if it is most of one and little of another;
-two digits in one, and less than half of one, are "none", as are letters, signs, bits of lines and
-grain. The images are normalised as the reader does it: the network is shown in training what it
-will be shown in use, as LeCun and others (1998, section V) trained on their reader's segments.
+MNIST's digits are enlarged and written side by side, so that many touch, and cut apart by the
+reader itself (see reading/split.py). A cut-out is a digit if it holds most of one and little of
+another. If it holds two digits, or less than half of one, it is "none", as are letters, signs,
+pieces of lines and grain. The images are normalised as the reader does it, so that the network is
+trained on what it will see in use, as LeCun and others (1998, section V) trained on their reader's
+segments.
 
-The writing depends on the split's own MNIST images and a seed: nothing of the test images, not
-even a stroke, is in the training images.
+The lines of writing depend on the split's own MNIST images and a seed. Nothing of the test images,
+not even a stroke, is in the training images.
 """
 
 import string
@@ -18,150 +19,174 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from firstlight.datasets import Examples, mnist
-from firstlight.reading import components, split
-from firstlight.reading.blobs import Blob, trimmed
-from firstlight.reading.locate import tall_enough
+from firstlight.datasets import Examples, array_examples, mnist
+from firstlight.reading import components
+from firstlight.reading.blobs import Blob, trim
+from firstlight.reading.locate import large_components
 from firstlight.reading.normalize import normalize
+from firstlight.reading.split import digit_candidates, line_height, split_line
 
 CLASSES = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "none")
-NONE = len(CLASSES) - 1
+NONE_LABEL = len(CLASSES) - 1
 SHA256 = mnist.SHA256
-LINES = {"train": 6000, "val": 600, "test": 1200}  # of writing, DIGITS to each
-DIGITS = 4
-WHOLE, PARTIAL = 0.9, 0.5  # shares of a digit's ink: from here on it is one, up to here it is none
-FOREIGN, MIXED = 0.15, 0.4  # shares of other digits' ink: up to here it does no harm, from here on
-LETTERS = sorted(set(string.ascii_letters) - set("BDGILOQSTZbgijloqstyzc")) + list("#%&*+=?@€£$/\\")
+LINES_PER_SPLIT = {"train": 6000, "val": 600, "test": 1200}
+DIGITS_PER_LINE = 4
+KEPT_NONE = 0.3  # of the cut-outs that are no digit; otherwise they would be most
+
+# Fractions of ink that decide what a cut-out is; between them even a person would hesitate.
+MIN_DIGIT, MAX_NOT_DIGIT = 0.9, 0.5  # of a digit's own ink
+MAX_FOREIGN, MIN_MIXED = 0.15, 0.4  # other digits' ink in the cut-out
+
+LIKE_DIGITS = set("BDGILOQSTZbgijloqstyzc")
+LETTERS = sorted(set(string.ascii_letters) - LIKE_DIGITS) + list("#%&*+=?@€£$/\\")
+CANVAS = (120, 120)  # pixels, for letters and dashes
 
 Floats = NDArray[np.float32]
-Image28 = NDArray[np.uint8]
+Image28 = NDArray[np.uint8]  # (28, 28, 1)
 
 
-class Written(NamedTuple):
-    """A line of writing: all its ink (h, w), 0..1, and that of each digit alone (n, h, w)."""
+class WrittenLine(NamedTuple):
+    """A line of writing: all its ink, and the ink of each digit alone."""
 
-    ink: Floats
-    digits: Floats
-    labels: NDArray[np.int32]
+    ink: Floats  # (h, w), 0..1
+    digits: Floats  # (n, h, w)
+    labels: NDArray[np.int32]  # (n,)
 
 
-def load(split_: str) -> Examples:
-    """Images (N, 28, 28, 1) uint8, light on dark, and labels (N,), 0 to 9 and 10 for none.
+def load(split: str) -> Examples:
+    """Return images (N, 28, 28, 1) uint8, light on dark, and labels (N,), 0 to 9 and 10 for none.
 
-    First all of MNIST's split as it is, then what was cut out of writing, then letters and scraps.
+    The order is: all of MNIST's split as it is, cut-outs of lines of writing, letters, dashes, and
+    grain.
 
     Raises:
         DataError: a file of MNIST is missing, or is not byte for byte the published one.
     """
-    digits = mnist.load(split_)
-    random = np.random.default_rng([LINES[split_], DIGITS])
-    made = [
-        cut_out
-        for _ in range(LINES[split_])
-        for cut_out in cut_outs(written(digits, random), random)
-    ]
-    for other in (letter, bars, grain):
-        made += [(other(random), NONE) for _ in range(LINES[split_] // 4)]
+    digits = mnist.load(split)
+    lines = LINES_PER_SPLIT[split]
+    random = np.random.default_rng([lines, DIGITS_PER_LINE])
+    made: list[tuple[Image28, int]] = []
+    for _ in range(lines):
+        made += cut_outs(write_line(digits, random), random)
+    for draw in (draw_letter, draw_dashes, draw_grain):
+        made += [(draw(random), NONE_LABEL) for _ in range(lines // 4)]
     images, labels = zip(*made, strict=True)
-    return Examples(
-        np.concatenate([digits.images, np.array(images, np.uint8)]),
+    return array_examples(
+        np.concatenate([digits.images[:], np.array(images, np.uint8)]),
         np.concatenate([digits.labels, np.array(labels, np.int32)]),
     )
 
 
-def written(digits: Examples, random: np.random.Generator) -> Written:
-    """Some digits side by side, 15 to 80 pixels high; half of the neighbours touch."""
-    rows = random.integers(len(digits.labels), size=DIGITS)
+def write_line(digits: Examples, random: np.random.Generator) -> WrittenLine:
+    """Write some digits side by side, 15 to 80 pixels high; half of the neighbours touch."""
+    rows = random.integers(len(digits.labels), size=DIGITS_PER_LINE)
     height = 75 / 4 ** random.random()
-    inks = [enlarged(digits.images[row], height * random.uniform(0.8, 1.1)) for row in rows]
-    places, right = [], 5.0
+    inks = [enlarge(digits.images[row], height * random.uniform(0.8, 1.1)) for row in rows]
+    positions, right = [], 5.0
     for ink in inks:
-        places.append((int(right), int(random.uniform(5, 5 + 0.3 * height))))
+        positions.append((int(right), int(random.uniform(5, 5 + 0.3 * height))))
         right = max(0, right + ink.shape[1] + height * random.uniform(-0.25, 0.15))
-    high = max(y + ink.shape[0] for (_, y), ink in zip(places, inks, strict=True)) + 5
-    wide = max(x + ink.shape[1] for (x, _), ink in zip(places, inks, strict=True)) + 5
-    alone = np.zeros((DIGITS, high, wide), np.float32)
-    for layer, (x, y), ink in zip(alone, places, inks, strict=True):
+    placed = list(zip(positions, inks, strict=True))
+    total_width = max(x + ink.shape[1] for (x, _), ink in placed) + 5
+    total_height = max(y + ink.shape[0] for (_, y), ink in placed) + 5
+    layers = np.zeros((DIGITS_PER_LINE, total_height, total_width), np.float32)
+    for layer, ((x, y), ink) in zip(layers, placed, strict=True):
         layer[y : y + ink.shape[0], x : x + ink.shape[1]] = ink
-    return Written(alone.max(0), alone, digits.labels[rows])
+    return WrittenLine(ink=layers.max(0), digits=layers, labels=digits.labels[rows])
 
 
-def enlarged(image: Image28, height: float) -> Floats:
-    """The digit with its 20 rows so high, its ink's edges sharp again, cut to its ink."""
+def enlarge(image: Image28, height: float) -> Floats:
+    """Return a digit's ink, trimmed: 20 rows of the image become `height`, edges stay sharp."""
     side = round(height * 28 / 20)
-    big = Image.fromarray(image[..., 0]).resize((side, side), Image.Resampling.BICUBIC)
-    smooth = np.asarray(big.filter(ImageFilter.GaussianBlur(height / 40)), np.float32) / 255
-    ink = ((smooth / max(float(smooth.max()), 0.1) - 0.5) * 5 + 0.5).clip(0, 1)
-    return trimmed(Blob(0, 0, ink.astype(np.float32))).ink
+    large = Image.fromarray(image[..., 0]).resize((side, side), Image.Resampling.BICUBIC)
+    smooth = np.asarray(large.filter(ImageFilter.GaussianBlur(height / 40)), np.float32) / 255
+    sharpened = ((smooth / max(float(smooth.max()), 0.1) - 0.5) * 5 + 0.5).clip(0, 1)
+    return trim(Blob(0, 0, sharpened.astype(np.float32))).ink
 
 
-def cut_outs(line: Written, random: np.random.Generator) -> Iterator[tuple[Image28, int]]:
-    """What the reader would take for one digit each, normalised, and what it is."""
+def cut_outs(line: WrittenLine, random: np.random.Generator) -> Iterator[tuple[Image28, int]]:
+    """Cut a line as the reader does; yield each candidate, normalised, and its label."""
     labels, boxes = components.label(line.ink >= 0.5)
-    blobs = [blob_of(line.ink, labels, number, boxes[number - 1]) for number in tall_enough(boxes)]
+    numbers = large_components(boxes)
+    blobs = [cut_component(line.ink, labels, number, boxes[number - 1]) for number in numbers]
     if not blobs:
         return
-    blobs.sort(key=lambda blob: blob.middle)
-    for candidate in split.candidates(split.pieces(blobs), split.line_height(blobs)):
-        label = what_it_is(candidate.blob, line)
-        if label is not None and (label != NONE or random.random() < 0.3):
+    blobs.sort(key=lambda blob: blob.center)
+    for candidate in digit_candidates(split_line(blobs), line_height(blobs)):
+        label = cut_out_label(candidate.blob, line)
+        if label is None:
+            continue
+        if label != NONE_LABEL or random.random() < KEPT_NONE:
             yield normalize(candidate.blob), label
 
 
-def blob_of(ink: Floats, labels: NDArray[np.int32], number: int, box: NDArray[np.int64]) -> Blob:
+def cut_component(
+    ink: Floats, labels: NDArray[np.int32], number: int, box: NDArray[np.int64]
+) -> Blob:
+    """Return the ink of one connected component."""
     left, top, right, bottom = box
-    here = (slice(top, bottom), slice(left, right))
-    return trimmed(Blob(int(left), int(top), np.where(labels[here] == number, ink[here], 0)))
+    region = (slice(top, bottom), slice(left, right))
+    return trim(Blob(int(left), int(top), np.where(labels[region] == number, ink[region], 0)))
 
 
-def what_it_is(blob: Blob, line: Written) -> int | None:
-    """A label; nothing where even a person would hesitate."""
-    here = (slice(None), slice(blob.y, blob.bottom), slice(blob.x, blob.right))
-    mask = blob.ink >= 0.5
-    of_each = (line.digits[here] * mask).sum((1, 2))
-    share = of_each / line.digits.sum((1, 2))
-    main = int(of_each.argmax())
-    foreign = 1 - of_each[main] / max(float(of_each.sum()), 1e-6)
-    if share[main] >= WHOLE and foreign <= FOREIGN:
+def cut_out_label(blob: Blob, line: WrittenLine) -> int | None:
+    """Return what a cut-out of a line shows, or None if even a person would hesitate."""
+    region = (slice(None), slice(blob.y, blob.bottom), slice(blob.x, blob.right))
+    ink_of_digits = (line.digits[region] * (blob.ink >= 0.5)).sum((1, 2))
+    main = int(ink_of_digits.argmax())
+    own = ink_of_digits[main] / line.digits.sum((1, 2))[main]
+    foreign = 1 - ink_of_digits[main] / max(float(ink_of_digits.sum()), 1e-6)
+    if own >= MIN_DIGIT and foreign <= MAX_FOREIGN:
         return int(line.labels[main])
-    like_a_1 = blob.height > 2 * blob.width  # as half of a 0, of a 4, of a 7 can be
-    if foreign >= MIXED or (share[main] <= PARTIAL and not like_a_1):
-        return NONE
+    if foreign >= MIN_MIXED:
+        return NONE_LABEL
+    like_a_1 = blob.height > 2 * blob.width  # half of a 0, of a 4 or of a 7 can look like a 1
+    if own <= MAX_NOT_DIGIT and not like_a_1:
+        return NONE_LABEL
     return None
 
 
-def letter(random: np.random.Generator) -> Image28:
-    """A letter or sign that is like no digit, slanted and turned a little."""
-    picture = Image.new("L", (120, 120))
+def draw_letter(random: np.random.Generator) -> Image28:
+    """Draw a letter or sign that does not look like a digit, slightly rotated."""
+    picture = Image.new("L", CANVAS)
     font = ImageFont.load_default(float(random.uniform(50, 80)))
-    stroke = float(random.uniform(0, 3))
-    sign = LETTERS[random.integers(len(LETTERS))]
-    ImageDraw.Draw(picture).text((60, 60), sign, 255, font, "mm", stroke_width=stroke)
-    turned = picture.rotate(random.uniform(-15, 15), Image.Resampling.BICUBIC)
-    return normalize(trimmed(Blob(0, 0, np.asarray(turned, np.float32) / np.float32(255))))
+    stroke_width = float(random.uniform(0, 3))
+    letter = LETTERS[random.integers(len(LETTERS))]
+    ImageDraw.Draw(picture).text(
+        (60, 60), letter, fill=255, font=font, anchor="mm", stroke_width=stroke_width
+    )
+    rotated = picture.rotate(random.uniform(-15, 15), Image.Resampling.BICUBIC)
+    return normalize_drawing(rotated)
 
 
-def bars(random: np.random.Generator) -> Image28:
-    """One to three dashes, one above the other: bits of ruled lines, "-", "="."""
-    picture = Image.new("L", (120, 120))
-    pen = int(random.integers(3, 14))
+def draw_dashes(random: np.random.Generator) -> Image28:
+    """Draw one to three dashes, one above the other: pieces of ruled lines, "-", "="."""
+    picture = Image.new("L", CANVAS)
+    stroke_width = int(random.integers(3, 14))
     for number in range(random.integers(1, 4)):
         left, right = sorted(random.uniform(10, 110, 2))
-        y, rise = 25 + 35 * number, random.uniform(-6, 6)
-        ImageDraw.Draw(picture).line((left, y, right + 20, y + rise), 255, pen)
-    return normalize(trimmed(Blob(0, 0, np.asarray(picture, np.float32) / np.float32(255))))
+        y, descent = 25 + 35 * number, random.uniform(-6, 6)
+        line = (left, y, right + 20, y + descent)
+        ImageDraw.Draw(picture).line(line, fill=255, width=stroke_width)
+    return normalize_drawing(picture)
 
 
-def grain(random: np.random.Generator) -> Image28:
-    """A clump of what paper, shadows and cameras leave."""
-    rough = random.normal(size=(24, 24))
-    picture = Image.fromarray((rough * 40 + 110).clip(0, 255).astype(np.uint8))
+def normalize_drawing(picture: Image.Image) -> Image28:
+    """Normalise all light pixels of a grey picture as one blob."""
+    ink = np.asarray(picture, np.float32) / np.float32(255)
+    return normalize(trim(Blob(0, 0, ink)))
+
+
+def draw_grain(random: np.random.Generator) -> Image28:
+    """Draw a clump of what paper, shadows and cameras leave."""
+    noise = random.normal(size=(24, 24))
+    picture = Image.fromarray((noise * 40 + 110).clip(0, 255).astype(np.uint8))
     picture = picture.filter(ImageFilter.GaussianBlur(random.uniform(0.5, 1.5)))
     large = picture.resize((96, 96), Image.Resampling.BICUBIC)
     ink = (np.asarray(large, np.float32) / 255 - 0.45).clip(0, 0.2) * 5
     labels, boxes = components.label(ink >= 0.5)
-    sizes = np.bincount(labels.ravel(), minlength=len(boxes) + 1)[1:]
-    if not len(sizes):
-        return grain(random)
+    if not len(boxes):
+        return draw_grain(random)
+    sizes = np.bincount(labels.ravel())[1:]
     largest = int(sizes.argmax()) + 1
-    return normalize(blob_of(ink.astype(np.float32), labels, largest, boxes[largest - 1]))
+    return normalize(cut_component(ink.astype(np.float32), labels, largest, boxes[largest - 1]))

@@ -1,7 +1,7 @@
 """MNIST: 70,000 handwritten digits, 28×28, by LeCun, Cortes and Burges (CC BY-SA 3.0).
 
-The published files lie beside this one, so nothing is downloaded. Of the 60,000 training images
-the last 5,000 are for validation; the 10,000 test images are for measuring only.
+The published files lie beside this file, so nothing is downloaded. The last 5,000 of the 60,000
+training images are for validation; the 10,000 test images are for measuring only.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ DIRECTORY = Path(__file__).with_name("mnist_files")
 
 
 def load(split: str) -> Examples:
-    """Images (N, 28, 28, 1) uint8, light ink (255) on black (0), and labels (N,), 0 to 9.
+    """Return images (N, 28, 28, 1) uint8, light ink (255) on black (0), and labels (N,), 0 to 9.
 
     N is 55,000 for "train", 5,000 for "val", 10,000 for "test".
 

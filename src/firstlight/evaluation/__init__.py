@@ -1,1 +1,9 @@
-"""How accurate a network is, and how far to trust it."""
+"""How accurate a network is, and how far to trust it.
+
+accuracy.py      accuracy with its interval, confusion, mistakes; of one run or an ensemble
+crops.py         which crops of a picture are shown, and averaged
+comparison.py    is one of two runs better, or was it chance?
+calibration.py   the temperature and threshold that go with an exported model
+"""
+
+CROPS = ("middle", "ten-crops", "dense")  # as crops.py implements them

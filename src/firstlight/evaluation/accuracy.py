@@ -2,148 +2,205 @@
 
 import math
 import sys
-from collections.abc import Callable
-from typing import Any
+from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from firstlight import catalog, model
-from firstlight.catalog import Dataset
-from firstlight.classification import Classifier
-from firstlight.datasets import Examples, ahead
-from firstlight.datasets._folder import Pictures
-from firstlight.datasets._images import fitted
+from firstlight.datasets import Dataset, Examples
 from firstlight.errors import UsageError
-from firstlight.progress import Progress
+from firstlight.evaluation.crops import PREDICT
+from firstlight.images.crops import Size
+from firstlight.images.kinds import ImageKind
+from firstlight.probabilities import softmax
+from firstlight.runs.documents import Evaluation, Mistake
+from firstlight.runs.files import write_json
 from firstlight.runs.run import Run
 
-# Of a network and images (N, *INPUT) uint8 to probabilities (N, classes); true: say nothing.
-Views = Callable[[keras.Model, Any, bool], np.ndarray]
-
-
-def middle(network: keras.Model, images: Any, quiet: bool = True) -> np.ndarray:
-    """The network's probabilities (N, classes) of each image; of a picture, of its middle."""
-    return softmax(predictor(network, quiet)(images))
+MAX_CLASSES_NAMED = 12  # in a message
+Z95 = 1.959964  # standard deviations to each side that hold 95 % of a normal distribution
 
 
 def evaluate(
-    runs: list[Run], data: str, split: str, views: Views = middle, quiet: bool = True
-) -> tuple[dict[str, Any], Examples, np.ndarray]:
-    """The facts of evaluation.json, the images they are about, and the probabilities.
+    runs: list[Run], data: str = "", split: str = "test", crops: str = "middle", quiet: bool = True
+) -> Evaluation:
+    """Measure runs on a split; a single run keeps the evaluation and its figures in its folder.
 
-    Several runs are an ensemble: their probabilities are averaged. Without `data`, the data that
-    the first run was trained on. Where there is no test split, val is measured. `views` is how an
-    image is shown to the network: see views.py.
+    Several runs are an ensemble: their probabilities are averaged.
+
+    Args:
+        data: a dataset's name or path; without, the data that the first run was trained on.
+        split: test, val or train; val is measured where the data has no test split.
+        crops: which crops of a picture are averaged: one of CROPS.
 
     Raises:
-        UsageError: the data's classes are not the network's, or the views are not for such images.
+        UsageError: the data's classes are not the network's, or its images have no crops.
         DataError: a run or the data is missing or damaged.
     """
-    names = " + ".join(run.settings()["network"] for run in runs)
-    dataset = catalog.dataset(data, quiet=quiet) if data else catalog.trained_on(runs[0])
-    for notice in dataset.notices() if data and not quiet else ():
-        print(notice, file=sys.stderr)
-    split = dataset.measured(split)
+    dataset = open_dataset(runs[0], data, quiet)
+    if split == "test":
+        split = dataset.evaluation_split
     examples = dataset.load(split)
-    each = []
-    for run in runs:
-        network = _of_run(run, dataset)
-        seen = fitted(examples, network.input_shape[1:])
-        each.append(views(network, seen.images, quiet))
-    if len({probabilities.shape for probabilities in each}) > 1:
-        raise UsageError("runs that know different classes cannot answer together")
-    mean = np.mean(each, axis=0)
-    facts: dict[str, Any] = {"network": names, "data": dataset.name, "split": split}
-    facts |= {} if views is middle else {"views": views.__name__.replace("_", "-")}
-    facts |= summary(mean, examples.labels)
-    if isinstance(examples.images, Pictures):
-        for mistake in facts["mistakes"]:
-            mistake["file"] = examples.images.files[mistake["index"]]
-    return facts, seen, mean
+    predictions = [predict(run, dataset, examples, crops, quiet) for run in runs]
+    if len({probabilities.shape for probabilities in predictions}) > 1:
+        raise UsageError("runs with different classes cannot form an ensemble")
+    probabilities = np.mean(predictions, axis=0)
+    evaluation = summarize(
+        probabilities,
+        examples,
+        network=" + ".join(run.record().settings.network for run in runs),
+        data=dataset.name,
+        split=split,
+        crops=crops,
+    )
+    if len(runs) == 1:
+        own_split = dataset.evaluation_split if is_own_data(runs[0], data) else None
+        keep(runs[0], evaluation, examples, probabilities, own_split)
+    return evaluation
 
 
-def summary(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """Accuracy and what it is made of, from probabilities (N, classes) and labels (N,)."""
-    predicted, confidence = probabilities.argmax(1), probabilities.max(1)
-    wrong = np.flatnonzero(predicted != labels)
-    correct, classes = len(labels) - len(wrong), probabilities.shape[1]
-    confusion = np.zeros((classes, classes), int)
-    np.add.at(confusion, (labels, predicted), 1)
-    surest_first = wrong[np.argsort(-confidence[wrong], kind="stable")]
-    top5 = np.argsort(-probabilities, axis=1)[:, :5] == labels[:, np.newaxis]
-    return {
-        "examples": len(labels),
-        "correct": correct,
-        "accuracy": correct / len(labels),
-        "interval95": interval95(correct, len(labels)),
-        **({"top5": float(top5.any(1).mean())} if classes > 10 else {}),
-        "confusion": confusion.tolist(),  # a row a label, a column a prediction
-        "mistakes": [
-            {
-                "index": int(index),
-                "label": int(labels[index]),
-                "predicted": int(predicted[index]),
-                "confidence": round(float(confidence[index]), 6),
-            }
-            for index in surest_first
-        ],
-    }
+def open_dataset(run: Run, data: str, quiet: bool) -> Dataset:
+    """Return the data to measure on; tell what of a folder of pictures is not used."""
+    if not data:
+        return run.dataset()
+    dataset = catalog.dataset(data, quiet=quiet)
+    if not quiet:
+        for notice in dataset.notices():
+            print(notice, file=sys.stderr)
+    return dataset
 
 
-def interval95(correct: int, examples: int) -> list[float]:
-    """Where the accuracy on endless such images would lie, 95 times of 100 (Wilson, 1927)."""
-    z, p = 1.959964, correct / examples
-    centre = p + z * z / (2 * examples)
-    half = z * math.sqrt(p * (1 - p) / examples + (z / (2 * examples)) ** 2)
-    low, high = ((centre + sign * half) / (1 + z * z / examples) for sign in (-1, 1))
-    return [max(0.0, low), min(1.0, high)]  # rounding can lead just outside
+def predict(
+    run: Run, dataset: Dataset, examples: Examples, crops: str = "middle", quiet: bool = True
+) -> np.ndarray:
+    """Return a run's probabilities (N, classes) for the examples of a dataset.
 
-
-def predictor(network: keras.Model, quiet: bool = True) -> Callable[[Any], np.ndarray]:
-    """A function from images (N, *INPUT) uint8 to the network's logits (N, classes), compiled."""
-    # A tensor of any length as input: the last, shorter batch needs no second graph.
-    signature = tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8)
-    answer = tf.function(lambda x: network(x, training=False), input_signature=[signature])
-    # Images at a time: few enough for any memory, enough to keep the cores busy.
-    size = max(16, min(500, 5_000_000 // math.prod(network.input_shape[1:])))
-
-    def logits(images: Any) -> np.ndarray:
-        starts = [(start,) for start in range(0, len(images), size)]
-        found = []
-        with Progress(len(images), quiet=quiet, unit="image") as progress:
-            for batch in ahead(lambda start: images[start : start + size], starts):
-                found.append(answer(batch).numpy())
-                progress.at(min(len(found) * size, len(images)), "answered")
-        return np.concatenate(found)
-
-    return logits
-
-
-def listed(classes: tuple[str, ...]) -> str:
-    return ", ".join(classes[:12]) + (f" and {len(classes) - 12} more" if len(classes) > 12 else "")
-
-
-def classifier(run: Run) -> Classifier:
-    """A run's network, as `classify` asks it."""
+    Raises:
+        UsageError: the data's classes are not the network's.
+    """
     network, classes = model.load(run)
-    logits = predictor(network)
-    size, learned = network.input_shape[1:], run.trained()["learned"]
-    return Classifier(size, classes, learned, lambda images: softmax(logits(images)))
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Logits (N, classes) → probabilities (N, classes), each row adding up to 1."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
-
-
-def _of_run(run: Run, dataset: Dataset) -> keras.Model:
-    network, classes = model.load(run)
-    if classes[: len(dataset.classes)] != dataset.classes:  # it may know more, as "none"
+    if classes[: len(dataset.classes)] != dataset.classes:  # the network may know more, as "none"
         raise UsageError(
-            f"{run.folder} knows the classes {listed(classes)}; "
-            f"{dataset.name} has {listed(dataset.classes)}"
+            f"{run.folder} knows the classes {name_classes(classes)}; "
+            f"{dataset.name} has {name_classes(dataset.classes)}"
         )
-    return network
+    return PREDICT[crops](network, examples.images.resized(network.input_shape[1:]), quiet)
+
+
+def summarize(
+    probabilities: np.ndarray,
+    examples: Examples,
+    *,
+    network: str,
+    data: str,
+    split: str,
+    crops: str = "middle",
+) -> Evaluation:
+    """Return the evaluation that probabilities (N, classes) give."""
+    labels, count = examples.labels, probabilities.shape[1]
+    predicted, confidence = probabilities.argmax(1), probabilities.max(1)
+    confusion = np.zeros((count, count), int)
+    np.add.at(confusion, (labels, predicted), 1)
+    wrong = np.flatnonzero(predicted != labels)
+    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")]  # the most confident first
+    correct = len(labels) - len(wrong)
+    return Evaluation(
+        network=network,
+        data=data,
+        split=split,
+        crops=crops,
+        examples=len(labels),
+        correct=correct,
+        interval95=interval95(correct, len(labels)),
+        top5=top5_accuracy(probabilities, labels) if count > 10 else None,
+        confusion=confusion.tolist(),
+        mistakes=tuple(
+            Mistake(
+                index=int(index),
+                label=int(labels[index]),
+                predicted=int(predicted[index]),
+                confidence=round(float(confidence[index]), 6),
+                file=examples.images.file(int(index)),
+            )
+            for index in wrong
+        ),
+    )
+
+
+def top5_accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Return how often the label is among the five most probable classes, 0 to 1."""
+    five_best = np.argsort(-probabilities, axis=1)[:, :5]
+    return float((five_best == labels[:, np.newaxis]).any(axis=1).mean())
+
+
+def interval95(correct: int, examples: int) -> tuple[float, float]:
+    """Return the 95 % confidence interval of an accuracy (Wilson, 1927)."""
+    z, p = Z95, correct / examples
+    center = p + z * z / (2 * examples)
+    half = z * math.sqrt(p * (1 - p) / examples + (z / (2 * examples)) ** 2)
+    scale = 1 + z * z / examples
+    low, high = (center - half) / scale, (center + half) / scale
+    return max(0.0, low), min(1.0, high)  # rounding can lead just outside
+
+
+def is_own_data(run: Run, data: str) -> bool:
+    """Whether `data` is what the run was trained on; "" always is."""
+    return not data or run.record().settings.data in (data, str(Path(data).resolve()))
+
+
+def keep(
+    run: Run,
+    evaluation: Evaluation,
+    examples: Examples,
+    probabilities: np.ndarray,
+    own_split: str | None,
+) -> None:
+    """Write an evaluation and its figures into the run folder.
+
+    evaluation.json and figures/ are about the run's own test images, as training measures them. An
+    evaluation of anything else has files of its own, such as evaluation-train.json.
+
+    Args:
+        own_split: the split that evaluation.json is about; None for an evaluation of other data.
+    """
+    from firstlight.figures.evaluation import draw_evaluation  # matplotlib takes 0.3 s to import
+
+    parts = []
+    if own_split is None:
+        parts.append(evaluation.data)
+    if evaluation.split != own_split:
+        parts.append(evaluation.split)
+    if evaluation.crops != "middle":
+        parts.append(evaluation.crops)
+    name = "-".join(["evaluation", *parts])
+    figures = run.figures / name if parts else run.figures
+    write_json(run.folder / f"{name}.json", evaluation.to_json())
+    draw_evaluation(run, evaluation, examples, probabilities, figures)
+
+
+def name_classes(classes: tuple[str, ...]) -> str:
+    named = ", ".join(classes[:MAX_CLASSES_NAMED])
+    if len(classes) > MAX_CLASSES_NAMED:
+        named += f" and {len(classes) - MAX_CLASSES_NAMED} more"
+    return named
+
+
+class KerasClassifier:
+    """A run's network, as `classify` asks it: see classification.Classifier."""
+
+    def __init__(self, network: keras.Model, classes: tuple[str, ...], kind: ImageKind) -> None:
+        self.input: Size = network.input_shape[1:]
+        self.classes = classes
+        self.image_kind = kind
+        self._logits = model.predictor(network)
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Return probabilities (N, classes) of images (N, *input) uint8."""
+        return softmax(self._logits(images))
+
+
+def classifier(run: Run) -> KerasClassifier:
+    """Return a run's network, as `classify` asks it."""
+    network, classes = model.load(run)
+    return KerasClassifier(network, classes, run.model_info().image_kind)

@@ -1,66 +1,121 @@
-"""Is one run better than another, or was it luck? Both answer the same images: they are paired."""
+"""Is one run better than another, or was it chance? Both answer the same images: a paired test."""
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from firstlight.errors import UsageError
-from firstlight.evaluation.accuracy import evaluate
+from firstlight.evaluation.accuracy import open_dataset, predict
 from firstlight.runs.run import Run
 
-DOUBT = 0.05  # a smaller chance than this is called a difference
+SIGNIFICANCE = 0.05  # a probability below this counts as a difference
+SMALLEST_P = 0.0001  # what is smaller is written as "below 0.0001"
 
 
-def compare(first: Run, second: Run, data: str = "", split: str = "test") -> dict[str, Any]:
-    """Which images only one of two runs gets right, and what McNemar's test makes of it.
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """How two runs answer the same images."""
+
+    runs: tuple[str, str]
+    data: str
+    split: str
+    examples: int
+    accuracy: tuple[float, float]
+    both_right: int
+    both_wrong: int
+    only_first: list[int]  # rows of the images that only the first run gets right
+    only_second: list[int]
+
+    @property
+    def p(self) -> float:
+        return mcnemar(len(self.only_first), len(self.only_second))
+
+    @property
+    def verdict(self) -> str:
+        """A sentence that says which run is better, or that the difference may be chance."""
+        first, second = self.runs
+        counts = (
+            f"{len(self.only_first)} images only {first} gets right, "
+            f"{len(self.only_second)} only {second}"
+        )
+        below = self.p < SMALLEST_P
+        chance = "below 0.0001" if below else f"{self.p:.2g}"
+        reason = f"{counts}; the probability of a difference this large by chance is {chance}"
+        if self.p >= SIGNIFICANCE:
+            return f"no significant difference: {reason}"
+        better = first if len(self.only_first) > len(self.only_second) else second
+        return f"{better} is better: {reason}"
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "runs": list(self.runs),
+            "data": self.data,
+            "split": self.split,
+            "examples": self.examples,
+            "accuracy": list(self.accuracy),
+            "both_right": self.both_right,
+            "both_wrong": self.both_wrong,
+            "only_first": self.only_first,
+            "only_second": self.only_second,
+            "p": self.p,
+            "verdict": self.verdict,
+        }
+
+
+def compare(
+    first: Run, second: Run, data: str = "", split: str = "test", quiet: bool = True
+) -> Comparison:
+    """Find the images that only one of two runs gets right.
 
     Raises:
-        UsageError: the runs were trained on different data, or different pictures of one folder,
-            and `data` does not say which to take.
+        UsageError: the runs were trained on different data, or on different pictures of a folder,
+            and `data` does not choose.
         DataError: a run or the data is missing or damaged.
     """
-    trained_on = {run.settings()["data"] for run in (first, second)}
-    if not data and len(trained_on) > 1:
-        raise UsageError(f"the runs were trained on {' and '.join(trained_on)}; choose with --data")
-    before, after = (run.listing() or {"splits": None} for run in (first, second))
-    if not data and before["splits"] != after["splits"]:
-        folder = trained_on.pop()
-        raise UsageError(f"{folder} has changed between the two runs; choose with --data {folder}")
-    answers = [evaluate([run], data, split) for run in (first, second)]
-    facts, examples, _ = answers[0]
-    right = [p.argmax(1) == examples.labels for _, _, p in answers]
-    only_first, only_second = (np.flatnonzero(a & ~b) for a, b in (right, right[::-1]))
-    chance = mcnemar(len(only_first), len(only_second))
-    names = [str(run.folder) for run in (first, second)]
-    return {
-        "runs": names,
-        **{key: facts[key] for key in ("data", "split", "examples")},
-        "accuracy": [answer["accuracy"] for answer, _, _ in answers],
-        "both_right": int(sum(right[0] & right[1])),
-        "both_wrong": int(sum(~right[0] & ~right[1])),
-        "only_first": only_first.tolist(),
-        "only_second": only_second.tolist(),
-        "p": chance,
-        "verdict": verdict(names, len(only_first), len(only_second), chance),
-    }
+    if not data:
+        refuse_different_data(first, second)
+    dataset = open_dataset(first, data, quiet)
+    if split == "test":
+        split = dataset.evaluation_split
+    examples = dataset.load(split)
+    first_right, second_right = (
+        predict(run, dataset, examples, quiet=quiet).argmax(1) == examples.labels
+        for run in (first, second)
+    )
+    return Comparison(
+        runs=(str(first.folder), str(second.folder)),
+        data=dataset.name,
+        split=split,
+        examples=len(examples),
+        accuracy=(float(first_right.mean()), float(second_right.mean())),
+        both_right=int(sum(first_right & second_right)),
+        both_wrong=int(sum(~first_right & ~second_right)),
+        only_first=np.flatnonzero(first_right & ~second_right).tolist(),
+        only_second=np.flatnonzero(second_right & ~first_right).tolist(),
+    )
+
+
+def refuse_different_data(first: Run, second: Run) -> None:
+    """Raises UsageError if the runs were not trained on the same data."""
+    one, other = (run.record().settings.data for run in (first, second))
+    if one != other:
+        raise UsageError(f"the runs were trained on {one} and {other}; choose with --data")
+    one_listing, other_listing = first.listing(), second.listing()
+    if one_listing and other_listing and one_listing.splits != other_listing.splits:
+        raise UsageError(f"{one} has changed between the two runs; choose with --data {one}")
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
-    """How likely so uneven a split would be if both were equally good (McNemar, 1947; exact).
+    """Return the probability of a split this uneven if both runs are equally good, 0 to 1.
 
-    The images that both get right, or both wrong, say nothing. Of the others, each would be a coin
-    toss: the answer is the two-sided tail of a binomial distribution, 0 to 1.
+    This is McNemar's exact test (1947). Images that both get right, or both wrong, say nothing.
+    Each of the others is like a coin toss: the result is the two-sided tail of a binomial
+    distribution.
     """
     tosses, fewer = only_first + only_second, min(only_first, only_second)
+    if not tosses:
+        return 1.0
     tail = sum(math.comb(tosses, heads) for heads in range(fewer + 1))
-    return min(1.0, tail / 2 ** (tosses - 1)) if tosses else 1.0
-
-
-def verdict(names: list[str], only_first: int, only_second: int, chance: float) -> str:
-    """What to believe, in a sentence."""
-    better = names[0] if only_first > only_second else names[1]
-    counts = f"{only_first} images only {names[0]} gets right, {only_second} only {names[1]}"
-    if chance < DOUBT:
-        return f"{better} is better: {counts}; by luck that would happen in {chance:.2g} of cases"
-    return f"no difference to be seen: {counts}; by luck that happens in {chance:.2g} of cases"
+    return min(1.0, tail / 2 ** (tosses - 1))

@@ -1,12 +1,12 @@
-"""How a picture is shown to a network that is to say what it is: once, ten times, or everywhere.
+"""Which crops of a picture a network is shown when it is measured; their answers are averaged.
 
-middle      the middle, 7/8 of the shortest side
-ten_crops   corners and middle, and in a mirror: probabilities averaged (ZFNet, section 3)
-dense       OverFeat (arXiv 1312.6229, section 3.3 and figure 3): the whole picture at six
-            scales, and in a mirror; the classifier slid over all places of the last maps
+middle      one crop: the middle, 7/8 of the shortest side
+ten-crops   corners and middle, each also mirrored: probabilities averaged (ZFNet, section 3)
+dense       OverFeat (arXiv 1312.6229, section 3.3 and figure 3): the whole picture at six scales,
+            each also mirrored; the classifier slides over all positions of the last feature maps
 
-whole picture ── convolutions ── maps ── pooled from each offset ── classifier, slid
-    of each scale and mirror: the maximum over offsets and places; their mean is the answer
+whole picture ── convolutions ── maps ── pooled at each offset ── classifier, sliding
+    for each scale and mirror: the maximum over offsets and positions; the answer is their mean
 """
 
 import math
@@ -19,103 +19,117 @@ import tensorflow as tf
 from keras import layers
 from PIL import Image
 
-from firstlight.datasets._folder import Pictures
-from firstlight.datasets._images import Fitted
+from firstlight.datasets import Images
 from firstlight.errors import UsageError
-from firstlight.evaluation.accuracy import Views, middle, predictor, softmax
-from firstlight.images.crops import CUT_OUT, TEN_CROPS, cut_out
+from firstlight.images.crops import CROP_FRACTION, TEN_CROPS, crop_and_resize
+from firstlight.model import predictor
+from firstlight.probabilities import softmax
 from firstlight.progress import Progress
 
-# Shortest sides of the paper's six scales (table 5) to the accurate network's input of 221.
+# The shortest sides of the paper's six scales (table 5), divided by the accurate network's input.
 SCALES = tuple(side / 221 for side in (245, 281, 317, 389, 425, 461))
 
+# A network and images (N, *INPUT) uint8 → probabilities (N, classes); True: show no progress.
+Predict = Callable[[keras.Model, Images, bool], np.ndarray]
 
-def ten_crops(network: keras.Model, images: Any, quiet: bool = True) -> np.ndarray:
-    """Probabilities (N, classes): the mean of those of ten crops."""
+
+def middle(network: keras.Model, images: Images, quiet: bool = True) -> np.ndarray:
+    """Return probabilities (N, classes) of each image; of a picture, of its middle."""
+    return softmax(predictor(network, quiet)(images))
+
+
+def ten_crops(network: keras.Model, images: Images, quiet: bool = True) -> np.ndarray:
+    """Return probabilities (N, classes): the mean over ten crops of each picture."""
     _refuse_arrays(images, "ten-crops")
-    answer = predictor(network)
-    found = []
-    shortest = math.ceil(max(images.size[:2]) / CUT_OUT)
+    logits = predictor(network)
+    shortest = math.ceil(max(images.size[:2]) / CROP_FRACTION)
+    means = []
     with Progress(len(images), quiet=quiet, unit="picture") as progress:
         for row in range(len(images)):
-            picture = images.images.open(row, shortest)
-            crops = np.array([cut_out(picture, crop, images.size) for crop in TEN_CROPS])
-            found.append(softmax(answer(crops)).mean(axis=0))
-            progress.at(row + 1, "shown in ten crops")
-    return np.array(found)
+            picture = images.picture(row, shortest)
+            crops = np.array([crop_and_resize(picture, crop, images.size) for crop in TEN_CROPS])
+            means.append(softmax(logits(crops)).mean(axis=0))
+            progress.at(row + 1, "answered, ten crops each")
+    return np.array(means)
 
 
-def dense(network: keras.Model, images: Any, quiet: bool = True) -> np.ndarray:
-    """Probabilities (N, classes): OverFeat's dense evaluation, made to add up to 1 again."""
+def dense(network: keras.Model, images: Images, quiet: bool = True) -> np.ndarray:
+    """Return probabilities (N, classes): OverFeat's dense evaluation, scaled to add up to 1."""
     _refuse_arrays(images, "dense")
-    everywhere = slid(network)
-    found = []
+    scores_of = dense_scores(network)
+    answers = []
     with Progress(len(images), quiet=quiet, unit="picture") as progress:
         for row in range(len(images)):
-            scores = np.mean([everywhere(image) for image in scaled(images, row)], axis=0)
-            found.append(scores / scores.sum())
-            progress.at(row + 1, f"shown whole, in {len(SCALES)} sizes")
-    return np.array(found)
+            scores = np.mean([scores_of(image) for image in scaled_pictures(images, row)], axis=0)
+            answers.append(scores / scores.sum())
+            progress.at(row + 1, f"answered, whole pictures at {len(SCALES)} scales")
+    return np.array(answers)
 
 
-def scaled(images: Fitted, row: int) -> Iterator[np.ndarray]:
-    """A whole picture (height, width, channels) uint8 of each scale, as it is and mirrored."""
+def scaled_pictures(images: Images, row: int) -> Iterator[np.ndarray]:
+    """Yield a whole picture (height, width, channels) uint8 at each scale, plain and mirrored."""
     height, width, channels = images.size
-    largest = math.ceil(max(height, width) * max(SCALES))
-    pictures: Any = images.images
-    whole = pictures.open(row, largest).convert("L" if channels == 1 else "RGB")
+    shortest = math.ceil(max(height, width) * max(SCALES))
+    whole = images.picture(row, shortest).convert("L" if channels == 1 else "RGB")
     for scale in SCALES:
-        by = scale * max(height / whole.height, width / whole.width)
-        size = round(whole.width * by), round(whole.height * by)
+        factor = scale * max(height / whole.height, width / whole.width)
+        size = round(whole.width * factor), round(whole.height * factor)
         image = whole.resize(size, Image.Resampling.BILINEAR)
-        for seen in (image, image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)):
-            yield np.asarray(seen).reshape(*seen.size[::-1], channels)
+        mirrored = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        for picture in (image, mirrored):
+            yield np.asarray(picture).reshape(picture.height, picture.width, channels)
 
 
-def slid(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
-    """A function from an image of any size to the maximum of each class over places (classes,).
+def dense_scores(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function: an image of any size → each class's maximum over positions (classes,).
 
-    The last pooling is done once from each offset within its stride: 0, 1, 2 both ways in the
-    accurate network. So the classifier takes steps as fine as the maps before that pooling.
+    The last pooling is done once at each offset within its stride: 0, 1, 2 in both directions in
+    the accurate network. So the classifier's steps are as fine as the maps before that pooling.
 
     Raises:
-        UsageError: a network that is not convolutions, poolings and a classifier in a row.
+        UsageError: the network is not a chain of convolutions, poolings and a classifier.
     """
-    chain = network.layers[1:]
-    pools = [i for i, layer in enumerate(chain) if isinstance(layer, layers.MaxPooling2D)]
-    ending = [layer for layer in chain if isinstance(layer, _ENDINGS)]
-    if not pools or len(ending) != 1 or chain.index(ending[0]) < pools[-1]:
-        raise UsageError(f"{network.name} has no classifier behind a max pooling; try ten-crops")
-    features, pool = chain[: pools[-1]], chain[pools[-1]]
-    classifier = [_as_convolution(layer) for layer in chain[pools[-1] + 1 :]]
+    features, pool, classifier = _split_at_last_pool(network)
     offsets = [(y, x) for y in range(pool.strides[0]) for x in range(pool.strides[1])]
     window, stride = pool.pool_size[0], pool.strides[0]
-    # Zeros behind the maps, if "same" adds some: before maps of other sizes it would add some too.
+    # The zeros that padding "same" adds behind the maps at the network's own input size. At other
+    # sizes Keras would add another number of them.
     behind = max(0, (pool.output.shape[1] - 1) * stride + window - pool.input.shape[1])
     signature = tf.TensorSpec((None, None, network.input_shape[-1]), tf.uint8)
 
     @tf.function(input_signature=[signature])
-    def everywhere(image: tf.Tensor) -> tf.Tensor:
+    def scores(image: tf.Tensor) -> tf.Tensor:
         maps = image[tf.newaxis]
         for layer in features:
             maps = layer(maps)
         best = []
         for y, x in offsets:
-            rest = tf.pad(maps[:, y:, x:], [[0, 0], [0, behind], [0, behind], [0, 0]])
-            scores = tf.nn.max_pool2d(rest, window, stride, "VALID")
+            shifted = tf.pad(maps[:, y:, x:], [[0, 0], [0, behind], [0, behind], [0, 0]])
+            values = tf.nn.max_pool2d(shifted, window, stride, "VALID")
             for layer in classifier:
-                scores = layer(scores)
-            best.append(tf.reduce_max(tf.nn.softmax(scores), (0, 1, 2)))
+                values = layer(values)
+            best.append(tf.reduce_max(tf.nn.softmax(values), (0, 1, 2)))
         return tf.reduce_max(best, 0)
 
-    return lambda image: everywhere(tf.constant(image)).numpy()
+    return lambda image: scores(tf.constant(image)).numpy()
 
 
-_ENDINGS = (layers.Flatten, layers.GlobalAveragePooling2D)  # where maps end and a class begins
+_ENDINGS = (layers.Flatten, layers.GlobalAveragePooling2D)  # where maps end and classes begin
+
+
+def _split_at_last_pool(network: keras.Model) -> tuple[list[Any], Any, list[Any]]:
+    """Return the layers before the last max pooling, that pooling, and the sliding classifier."""
+    chain = network.layers[1:]
+    pools = [i for i, layer in enumerate(chain) if isinstance(layer, layers.MaxPooling2D)]
+    endings = [i for i, layer in enumerate(chain) if isinstance(layer, _ENDINGS)]
+    if not pools or len(endings) != 1 or endings[0] < pools[-1]:
+        raise UsageError(f"{network.name} has no classifier after a max pooling; try ten-crops")
+    last = pools[-1]
+    return chain[:last], chain[last], [_as_convolution(layer) for layer in chain[last + 1 :]]
 
 
 def _as_convolution(layer: Any) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A layer of the classifier for maps of any size: what was one answer becomes one a place."""
+    """Return a classifier's layer as one for maps of any size: it answers at each position."""
     if isinstance(layer, layers.Flatten):
         return lambda maps: maps
     if isinstance(layer, layers.GlobalAveragePooling2D):
@@ -129,9 +143,9 @@ def _as_convolution(layer: Any) -> Callable[[tf.Tensor], tf.Tensor]:
     return layer
 
 
-def _refuse_arrays(images: Any, views: str) -> None:
-    if not isinstance(images, Fitted) or not isinstance(images.images, Pictures):
-        raise UsageError(f"--views {views} is for folders of pictures: these have no more to show")
+def _refuse_arrays(images: Images, crops: str) -> None:
+    if not images.are_crops:
+        raise UsageError(f"--views {crops} is for folders of pictures; these images have no crops")
 
 
-VIEWS: dict[str, Views] = {"middle": middle, "ten-crops": ten_crops, "dense": dense}
+PREDICT: dict[str, Predict] = {"middle": middle, "ten-crops": ten_crops, "dense": dense}

@@ -1,1 +1,1 @@
-"""What a network looks at. Arrays out, no drawing: figures/explanation.py draws them."""
+"""What a network looks at in a picture. Arrays out: figures/explanation.py draws them."""

@@ -1,275 +1,242 @@
-"""What does a network look at? Its filters, its maps, and what in a picture makes it answer.
+"""The features that a network has learned: arrays about its layers, for one picture and for many.
 
-Arrays out, no drawing (see explain_figures.py):
+    filters          the first layer's weights, as images; for a network of one layer also these
+                     weights times the picture: the contribution of each pixel to each class
+    feature maps     the output of each layer for the picture
+    projections      the strongest unit of several feature maps, projected down to pixels by the
+                     deconvnet; and the top nine: the nine images of a dataset that activate the
+                     same map most, projected too. Figure 2 of Zeiler and Fergus, arXiv 1311.2901
 
-    filters      the first layer's weights, as images; of a network of one layer also these weights
-                 times the picture: where ink speaks for a class, and where against it
-    maps         what each layer answers to the picture
-    sights       the strongest units of several layers, projected to pixels by the deconvnet; and
-                 the nine pictures of a dataset to which the same maps answer most: figure 2 of
-                 Zeiler and Fergus, arXiv 1311.2901
-    occlusion    a square slid over the picture, and what the network says then: their figure 7,
-                 in occlusion.py
+A dense layer counts as a layer of feature maps of one unit each.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from firstlight import catalog, classification, model
-from firstlight.datasets._images import fitted
+from firstlight.datasets import Images
 from firstlight.errors import UsageError
-from firstlight.evaluation.accuracy import listed, softmax
 from firstlight.explanation import deconvnet
-from firstlight.explanation.deconvnet import Place, Stage, Stages
-from firstlight.explanation.occlusion import GREY, PAPER, Box, Occlusion, Says, occlude
+from firstlight.explanation.deconvnet import Stage, Stages, Unit
+from firstlight.explanation.occlusion import Region
 from firstlight.progress import in_batches
-from firstlight.runs.run import Run
 
-LAYERS, MAPS, NINE = 5, 4, 9  # layers looked at unless told, maps of each, pictures of a map
-MOST_IMAGES = 5_000  # of a dataset, among which the nine are looked for
-MANY = 100  # filters
+DEFAULT_LAYERS = 5  # projected from, unless the user names layers
+MAPS_PER_LAYER = 4
+TOP_NINE = 9  # images for each feature map
 _BATCH = 32
 
 
-class Sight(NamedTuple):
-    """A unit's answer to an image, sent down to pixels."""
+@dataclass(frozen=True, kw_only=True)
+class Projection:
+    """What in an image activates a unit, projected down to pixels."""
 
     image: np.ndarray  # (height, width, channels) uint8
-    pixels: np.ndarray  # the same shape, float32: what there speaks for the unit, and against
-    box: Box  # the part of the image that the unit can see
-    value: float  # its answer
+    pixels: np.ndarray  # the same shape, float32: positive activates the unit, negative inhibits it
+    receptive_field: Region  # the part of the image that the unit depends on
+    activation: float  # the unit's output for this image
 
 
-class Map(NamedTuple):
-    """A map's strongest unit for the picture, and for the nine that it answers most to."""
+@dataclass(frozen=True, kw_only=True)
+class MapProjections:
+    """A feature map's strongest unit, in the picture and in the top nine images of a dataset."""
 
-    number: int
-    own: Sight
-    nine: list[Sight]  # strongest first
-
-
-class Explanation(NamedTuple):
-    network: str
-    classes: tuple[str, ...]
-    learned: str  # from what: see `fitted.learned_from`
-    image: np.ndarray  # (height, width, channels) uint8: what the network was shown
-    logits: np.ndarray  # (classes,)
-    label: int  # the class that occlusion is about
-    first: str  # the first layer
-    last: str  # the one whose units are the classes
-    units: int  # of the first layer
-    filters: dict[int, np.ndarray]  # of MANY of them the weights (height, width, channels)
-    products: np.ndarray | None  # (classes, height, width, channels): weights times the picture
-    maps: dict[str, np.ndarray]  # layer → (height, width, maps)
-    sights: dict[str, list[Map]]  # layer → maps, the most active first
-    data: str  # where the nine are from
-    occlusion: Occlusion
-
-    @property
-    def probabilities(self) -> np.ndarray:
-        return softmax(self.logits[None])[0]
-
-    def labels(self) -> list[dict[str, Any]]:
-        return classification.best(self.probabilities, self.classes, 5)
+    number: int  # the feature map's in its layer
+    picture: Projection
+    top_nine: list[Projection]  # the strongest activation first; fewer if fewer activate the map
 
 
-def explain(
-    run: Run,
-    picture: Path,
-    wanted: Sequence[str] = (),
-    data: str = "",
-    label: str = "",
-    quiet: bool = False,
-) -> Explanation:
-    """Look into a run's network while it looks at a picture.
+def choose_stages(stages: Stages, names: Sequence[str]) -> list[Stage]:
+    """Return the stages of these names; without names, DEFAULT_LAYERS convolutions, evenly spread.
 
-    Args:
-        wanted: layers to project from; without, several of the convolutions.
-        data: of whose validation images the top nine are; without, the run's own.
-        label: the class that occlusion is about; without, the one that the network answers.
+    A network without convolutions has its dense layers chosen in the same way.
 
     Raises:
-        UsageError: no such layer or class.
-        DataError: the run, the picture or the data is missing or damaged.
+        UsageError: the network has no layer of that name.
     """
-    network, classes = model.load(run)
-    stages = deconvnet.stages(network)
-    chosen = choose(stages, wanted)
-    learned = run.trained()["learned"]
-    image = classification.image_for(picture, network.input_shape[1:], learned)
-    dataset = catalog.dataset(data, quiet=quiet) if data else catalog.trained_on(run)
-    examples = fitted(dataset.load("val").first(MOST_IMAGES), network.input_shape[1:])
-    answers = answers_of(stages, image)
-    first, logits = next(iter(stages)), list(answers.values())[-1]
-    about = class_number(classes, label) if label else int(logits.argmax())
-    weights = filters(network.get_layer(first), network.input_shape[1:])
-    paper = GREY if learned == "pictures" else PAPER
-    return Explanation(
-        network.name,
-        classes,
-        learned,
-        image,
-        logits,
-        about,
-        first,
-        list(stages)[-1],
-        len(weights),
-        {number: weights[number] for number in most_active(answers[first], MANY)},
-        products(stages, weights, image) if len(stages) == 1 else None,
-        {name: values for name, values in answers.items() if is_map(values)},
-        sights(chosen, image, answers, examples.images, quiet),
-        dataset.name,
-        occlude(*asked(network, stages, image), image, about, paper, quiet),
-    )
-
-
-def asked(network: keras.Model, stages: Stages, image: np.ndarray) -> tuple[Says, str]:
-    """What `occlude` asks, compiled, and the map that it watches: of the last convolution the one
-    with the strongest response to the whole image."""
-    last = next((stage for stage in reversed(stages.values()) if stage.convolves), None)
-    number = 0
-    if last:
-        answer = deconvnet.forward(last.path, image[None])[-1].numpy()[0]
-        number = int(answer.sum((0, 1)).argmax())
-
-    @tf.function(input_signature=[tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8)])
-    def says(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        values = deconvnet.forward(network.layers[1:], images)
-        probabilities = tf.nn.softmax(values[-1])
-        if not last:
-            return probabilities, tf.zeros_like(probabilities[:, 0])
-        return probabilities, tf.reduce_sum(values[len(last.path)][..., number], (1, 2))
-
-    watched = f"{last.name}, map {number}" if last else ""
-    return lambda images: tuple(part.numpy() for part in says(images)), watched
-
-
-def choose(stages: Stages, wanted: Sequence[str]) -> list[Stage]:
-    """The stages of these names; without, LAYERS convolutions from the first to the last.
-
-    Raises:
-        UsageError: there is no such layer.
-    """
-    for name in wanted:
+    for name in names:
         if name not in stages:
             raise UsageError(f"no layer {name!r} to look into; there are: {', '.join(stages)}")
-    if wanted:
-        return [stages[name] for name in wanted]
-    there = [stage for stage in stages.values() if stage.convolves] or list(stages.values())
-    steps = np.linspace(0, len(there) - 1, min(LAYERS, len(there)))
-    return [there[round(step)] for step in steps]
+    if names:
+        return [stages[name] for name in names]
+    candidates = [stage for stage in stages.values() if stage.is_convolution]
+    if not candidates:
+        candidates = list(stages.values())
+    count = min(DEFAULT_LAYERS, len(candidates))
+    return [candidates[round(i)] for i in np.linspace(0, len(candidates) - 1, count)]
 
 
-def class_number(classes: tuple[str, ...], label: str) -> int:
-    if label not in classes:
-        raise UsageError(f"no class {label!r}; the network knows: {listed(classes)}")
-    return classes.index(label)
-
-
-def answers_of(stages: Stages, image: np.ndarray) -> dict[str, np.ndarray]:
-    """What each stage answers to the image: (height, width, maps), or (units,)."""
+def activations(stages: Stages, image: np.ndarray) -> dict[str, np.ndarray]:
+    """Return each stage's output for the image: (height, width, maps), or (units,)."""
     *_, last = stages.values()
     values = deconvnet.forward(last.path, image[None])
     return {name: values[len(stage.path)].numpy()[0] for name, stage in stages.items()}
 
 
-def is_map(values: np.ndarray) -> bool:
-    return values.ndim == 3 and values.shape[0] * values.shape[1] > 1
+def has_feature_maps(output: np.ndarray) -> bool:
+    """Whether a stage's output has maps of more than one unit, which can be drawn as images."""
+    return output.ndim == 3 and output.shape[0] * output.shape[1] > 1
 
 
-def most_active(values: np.ndarray, count: int) -> list[int]:
-    """So many maps (or units) of the highest answers, the highest first."""
-    highest = values.reshape(-1, values.shape[-1]).max(0)
-    return [int(number) for number in np.argsort(-highest, kind="stable")[:count]]
+def strongest_maps(output: np.ndarray, count: int) -> list[int]:
+    """Return the numbers of the feature maps with the largest maxima, the largest first."""
+    maxima = output.reshape(-1, output.shape[-1]).max(0)
+    return [int(number) for number in np.argsort(-maxima, kind="stable")[:count]]
 
 
 def filters(layer: Any, size: tuple[int, int, int]) -> np.ndarray:
-    """The weights of a first layer as images: (filters, height, width, channels)."""
+    """Return a first layer's weights as images: (filters, height, width, channels).
+
+    Args:
+        layer: a convolution, a dense layer, or the softmax network's own layer, whose kernel is
+            (classes, pixels).
+        size: of the network's input, which is the size of a dense layer's filters.
+    """
     kernel: np.ndarray = layer.kernel.numpy()
     if isinstance(layer, layers.Conv2D):
         return kernel.transpose(3, 0, 1, 2)
-    rows = kernel.T if isinstance(layer, layers.Dense) else kernel
-    return rows.reshape(-1, *size)
+    if isinstance(layer, layers.Dense):
+        kernel = kernel.T
+    return kernel.reshape(-1, *size)
 
 
-def products(stages: Stages, weights: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """Of a network of one layer: each weight times what it is given. A class's add up to its logit,
-    but for the bias.
+def contributions(stages: Stages, weights: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Return each weight times its input, for a network of one layer.
+
+    Args:
+        stages: the one stage.
+        weights: (classes, height, width, channels), see `filters`; the result has this shape.
+        image: (height, width, channels). The sum over a class's pixels is its logit without the
+            bias.
     """
-    (only,) = stages.values()
-    given = deconvnet.forward(only.path, image[None])[-2].numpy()
-    product: np.ndarray = weights * given.reshape(1, *image.shape)
+    (stage,) = stages.values()
+    layer_input = deconvnet.forward(stage.path, image[None])[-2].numpy()
+    product: np.ndarray = weights * layer_input.reshape(1, *image.shape)
     return product
 
 
-def sights(
+def project_maps(
     chosen: list[Stage],
     image: np.ndarray,
-    answers: dict[str, np.ndarray],
-    images: np.ndarray,
+    outputs: dict[str, np.ndarray],
+    images: Images,
+    *,
     quiet: bool = True,
-) -> dict[str, list[Map]]:
-    """Of each stage the maps that are most active in the image, there and in the images."""
-    seen: dict[str, list[Map]] = {}
-    for stage, (values, places) in zip(chosen, highest(chosen, images, quiet), strict=True):
-        own_values = answers[stage.name].reshape(-1, stage.shape[-1])
-        numbers = most_active(own_values, MAPS)
-        seen[stage.name] = []
-        for number in [n for n in numbers if own_values[:, n].max() > 0] or numbers[:1]:
-            nine = np.argsort(-values[:, number], kind="stable")[:NINE]
-            nine = nine[values[nine, number] != 0]  # what it is silent about is no example
-            units = [unit_at(stage.shape, number, places[index, number]) for index in nine]
-            own = unit_at(stage.shape, number, int(own_values[:, number].argmax()))
-            told = [own_values[:, number].max(), *values[nine, number]]
-            own_sight, *others = look(stage, [image, *images[nine]], [own, *units], told)
-            seen[stage.name].append(Map(number, own_sight, others))
-    return seen
+) -> dict[str, list[MapProjections]]:
+    """Project the strongest feature maps of each stage, in the picture and in the top nine images.
+
+    Args:
+        chosen: the stages.
+        image: the picture, as the network takes it.
+        outputs: the stages' outputs for it, see `activations`.
+        images: (N, *INPUT), where the top nine are looked for.
+        quiet: show no progress.
+    """
+    projections: dict[str, list[MapProjections]] = {}
+    maxima = spatial_maxima(chosen, images, quiet=quiet)
+    for stage, (values, positions) in zip(chosen, maxima, strict=True):
+        own_values = outputs[stage.name].reshape(-1, stage.shape[-1])  # (positions, maps)
+        projections[stage.name] = []
+        for number in active_maps(own_values):
+            nine = top_nine(values[:, number])
+            own_unit = unit_at(stage.shape, number, int(own_values[:, number].argmax()))
+            units = [unit_at(stage.shape, number, int(positions[i, number])) for i in nine]
+            in_picture, *in_nine = project_units(
+                stage,
+                images=[image, *images[nine]],
+                units=[own_unit, *units],
+                values=[own_values[:, number].max(), *values[nine, number]],
+            )
+            projections[stage.name].append(
+                MapProjections(number=number, picture=in_picture, top_nine=in_nine)
+            )
+    return projections
 
 
-def highest(
-    chosen: list[Stage], images: np.ndarray, quiet: bool = True
+def active_maps(values: np.ndarray) -> list[int]:
+    """Return the strongest feature maps, without those that nothing activates; at least one.
+
+    Args:
+        values: (positions, maps).
+    """
+    numbers = strongest_maps(values, MAPS_PER_LAYER)
+    active = [number for number in numbers if values[:, number].max() > 0]
+    return active or numbers[:1]
+
+
+def top_nine(values: np.ndarray) -> np.ndarray:
+    """Return the rows of the nine largest values (N,), the largest first.
+
+    Images for which the map is zero are no examples of what activates it, and are left out.
+    """
+    rows = np.argsort(-values, kind="stable")[:TOP_NINE]
+    return rows[values[rows] != 0]
+
+
+def spatial_maxima(
+    chosen: list[Stage], images: Images, *, quiet: bool = True
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Of each stage the highest answer of each map to each image (N, maps), and at which place."""
+    """Return, for each stage, the maximum (N, maps) of each feature map, and where it is (N, maps).
+
+    A position counts the map's units row by row, from 0.
+    """
     longest = max((stage.path for stage in chosen), key=len)
 
     @tf.function(input_signature=[tf.TensorSpec((None, *images.shape[1:]), tf.uint8)])
-    def strongest(batch: tf.Tensor) -> list[tuple[tf.Tensor, tf.Tensor]]:
+    def maxima(batch: tf.Tensor) -> list[tuple[tf.Tensor, tf.Tensor]]:
         values = deconvnet.forward(longest, batch)
-        found = []
+        pairs = []
         for stage in chosen:
-            places = int(np.prod(stage.shape[:-1]))
-            flat = tf.reshape(values[len(stage.path)], (-1, places, stage.shape[-1]))
-            found.append((tf.reduce_max(flat, 1), tf.argmax(flat, 1)))
-        return found
+            units = int(np.prod(stage.shape[:-1]))  # of each map
+            flat = tf.reshape(values[len(stage.path)], (-1, units, stage.shape[-1]))
+            pairs.append((tf.reduce_max(flat, 1), tf.argmax(flat, 1)))
+        return pairs
 
     batches = []
-    for rows in in_batches(len(images), _BATCH, "looking through the validation images", quiet):
-        batches.append(strongest(images[rows]))
+    for rows in in_batches(len(images), _BATCH, "searching the validation images", quiet):
+        batches.append(maxima(images[rows]))
     return [
-        (np.concatenate([v for v, _ in stage]), np.concatenate([place for _, place in stage]))
-        for stage in zip(*batches, strict=True)
+        (np.concatenate([value for value, _ in pairs]), np.concatenate([at for _, at in pairs]))
+        for pairs in zip(*batches, strict=True)
     ]
 
 
-def unit_at(shape: Place, number: int, place: int) -> Place:
-    """The unit of a map (or layer) of that shape: (row, column, map), or (unit,)."""
+def unit_at(shape: tuple[int, ...], number: int, position: int) -> Unit:
+    """Return the unit at a position of a feature map: (row, column, map); or (unit,).
+
+    Args:
+        shape: of the stage's output.
+        number: the feature map's, or the dense unit's.
+        position: counts the map's units row by row, from 0.
+    """
     if len(shape) == 1:
         return (number,)
-    row, column = divmod(int(place), shape[1])
+    row, column = divmod(position, shape[1])
     return row, column, number
 
 
-def look(
-    stage: Stage, images: list[np.ndarray], units: list[Place], values: list[float]
-) -> list[Sight]:
-    """What each image's unit saw in it; the values are their answers."""
+def project_units(
+    stage: Stage, *, images: list[np.ndarray], units: list[Unit], values: list[float]
+) -> list[Projection]:
+    """Project one unit of each image down to pixels.
+
+    Args:
+        stage: the units'.
+        images: each (height, width, channels).
+        units: one for each image.
+        values: the units' activations.
+    """
     pixels = deconvnet.project(stage.path, np.array(images), units)
-    boxes = [deconvnet.receptive_field(stage.path, unit) for unit in units]
-    told = zip(images, pixels, boxes, values, strict=True)
-    return [Sight(*sight) for sight in told]
+    return [
+        Projection(
+            image=images[i],
+            pixels=pixels[i],
+            receptive_field=deconvnet.receptive_field(stage.path, unit),
+            activation=float(values[i]),
+        )
+        for i, unit in enumerate(units)
+    ]

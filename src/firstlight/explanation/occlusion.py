@@ -1,11 +1,16 @@
-"""Which part of a picture an answer hangs on: a square slid over it, the network asked each time.
+"""Occlusion: which part of a picture the network's output depends on.
 
-Zeiler and Fergus (arXiv 1311.2901), 4.2 and figure 7. The paper gives neither the square's size
-nor its steps: PART and ACROSS are ours. Its grey is what a photograph is on average. On a digit it
-would be a blob of ink: there the square has the colour of the paper, and takes ink away.
+A square, the occluder, covers one part of the picture after another, and each time the network
+classifies the picture. Where the output changes, the network looks: Zeiler and Fergus
+(arXiv 1311.2901), section 4.2 and figure 7.
+
+The paper gives neither the occluder's size nor its stride: SIDE_RATIO and POSITIONS_PER_SIDE are
+ours. The paper's occluder is grey, the mean colour of photographs. On a digit, grey would be a blob
+of ink: there the occluder is black, MNIST's paper, and removes ink.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -13,83 +18,99 @@ from numpy.typing import NDArray
 
 from firstlight.progress import in_batches
 
-PART = 3.5  # the square's side in the picture's: 8 of 28 pixels, 64 of 224
-ACROSS = 28  # places of the square in a row: all 28 of 28 pixels, every eighth of 224
+SIDE_RATIO = 3.5  # the image's side ÷ the occluder's: 8 of 28 pixels, 64 of 224
+POSITIONS_PER_SIDE = 28  # each of 28 pixels, every eighth of 224
 GREY, PAPER = 128, 0
 _BATCH = 32
 
-Box = tuple[int, int, int, int]  # top, left, bottom, right in pixels; the last two are outside
-Image = NDArray[np.uint8]
-Says = Callable[[Image], tuple[np.ndarray, np.ndarray]]
+Region = tuple[int, int, int, int]  # top, left, bottom, right in pixels; the last two are exclusive
+Image = NDArray[np.uint8]  # (height, width, channels)
+Images = NDArray[np.uint8]  # (N, height, width, channels)
 
 
-class Occlusion(NamedTuple):
-    """What the network says with the square at each place: arrays (rows, columns) of places."""
+class OcclusionPredictor(NamedTuple):
+    """A network's outputs that occlusion watches, and the name of the watched feature map.
 
-    covered: Image  # (height, width, channels), hidden where it matters most
-    square: Box  # where that is
-    probability: np.ndarray  # of the label, 0 to 1
-    answer: np.ndarray  # the most probable class
-    map: str  # the one that is watched; "" if there is none
-    activity: np.ndarray  # that map's sum; zeros if there is none
-    whole: float  # the same with nothing hidden
+    predict: images → probabilities (N, classes), and the feature map's activity (N,), its sum.
+    feature_map: "" if the network has no convolutions; the activity is then 0.
+    """
+
+    predict: Callable[[Images], tuple[np.ndarray, np.ndarray]]
+    feature_map: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Occlusion:
+    """The network's outputs for each position of the occluder: arrays (rows, columns)."""
+
+    covered: Image  # the picture with the occluder where the label's probability changes most
+    occluder: Region  # that position
+    probability: np.ndarray  # the label's, 0 to 1
+    predicted: np.ndarray  # the most probable class
+    feature_map: str  # the watched one; "" if there is none
+    activity: np.ndarray  # the feature map's sum; zeros if there is none
+    baseline: float  # the activity for the picture with nothing covered
 
 
 def occlude(
-    says: Says, watched: str, image: Image, label: int, colour: int, quiet: bool = True
+    predictor: OcclusionPredictor, image: Image, label: int, colour: int, *, quiet: bool = True
 ) -> Occlusion:
-    """Slide the square over the image; where the answer changes, the network looks.
+    """Cover one part of the image after another, and record what the network predicts.
 
     Args:
-        says: a function of images: probabilities (N, classes), and a map's sums (N,).
-        watched: the name of that map.
+        predictor: the network, see `OcclusionPredictor`.
         image: (height, width, channels), as the network takes it.
-        label: the class whose probability is told.
+        label: the class whose probability is recorded.
+        colour: the occluder's, 0 to 255.
+        quiet: show no progress.
     """
-    rows, columns = places(image)
-    squares = all_squares(image)
-    told = [
-        says(np.array([hidden(image, box, colour) for box in squares[batch]]))
-        for batch in in_batches(len(squares), _BATCH, "hiding one part after another", quiet)
-    ]
-    probabilities, activity = (np.concatenate(part) for part in zip(*told, strict=True))
-    before, whole = says(image[None])
-    changes = np.abs(probabilities[:, label] - before[0, label])
-    there, shape = squares[int(changes.argmax())], (len(rows), len(columns))
+    regions = occluders(image)
+    outputs = []
+    for batch in in_batches(len(regions), _BATCH, "covering one part after another", quiet):
+        covered = np.array([cover(image, region, colour) for region in regions[batch]])
+        outputs.append(predictor.predict(covered))
+    probabilities = np.concatenate([part for part, _ in outputs])
+    activity = np.concatenate([part for _, part in outputs])
+    uncovered, baseline = predictor.predict(image[None])
+    change = np.abs(probabilities[:, label] - uncovered[0, label])
+    strongest = regions[int(change.argmax())]
+    rows, columns = positions(image)
+    shape = len(rows), len(columns)
     return Occlusion(
-        hidden(image, there, colour),
-        there,
-        probabilities[:, label].reshape(shape),
-        probabilities.argmax(1).reshape(shape),
-        watched,
-        activity.reshape(shape),
-        float(whole[0]),
+        covered=cover(image, strongest, colour),
+        occluder=strongest,
+        probability=probabilities[:, label].reshape(shape),
+        predicted=probabilities.argmax(1).reshape(shape),
+        feature_map=predictor.feature_map,
+        activity=activity.reshape(shape),
+        baseline=float(baseline[0]),
     )
 
 
-def places(image: Image) -> tuple[range, range]:
-    """The rows and columns on which the square's middle comes to lie."""
+def positions(image: Image) -> tuple[range, range]:
+    """Return the rows and the columns at which the occluder is centred."""
     height, width, _ = image.shape
-    step = max(1, max(height, width) // ACROSS)
+    step = max(1, max(height, width) // POSITIONS_PER_SIDE)
     return range(step // 2, height, step), range(step // 2, width, step)
 
 
-def all_squares(image: Image) -> list[Box]:
-    side = round(max(image.shape[:2]) / PART)
-    rows, columns = places(image)
-    return [square(image, y, x, side) for y in rows for x in columns]
+def occluders(image: Image) -> list[Region]:
+    """Return the occluder's region at each position, row by row."""
+    side = round(max(image.shape[:2]) / SIDE_RATIO)
+    rows, columns = positions(image)
+    return [square(image, row, column, side) for row in rows for column in columns]
 
 
-def square(image: Image, y: int, x: int, side: int) -> Box:
-    """The square around a place, as far as it lies in the image."""
-    top, left = y - side // 2, x - side // 2
+def square(image: Image, row: int, column: int, side: int) -> Region:
+    """Return the square centred at a pixel, cut off at the image's edges."""
+    top, left = row - side // 2, column - side // 2
     height, width = image.shape[:2]
     return max(0, top), max(0, left), min(height, top + side), min(width, left + side)
 
 
-def hidden(image: Image, box: Box, colour: int) -> Image:
-    """A copy of the image with that part of it in one colour."""
+def cover(image: Image, region: Region, colour: int) -> Image:
+    """Return a copy of the image in which the region has one colour."""
     copy = image.copy()
-    top, left, bottom, right = box
+    top, left, bottom, right = region
     copy[top:bottom, left:right] = colour
     return copy

@@ -1,25 +1,31 @@
-"""Large weights written into an ONNX file one after the other."""
+"""Protobuf by hand: a large weight as a piece of an ONNX file, without a copy of it in memory.
+
+https://protobuf.dev/programming-guides/encoding describes fields and varints.
+"""
 
 import numpy as np
 import onnx
 
-
-def before_raw_data(name: str, value: np.ndarray) -> bytes:
-    """A model that holds nothing but this initializer, as protobuf writes it, up to its numbers."""
-    kind = onnx.helper.np_dtype_to_tensor_dtype(value.dtype)
-    tensor = onnx.TensorProto(name=name, data_type=kind, dims=value.shape).SerializeToString()
-    head = tensor + field(9, value.nbytes)  # TensorProto.raw_data
-    head = field(5, len(head) + value.nbytes) + head  # GraphProto.initializer
-    return field(7, len(head) + value.nbytes) + head  # ModelProto.graph
+TENSOR_RAW_DATA, GRAPH_INITIALIZER, MODEL_GRAPH = 9, 5, 7  # field numbers in onnx.proto
+LENGTH_DELIMITED = 2  # the wire type of bytes and of messages
 
 
-def field(number: int, length: int) -> bytes:
-    """The beginning of a field of so many bytes."""
-    return bytes([number << 3 | 2]) + varint(length)
+def bytes_before_values(name: str, value: np.ndarray) -> bytes:
+    """Return a model that holds this initializer alone, as protobuf writes it, up to its values."""
+    data_type = onnx.helper.np_dtype_to_tensor_dtype(value.dtype)
+    tensor = onnx.TensorProto(name=name, data_type=data_type, dims=value.shape)
+    head = tensor.SerializeToString() + field_head(TENSOR_RAW_DATA, value.nbytes)
+    head = field_head(GRAPH_INITIALIZER, len(head) + value.nbytes) + head
+    return field_head(MODEL_GRAPH, len(head) + value.nbytes) + head
+
+
+def field_head(number: int, length: int) -> bytes:
+    """Return the beginning of a field that holds `length` bytes."""
+    return bytes([number << 3 | LENGTH_DELIMITED]) + varint(length)
 
 
 def varint(number: int) -> bytes:
-    """Seven bits a byte, the lowest first; all but the last have the eighth set."""
+    """Encode a number, seven bits a byte, lowest first; all bytes but the last have bit 8 set."""
     digits = []
     while number > 127:
         digits.append(number & 127 | 128)

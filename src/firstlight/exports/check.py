@@ -1,46 +1,47 @@
-"""The check that every exported file must pass."""
+"""The check that every exported file must pass: its logits are the network's."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import keras
 import numpy as np
 
 from firstlight.errors import ExportError
-from firstlight.evaluation.accuracy import predictor
+from firstlight.model import predictor
 
-LARGEST_DIFFERENCE = 1e-4  # of a logit: rounding, in another order of the sums
-_BATCH = 50  # EXAMPLES is no multiple of it: the last batch is shorter, and must be taken too
+MAX_DIFFERENCE = 1e-4  # of a logit: rounding, when sums are taken in another order
+_BATCH = 50  # the 256 images are no multiple of it: the file must take the shorter last batch too
 
-Ends = dict[str, tuple[str, tuple[int | None, ...]]]  # inputs or outputs: name → type, shape
+Tensors = dict[str, tuple[str, tuple[int | None, ...]]]  # inputs or outputs: name → type, shape
 
 
-class Opened(NamedTuple):
+@dataclass(frozen=True)
+class Opened:
     """An exported file, as the program that opened it sees it."""
 
-    inputs: Ends
-    outputs: Ends
+    inputs: Tensors
+    outputs: Tensors
     logits: Callable[[np.ndarray], np.ndarray]  # images (N, *INPUT) uint8 → (N, classes)
 
 
-def compared(opened: Opened, network: keras.Model, images: np.ndarray) -> float:
-    """The largest difference between the file's logits and the network's.
+def largest_difference(opened: Opened, network: keras.Model, images: np.ndarray) -> float:
+    """Return the largest difference between the file's logits and the network's.
 
-    Raises ExportError if it is too large, an answer is another, or the ends are not as promised.
+    Raises:
+        ExportError: the difference is too large, an answer changes, or inputs or outputs differ.
     """
-    image, logits = ("uint8", network.input_shape), ("float32", network.output_shape)
-    if (opened.inputs, opened.outputs) != ({"image": image}, {"logits": logits}):
+    inputs = {"image": ("uint8", network.input_shape)}
+    outputs = {"logits": ("float32", network.output_shape)}
+    if (opened.inputs, opened.outputs) != (inputs, outputs):
         raise ExportError(f"it takes {opened.inputs} and gives {opened.outputs}")
     batches = [images[start : start + _BATCH] for start in range(0, len(images), _BATCH)]
-    given, wanted = (
-        np.concatenate([answer(batch) for batch in batches])
-        for answer in (opened.logits, predictor(network))
-    )
-    difference = float(np.abs(given - wanted).max())
-    changed = int((given.argmax(1) != wanted.argmax(1)).sum())
-    if changed or not difference <= LARGEST_DIFFERENCE:  # a NaN is not
+    expected = predictor(network)(images)
+    actual = np.concatenate([opened.logits(batch) for batch in batches])
+    difference = float(np.abs(actual - expected).max())
+    changed = int((actual.argmax(1) != expected.argmax(1)).sum())
+    if changed or not difference <= MAX_DIFFERENCE:  # written so that NaN fails too
         raise ExportError(
-            f"its logits differ from the network's by up to {difference:.3g} (allowed are "
-            f"{LARGEST_DIFFERENCE:g}), its answers to {changed} of {len(images)} images"
+            f"its logits differ from the network's by up to {difference:.3g} (at most "
+            f"{MAX_DIFFERENCE:g} is allowed), its answers for {changed} of {len(images)} images"
         )
     return difference

@@ -1,4 +1,4 @@
-"""A network as a LiteRT file."""
+"""A network as a LiteRT file (formerly TensorFlow Lite)."""
 
 import tempfile
 import warnings
@@ -10,35 +10,36 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from firstlight.exports.check import Ends, Opened
-from firstlight.exports.metadata import as_json
+from firstlight.exports.check import Opened, Tensors
+from firstlight.exports.metadata import Metadata
 from firstlight.exports.saved_model import write_saved_model
 
 
-def write_litert(network: keras.Model, path: Path, facts: dict[str, Any]) -> None:
+def write_litert(network: keras.Model, path: Path, metadata: Metadata) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        write_saved_model(network, Path(folder), facts)
+        write_saved_model(network, Path(folder), metadata)
         path.write_bytes(tf.lite.TFLiteConverter.from_saved_model(folder).convert())
-    # The way of LiteRT's own metadata: the file is then a zip archive too, and runs as before.
+    # LiteRT keeps its own metadata in this way: the file is a zip archive too, and still runs.
     with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr("firstlight.json", as_json(facts))
+        archive.writestr("firstlight.json", metadata.to_json())
 
 
 def open_litert(path: Path) -> Opened:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that it is about to move to a package of its own
+        warnings.simplefilter("ignore")  # TensorFlow says that LiteRT will become its own package
         runner = tf.lite.Interpreter(str(path)).get_signature_runner()
-
-    def ends(found: dict[str, Any]) -> Ends:
-        return {
-            name: (
-                np.dtype(end["dtype"]).name,
-                tuple(int(size) if size >= 0 else None for size in end["shape_signature"]),
-            )
-            for name, end in found.items()
-        }
 
     def logits(images: np.ndarray) -> np.ndarray:
         return runner(image=images)["logits"]
 
-    return Opened(ends(runner.get_input_details()), ends(runner.get_output_details()), logits)
+    return Opened(
+        _tensors(runner.get_input_details()), _tensors(runner.get_output_details()), logits
+    )
+
+
+def _tensors(details: dict[str, Any]) -> Tensors:
+    tensors: Tensors = {}
+    for name, detail in details.items():
+        shape = tuple(int(size) if size >= 0 else None for size in detail["shape_signature"])
+        tensors[name] = np.dtype(detail["dtype"]).name, shape
+    return tensors

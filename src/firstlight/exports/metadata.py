@@ -1,33 +1,60 @@
-"""What an exported file says of itself."""
+"""What an exported file says about itself: all that a program needs to use it."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 
+from firstlight.evaluation.calibration import Calibration
+from firstlight.images.crops import Size
+from firstlight.images.kinds import ImageKind
 from firstlight.runs import card
 from firstlight.runs.run import Run
 
 
-def about(run: Run, network: keras.Model, classes: tuple[str, ...], data: str) -> dict[str, Any]:
-    """What the file says of itself: all that a program needs to use it, and where it is from."""
-    settings = run.settings()
-    result = settings.get("result", {})
-    return {
-        "network": network.name,
-        "classes": classes,
-        "input": network.input_shape[1:],
-        "images": run.trained()["learned"],
-        "data": data,
-        "preprocessing": card.preprocessing(run, network.input_shape[1:], data),
-        "trained": {
-            "seed": settings["seed"],
-            "steps": result.get("steps"),
-            "test_accuracy": result.get("test_accuracy"),
-            "firstlight": settings["versions"]["firstlight"],
-        },
-    }
+@dataclass(frozen=True, kw_only=True)
+class Metadata:
+    """The JSON document in an exported file."""
 
+    network: str
+    classes: tuple[str, ...]
+    input: Size
+    image_kind: ImageKind
+    data: str
+    preprocessing: str  # a sentence: which images to give it
+    trained: dict[str, Any]  # seed, steps, test_accuracy, firstlight's version
+    calibration: Calibration
 
-def as_json(facts: dict[str, Any]) -> str:
-    return json.dumps(facts, ensure_ascii=False)
+    @classmethod
+    def of(cls, run: Run, network: keras.Model, data: str, calibration: Calibration) -> "Metadata":
+        record, info = run.record(), run.model_info()
+        size: Size = network.input_shape[1:]
+        return cls(
+            network=network.name,
+            classes=info.classes,
+            input=size,
+            image_kind=info.image_kind,
+            data=data,
+            preprocessing=card.describe_preprocessing(info.image_kind, size, data),
+            trained={
+                "seed": record.settings.seed,
+                "steps": record.result.steps if record.result else None,
+                "test_accuracy": record.result.test_accuracy if record.result else None,
+                "firstlight": record.versions["firstlight"],
+            },
+            calibration=calibration,
+        )
+
+    def to_json(self) -> str:
+        document = {
+            "network": self.network,
+            "classes": list(self.classes),
+            "input": list(self.input),
+            "image_kind": self.image_kind,
+            "data": self.data,
+            "preprocessing": self.preprocessing,
+            "trained": self.trained,
+            **self.calibration.to_json(),
+        }
+        return json.dumps(document, ensure_ascii=False)

@@ -1,8 +1,9 @@
-"""The pictures of an evaluation."""
+"""The pictures of an evaluation: confusion, mistakes, predictions, weights."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,48 +17,65 @@ from firstlight.figures.style import (
     new_panels,
     save_figure,
     show_image,
+    styled,
 )
 from firstlight.runs import checkpoint
+from firstlight.runs.documents import Evaluation
 from firstlight.runs.run import Run
 
-MISTAKES, PREDICTIONS = 25, 40  # pictures at most in a grid
+MAX_MISTAKES, MAX_PREDICTIONS = 25, 40  # images in a figure
+MAX_LABELLED_CLASSES = 20  # a confusion matrix with more has no numbers, and fewer ticks
+MAX_UPRIGHT_CLASSES = 10  # with more, their names below the matrix are turned
 
 
 def draw_evaluation(
-    run: Run, facts: dict[str, Any], seen: Examples, probabilities: np.ndarray
+    run: Run, evaluation: Evaluation, examples: Examples, probabilities: np.ndarray, folder: Path
 ) -> None:
-    """Confusion, mistakes, predictions, and the weights if they can be seen as images."""
-    classes = tuple(run.trained()["classes"])
-    where = f"{facts['network']} on {facts['data']} ({facts['split']})"
-    title = f"{where}, {facts['accuracy']:.2%} right"
-    predicted, confidence = probabilities.argmax(1), probabilities.max(1)
-    answers = (classes, predicted, confidence, title)
-    confusion_matrix(
-        np.array(facts["confusion"]), classes, run.figures / "confusion_matrix.png", title
+    """Draw confusion, mistakes, predictions, and the weights if they can be seen as images.
+
+    Args:
+        probabilities: the run's answers to the examples, (N, classes).
+        folder: where the PNG files go.
+    """
+    classes = run.model_info().classes
+    title = (
+        f"{evaluation.network} on {evaluation.data} ({evaluation.split}), "
+        f"{evaluation.accuracy:.2%} right"
     )
-    wrong = np.array([m["index"] for m in facts["mistakes"]], int)
-    answered(seen, wrong[:MISTAKES], *answers, run.figures / "mistakes.png")
-    first = np.arange(min(PREDICTIONS, len(predicted)))
-    answered(seen, first, *answers, run.figures / "predictions.png")
-    if (weights := rows_as_images(run, seen.images.shape[1:3])) is not None:
-        class_weights(weights, classes, run.figures / "weights.png")
+    confusion_matrix(
+        np.array(evaluation.confusion), classes, folder / "confusion_matrix.png", title
+    )
+    answers = Answers(examples, classes, probabilities)
+    wrong = np.array([mistake.index for mistake in evaluation.mistakes], int)
+    draw_answers(answers, wrong[:MAX_MISTAKES], folder / "mistakes.png", title)
+    first = np.arange(min(MAX_PREDICTIONS, len(examples)))
+    draw_answers(answers, first, folder / "predictions.png", title)
+    weights = weights_as_images(run, examples.images.size[:2])
+    if weights is not None:
+        class_weights(weights, classes, folder / "weights.png")
 
 
+@styled
 def confusion_matrix(counts: np.ndarray, classes: Sequence[str], path: Path, title: str) -> None:
-    """Counts (classes, classes), a row a label: mistakes are shaded, right answers are not."""
-    size, few = len(classes), len(classes) <= 20
-    side = min(12, max(4.5, 0.5 * size + 1.5)) if few else 9
-    figure, (panel,) = new_panels(1, 1, (side + 0.6, side))
+    """Draw counts (classes, classes), a row for each label: mistakes shaded, right answers not."""
+    size = len(classes)
+    is_labelled = size <= MAX_LABELLED_CLASSES
+    side = min(12, max(4.5, 0.5 * size + 1.5)) if is_labelled else 9
+    figure, (panel,) = new_panels(rows=1, columns=1, size=(side + 0.6, side))
     mistakes = counts * (1 - np.eye(size, dtype=int))
     panel.imshow(mistakes, cmap=SHADES, vmax=max(1, mistakes.max()))
-    for row, column in np.argwhere(counts) if few else ():
-        weight = "bold" if row == column else "normal"
-        panel.text(column, row, counts[row, column], ha="center", va="center", weight=weight)
-    right = counts.diagonal() / np.maximum(counts.sum(1), 1)
-    for row in range(size) if few else ():
-        panel.text(size - 0.3, row, f"{right[row]:.1%}", va="center", color=ACCENT)
-    ticks = range(size) if few else range(0, size, -(-size // 20))
-    panel.set_xticks(ticks, [classes[i] for i in ticks], rotation=0 if size <= 10 else 90)
+    ticks = range(size)
+    if is_labelled:
+        for row, column in np.argwhere(counts):
+            weight = "bold" if row == column else "normal"
+            panel.text(column, row, counts[row, column], ha="center", va="center", weight=weight)
+        right = counts.diagonal() / np.maximum(counts.sum(1), 1)
+        for row in range(size):
+            panel.text(size - 0.3, row, f"{right[row]:.1%}", va="center", color=ACCENT)
+    else:
+        ticks = range(0, size, math.ceil(size / MAX_LABELLED_CLASSES))
+    rotation = 0 if size <= MAX_UPRIGHT_CLASSES else 90
+    panel.set_xticks(ticks, [classes[i] for i in ticks], rotation=rotation)
     panel.set_yticks(ticks, [classes[i] for i in ticks])
     panel.set(xlabel="predicted", ylabel="label")
     panel.spines[:].set_visible(False)
@@ -66,35 +84,54 @@ def confusion_matrix(counts: np.ndarray, classes: Sequence[str], path: Path, tit
     save_figure(figure, path)
 
 
-def answered(
-    seen: Examples,
-    chosen: np.ndarray,
-    classes: Sequence[str],
-    predicted: np.ndarray,
-    confidence: np.ndarray,
-    title: str,
-    path: Path,
-) -> None:
-    """The chosen images, each with what it is, what was answered, and how sure that was."""
-    long = max(map(len, classes)) > 3  # names, not digits: they need a line of their own
-    figure, panels = image_grid(len(chosen), 5 if len(chosen) <= MISTAKES else 8, 2 if long else 1)
-    for panel, index in zip(panels, chosen, strict=False):
-        show_image(panel, seen.images[index])
-        label, answer = classes[seen.labels[index]], classes[predicted[index]]
-        right = label == answer
-        names, mark = (label, "✓") if right else (f"{label} → {answer}", "✗")
-        text = f"{names}{chr(10) if long else ' '}{mark}  {confidence[index]:.0%}"
-        colour = ACCENT if right else WARNING
-        panel.set_title(text, loc="center", color=colour, fontsize=7 if long else 8)
-    if not len(chosen):
+@dataclass(frozen=True)
+class Answers:
+    """A network's answers to images."""
+
+    examples: Examples
+    classes: Sequence[str]
+    probabilities: np.ndarray  # (N, classes)
+
+    def caption(self, index: int, separator: str) -> str:
+        """Return what the image is, what was answered, and how confident that was."""
+        label, answer = self.label(index), self.answer(index)
+        confidence = f"{self.probabilities[index].max():.0%}"
+        if label == answer:
+            return f"{label}{separator}✓  {confidence}"
+        return f"{label} → {answer}{separator}✗  {confidence}"
+
+    def label(self, index: int) -> str:
+        return self.classes[int(self.examples.labels[index])]
+
+    def answer(self, index: int) -> str:
+        return self.classes[int(self.probabilities[index].argmax())]
+
+
+@styled
+def draw_answers(answers: Answers, indices: np.ndarray, path: Path, title: str) -> None:
+    """Draw these images, each with its label and its answer."""
+    has_names = max(map(len, answers.classes)) > 3  # digits need no line of their own
+    columns = 5 if len(indices) <= MAX_MISTAKES else 8
+    figure, panels = image_grid(len(indices), columns, captions=2 if has_names else 1)
+    for panel, index in zip(panels, indices, strict=False):
+        show_image(panel, answers.examples.images[int(index)])
+        is_right = answers.label(index) == answers.answer(index)
+        panel.set_title(
+            answers.caption(index, separator="\n" if has_names else " "),
+            loc="center",
+            color=ACCENT if is_right else WARNING,
+            fontsize=7 if has_names else 8,
+        )
+    if not len(indices):
         panels[0].text(0.5, 0.5, "no mistakes", ha="center", va="center", fontsize=12)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     save_figure(figure, path)
 
 
+@styled
 def class_weights(weights: np.ndarray, classes: Sequence[str], path: Path) -> None:
-    """Weights (classes, height, width): where ink speaks for a class, and where against it."""
-    figure, panels = image_grid(len(classes), 5)
+    """Draw weights (classes, height, width): where ink speaks for a class, and where against it."""
+    figure, panels = image_grid(len(classes), columns=5)
     largest = np.abs(weights).max()
     for panel, image, name in zip(panels, weights, classes, strict=False):
         drawn = panel.imshow(image, cmap=FOR_AND_AGAINST, vmin=-largest, vmax=largest)
@@ -106,9 +143,11 @@ def class_weights(weights: np.ndarray, classes: Sequence[str], path: Path) -> No
     save_figure(figure, path)
 
 
-def rows_as_images(run: Run, size: tuple[int, ...]) -> np.ndarray | None:
-    """The weights (classes, height, width) of a network of one layer; None for any other."""
+def weights_as_images(run: Run, size: tuple[int, int]) -> np.ndarray | None:
+    """Return the weights (classes, height, width) of a network of one layer; None for others."""
     arrays, _ = checkpoint.load(run.weights)
-    kernel = arrays.get("layer1/kernel")
-    one_layer = len(arrays) == 2 and kernel is not None and kernel.shape[1] == np.prod(size)
-    return kernel.reshape(-1, *size) if kernel is not None and one_layer else None
+    kernel = arrays.get("layer1/kernel")  # softmax keeps a row for each class
+    if kernel is None or len(arrays) != 2 or kernel.shape[1] != math.prod(size):
+        return None
+    images: np.ndarray = kernel.reshape(-1, *size)
+    return images

@@ -1,400 +1,554 @@
-"""The pictures of what a network looks at, drawn from what explain.py finds."""
+"""The pictures of what a network looks at, drawn from an `Explanation`."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.image import BboxImage
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox, TransformedBbox
 
-from firstlight.explanation.features import Explanation, Map, Sight, most_active
-from firstlight.explanation.occlusion import Box
-from firstlight.figures.style import ACCENT, FOR_AND_AGAINST, PALE, WARNING
-from firstlight.runs.files import whole
+from firstlight.explanation.explain import Explanation
+from firstlight.explanation.features import MapProjections, Projection, strongest_maps
+from firstlight.explanation.occlusion import Region
+from firstlight.figures.style import (
+    ACCENT,
+    FOR_AND_AGAINST,
+    PALE,
+    WARNING,
+    save_figure,
+    styled,
+)
 
-DOTS = 120  # an inch
-MARGIN, GAP = 24, 8
+DOTS_PER_INCH = 120
+MARGIN, GAP = 24, 8  # pixels: around a page, and between images
+HEADER = MARGIN + 84  # pixels: from the top of a page to below its title and two lines of text
+CAPTION = 16  # pixels: a line of text below an image
 ACTIVE = LinearSegmentedColormap.from_list("active", ["#ffffff", "#7da2f5", "#12337f"])
-FAINT = "#6b7785"
-A_ROW = 12  # maps shown of a layer
-CLASSES = 10  # of a network of one layer, shown at most
-LEAST = 0.1  # a change of a probability that is not to look large
-OTHERS = 6  # classes that a hidden part leads to, told apart
+GREY_TEXT = "#6b7785"
+FILTERS_PER_ROW = 12
+MAPS_PER_ROW = 12
+MAX_CLASSES = 10  # whose weights are drawn
+MAX_OTHER_CLASSES = 6  # with a colour of their own, where the occluder changes the predicted class
+MIN_CHANGE = 0.1  # smaller changes of a probability do not get the full colour
 
 Rgb = np.ndarray  # (height, width, 3) float, 0 to 1
+Point = tuple[float, float]  # x, y; or a size: width, height
 
 
-class Sheet:
+class Square(NamedTuple):
+    """A place for an image on a page, in pixels from the page's upper left corner."""
+
+    x: float
+    y: float
+    side: float
+
+    @property
+    def bottom(self) -> float:
+        return self.y + self.side
+
+    def shifted(self, x: float) -> "Square":
+        return self._replace(x=self.x + x)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Places for images in rows and columns, in pixels."""
+
+    left: float
+    top: float
+    side: float  # of an image
+    across: float  # from one column to the next
+    down: float  # from one row to the next
+
+    def cell(self, row: int, column: int) -> Square:
+        return Square(self.left + column * self.across, self.top + row * self.down, self.side)
+
+    def right(self, columns: int) -> float:
+        return self.left + columns * self.across
+
+    def bottom(self, rows: int) -> float:
+        return self.top + rows * self.down
+
+
+class Page:
     """A white page, measured in pixels from its upper left corner."""
 
-    def __init__(self, width: int, height: int, title: str, says: Sequence[str]) -> None:
-        """`says` are lines below the title, which is to say what is to be seen, and how."""
-        self.figure = Figure((width / DOTS, height / DOTS), dpi=DOTS)
-        self.page = self.figure.add_axes((0, 0, 1, 1))
-        self.page.set(xlim=(0, width), ylim=(height, 0), autoscale_on=False)
-        self.page.axis("off")
-        self.text(MARGIN, MARGIN, title, size=13, weight="bold")
-        for number, line in enumerate(says):
-            self.text(MARGIN, MARGIN + 32 + 19 * number, line, color=FAINT)
+    def __init__(self, width: float, height: float, title: str, lines: Sequence[str]) -> None:
+        """Begin a page.
 
-    def text(self, x: float, y: float, text: str, size: float = 8, **style: Any) -> None:
-        self.page.text(x, y, text, size=size, parse_math=False, **{"va": "top", **style})
+        Args:
+            width: pixels, at least: the page is as wide as its title and lines need.
+            height: pixels.
+            title: what the page shows.
+            lines: below the title: how to read the page.
+        """
+        self.figure = Figure(dpi=DOTS_PER_INCH)
+        self.axes = self.figure.add_axes((0, 0, 1, 1))
+        self.axes.axis("off")
+        texts = [self.text(MARGIN, MARGIN, title, size=13, weight="bold")]
+        for number, line in enumerate(lines):
+            texts.append(self.text(MARGIN, MARGIN + 32 + 19 * number, line, color=GREY_TEXT))
+        canvas = FigureCanvasAgg(self.figure)
+        renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
+        text_width = max(text.get_window_extent(renderer).width for text in texts)
+        width = max(width, math.ceil(text_width) + 2 * MARGIN)
+        self.figure.set_size_inches(width / DOTS_PER_INCH, height / DOTS_PER_INCH)
+        self.axes.set(xlim=(0, width), ylim=(height, 0), autoscale_on=False)
 
-    def image(self, x: float, y: float, side: float, rgb: Rgb) -> None:
-        """An image with its longer side so long, in the middle of a square of that side."""
-        height, width = (side * n / max(rgb.shape[:2]) for n in rgb.shape[:2])
+    def text(self, x: float, y: float, text: str, size: float = 8, **style: Any) -> Text:
+        """Write text; x and y are its upper left corner, unless `ha` or `va` say otherwise."""
+        return self.axes.text(x, y, text, size=size, parse_math=False, **{"va": "top", **style})
+
+    def image(self, square: Square, rgb: Rgb) -> None:
+        """Draw an image, framed: its longer side fills the square, and it is centred in it."""
+        x, y, side = square
+        longest = max(rgb.shape[:2])
+        height, width = (side * size / longest for size in rgb.shape[:2])
         x, y = x + (side - width) / 2, y + (side - height) / 2
-        way = "nearest" if max(rgb.shape[:2]) < side else "antialiased"
-        extent = (x, x + width, y + height, y)
-        self.page.imshow(rgb, extent=extent, interpolation=way, aspect="auto", vmin=0, vmax=1)
-        self.page.set(xlim=self.page.get_xlim(), ylim=self.page.get_ylim())
-        self.box(x, y, width, height, PALE, 0.5)
+        interpolation = "nearest" if longest < side else "antialiased"
+        self._pixels((x, y), (width, height), rgb, interpolation)
+        self.box((x, y), (width, height), PALE, 0.5)
 
-    def box(self, x: float, y: float, width: float, height: float, color: str, lw: float) -> None:
-        self.page.add_patch(Rectangle((x, y), width, height, fill=False, ec=color, lw=lw))
+    def _pixels(self, corner: Point, size: Point, rgb: Rgb, interpolation: str) -> None:
+        """Draw pixels that fill a box; a page has hundreds, for which `imshow` is slow."""
+        (x, y), (width, height) = corner, size
+        box = Bbox.from_extents(x, y, x + width, y + height)
+        image = BboxImage(
+            TransformedBbox(box, self.axes.transData), origin="upper", interpolation=interpolation
+        )
+        image.set_data(rgb)
+        self.axes.add_artist(image)
 
-    def bar(self, x: float, y: float, width: float, colors: Any, ends: tuple[str, str]) -> None:
-        """What the colours mean: from the value at the left end to that at the right."""
-        shades = np.asarray(colors(np.linspace(0, 1, 100)))[None, :, :3]
-        extent = (x, x + width, y + 8, y)
-        self.page.imshow(shades, extent=extent, aspect="auto")
-        self.box(x, y, width, 8, PALE, 0.5)
-        self.text(x, y + 11, ends[0], color=FAINT)
-        self.text(x + width, y + 11, ends[1], color=FAINT, ha="right")
+    def box(self, corner: Point, size: Point, color: str, lw: float) -> None:
+        """Outline a box: its upper left corner (x, y) and its size (width, height)."""
+        width, height = size
+        self.axes.add_artist(Rectangle(corner, width, height, fill=False, ec=color, lw=lw))
 
-    def save(self, path: Path) -> None:
-        with whole(path) as file:
-            self.figure.savefig(file, format="png")
+    def region(
+        self, square: Square, region: Region, image: np.ndarray, color: str, lw: float
+    ) -> None:
+        """Outline a region of an image that is drawn in the square."""
+        scale = square.side / max(image.shape[:2])
+        height, width = (scale * size for size in image.shape[:2])
+        x, y = square.x + (square.side - width) / 2, square.y + (square.side - height) / 2
+        top, left, bottom, right = (scale * edge for edge in region)
+        self.box((x + left, y + top), (right - left, bottom - top), color, lw)
 
-
-def draw(found: Explanation, folder: Path) -> list[Path]:
-    """Write the pictures to a folder, and say which."""
-    drawings = {"strongest.png": strongest, "top_nine.png": top_nine, "occlusion.png": occluded}
-    drawings |= {"maps.png": maps} if found.maps else {}
-    of_one_layer = found.products is not None
-    drawings |= {"weights.png": weights} if of_one_layer else {"filters.png": filters}
-    for file, drawing in drawings.items():
-        drawing(found).save(folder / file)
-    return [folder / file for file in sorted(drawings)]
-
-
-def answered(found: Explanation) -> str:
-    best = int(found.probabilities.argmax())
-    return f"{found.network} answers {found.classes[best]} ({found.probabilities[best]:.1%})"
+    def color_bar(self, square: Square, colors: Colormap, ends: tuple[str, str]) -> None:
+        """Draw a colour map below an image, with the values at its left and right end."""
+        x, y, width = square.x, square.bottom + 12, square.side
+        rgb = np.asarray(colors(np.linspace(0, 1, 100)))[None, :, :3]
+        self._pixels((x, y), (width, 8), rgb, "antialiased")
+        self.box((x, y), (width, 8), PALE, 0.5)
+        self.text(x, y + 11, ends[0], color=GREY_TEXT)
+        self.text(x + width, y + 11, ends[1], color=GREY_TEXT, ha="right")
 
 
-def filters(found: Explanation) -> Sheet:
-    """The weights of the first layer."""
-    count, side, across = len(found.filters), 72, 12
-    rows = -(-count // across)
-    height, width, channels = next(iter(found.filters.values())).shape
-    if channels == 1:
-        says = ["Blue: ink here makes the unit answer; red: ink here keeps it silent."]
+@styled
+def draw(explanation: Explanation, folder: Path) -> list[Path]:
+    """Write the pictures to the folder, and return their paths, sorted."""
+    pages = {
+        "strongest.png": strongest_page(explanation),
+        "top_nine.png": top_nine_page(explanation),
+        "occlusion.png": occlusion_page(explanation),
+    }
+    if explanation.feature_maps:
+        pages["maps.png"] = maps_page(explanation)
+    if explanation.contributions is None:
+        pages["filters.png"] = filters_page(explanation)
     else:
-        says = ["In its colours, grey being no weight: what looks like this makes the unit answer."]
-    says.append("They stand in the order in which they answer to the picture on the right.")
-    title = f"The filters of the first layer, {found.first}: {height}×{width} weights each"
-    if count < found.units:
-        title += f"; {count} of {found.units:,}"
-    step = side + GAP + 16
-    page = Sheet(
-        2 * MARGIN + across * (side + GAP) + 130,
-        MARGIN + 84 + rows * step + MARGIN,
-        title,
-        says,
+        pages["weights.png"] = weights_page(explanation, explanation.contributions)
+    for name, page in pages.items():
+        save_figure(page.figure, folder / name)
+    return [folder / name for name in sorted(pages)]
+
+
+def filters_page(explanation: Explanation) -> Page:
+    """Draw the weights of the first layer's filters."""
+    filters, side = explanation.filters, 72
+    grid = Grid(left=MARGIN, top=HEADER, side=side, across=side + GAP, down=side + GAP + CAPTION)
+    picture = Square(grid.right(FILTERS_PER_ROW) + 20, grid.top, 110)
+    height, width, channels = next(iter(filters.values())).shape
+    title = f"The filters of the first layer, {explanation.first_layer}: {height}×{width} weights"
+    if len(filters) < explanation.filter_count:
+        title += f"; {len(filters)} of {explanation.filter_count:,} filters"
+    if channels == 1:
+        meaning = "Blue: ink here activates the unit; red: ink here inhibits it."
+    else:
+        meaning = "Grey is a weight of zero. What has the filter's colours activates the unit."
+    page = Page(
+        width=picture.x + picture.side + MARGIN,
+        height=grid.bottom(math.ceil(len(filters) / FILTERS_PER_ROW)) + MARGIN,
+        title=title,
+        lines=[meaning, "The filters that respond most to the picture on the right come first."],
     )
-    largest = max(np.abs(each).max() for each in found.filters.values())
-    for place, (number, each) in enumerate(found.filters.items()):
-        row, column = divmod(place, across)
-        x, y = MARGIN + column * (side + GAP), MARGIN + 84 + row * step
-        page.image(x, y, side, signed(each, largest if channels == 1 else np.abs(each).max()))
-        page.text(x + side / 2, y + side + 2, str(number), color=FAINT, ha="center", size=7)
-    page.image(MARGIN + across * (side + GAP) + 20, MARGIN + 84, 110, shown(found, found.image))
+    largest = max(np.abs(weights).max() for weights in filters.values()) if channels == 1 else 0.0
+    for place, (number, weights) in enumerate(filters.items()):
+        cell = grid.cell(*divmod(place, FILTERS_PER_ROW))
+        page.image(cell, signed(weights, largest))
+        number_below(page, cell, number)
+    page.image(picture, displayed(explanation, explanation.image))
     return page
 
 
-def weights(found: Explanation) -> Sheet:
-    """Of a network of one layer: each class's weights, and these times the picture."""
-    assert found.products is not None
-    chosen = sorted(np.argsort(-found.probabilities, kind="stable")[:CLASSES].tolist())
-    side, left, top = 100, 170, 128
-    page = Sheet(
-        left + len(chosen) * (side + GAP) + MARGIN,
-        top + 2 * side + 62,
-        f"Why {answered(found)}",
-        [
-            "Each class has a weight for each pixel. Blue: ink there speaks for the class; red: "
-            "against it. Where there is no ink, a weight says nothing;",
-            "what remains is added up, with the class's bias, and the highest sum is the answer.",
+def weights_page(explanation: Explanation, contributions: np.ndarray) -> Page:
+    """Draw each class's weights, and these times the picture, for a network of one layer."""
+    probable = np.argsort(-explanation.probabilities, kind="stable")[:MAX_CLASSES]
+    chosen = sorted(probable.tolist())
+    side = 100
+    grid = Grid(left=170, top=HEADER + 20, side=side, across=side + GAP, down=side + GAP)
+    page = Page(
+        width=grid.right(len(chosen)) + MARGIN,
+        height=grid.bottom(2) + CAPTION + MARGIN,
+        title=f"Why {prediction(explanation)}",
+        lines=[
+            "Each class has one weight for each pixel. Blue: ink there counts for the class; red: "
+            "against it. Where there is no ink, the weight does not count.",
+            "The products and the class's bias are added up. The class with the largest sum is "
+            "the prediction.",
         ],
     )
-    page.image(MARGIN, top + side // 2, side, shown(found, found.image))
-    for row, says in enumerate(("weights", "times the picture")):
-        y = top + row * (side + GAP) + side / 2
-        page.text(left - 12, y, says, ha="right", va="center", rotation=90, color=FAINT)
-    best = int(found.probabilities.argmax())
-    largest = max(np.abs(each).max() for each in found.filters.values())
-    most = np.abs(found.products).max()
-    for place, number in enumerate(chosen):
-        x, style = left + place * (side + GAP), {}
-        if number == best:
-            style = {"color": ACCENT, "weight": "bold"}
-        page.text(x + side / 2, top - 18, found.classes[number], 9, ha="center", **style)
-        page.image(x, top, side, signed(found.filters[number], largest))
-        page.image(x, top + side + GAP, side, signed(found.products[number], most))
-        told = f"sum {found.logits[number]:+.1f}"
-        page.text(x + side / 2, top + 2 * side + GAP + 4, told, 8, ha="center", **style)
+    picture = Square(MARGIN, grid.top + side // 2, side)
+    page.image(picture, displayed(explanation, explanation.image))
+    for row, name in enumerate(("weights", "times the picture")):
+        y = grid.cell(row, 0).y + side / 2
+        page.text(grid.left - 12, y, name, ha="right", va="center", rotation=90, color=GREY_TEXT)
+    largest_weight = max(np.abs(weights).max() for weights in explanation.filters.values())
+    largest_product = np.abs(contributions).max()
+    for column, number in enumerate(chosen):
+        style: dict[str, Any] = {"ha": "center"}
+        if number == explanation.predicted:
+            style |= {"color": ACCENT, "weight": "bold"}
+        upper, lower = grid.cell(0, column), grid.cell(1, column)
+        middle = upper.x + side / 2
+        page.text(middle, upper.y - 18, class_name(explanation, number, 13), 9, **style)
+        page.image(upper, signed(explanation.filters[number], largest_weight))
+        page.image(lower, signed(contributions[number], largest_product))
+        page.text(middle, lower.bottom + 4, f"sum {explanation.logits[number]:+.1f}", **style)
     return page
 
 
-def maps(found: Explanation) -> Sheet:
-    """Of each layer the maps that answer most to the picture."""
-    side, left, top = 72, 190, MARGIN + 84
-    page = Sheet(
-        left + A_ROW * (side + GAP) + MARGIN,
-        top + len(found.maps) * (side + GAP + 16) + MARGIN,
-        f"What each layer answers to the picture: {answered(found)}",
-        [
-            "A map says where in the picture its filter found what it looks for; "
-            "the darker, the more. Of each layer its most active maps, by number;",
-            "one shade means the same in a whole row. Where a layer answers below zero, red is so.",
+def maps_page(explanation: Explanation) -> Page:
+    """Draw the feature maps of each layer that are most active for the picture."""
+    side = 72
+    grid = Grid(left=190, top=HEADER, side=side, across=side + GAP, down=side + GAP + CAPTION)
+    page = Page(
+        width=grid.right(MAPS_PER_ROW) + MARGIN,
+        height=grid.bottom(len(explanation.feature_maps)) + MARGIN,
+        title=f"The feature maps of each layer: {prediction(explanation)}",
+        lines=[
+            "A feature map shows where in the picture its filter responds: the darker, the more. "
+            "Each row has a layer's most active maps, by number;",
+            "a shade means the same value in the whole row. Negative values are red.",
         ],
     )
-    for row, (name, values) in enumerate(found.maps.items()):
-        y = top + row * (side + GAP + 16)
-        height, width, count = values.shape
-        if row == 0:
-            page.image(MARGIN, y, side, shown(found, found.image))
-        page.text(left - 16, y + 18, name, ha="right", weight="bold", size=9)
-        size = f"{count} maps\n{height}×{width}"
-        page.text(left - 16, y + 34, size, ha="right", color=FAINT)
-        largest = np.abs(values).max() or 1
-        for place, number in enumerate(most_active(values, A_ROW)):
-            x, tile = left + place * (side + GAP), values[..., number, None]
-            below = values.min() < 0
-            rgb = signed(tile, largest) if below else ACTIVE(tile[..., 0] / largest)[..., :3]
-            page.image(x, y, side, rgb)
-            page.text(x + side / 2, y + side + 2, str(number), color=FAINT, ha="center", size=7)
+    page.image(Square(MARGIN, grid.top, side), displayed(explanation, explanation.image))
+    for row, (layer, maps) in enumerate(explanation.feature_maps.items()):
+        height, width, count = maps.shape
+        x, y = grid.left - 16, grid.cell(row, 0).y
+        page.text(x, y + 18, layer, ha="right", weight="bold", size=9)
+        page.text(x, y + 34, f"{count} maps\n{height}×{width}", ha="right", color=GREY_TEXT)
+        largest = np.abs(maps).max() or 1.0
+        for column, number in enumerate(strongest_maps(maps, MAPS_PER_ROW)):
+            cell = grid.cell(row, column)
+            page.image(cell, map_colors(maps[..., number], largest, has_negative=maps.min() < 0))
+            number_below(page, cell, number)
     return page
 
 
-def strongest(found: Explanation) -> Sheet:
-    """Of each layer the units that answer most: what they saw, beside what they could see."""
-    side = 104 if small(found) else 150
-    left, top = MARGIN + side + 160, MARGIN + 84
-    block, step = 2 * side + 28, side + GAP + 20
-    most = max(map(len, found.sights.values()))
-    page = Sheet(
-        left + most * block + MARGIN,
-        top + len(found.sights) * step + MARGIN,
-        f"What the strongest units of each layer saw: {answered(found)}",
-        [
-            "Left of each pair: a unit's answer, sent back down to pixels. "
-            + meaning(found.image)
-            + " Right: all that the unit can see of the picture.",
-            "From layer to layer a unit sees more. Of each layer the maps that answer most, "
-            "each at its strongest place.",
+def map_colors(feature_map: np.ndarray, largest: float, has_negative: bool) -> Rgb:
+    """Return a feature map (height, width) in colours; `largest` is the darkest."""
+    if has_negative:
+        return signed(feature_map[..., None], largest)
+    return np.asarray(ACTIVE(feature_map / largest))[..., :3]
+
+
+def strongest_page(explanation: Explanation) -> Page:
+    """Draw the strongest units of each layer: their projections and their receptive fields."""
+    side = 104 if has_few_pixels(explanation) else 150
+    grid = Grid(
+        left=MARGIN + side + 160,
+        top=HEADER,
+        side=side,
+        across=2 * side + 28,
+        down=side + GAP + 20,
+    )
+    layers = explanation.projections
+    page = Page(
+        width=grid.right(max(map(len, layers.values()))) + MARGIN,
+        height=grid.bottom(len(layers)) + MARGIN,
+        title=f"The strongest units of each layer: {prediction(explanation)}",
+        lines=[
+            "Left of each pair: the unit's activation, projected down to pixels. "
+            f"{projection_meaning(explanation)} Right: the unit's receptive field in the picture.",
+            "From layer to layer the receptive field grows. Each row has a layer's most active "
+            "maps, each with its strongest unit.",
         ],
     )
-    for row, (name, looks) in enumerate(found.sights.items()):
-        y = top + row * step
-        page.image(MARGIN, y, side, shown(found, found.image))
-        layer_name(page, left - 20, y, name, looks)
-        for place, each in enumerate(looks):
-            x = left + place * block
-            page.image(x, y, side, signed(cut(each.own.pixels, each.own)))
-            page.image(x + side + 4, y, side, cut(shown(found, found.image), each.own))
-            outlined(page, each.own.box, found.image, (MARGIN, y, side))
-            told = f"{unit(found, name, each)} answers {each.own.value:.1f}"
-            page.text(x, y + side + 3, told, color=FAINT, size=7)
+    image = displayed(explanation, explanation.image)
+    for row, (layer, maps) in enumerate(layers.items()):
+        picture = Square(MARGIN, grid.cell(row, 0).y, side)
+        page.image(picture, image)
+        layer_name(page, grid, row, layer, maps)
+        for column, projections in enumerate(maps):
+            cell, projection = grid.cell(row, column), projections.picture
+            page.image(cell, signed(field_of(projection.pixels, projection)))
+            page.image(cell.shifted(side + 4), field_of(image, projection))
+            page.region(picture, projection.receptive_field, explanation.image, ACCENT, 0.7)
+            name = unit_name(explanation, layer, projections)
+            caption = f"{name}, activation {projection.activation:.1f}"
+            page.text(cell.x, cell.bottom + 3, caption, color=GREY_TEXT, size=7)
     return page
 
 
-def layer_name(page: Sheet, right: float, y: float, name: str, looks: list[Map]) -> None:
-    """The layer's name, and how much its units see: those at an edge see less."""
-    boxes = np.array([sight.box for each in looks for sight in [each.own, *each.nine]])
-    high, wide = (boxes[:, 2:] - boxes[:, :2]).max(0)
-    all_of_it = (high, wide) == looks[0].own.image.shape[:2]
-    sees = "sees all of it" if all_of_it else f"sees {high}×{wide} pixels"
-    page.text(right, y + 34, name, ha="right", weight="bold", size=9)
-    page.text(right, y + 50, sees, ha="right", color=FAINT)
+def top_nine_page(explanation: Explanation) -> Page:
+    """Draw the nine images that activate each map most, and their projections: as in figure 2."""
+    side = 46 if has_few_pixels(explanation) else 84
+    grid = Grid(
+        left=170, top=HEADER + 16, side=side, across=6 * side + 44, down=3 * side + GAP + 30
+    )
+    layers = explanation.projections
+    page = Page(
+        width=grid.right(max(map(len, layers.values()))) + MARGIN,
+        height=grid.bottom(len(layers)) + MARGIN,
+        title=f"What the same maps of {explanation.network} detect: the nine validation images of "
+        f"{explanation.data} that activate each most",
+        lines=[
+            "Left: the strongest activation in each image, projected down to pixels. "
+            + projection_meaning(explanation),
+            "Right: the receptive field in that image. What the nine have in common is what the "
+            "map detects; what differs between them does not matter to it.",
+        ],
+    )
+    for row, (layer, maps) in enumerate(layers.items()):
+        layer_name(page, grid, row, layer, maps)
+        for column, projections in enumerate(maps):
+            cell = grid.cell(row, column)
+            name = unit_name(explanation, layer, projections)
+            page.text(cell.x, cell.y + 3 * side + 5, name, color=GREY_TEXT, size=7)
+            nine = Grid(left=cell.x, top=cell.y, side=side - 2, across=side, down=side)
+            for number, projection in enumerate(projections.top_nine):
+                place = nine.cell(*divmod(number, 3))
+                page.image(place, signed(field_of(projection.pixels, projection)))
+                image = displayed(explanation, projection.image)
+                page.image(place.shifted(3 * side + 6), field_of(image, projection))
+    return page
 
 
-def small(found: Explanation) -> bool:
-    """Whether an image has so few pixels that each is to be seen."""
-    height, width, _ = found.image.shape
+def layer_name(
+    page: Page, grid: Grid, row: int, layer: str, maps: Sequence[MapProjections]
+) -> None:
+    """Write a layer's name beside its row, and the size of its units' receptive fields."""
+    fields = np.array(
+        [
+            projection.receptive_field
+            for projections in maps
+            for projection in [projections.picture, *projections.top_nine]
+        ]
+    )
+    height, width = (fields[:, 2:] - fields[:, :2]).max(0)  # a unit at an edge has a smaller one
+    everything = (height, width) == maps[0].picture.image.shape[:2]
+    field = "sees all pixels" if everything else f"sees {height}×{width} pixels"
+    x, y = grid.left - 20, grid.cell(row, 0).y
+    page.text(x, y + 34, layer, ha="right", weight="bold", size=9)
+    page.text(x, y + 50, field, ha="right", color=GREY_TEXT)
+
+
+def number_below(page: Page, cell: Square, number: int) -> None:
+    """Write the number of a filter or a feature map below its image."""
+    middle = cell.x + cell.side / 2
+    page.text(middle, cell.bottom + 2, str(number), color=GREY_TEXT, ha="center", size=7)
+
+
+def has_few_pixels(explanation: Explanation) -> bool:
+    """Whether an image is so small that each pixel shall be visible."""
+    height, width, _ = explanation.image.shape
     return bool(max(height, width) <= 32)
 
 
-def unit(found: Explanation, layer: str, seen: Map) -> str:
-    if layer == found.last:
-        return f"class {found.classes[seen.number]}"
-    return f"{'map' if layer in found.maps else 'unit'} {seen.number}"
+def prediction(explanation: Explanation) -> str:
+    probability = explanation.probabilities[explanation.predicted]
+    name = explanation.classes[explanation.predicted]
+    return f"{explanation.network} predicts {name} ({probability:.1%})"
 
 
-def outlined(
-    page: Sheet,
-    part: Box,
-    image: np.ndarray,
-    place: tuple[float, float, float],
-    color: str = ACCENT,
-    lw: float = 0.7,
-) -> None:
-    """A part of an image outlined, where the image stands on the page: x, y, side."""
-    x, y, side = place
-    by = side / max(image.shape[:2])
-    x, y = x + (side - by * image.shape[1]) / 2, y + (side - by * image.shape[0]) / 2
-    top, left, bottom, right = (by * edge for edge in part)
-    page.box(x + left, y + top, right - left, bottom - top, color, lw)
+def class_name(explanation: Explanation, number: int, max_length: int) -> str:
+    """Return a class's name, cut off if it is longer."""
+    name = explanation.classes[number]
+    return name if len(name) <= max_length else name[: max_length - 1] + "…"
 
 
-def top_nine(found: Explanation) -> Sheet:
-    """The nine images to which a map answers most, and what it saw in them: as in figure 2."""
-    side = 46 if small(found) else 84
-    left, top, block = 170, MARGIN + 100, 6 * side + 44
-    step = 3 * side + GAP + 30
-    most = max(map(len, found.sights.values()))
-    page = Sheet(
-        left + most * block + MARGIN,
-        top + len(found.sights) * step + MARGIN,
-        f"What the same maps of {found.network} look for: the nine images of {found.data} "
-        "(validation) that each answers most to",
-        [
-            "Left: the strongest answer in each, sent back down to pixels. " + meaning(found.image),
-            "Right: the part of the image that was seen. What the nine have in common is what the "
-            "map looks for; in what they differ, it does not care.",
+def unit_name(explanation: Explanation, layer: str, projections: MapProjections) -> str:
+    if layer == explanation.last_layer:
+        return f"class {class_name(explanation, projections.number, 16)}"
+    kind = "map" if layer in explanation.feature_maps else "unit"
+    return f"{kind} {projections.number}"
+
+
+def projection_meaning(explanation: Explanation) -> str:
+    if explanation.image.shape[-1] == 1:
+        return "Blue: ink here activates the unit; red: ink here inhibits it."
+    return "Grey: this pixel does not matter."
+
+
+def occlusion_page(explanation: Explanation) -> Page:
+    """Draw what the network predicts while a square covers a part of the picture: figure 7."""
+    occlusion, side = explanation.occlusion, 250
+    grid = Grid(left=MARGIN, top=HEADER + 28, side=side, across=side + MARGIN, down=side)
+    page = Page(
+        width=grid.right(4 if occlusion.feature_map else 3),
+        height=grid.bottom(1) + 100,
+        title=f"Which part of the picture matters: {prediction(explanation)}",
+        lines=[
+            "A square covers one part of the picture after another, and each time the network "
+            "classifies the picture.",
+            "The colour of a pixel shows the result for the square centred there: red is less than "
+            "with nothing covered, blue is more.",
         ],
     )
-    for row, (name, looks) in enumerate(found.sights.items()):
-        y = top + row * step
-        layer_name(page, left - 20, y, name, looks)
-        for place, each in enumerate(looks):
-            x = left + place * block
-            page.text(x, y + 3 * side + 5, unit(found, name, each), color=FAINT, size=7)
-            for number, sight in enumerate(each.nine):
-                down, across = divmod(number, 3)
-                at = x + across * side, y + down * side
-                page.image(*at, side - 2, signed(cut(sight.pixels, sight)))
-                seen = cut(shown(found, sight.image), sight)
-                page.image(at[0] + 3 * side + 6, at[1], side - 2, seen)
+    panels = [grid.cell(0, column) for column in range(4)]
+    covered_panel(page, panels.pop(0), explanation)
+    probability_panel(page, panels.pop(0), explanation)
+    if occlusion.feature_map:
+        activity_panel(page, panels.pop(0), explanation)
+    predicted_panel(page, panels.pop(0), explanation)
     return page
 
 
-def occluded(found: Explanation) -> Sheet:
-    """What the network says while a square hides a part of the picture: figure 7 of the paper."""
-    side, top, seen = 250, MARGIN + 112, found.occlusion
-    name = found.classes[found.label]
-    page = Sheet(
-        MARGIN + (4 if seen.map else 3) * (side + MARGIN),
-        top + side + 100,
-        f"Which part of the picture matters: {answered(found)}",
-        [
-            "A square hides one part of the picture after another, and each time the network is "
-            "asked again.",
-            "The colour at a place says what it answered when the middle of the square was there: "
-            "red is less than with nothing hidden, blue is more.",
-        ],
+def covered_panel(page: Page, panel: Square, explanation: Explanation) -> None:
+    """Draw the picture with the square where it changes the probability most."""
+    occlusion = explanation.occlusion
+    panel_title(page, panel, "Where it matters most")
+    page.image(panel, displayed(explanation, occlusion.covered))
+    page.region(panel, occlusion.occluder, explanation.image, WARNING, 1.5)
+
+
+def probability_panel(page: Page, panel: Square, explanation: Explanation) -> None:
+    """Draw the label's probability for each position of the square."""
+    panel_title(page, panel, f"Probability of {class_name(explanation, explanation.label, 18)}")
+    values = explanation.occlusion.probability
+    baseline = float(explanation.probabilities[explanation.label])
+    largest = max(float(np.abs(values - baseline).max()), MIN_CHANGE)
+    page.image(panel, change_colors(explanation, values - baseline, largest))
+    change_scale(page, panel, f"{largest:.1%}", f"{baseline:.1%}")
+
+
+def activity_panel(page: Page, panel: Square, explanation: Explanation) -> None:
+    """Draw the watched feature map's activity for each position of the square."""
+    occlusion = explanation.occlusion
+    panel_title(page, panel, f"Activity of {occlusion.feature_map}")
+    change = occlusion.activity - occlusion.baseline
+    largest = float(np.abs(change).max()) or 1.0
+    page.image(panel, change_colors(explanation, change, largest))
+    change_scale(page, panel, f"{largest:.3g}", f"{occlusion.baseline:.3g}")
+
+
+def change_colors(explanation: Explanation, change: np.ndarray, largest: float) -> Rgb:
+    """Return changes (rows, columns) as colours over the picture: zero is white, less is red."""
+    colors = np.asarray(FOR_AND_AGAINST(0.5 + change / largest / 2))[..., :3]
+    return over_picture(colors, explanation)
+
+
+def change_scale(page: Page, panel: Square, largest: str, baseline: str) -> None:
+    """Draw the colours of the changes below a panel, and the value with nothing covered."""
+    page.color_bar(panel, FOR_AND_AGAINST, (f"−{largest}", f"+{largest}"))
+    page.text(
+        panel.x + panel.side / 2,
+        panel.bottom + 23,
+        f"uncovered: {baseline}",
+        ha="center",
+        color=GREY_TEXT,
     )
-    x = MARGIN
-    page.text(x, top - 24, "Hidden where it matters most", weight="bold", size=9)
-    page.image(x, top, side, shown(found, found.occlusion.covered))
-    outlined(page, seen.square, found.image, (x, top, side), WARNING, 1.5)
-    x += side + MARGIN
-    whole = float(found.probabilities[found.label])
-    page.text(x, top - 24, f"How probable it holds {name}", weight="bold", size=9)
-    change(page, x, top, side, found, seen.probability, whole, LEAST, ".1%")
-    if seen.map:
-        x += side + MARGIN
-        page.text(x, top - 24, f"How active {seen.map} is", weight="bold", size=9)
-        change(page, x, top, side, found, seen.activity, seen.whole, 0.0, ".3g")
-    answers(page, x + side + MARGIN, top, side, found)
-    return page
 
 
-def change(
-    page: Sheet,
-    x: float,
-    y: float,
-    side: float,
-    found: Explanation,
-    values: np.ndarray,
-    whole: float,
-    least: float,
-    digits: str,
-) -> None:
-    """Values (rows, columns) of places as colours over the image: red where they fell.
-
-    Args:
-        whole: the value with nothing hidden, which is white.
-        least: a change that is not to look large, even if there is no larger one.
-        digits: how to write the values.
-    """
-    most = max(float(np.abs(values - whole).max()), least) or 1.0
-    heat = np.asarray(FOR_AND_AGAINST(0.5 + (values - whole) / most / 2))[..., :3]
-    page.image(x, y, side, over(heat, found))
-    page.bar(x, y + side + 12, side, FOR_AND_AGAINST, (f"−{most:{digits}}", f"+{most:{digits}}"))
-    page.text(x + side / 2, y + side + 23, f"all of it: {whole:{digits}}", ha="center", color=FAINT)
-
-
-def answers(page: Sheet, x: float, y: float, side: int, found: Explanation) -> None:
-    """The panel of the most probable classes, and which colour is which."""
-    classes, counts = np.unique(found.occlusion.answer, return_counts=True)
-    order = classes[np.argsort(-counts, kind="stable")]
-    palette = [colormaps["Set2"](i)[:3] for i in range(OTHERS)]
-    unmoved = int(found.logits.argmax())
-    colours = {unmoved: (1.0, 1.0, 1.0)}
-    others = [int(number) for number in order if number != unmoved]
-    colours |= {number: palette[i] for i, number in enumerate(others[:OTHERS])}
+def predicted_panel(page: Page, panel: Square, explanation: Explanation) -> None:
+    """Draw the predicted class for each position of the square, and a legend of the colours."""
+    panel_title(page, panel, "Predicted class")
+    predicted = explanation.occlusion.predicted
+    classes, counts = np.unique(predicted, return_counts=True)
+    by_count = [int(number) for number in classes[np.argsort(-counts, kind="stable")]]
+    others = [number for number in by_count if number != explanation.predicted]
+    palette = [colormaps["Set2"](i)[:3] for i in range(MAX_OTHER_CLASSES)]
+    colors = {explanation.predicted: (1.0, 1.0, 1.0)}
+    colors |= dict(zip(others, palette, strict=False))
     rest = (0.6, 0.6, 0.6)
-    picture = np.array([[colours.get(int(n), rest) for n in row] for row in found.occlusion.answer])
-    page.text(x, y - 24, "What it then answers", weight="bold", size=9)
-    page.image(x, y, side, over(picture, found))
-    named = [(found.classes[number], colour) for number, colour in colours.items()]
-    named += [("others", rest)] if len(others) > OTHERS else []
-    columns = 4 if max(len(name) for name, _ in named) < 7 else 2
-    for place, (name, colour) in enumerate(named):
-        row, column = divmod(place, columns)
-        at = x + column * (side // columns), y + side + 12 + 18 * row
-        page.image(*at, 11, np.full((1, 1, 3), colour))
-        page.text(at[0] + 16, at[1] - 1, name)
+    pixels = np.array([[colors.get(int(number), rest) for number in row] for row in predicted])
+    page.image(panel, over_picture(pixels, explanation))
+    entries = [(class_name(explanation, number, 16), color) for number, color in colors.items()]
+    if len(others) > MAX_OTHER_CLASSES:
+        entries.append(("others", rest))
+    legend(page, panel, entries)
 
 
-def meaning(image: np.ndarray) -> str:
-    if image.shape[-1] == 1:
-        return "Blue: here it wants ink; red: here it wants none."
-    return "Grey: what is there does not matter to it."
+def legend(
+    page: Page, panel: Square, entries: Sequence[tuple[str, tuple[float, float, float]]]
+) -> None:
+    """Draw names and their colours below a panel."""
+    columns = 4 if max(len(name) for name, _ in entries) < 7 else 2
+    grid = Grid(
+        left=panel.x,
+        top=panel.bottom + 12,
+        side=11,
+        across=panel.side // columns,
+        down=18,
+    )
+    for place, (name, color) in enumerate(entries):
+        cell = grid.cell(*divmod(place, columns))
+        page.image(cell, np.full((1, 1, 3), color))
+        page.text(cell.x + 16, cell.y - 1, name)
 
 
-def shown(found: Explanation, image: np.ndarray) -> Rgb:
-    """An image (height, width, 1 or 3) uint8; a grey digit is shown as dark ink on white paper."""
-    light = image / 255 if image.shape[-1] == 3 or found.learned == "pictures" else 1 - image / 255
+def panel_title(page: Page, panel: Square, title: str) -> None:
+    page.text(panel.x, panel.y - 24, title, weight="bold", size=9)
+
+
+def displayed(explanation: Explanation, image: np.ndarray) -> Rgb:
+    """Return an image (height, width, 1 or 3) uint8 in colours; a digit is dark ink on white."""
+    light = image / 255
+    if image.shape[-1] == 1 and explanation.image_kind != "pictures":
+        light = 1 - light
     return np.repeat(light, 3 // image.shape[-1], axis=-1)
 
 
 def signed(values: np.ndarray, largest: float = 0.0) -> Rgb:
-    """Values (height, width, 1 or 3) about zero: white and two colours, or grey and all colours."""
-    part = values / (largest or np.abs(values).max() or 1)
+    """Return values (height, width, 1 or 3) about zero in colours.
+
+    One channel becomes red below zero, white, and blue above. Three channels are colours
+    themselves, with grey as zero.
+
+    Args:
+        values: positive and negative.
+        largest: the value with the full colour; 0 for the largest of the values.
+    """
+    scaled = values / (largest or np.abs(values).max() or 1)
     if values.shape[-1] == 1:
-        return np.asarray(FOR_AND_AGAINST(0.5 + part[..., 0] / 2))[..., :3]
-    spread = min(1.0, 3 * float(np.std(part))) or 1.0  # a single bright pixel must not dim the rest
-    rgb: Rgb = (0.5 + part / (2 * spread)).clip(0, 1)
+        return np.asarray(FOR_AND_AGAINST(0.5 + scaled[..., 0] / 2))[..., :3]
+    # Three standard deviations get the full colour: a single bright pixel must not dim the rest.
+    spread = min(1.0, 3 * float(np.std(scaled))) or 1.0
+    rgb: Rgb = (0.5 + scaled / (2 * spread)).clip(0, 1)
     return rgb
 
 
-def cut(whole: np.ndarray, sight: Sight) -> np.ndarray:
-    """Of the picture, or of what comes down to it, the part that the unit sees."""
-    top, left, bottom, right = sight.box
-    return whole[top:bottom, left:right]
+def field_of(image: np.ndarray, projection: Projection) -> np.ndarray:
+    """Return the part of an image that is the projected unit's receptive field."""
+    top, left, bottom, right = projection.receptive_field
+    return image[top:bottom, left:right]
 
 
-def over(heat: Rgb, found: Explanation) -> Rgb:
-    """A map of colours with the picture's own light and dark in it, pixel by pixel."""
-    height, width = found.image.shape[:2]
-    rows = (np.arange(height) * heat.shape[0] // height).clip(0, heat.shape[0] - 1)
-    columns = (np.arange(width) * heat.shape[1] // width).clip(0, heat.shape[1] - 1)
-    light = shown(found, found.image).mean(-1, keepdims=True)
-    mixed: Rgb = heat[rows][:, columns] * (0.3 + 0.7 * light)
+def over_picture(colors: Rgb, explanation: Explanation) -> Rgb:
+    """Return colours (rows, columns, 3), enlarged, with the picture's light and dark in them."""
+    height, width = explanation.image.shape[:2]
+    rows = (np.arange(height) * colors.shape[0] // height).clip(0, colors.shape[0] - 1)
+    columns = (np.arange(width) * colors.shape[1] // width).clip(0, colors.shape[1] - 1)
+    light = displayed(explanation, explanation.image).mean(-1, keepdims=True)
+    mixed: Rgb = colors[rows][:, columns] * (0.3 + 0.7 * light)
     return mixed

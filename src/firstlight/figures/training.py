@@ -1,15 +1,13 @@
-"""The pictures of a training."""
+"""The pictures of a training: learning curves, samples, and what augmentation does."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from firstlight import catalog
-from firstlight.datasets import Examples
-from firstlight.datasets._images import Fitted, fitted
+from firstlight.datasets import Examples, Images
 from firstlight.figures.style import (
     ACCENT,
     INK,
@@ -19,113 +17,162 @@ from firstlight.figures.style import (
     new_panels,
     save_figure,
     show_image,
+    styled,
 )
+from firstlight.runs.documents import LoggedStep, RunRecord
 from firstlight.runs.run import Run
-from firstlight.training import augment
+from firstlight.training.augment import augmented
 
-A_CLASS, MOST_CLASSES = 12, 20  # samples of a class, and of how many
-
-
-def draw_training(run: Run) -> None:
-    """The curves and samples of the training images, of a run that has been trained."""
-    settings = run.settings()
-    dataset = catalog.trained_on(run)
-    kept = settings.get("result", {}).get("best_step")
-    title = f"{settings['network']} on {dataset.name}"
-    if smoothed := settings["recipe"].get("label_smoothing"):
-        title += f", trained with {smoothed:.0%} of each label spread over all classes"
-    learning_curves(run.metrics(), run.figures / "learning_curves.png", kept, title)
-    network = catalog.network(run.trained()["network"])
-    shown = fitted(dataset.load("train").first(settings["limit"]), network.input)
-    samples(shown, dataset.classes, run.figures / "samples.png", f"{dataset.name}, training images")
-    if strengths := settings["recipe"].get("augment"):
-        augmented(shown.images, strengths, run.figures / "augmentation.png")
+SAMPLES_PER_CLASS, MAX_SAMPLED_CLASSES = 12, 20
+SMOOTHED_FRACTION = 20  # the running mean averages a twentieth of the steps
 
 
+def draw_training(run: Run, examples: Examples, data: str, classes: Sequence[str]) -> None:
+    """Draw the curves of a training, samples of its images, and their augmentation.
+
+    Args:
+        examples: the training examples, at the network's size.
+        data: the dataset's name.
+    """
+    record = run.record()
+    learning_curves(run.metrics(), run.figures / "learning_curves.png", record, data)
+    samples(examples, classes, run.figures / "samples.png", title=f"{data}, training images")
+    if record.settings.recipe.augment:
+        augmentations(
+            examples.images, record.settings.recipe.augment, run.figures / "augmentation.png"
+        )
+
+
+@styled
 def learning_curves(
-    metrics: list[dict[str, Any]], path: Path, kept_step: int | None, title: str
+    metrics: Sequence[LoggedStep], path: Path, record: RunRecord, data: str
 ) -> None:
-    """Cost and error against steps, of the lines of metrics.jsonl; the kept point is marked."""
-    train = [line for line in metrics if line["split"] == "train"]
-    held_out = [line for line in metrics if line["split"] == "val"]
-    with_accuracy = any(line["accuracy"] is not None for line in metrics)
-    figure, panels = new_panels(
-        1, 2 if with_accuracy else 1, (9, 3.6) if with_accuracy else (7, 3.8)
-    )
-    _curve(panels[0], train, held_out, kept_step, "cost", lambda line: line["loss"])
-    panels[0].set_ylabel("cost (cross entropy, nats)")
-    if with_accuracy:
-        _curve(panels[1], train, held_out, kept_step, "error", lambda m: 100 * (1 - m["accuracy"]))
+    """Draw cost and error against steps; the point of the kept weights is marked."""
+    kept_step = record.status.best_step if record.status else None
+    has_accuracy = any(logged.accuracy is not None for logged in metrics)
+    if has_accuracy:
+        figure, panels = new_panels(rows=1, columns=2, size=(9, 3.6))
+        _draw_curve(panels[1], metrics, kept_step, error_percent)
         panels[1].set_ylabel("error (% of images wrong)")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+        _use_log_scale(panels[1], metrics, error_percent)
+    else:
+        figure, panels = new_panels(rows=1, columns=1, size=(7, 3.8))
+    _draw_curve(panels[0], metrics, kept_step, cost)
+    panels[0].set_ylabel("cost (cross entropy, nats)")
+    smoothed = _shown_values(metrics, cost)
+    if smoothed.max() > 10 * max(smoothed.min(), 1e-9):
+        _use_log_scale(panels[0], metrics, cost)
+    figure.suptitle(_curves_title(record, data), x=0.01, ha="left", fontsize=11)
     save_figure(figure, path)
 
 
-def _curve(
+def cost(logged: LoggedStep) -> float:
+    return logged.loss
+
+
+def error_percent(logged: LoggedStep) -> float:
+    assert logged.accuracy is not None
+    return 100 * (1 - logged.accuracy)
+
+
+def _curves_title(record: RunRecord, data: str) -> str:
+    title = f"{record.settings.network} on {data}"
+    smoothing = record.settings.recipe.label_smoothing
+    if smoothing:
+        title += f", trained with {smoothing:.0%} of each label spread over all classes"
+    return title
+
+
+def _draw_curve(
     panel: Axes,
-    train: list[dict[str, Any]],
-    held_out: list[dict[str, Any]],
+    metrics: Sequence[LoggedStep],
     kept_step: int | None,
-    what: str,
-    value: Callable[[dict[str, Any]], float],
+    value: Callable[[LoggedStep], float],
 ) -> None:
-    """One panel: each step's value a dot, their running mean on top, and the validation points."""
-    steps, values = np.array([m["step"] for m in train]), np.array([value(m) for m in train])
+    """Draw each training step as a dot, their running mean, and the validation points."""
+    train, val = _of_split(metrics, "train"), _of_split(metrics, "val")
+    steps = np.array([logged.step for logged in train])
+    values = np.array([value(logged) for logged in train])
     panel.plot(steps, values, ".", color=PALE, ms=2, alpha=0.6)
     panel.plot(steps, running_mean(values), color=INK, lw=1.5, label="training (running mean)")
-    if held_out:
-        points = np.array([(m["step"], value(m)) for m in held_out])
-        panel.plot(*points.T, "o-", color=ACCENT, ms=4, lw=1.5, label="validation")
-    for line in held_out:
-        if line["step"] == kept_step:
-            panel.plot(line["step"], value(line), "o", ms=11, mfc="none", mec=WARNING, mew=1.6)
-            panel.plot([], [], "o", ms=8, mfc="none", mec=WARNING, label="kept weights")
+    if val:
+        val_steps = [logged.step for logged in val]
+        val_values = [value(logged) for logged in val]
+        panel.plot(val_steps, val_values, "o-", color=ACCENT, ms=4, lw=1.5, label="validation")
+    for logged in val:
+        if logged.step == kept_step:
+            ring: dict[str, Any] = {"mfc": "none", "mec": WARNING}
+            panel.plot(logged.step, value(logged), "o", ms=11, mew=1.6, **ring)
+            panel.plot([], [], "o", ms=8, label="kept weights", **ring)
     panel.set_xlabel("step")
-    shown = np.concatenate([running_mean(values), [value(m) for m in held_out]])
-    if what == "error" or shown.max() > 10 * max(shown.min(), 1e-9):
-        lowest = shown[shown > 0].min(initial=1.0)
-        panel.set_yscale("log")
-        panel.set_ylim(bottom=lowest / 2)
-        panel.yaxis.set_major_formatter("{x:g}")
     panel.grid(axis="y", color=PALE, alpha=0.3, lw=0.6)
     panel.legend(loc="upper right", fontsize=8)
 
 
+def _of_split(metrics: Sequence[LoggedStep], split: str) -> list[LoggedStep]:
+    return [logged for logged in metrics if logged.split == split]
+
+
+def _shown_values(
+    metrics: Sequence[LoggedStep], value: Callable[[LoggedStep], float]
+) -> np.ndarray:
+    """Return the values that the lines of a panel go through."""
+    train = np.array([value(logged) for logged in _of_split(metrics, "train")])
+    val = [value(logged) for logged in _of_split(metrics, "val")]
+    return np.concatenate([running_mean(train), val])
+
+
+def _use_log_scale(
+    panel: Axes, metrics: Sequence[LoggedStep], value: Callable[[LoggedStep], float]
+) -> None:
+    values = _shown_values(metrics, value)
+    lowest = values[values > 0].min(initial=1.0)
+    panel.set_yscale("log")
+    panel.set_ylim(bottom=lowest / 2)
+    panel.yaxis.set_major_formatter("{x:g}")
+
+
 def running_mean(values: np.ndarray) -> np.ndarray:
-    """Each value averaged with those around it, a twentieth of them all; same length."""
-    width = max(1, len(values) // 20)
+    """Return each value averaged with those around it; the same length."""
+    count = len(values)
+    width = max(1, count // SMOOTHED_FRACTION)
     sums = np.concatenate([[0.0], np.cumsum(values, dtype=float)])
-    ends = np.clip(np.arange(len(values)) + width // 2 + 1, 1, len(values))
-    starts = np.clip(np.arange(len(values)) - width // 2, 0, len(values) - 1)
+    ends = np.clip(np.arange(count) + width // 2 + 1, 1, count)
+    starts = np.clip(np.arange(count) - width // 2, 0, count - 1)
     mean: np.ndarray = (sums[ends] - sums[starts]) / (ends - starts)
     return mean
 
 
+@styled
 def samples(examples: Examples, classes: Sequence[str], path: Path, title: str) -> None:
-    """A row a class: its name and its first twelve images; twenty classes at most."""
-    classes = classes[:MOST_CLASSES]
-    figure, panels = image_grid(A_CLASS * len(classes), A_CLASS, captions=0)
+    """Draw a row for each class: its name and its first images; at most twenty classes."""
+    classes = classes[:MAX_SAMPLED_CLASSES]
+    figure, panels = image_grid(SAMPLES_PER_CLASS * len(classes), SAMPLES_PER_CLASS, captions=0)
     for label, name in enumerate(classes):
-        row = panels[label * A_CLASS : (label + 1) * A_CLASS]
+        row = panels[label * SAMPLES_PER_CLASS : (label + 1) * SAMPLES_PER_CLASS]
         row[0].text(-0.35, 0.5, name, transform=row[0].transAxes, ha="right", va="center")
-        found = np.flatnonzero(examples.labels == label)[:A_CLASS]
-        for panel, index in zip(row, found, strict=False):
-            show_image(panel, examples.images[index])
+        indices = np.flatnonzero(examples.labels == label)[:SAMPLES_PER_CLASS]
+        for panel, image in zip(row, examples.images[indices], strict=False):
+            show_image(panel, image)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     save_figure(figure, path)
 
 
-def augmented(images: Any, strengths: dict[str, float], path: Path) -> None:
-    """A row of images as they are, then one for each augmentation alone, then all together."""
-    shown = np.arange(min(A_CLASS, len(images)))
-    alone = {f"{name} {value:g}": {name: value} for name, value in strengths.items()}
-    rows = {"as it is": {}, **alone, "together": strengths}
-    figure, panels = image_grid(len(rows) * len(shown), len(shown), captions=0)
-    for number, (name, chosen) in enumerate(rows.items()):
-        row = panels[number * len(shown) : (number + 1) * len(shown)]
-        row[0].text(-0.2, 0.5, name, transform=row[0].transAxes, ha="right", va="center")
-        cut = images.varied(shown, chosen, 0, 0) if isinstance(images, Fitted) else images[shown]
-        for panel, image in zip(row, augment.example(cut, chosen), strict=True):
+@styled
+def augmentations(images: Images, strengths: Mapping[str, float], path: Path) -> None:
+    """Draw a row of images as they are, one for each augmentation alone, then all together."""
+    indices = np.arange(min(SAMPLES_PER_CLASS, len(images)))
+    rows: dict[str, Mapping[str, float]] = {"as it is": {}}
+    for name, strength in strengths.items():
+        rows[f"{name} {strength:g}"] = {name: strength}
+    rows["together"] = strengths
+    columns = len(indices)
+    figure, panels = image_grid(len(rows) * columns, columns, captions=0)
+    for number, (title, chosen) in enumerate(rows.items()):
+        row = panels[number * columns : (number + 1) * columns]
+        row[0].text(-0.2, 0.5, title, transform=row[0].transAxes, ha="right", va="center")
+        cropped = images.augmented(indices, chosen, seed=0, first=0)
+        for panel, image in zip(row, augmented(cropped, chosen), strict=True):
             show_image(panel, image)
     figure.suptitle("What augmentation does", x=0.01, ha="left", fontsize=11)
     save_figure(figure, path)

@@ -1,10 +1,13 @@
-"""The two pictures of a graph, as SVG: what a person means by it, and what TensorFlow runs.
+"""The verb `graph`: two pictures of a network's graph, as SVG files.
 
-functional: a box a layer (or, for the first graph, an operation of the lesson), with its output
-shape and parameters. operations: all of TensorFlow's operations, a box a name scope.
+functional.svg   a box for each layer, with its output shape and parameters; for the first graph a
+                 box for each operation that the lesson names (functional.py)
+operations.svg   TensorFlow's own operations, a box for each name scope (operations.py)
 """
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -12,56 +15,88 @@ import tensorflow as tf
 from firstlight import catalog, first_graph
 from firstlight.errors import UsageError
 from firstlight.graphs import svg
-from firstlight.graphs.layers import of_network, total
-from firstlight.graphs.operations import of_first_graph, operations
+from firstlight.graphs.functional import from_graph, from_keras
+from firstlight.graphs.layout import Box, with_equal_widths
+from firstlight.graphs.operations import from_operations
 from firstlight.runs.files import write_text
 from firstlight.runs.run import Run
 
-FIRST = "first-graph"
+FIRST_GRAPH = "first-graph"
 
 
-def draw(target: str, out: Path | None) -> list[Path]:
+@dataclass(frozen=True)
+class GraphPictures:
+    """The pictures that `graph` has written."""
+
+    target: str  # as the user named it
+    files: tuple[Path, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `firstlight graph --json` prints."""
+        return {"target": self.target, "files": [str(file) for file in self.files]}
+
+
+class Target(NamedTuple):
+    """What is drawn: a network by name, or the first graph."""
+
+    network: str
+    classes: int  # of the run; 0 if it is not a run
+    folder: Path  # for the pictures, unless the user gives another
+
+
+def draw(target: str, out: Path | None = None) -> GraphPictures:
     """Write functional.svg and operations.svg of a network, a run, or "first-graph".
 
-    They go to `out`, or to the run's figures, or to runs/graph-NAME.
+    Args:
+        target: a network's name, a run folder, or "first-graph".
+        out: the folder for the files; by default the run's figures, or runs/graph-NAME.
 
     Raises:
         UsageError, DataError: there is no such network or run; or the run is not trained yet.
     """
-    name, classes, folder = find(target)
-    if name == FIRST:
+    name, classes, default_folder = find_target(target)
+    if name == FIRST_GRAPH:
         graph = first_graph.build().graph
-        boxes, arrows = of_first_graph(graph)
+        boxes, arrows = from_graph(graph)
     else:
-        chosen = catalog.network(name)
-        network = chosen.build(classes or chosen.classes)
-        boxes, arrows = of_network(network)
-        graph = traced(network)
-    files = {
-        "functional.svg": svg.svg(svg.even(boxes), arrows, name, total(boxes)),
-        "operations.svg": svg.svg(*operations(graph), name, "TensorFlow's operations by scope"),
+        entry = catalog.network(name)
+        network = entry.build(classes or entry.classes)
+        boxes, arrows = from_keras(network)
+        graph = trace(network)
+    subtitle = parameter_count(boxes)
+    folder = out or default_folder
+    pictures = {
+        "functional.svg": svg.render(with_equal_widths(boxes), arrows, name, subtitle),
+        "operations.svg": svg.render(
+            *from_operations(graph), name, "TensorFlow's operations by scope"
+        ),
     }
-    for file, picture in files.items():
-        write_text((out or folder) / file, picture)
-    return [(out or folder) / file for file in files]
+    for file, picture in pictures.items():
+        write_text(folder / file, picture)
+    return GraphPictures(target, tuple(folder / file for file in pictures))
 
 
-def find(target: str) -> tuple[str, int, Path]:
-    """The network's name, its classes if it is a run's, and where its pictures go."""
+def find_target(target: str) -> Target:
+    """Find what the user names; raises what `draw` raises."""
     run = Run(Path(target))
-    if run.settings_file.is_file():
-        if run.settings()["network"] == FIRST:
-            return FIRST, 0, run.figures
-        known = run.trained()
-        return str(known["network"]), len(known["classes"]), run.figures
-    there = [entry["name"] for entry in catalog.networks()]
-    if target not in (FIRST, *there):
-        raise UsageError(f"no network or run {target!r}; networks: {FIRST}, {', '.join(there)}")
-    return target, 0, Path("runs") / f"graph-{target}"
+    if run.record_file.is_file():
+        record = run.record()
+        if record.settings.network == FIRST_GRAPH:
+            return Target(FIRST_GRAPH, 0, run.figures)
+        info = run.model_info()
+        return Target(info.network, len(info.classes), run.figures)
+    names = [FIRST_GRAPH, *(entry.name for entry in catalog.networks())]
+    if target not in names:
+        raise UsageError(f"no network or run {target!r}; networks: {', '.join(names)}")
+    return Target(target, 0, Path("runs") / f"graph-{target}")
 
 
-def traced(network: keras.Model) -> tf.Graph:
-    """TensorFlow's graph of the network's answer and its cost, for a batch of any size."""
+def parameter_count(boxes: list[Box]) -> str:
+    return f"{sum(box.parameters for box in boxes):,} trainable parameters"
+
+
+def trace(network: keras.Model) -> tf.Graph:
+    """Return TensorFlow's graph of the network's logits and its cost, for a batch of any size."""
     images = tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8, name="image")
     labels = tf.TensorSpec((None,), tf.int32, name="labels")
 

@@ -1,155 +1,115 @@
-"""TensorFlow's own operations, a box for each name scope."""
+"""The operations diagram: TensorFlow's own operations, a box for each name scope."""
 
-import math
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 import tensorflow as tf
 
-from firstlight.graphs import svg
-from firstlight.graphs.layers import role_of
-from firstlight.graphs.svg import Arrow, Box
+from firstlight.graphs.layout import Arrow, Box, Ends, Role
 
-MEANING = {  # the lesson's words for TensorFlow's operations
-    "Placeholder": "placeholder: fed at each step",
-    "MatMul": "matrix product",
-    "AddV2": "sum  +",
-    "SoftmaxCrossEntropyWithLogits": "softmax cross entropy",
-    "Mean": "mean",
-    "Relu": "max(0, x)",
-}
-SHOWN_OPERATIONS = 5  # a scope with more is drawn closed: how many, and of which types
+MAX_LISTED = 5  # operations listed in a box; a scope with more has its commonest types counted
+VARIABLE_TYPES = {"VarHandleOp", "VariableV2"}
+_MINOR_TYPES = {"Const", "NoOp", "Identity"}  # a scope of nothing else gets no box
+_GOAL_SCOPES = {"gradients", "optimizer", "cost", "softmax_cross_entropy"}
 
 
-def of_first_graph(graph: tf.Graph) -> tuple[list[Box], list[Arrow]]:
-    """The boxes of an explicit graph: what its author named, from the cost back to what is fed.
+def from_operations(graph: tf.Graph) -> tuple[list[Box], list[Arrow]]:
+    """Return a box for each name scope, and an arrow for the tensors between two scopes."""
+    operations = graph.get_operations()
+    root = _dominant_scope([operation.name for operation in operations])
+    scopes: dict[str, list[tf.Operation]] = {}
+    for operation in operations:
+        scopes.setdefault(_scope(operation, root), []).append(operation)
+    boxes = [_scope_box(name, members) for name, members in scopes.items() if _is_drawn(members)]
+    drawn = {box.name for box in boxes}
+    arrows = [
+        Arrow(source, target, label=label)
+        for (source, target), label in _tensors(operations, root).items()
+        if source != target and {source, target} <= drawn
+    ]
+    return boxes, arrows
 
-    Placeholders, variables and the operations between them and the cost are found by walking the
-    graph; what TensorFlow added for itself (reads, reshapes, gradients) is passed through.
+
+def _tensors(operations: list[tf.Operation], root: str) -> dict[Ends, str]:
+    """Return the pairs of scopes that a tensor or a trigger connects, each with a tensor's shape.
+
+    A pair that several tensors connect has the last one's shape.
     """
-    boxes: dict[str, Box] = {}
-    arrows: list[Arrow] = []
-
-    def visit(operation: tf.Operation) -> str:
-        """The name of the box for an operation, made at the first visit."""
-        while operation.type not in MEANING and operation.type not in _VARIABLES:
-            operation = operation.inputs[0].op  # something that only hands its input on
-        name = _title(operation)
-        if name not in boxes:
-            boxes[name] = _box(operation, name)
-            sources = () if operation.type in _VARIABLES else _meant(operation)
-            arrows.extend(Arrow(visit(source), name) for source in sources)
-        return name
-
-    cost = visit(graph.get_operation_by_name("cost"))
-    boxes["optimizer"] = Box("optimizer", "optimizer", ["gradient descent"], "", "goal")
-    arrows.append(Arrow(cost, "optimizer"))
-    trained = [box.name for box in boxes.values() if box.parameters]
-    return list(boxes.values()), arrows + [Arrow("optimizer", name, True) for name in trained]
+    shapes: dict[Ends, str] = {}
+    for operation in operations:
+        target = _scope(operation, root)
+        for tensor in operation.inputs:
+            shapes[_scope(tensor.op, root), target] = _tensor_shape(tensor)
+        if _is_initializer(operation):
+            for triggered in operation.control_inputs:
+                shapes[_scope(triggered, root), target] = ""
+    return shapes
 
 
-_VARIABLES = {"VarHandleOp", "VariableV2"}
+def _dominant_scope(names: list[str]) -> str:
+    """Return the outermost scope with its slash if it holds most of the graph; else ""."""
+    scope, count = Counter(name.split("/")[0] for name in names).most_common(1)[0]
+    return f"{scope}/" if count > 0.7 * len(names) else ""
 
 
-def _meant(operation: tf.Operation) -> list[tf.Operation]:
-    """The inputs that the author gave: not the axes of a mean."""
-    count = 1 if operation.type in ("Mean", "Relu") else 2
-    return [tensor.op for tensor in operation.inputs[:count]]
+def _scope(operation: tf.Operation, root: str) -> str:
+    """Return the operation's outermost scope below the root."""
+    return str(operation.name).removeprefix(root).split("/")[0]
 
 
-def _title(operation: tf.Operation) -> str:
-    """The name given by the author: an operation inside a scope of its own has the scope's."""
-    return str(operation.name).split("/")[0]
+def _is_drawn(members: list[tf.Operation]) -> bool:
+    """Whether a scope has more than constants and operations that pass a value on."""
+    return any(op.type not in _MINOR_TYPES or _is_initializer(op) for op in members)
 
 
-def _box(operation: tf.Operation, name: str) -> Box:
-    if operation.type in _VARIABLES:
-        shape = [d.size for d in operation.get_attr("shape").dim]
-        facts = [f"variable, {math.prod(shape):,} parameters"]
-        return Box(name, name, facts, _times(shape), "trained", math.prod(shape))
-    shape = list(operation.outputs[0].shape)
-    facts = [MEANING[operation.type]]
-    return Box(name, name, facts, _times(shape) or "one number", role_of(operation.type))
+def _is_initializer(operation: tf.Operation) -> bool:
+    """Whether the operation only makes others run that give variables their first values."""
+    triggered = {op.type for op in operation.control_inputs}
+    return (
+        operation.type == "NoOp" and triggered == {"AssignVariableOp"} and "init" in operation.name
+    )
 
 
-def _times(shape: Iterable[Any]) -> str:
+def _tensor_shape(tensor: tf.Tensor) -> str:
+    """Return the shape to write at an arrow: none for a scalar or for a variable's handle."""
+    if tensor.dtype == tf.resource or not tensor.shape.rank:
+        return ""
+    return shape_text(tensor.shape)
+
+
+def shape_text(shape: Iterable[Any]) -> str:
+    """Return a shape as "N×28×28"; N is a size that is not fixed."""
     return "×".join("N" if size is None else str(size) for size in shape)
 
 
-def operations(graph: tf.Graph) -> tuple[list[Box], list[Arrow]]:
-    """A box a name scope, with its operations or how many, and the tensors between scopes."""
-    everything = graph.get_operations()
-    opened = _holds_nearly_all([operation.name for operation in everything])
-    scopes: dict[str, list[tf.Operation]] = {}
-    for operation in everything:
-        scopes.setdefault(_scope(operation, opened), []).append(operation)
-    boxes = [_scope_box(name, members) for name, members in scopes.items() if _says(members)]
-    shapes: dict[svg.Ends, str] = {}
-    for operation in everything:
-        target = _scope(operation, opened)
-        for tensor in operation.inputs:
-            shapes[_scope(tensor.op, opened), target] = _tensor(tensor)
-        if _starts_others(operation):
-            shapes |= {(_scope(op, opened), target): "" for op in operation.control_inputs}
-    drawn = {box.name for box in boxes}
-    return boxes, [
-        Arrow(*ends, label=shape)
-        for ends, shape in shapes.items()
-        if ends[0] != ends[1] and set(ends) <= drawn
-    ]
-
-
-def _holds_nearly_all(names: list[str]) -> str:
-    """The outermost scope, to be opened, if it holds most of the graph; else nothing."""
-    scope, held = Counter(name.split("/")[0] for name in names).most_common(1)[0]
-    return f"{scope}/" if held > 0.7 * len(names) else ""
-
-
-def _scope(operation: tf.Operation, opened: str) -> str:
-    return str(operation.name).removeprefix(opened).split("/")[0]
-
-
-def _says(members: list[tf.Operation]) -> bool:
-    """Whether a scope is more than a constant or a hand-over."""
-    return any(op.type not in _SILENT or _starts_others(op) for op in members)
-
-
-_SILENT = {"Const", "NoOp", "Identity"}
-
-
-def _starts_others(operation: tf.Operation) -> bool:
-    """An operation that only makes others run, as the initialiser does."""
-    waits = {op.type for op in operation.control_inputs}
-    return operation.type == "NoOp" and waits == {"AssignVariableOp"} and "init" in operation.name
-
-
-def _tensor(tensor: tf.Tensor) -> str:
-    """The shape to write at an arrow; a variable's handle has none."""
-    return _times(tensor.shape) if tensor.shape.rank and tensor.dtype != tf.resource else ""
-
-
 def _scope_box(name: str, members: list[tf.Operation]) -> Box:
-    shown = [op for op in members if op.type not in _SILENT] or members
-    hidden = len(members) - len(shown)
-    if len(shown) <= SHOWN_OPERATIONS:
-        lines = [op.type for op in shown]
-        lines += [f"and {hidden} constant{'s' * (hidden > 1)}"] if hidden else []
-    else:
-        common = Counter(op.type for op in shown).most_common(SHOWN_OPERATIONS)
-        lines = [f"{kind} ×{count}" if count > 1 else kind for kind, count in common]
-        lines += [f"… {len(members)} operations in all"]
-    return Box(name, name, lines, role=_scope_role(name, members))
+    return Box(name, name, _scope_lines(members), role=_scope_role(name, members))
 
 
-def _scope_role(name: str, members: list[tf.Operation]) -> str:
-    if name in ("gradients", "optimizer", "cost", "softmax_cross_entropy"):
+def _scope_lines(members: list[tf.Operation]) -> list[str]:
+    """List a small scope's operations; count the commonest types of a large one."""
+    listed = [op.type for op in members if op.type not in _MINOR_TYPES]
+    if not listed:
+        listed = [op.type for op in members]
+    if len(listed) > MAX_LISTED:
+        commonest = Counter(listed).most_common(MAX_LISTED)
+        lines = [f"{name} ×{count}" if count > 1 else name for name, count in commonest]
+        return [*lines, f"… {len(members)} operations in all"]
+    unlisted = len(members) - len(listed)
+    if unlisted == 0:
+        return listed
+    return [*listed, "and 1 constant" if unlisted == 1 else f"and {unlisted} constants"]
+
+
+def _scope_role(name: str, members: list[tf.Operation]) -> Role:
+    if name in _GOAL_SCOPES:
         return "goal"
-    if any(op.type in _VARIABLES or _is_variable(op) for op in members):
+    if any(op.type in VARIABLE_TYPES or _is_outer_variable(op) for op in members):
         return "trained"
     return "data" if members[0].type == "Placeholder" else "operation"
 
 
-def _is_variable(operation: tf.Operation) -> bool:
-    """A variable from outside the traced function, handed in as a resource."""
+def _is_outer_variable(operation: tf.Operation) -> bool:
+    """Whether this is a variable from outside the traced function, passed in as a resource."""
     return bool(operation.type == "Placeholder" and operation.outputs[0].dtype == tf.resource)

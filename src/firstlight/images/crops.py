@@ -1,58 +1,80 @@
-"""What is cut out of a picture, and how large a network takes it."""
+"""Crops: which part of a picture a network sees, at the size that the network takes.
+
+    center_crop      the middle: 224 of 256 pixels of the shortest side, and in proportion
+    ten crops        corners and middle, each also mirrored: averaged in tests
+    random_crop      anywhere, of any size, mirrored: the augmentations of kind "crop"
+
+256 and 224 are ZFNet's (arXiv 1311.2901, section 3).
+"""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-Size = tuple[int, ...]  # height, width, channels
-CUT_OUT = 224 / 256  # of the shortest side
+Size = tuple[int, int, int]  # height, width, channels
+CROP_FRACTION = 224 / 256  # of the shortest side
 
 
-class Place(NamedTuple):
-    """What is cut out of a picture."""
+@dataclass(frozen=True)
+class Crop:
+    """A part of a picture, of the shape that the network takes."""
 
-    share: float = CUT_OUT  # of the shortest side
-    across: float = 0.5  # 0: at the left edge, 1: at the right
-    down: float = 0.5
+    fraction: float = CROP_FRACTION  # its size, as a fraction of the largest that fits
+    across: float = 0.5  # its place: 0 at the left edge, 1 at the right
+    down: float = 0.5  # 0 at the top, 1 at the bottom
     mirrored: bool = False
 
 
-MIDDLE, WHOLE = Place(), Place(share=1.0)
-# Corners and middle, and mirrored. Of the whole picture, not of its middle square: that is better
-# (SPP-net, arXiv 1406.4729, section 3.1, of ZFNet's own test).
-CORNERS = ((0.5, 0.5), (0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
-TEN_CROPS = [Place(CUT_OUT, *corner, mirror) for mirror in (False, True) for corner in CORNERS]
+CENTER_CROP = Crop()
+WHOLE_PICTURE = Crop(fraction=1.0)
+# The corners are those of the whole picture, not of its middle square: that is more accurate
+# (SPP-net, arXiv 1406.4729, section 3.1, about ZFNet's own test).
+_PLACES = ((0.5, 0.5), (0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
+TEN_CROPS = [
+    Crop(CROP_FRACTION, across, down, mirrored)
+    for mirrored in (False, True)
+    for across, down in _PLACES
+]
 
 
-def place(strengths: Mapping[str, float], seed: int, number: int) -> Place:
-    """Where a recipe's `augment` cuts the number-th training picture out.
+def random_crop(strengths: Mapping[str, float], seed: int, number: int) -> Crop:
+    """Return the crop of the number-th training picture: a function of `seed` and `number` alone.
 
-    anywhere  share of the way from the middle to the edges
-    zoom      how much of the shortest side may be missing: 0.5 takes from the half to all of it
-    mirror    share of the pictures that are mirrored
+    Args:
+        strengths: the augmentations `anywhere`, `zoom` and `mirror`, see images/augmentations.py.
     """
-    lots = np.random.default_rng([seed, number, 1]).random(4)
-    zoom, way = strengths.get("zoom", 0.0), strengths.get("anywhere", 0.0)
-    share = 1 - zoom * lots[0] if zoom else CUT_OUT
-    across, down = (float(0.5 + way * (lot - 0.5)) for lot in lots[1:3])
-    return Place(float(share), across, down, bool(lots[3] < strengths.get("mirror", 0.0)))
+    random = np.random.default_rng([seed, number, 1]).random(4)
+    anywhere, zoom = strengths.get("anywhere", 0.0), strengths.get("zoom", 0.0)
+    fraction = 1 - zoom * float(random[0]) if zoom else CROP_FRACTION
+    return Crop(
+        fraction=fraction,
+        across=float(0.5 + anywhere * (random[1] - 0.5)),
+        down=float(0.5 + anywhere * (random[2] - 0.5)),
+        mirrored=bool(random[3] < strengths.get("mirror", 0.0)),
+    )
 
 
-def cut_out(picture: Image.Image, place: Place, size: Size) -> np.ndarray:
-    """A part of the picture of the network's size, (height, width, channels) uint8."""
+def crop_and_resize(picture: Image.Image, crop: Crop, size: Size) -> NDArray[np.uint8]:
+    """Return that part of the picture as an image (height, width, channels), 0 to 255."""
     height, width, channels = size
-    scale = place.share * min(picture.width / width, picture.height / height)
-    across, down = width * scale, height * scale
-    left = round((picture.width - across) * place.across)
-    top = round((picture.height - down) * place.down)
-    box: Any = (left, top, min(left + across, picture.width), min(top + down, picture.height))
-    if (across, down) == (width, height):
+    scale = crop.fraction * min(picture.width / width, picture.height / height)
+    cropped_width, cropped_height = width * scale, height * scale
+    left = round((picture.width - cropped_width) * crop.across)
+    top = round((picture.height - cropped_height) * crop.down)
+    right = min(left + cropped_width, picture.width)
+    bottom = min(top + cropped_height, picture.height)
+    box: Any = (left, top, right, bottom)
+    if (cropped_width, cropped_height) == (width, height):
         image = picture.crop(box)
     else:
         image = picture.resize((width, height), Image.Resampling.BILINEAR, box)
-    if place.mirrored:
+    if crop.mirrored:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     mode = "L" if channels == 1 else "RGB"
-    return np.asarray(image if image.mode == mode else image.convert(mode)).reshape(size)
+    if image.mode != mode:
+        image = image.convert(mode)
+    return np.asarray(image).reshape(size)

@@ -1,10 +1,10 @@
-"""Any picture in: a photograph, a scan, a drawing, an array; of a bearable size out.
+"""Opens pictures safely: photographs, scans, drawings and arrays, at a size we can work with.
 
-A picture from somewhere is not to be trusted: only six formats are tried, the size is looked at
-before a pixel is decoded, and a huge photograph is reduced while it is decoded.
+Foreign pictures are not trusted. Pillow tries only the six formats of PICTURE_FORMATS, the size is
+checked before any pixel is decoded, and a huge JPEG is reduced while it is decoded.
 
-    open_picture      to be read: also grey, and never too coarse
-    open_photograph   to be learnt or recognised as a whole: colour, one picture of a bearable shape
+    open_picture      for the reader: colour and grey, small pictures enlarged
+    open_photograph   for classification and training: colour, refused if too small or too narrow
 """
 
 import math
@@ -21,68 +21,73 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from firstlight.errors import DataError, UsageError
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
-MOST_PIXELS = 40_000_000  # decoded they are 160 MB
-WORKING_PIXELS = 1_600_000  # a sheet's digits are 30 pixels high, and all steps take 0.1 s
-SMALL_SIDE = 96  # below, pixels are so coarse that a threshold would break strokes
-LARGEST_ZOOM = 8
-SMALLEST_SIDE, LONGEST = 8, 20  # of a photograph: pixels, and times as long as it is wide
+PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+MAX_PIXELS = 40_000_000  # decoded, they take 160 MB
+WORKING_PIXELS = 1_600_000  # digits of a full page are 30 pixels high; the reader needs 0.1 s
+MIN_WORKING_SIDE = 96  # smaller pictures are enlarged: on coarse pixels a threshold breaks strokes
+MAX_ENLARGEMENT = 8
+MIN_PHOTOGRAPH_SIDE = 8  # pixels
+MAX_ASPECT_RATIO = 20  # of a photograph
 
 Source = str | PathLike[str] | Image.Image | NDArray[Any]
 
 
 class Picture(NamedTuple):
-    """A picture ready to be read, and what it takes to say where in the original a thing is."""
+    """A picture ready for the reader, and what maps its pixels back to the original."""
 
     image: Image.Image  # RGB, at the working size
-    grey: NDArray[np.uint8]  # (h, w), the same
-    size: tuple[int, int]  # width, height of the original, turned upright
-    scale: float  # pixels of the original in one of the working picture
+    grey: NDArray[np.uint8]  # (h, w), the same picture
+    size: tuple[int, int]  # width, height of the original, after its EXIF rotation
+    scale: float  # original pixels per working pixel
 
 
 def open_picture(source: Source) -> Picture:
-    """A file, a Pillow image or an array, upright, over white, at the working size.
+    """Open a file, a Pillow image or an array: upright, over white paper, at the working size.
 
-    Arrays are (h, w), (h, w, 1), (h, w, 3) or (h, w, 4): whole numbers, booleans, or floats in
-    0..1 or 0..255.
+    Arrays are (h, w), (h, w, 1), (h, w, 3) or (h, w, 4): integers, booleans, or floats in 0..1 or
+    0..255.
 
     Raises:
-        DataError: the file is missing, no picture, damaged, or too large.
-        UsageError: an array of another shape or kind.
+        DataError: the file is missing, not a picture, damaged, or too large.
+        UsageError: the array has another shape or type.
     """
     if isinstance(source, np.ndarray):
-        return _working(Image.fromarray(_bytes(source)))
+        return _working_picture(Image.fromarray(_as_uint8(source)))
     if isinstance(source, Image.Image):
-        return _working(source)
+        return _working_picture(source)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of bombs: we look at the size ourselves
+        warnings.simplefilter("ignore")  # Pillow warns of large pictures; we check the size too
         with _opened(Path(source)) as image:
-            return _working(image)
+            return _working_picture(image)
 
 
 def open_photograph(path: Path, shortest: int) -> Image.Image:
-    """A file as RGB, upright, over white; decoded at a part of its size if that is large enough.
+    """Open a file as RGB, upright, over white paper.
 
-    Its shortest side is at least `shortest` pixels, if the file's is. Can be called in threads.
+    A large JPEG is decoded at a fraction of its size, but its shortest side keeps at least
+    `shortest` pixels, if the file has as many. Several threads may call this at once.
 
     Raises:
-        DataError: the file is missing, no picture, damaged, too large, too small, too narrow, or
-            holds several pictures.
+        DataError: the file is missing, not a picture, damaged, too large, too small, too narrow,
+            or holds several pictures.
     """
     with _opened(path) as image:
         _refuse_large(image)
-        _refuse_odd(image)
-        image.draft(None, (shortest, shortest))  # a JPEG at a half, a quarter, an eighth
-        picture = _plain(image)
-        ImageOps.exif_transpose(picture, in_place=True)  # else it would be copied, turned or not
+        _refuse_unusual(image)
+        image.draft(None, (shortest, shortest))  # decode a JPEG at 1/2, 1/4 or 1/8 of its size
+        picture = _simple_mode(image)
+        # In place: without it, Pillow copies the picture even where it has nothing to rotate.
+        ImageOps.exif_transpose(picture, in_place=True)
         picture.load()
-        return picture if picture.mode == "RGB" else _over_paper(picture)
+        if picture.mode == "RGB":
+            return picture
+        return _over_paper(picture)
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a file is a picture by its first bytes, whatever its name says."""
+    """Return whether a file is a picture, by its first bytes and not by its name."""
     try:
-        with Image.open(path, formats=FORMATS):
+        with Image.open(path, formats=PICTURE_FORMATS):
             return True
     except Image.DecompressionBombError:
         return True
@@ -92,104 +97,133 @@ def is_picture(path: Path) -> bool:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
-    """The file, not yet decoded; whatever goes wrong with it is a DataError that names it."""
+    """Open a file without decoding it; turn every error into a DataError that names the file."""
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(path, formats=PICTURE_FORMATS) as image:
             yield image
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
-    except Exception as error:  # Pillow's decoders raise anything, struct.error among it
+    except Exception as error:  # Pillow's decoders raise anything, even struct.error
         raise DataError(f"{path}: {_problem(path, error)}") from None
 
 
 def _refuse_large(image: Image.Image) -> None:
-    if image.width * image.height > MOST_PIXELS:
+    """Raise DataError if the picture has more than MAX_PIXELS."""
+    if image.width * image.height > MAX_PIXELS:
         raise DataError(
-            f"{image.width}×{image.height} is more than {MOST_PIXELS // 10**6} million pixels; "
+            f"{image.width}×{image.height} is more than {MAX_PIXELS // 10**6} million pixels; "
             "make it smaller"
         )
 
 
-def _refuse_odd(image: Image.Image) -> None:
-    """Raises DataError of a picture that nothing can be learnt from, or that is not one picture."""
+def _refuse_unusual(image: Image.Image) -> None:
+    """Raise DataError if the picture is too small, too narrow, or more than one picture."""
     short, long = sorted(image.size)
     size = f"{image.width}×{image.height} pixels"
-    if short < SMALLEST_SIDE:
-        raise DataError(f"{size}: too small or narrow; a side is {SMALLEST_SIDE} pixels at least")
-    if long > LONGEST * short:
-        raise DataError(f"{size}: too narrow; at most {LONGEST} times as long as wide")
-    # A phone's JPEG may hold a second picture of itself (MPO): that one is left alone.
-    if image.format in ("GIF", "PNG", "WEBP", "TIFF") and getattr(image, "is_animated", False):
+    if short < MIN_PHOTOGRAPH_SIDE:
+        minimum = f"each side must have at least {MIN_PHOTOGRAPH_SIDE} pixels"
+        raise DataError(f"{size}: too small or narrow; {minimum}")
+    if long > MAX_ASPECT_RATIO * short:
+        raise DataError(f"{size}: too narrow; at most {MAX_ASPECT_RATIO} times as long as wide")
+    # A phone's JPEG may hold a second version of the same picture (MPO). That is allowed.
+    several = getattr(image, "is_animated", False)
+    if several and image.format in ("GIF", "PNG", "WEBP", "TIFF"):
         raise DataError("animated, or of several pages; save one of its pictures")
 
 
 def _problem(path: Path, error: Exception) -> str:
+    """Describe in a few words why a file cannot be opened."""
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
-        return f"too large, more than {MOST_PIXELS // 10**6} million pixels; make it smaller"
-    if isinstance(error, OSError) and error.strerror:  # the system's: missing, a directory, ...
+        return f"too large, more than {MAX_PIXELS // 10**6} million pixels; make it smaller"
+    if isinstance(error, OSError) and error.strerror:  # from the system: missing, a directory, ...
         return error.strerror[0].lower() + error.strerror[1:]
     if path.stat().st_size == 0:
         return "empty file"
     if isinstance(error, UnidentifiedImageError):
-        return f"not a picture; {', '.join(FORMATS)} can be read"
+        return f"not a picture; {', '.join(PICTURE_FORMATS)} can be read"
     return f"damaged picture ({error})"
 
 
-def _working(image: Image.Image) -> Picture:
-    """Raises DataError if it is too large."""
+def _working_picture(image: Image.Image) -> Picture:
+    """Reduce or enlarge a picture to the working size. Raise DataError if it is too large."""
     _refuse_large(image)
-    width, height = image.size
-    by = min(1.0, math.sqrt(WORKING_PIXELS / (width * height)))
-    size = max(1, round(width * by)), max(1, round(height * by))
-    if by < 1:  # a JPEG can be decoded at a half, a quarter, an eighth: most of the time is saved
-        image.draft(None, size)
-        image = _plain(image).resize(size, Image.Resampling.BOX, reducing_gap=2.0)
-    image = _over_paper(ImageOps.exif_transpose(_plain(image)))
-    if (image.width > image.height) != (size[0] > size[1]):
-        width, height = height, width
-    times = min(LARGEST_ZOOM, math.ceil(SMALL_SIDE / min(image.size)))
-    if times > 1:
-        image = image.resize((image.width * times, image.height * times), Image.Resampling.BICUBIC)
-    return Picture(image, np.asarray(image.convert("L")), (width, height), width / image.width)
+    original = image.size
+    image = _reduced(image)
+    stored_landscape = image.width > image.height
+    image = _over_paper(ImageOps.exif_transpose(image))
+    if (image.width > image.height) != stored_landscape:  # EXIF turned it by 90 degrees
+        original = original[1], original[0]
+    image = _enlarged(image)
+    scale = original[0] / image.width
+    return Picture(image, grey=np.asarray(image.convert("L")), size=original, scale=scale)
 
 
-def _plain(image: Image.Image) -> Image.Image:
-    """One of the modes L, RGB and RGBA, with what Pillow knows of the picture kept."""
+def _reduced(image: Image.Image) -> Image.Image:
+    """Return the picture in a simple mode, reduced to WORKING_PIXELS if it has more."""
+    factor = math.sqrt(WORKING_PIXELS / (image.width * image.height))
+    if factor >= 1:
+        return _simple_mode(image)
+    size = max(1, round(image.width * factor)), max(1, round(image.height * factor))
+    image.draft(None, size)  # decode a JPEG at 1/2, 1/4 or 1/8 of its size: this saves most time
+    return _simple_mode(image).resize(size, Image.Resampling.BOX, reducing_gap=2.0)
+
+
+def _enlarged(image: Image.Image) -> Image.Image:
+    """Return the picture with its shorter side at least MIN_WORKING_SIDE pixels, if possible."""
+    factor = min(MAX_ENLARGEMENT, math.ceil(MIN_WORKING_SIDE / min(image.size)))
+    if factor <= 1:
+        return image
+    return image.resize((image.width * factor, image.height * factor), Image.Resampling.BICUBIC)
+
+
+def _simple_mode(image: Image.Image) -> Image.Image:
+    """Convert to mode L, RGB or RGBA, and keep Pillow's `info` of the picture."""
     if image.mode in ("L", "RGB", "RGBA"):
         return image
-    if image.mode.startswith(("I", "F")):  # 16 bits and more: convert() would cut off, not scale
-        plain = Image.fromarray(_bytes(np.asarray(image)))
+    if image.mode.startswith(("I", "F")):  # 16 bits and more: convert() clips instead of scaling
+        simple = Image.fromarray(_as_uint8(np.asarray(image)))
     else:
-        clear = image.mode in ("LA", "La", "PA", "RGBa") or "transparency" in image.info
-        plain = image.convert("RGBA" if clear else "RGB")
-    plain.info = image.info
-    return plain
+        transparent = image.mode in ("LA", "La", "PA", "RGBa") or "transparency" in image.info
+        simple = image.convert("RGBA" if transparent else "RGB")
+    simple.info = image.info
+    return simple
 
 
 def _over_paper(image: Image.Image) -> Image.Image:
-    """What is transparent becomes white, or black under ink that is itself white."""
+    """Put white paper under transparent pixels, or black paper if the ink itself is white."""
     if image.mode != "RGBA":
         return image.convert("RGB")
     pixels = np.asarray(image)
-    drawn = pixels[pixels[..., 3] > 127, :3]
-    paper = "black" if len(drawn) and drawn.min() > 200 else "white"
-    return Image.alpha_composite(Image.new("RGBA", image.size, paper), image).convert("RGB")
+    ink = pixels[pixels[..., 3] > 127, :3]
+    ink_is_white = len(ink) > 0 and ink.min() > 200
+    paper = Image.new("RGBA", image.size, "black" if ink_is_white else "white")
+    return Image.alpha_composite(paper, image).convert("RGB")
 
 
-def _bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
-    """uint8, with 0..1 or a range beyond 255 scaled to 0..255.
+def _as_uint8(array: NDArray[Any]) -> NDArray[np.uint8]:
+    """Convert to uint8: 0..1 becomes 0..255; a range that goes beyond 255 is scaled down to it.
 
     Raises:
-        UsageError: an array that is no picture.
+        UsageError: the array is not a picture.
     """
-    shaped = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
-    if not (shaped.ndim == 2 or (shaped.ndim == 3 and shaped.shape[2] in (3, 4))) or not array.size:
+    pixels = array
+    if array.ndim == 3 and array.shape[2] == 1:
+        pixels = array[..., 0]
+    is_colour = pixels.ndim == 3 and pixels.shape[2] in (3, 4)
+    if not array.size or not (pixels.ndim == 2 or is_colour):
         raise UsageError(f"an array of shape {array.shape}; a picture is (h, w), or (h, w, 1|3|4)")
-    if shaped.dtype == np.uint8:
-        return np.ascontiguousarray(shaped)
-    if shaped.dtype.kind not in "buif" or not np.isfinite(shaped).all():
-        raise UsageError(f"an array of {shaped.dtype}; a picture is made of finite numbers")
-    top = float(shaped.max())
-    fraction = shaped.dtype.kind in "bf" and top <= 1
-    by = 255 if fraction else 255 / top if top > 255 else 1
-    return (shaped * np.float32(by)).clip(0, 255).astype(np.uint8)
+    if pixels.dtype == np.uint8:
+        return np.ascontiguousarray(pixels)
+    if pixels.dtype.kind not in "buif" or not np.isfinite(pixels).all():
+        raise UsageError(f"an array of {pixels.dtype}; a picture consists of finite numbers")
+    return (pixels * np.float32(_scale_to_255(pixels))).clip(0, 255).astype(np.uint8)
+
+
+def _scale_to_255(pixels: NDArray[Any]) -> float:
+    """Return the factor that brings the pixels into the range 0..255."""
+    largest = float(pixels.max())
+    if pixels.dtype.kind in "bf" and largest <= 1:
+        return 255
+    if largest > 255:
+        return 255 / largest
+    return 1

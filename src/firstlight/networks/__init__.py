@@ -1,5 +1,11 @@
-"""NETWORKS. A network is a file here: INPUT, PARAMETERS, RECIPES and build(classes).
+"""NETWORKS. A network is a file here: INPUT, PARAMETERS, CLASSES, RECIPES and build(classes).
 
-Each takes images (N, *INPUT) uint8 as they come, scales them itself, and answers with logits.
-A file of several variants: see `catalog.Network`.
+    INPUT        height, width and channels of the images that it takes
+    PARAMETERS   number of its trainable parameters for CLASSES classes
+    CLASSES      10 if the file does not say it
+    RECIPES      how to train it, by name; the first recipe is the default
+    build        classes → a Keras model: images (N, *INPUT) uint8, as they come → logits
+
+The name on the command line has "-" where the file's name has "_": nin_cifar.py is `nin-cifar`.
+Files whose names begin with "_" hold what several networks share.
 """

@@ -1,19 +1,22 @@
-"""Layers that more than one network uses."""
+"""Layers, first weights and constants that networks of more than one paper use."""
 
 import math
 from typing import Any
 
 import keras
 import tensorflow as tf
+from keras import layers
 
-MEAN, DEVIATION = 118.380948, 61.896913  # of ImageNet's pixels, as OverFeat's authors have them
+# Mean and standard deviation of ImageNet's pixels (0 to 255), from the authors of OverFeat.
+PIXEL_MEAN = 118.380948
+PIXEL_STDDEV = 61.896913
 
 
 class BatchNorm(keras.layers.Layer):
-    """Batch normalisation over a map (Ioffe and Szegedy, arXiv 1502.03167, algorithms 1 and 2).
+    """Batch normalisation of each map (Ioffe and Szegedy, arXiv 1502.03167, algorithms 1 and 2).
 
-    One fused operation of TensorFlow's: Keras's layer, made of many, takes a fourth of a small
-    network's training step on a CPU.
+    It is one fused operation of TensorFlow. Keras's layer consists of many operations and takes a
+    quarter of a small network's training step on a CPU.
     """
 
     def __init__(self, momentum: float = 0.9, epsilon: float = 1e-3, **kwargs: Any) -> None:
@@ -22,74 +25,126 @@ class BatchNorm(keras.layers.Layer):
         self.epsilon = epsilon
 
     def build(self, shape: tuple[int, ...]) -> None:
-        # Statistics are float32 whatever the maps are: a mean over thousands of numbers needs it.
-        def a_map_each(name: str, first: str, trainable: bool = True) -> Any:
-            return self.add_weight(
-                shape=shape[-1:],
-                initializer=first,
-                dtype="float32",
-                trainable=trainable,
-                autocast=False,
-                name=name,
-            )
+        maps = shape[-1]
+        self.gamma = self._add_vector(maps, "gamma", "ones")
+        self.beta = self._add_vector(maps, "beta", "zeros")
+        self.mean = self._add_vector(maps, "mean", "zeros", trainable=False)
+        self.variance = self._add_vector(maps, "variance", "ones", trainable=False)
 
-        self.gamma, self.beta = a_map_each("gamma", "ones"), a_map_each("beta", "zeros")
-        self.mean = a_map_each("mean", "zeros", trainable=False)
-        self.variance = a_map_each("variance", "ones", trainable=False)
+    def _add_vector(
+        self, length: int, name: str, initializer: str, *, trainable: bool = True
+    ) -> Any:
+        """Add a weight (length,). It is float32 also where the maps are bfloat16.
+
+        A mean over thousands of numbers needs that precision.
+        """
+        return self.add_weight(
+            shape=(length,),
+            initializer=initializer,
+            dtype="float32",
+            trainable=trainable,
+            autocast=False,
+            name=name,
+        )
 
     def call(self, x: Any, training: bool = False) -> Any:
-        known = (tf.zeros(0), tf.zeros(0)) if training else (self.mean, self.variance)
-        y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        if training:
+            mean = variance = tf.zeros(0)  # the operation computes them from the batch
+        else:
+            mean, variance = self.mean, self.variance
+        y, batch_mean, batch_variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=x,
             scale=self.gamma,
             offset=self.beta,
-            mean=known[0],
-            variance=known[1],
+            mean=mean,
+            variance=variance,
             epsilon=self.epsilon,
             is_training=training,
         )
-        for moving, now in ((self.mean, mean), (self.variance, variance)) if training else ():
-            moving.assign(moving * self.momentum + now * (1 - self.momentum))
+        if training:
+            self._update_moving(self.mean, batch_mean)
+            self._update_moving(self.variance, batch_variance)
         return y
+
+    def _update_moving(self, moving: Any, batch: Any) -> None:
+        moving.assign(moving * self.momentum + batch * (1 - self.momentum))
 
 
 class CentredHe(keras.initializers.VarianceScaling):
-    """Kernels as He et al. draw them (arXiv 1502.01852), each filter's weights adding up to zero.
+    """He initialisation (He et al., arXiv 1502.01852) with the mean of each filter subtracted.
 
-    What comes out of a ReLU is never negative, so most of it is the same for all images. Plain
-    kernels pass that on and on, and after ten layers hardly anything else is left; these pass on
-    what differs: of a ReLU's second moment 1 − 1/π, hence the gain.
+    The outputs of a ReLU are never negative, so they share a positive mean. Through plain kernels
+    that mean comes to dominate: after ten layers hardly anything else is left. Filters whose
+    weights add up to zero cancel the mean and pass on the variance only. The variance is 1 − 1/π
+    of a ReLU's second moment, hence the gain.
+
+    `input_stddev` is the standard deviation of the layer's inputs, if that is not 1.
     """
 
-    def __init__(self, inputs_deviation: float = 1.0) -> None:
-        gain = 2 / (1 - 1 / math.pi) / inputs_deviation**2
-        super().__init__(gain, "fan_in", "truncated_normal")
+    def __init__(self, input_stddev: float = 1.0) -> None:
+        gain = 2 / (1 - 1 / math.pi) / input_stddev**2
+        super().__init__(scale=gain, mode="fan_in", distribution="truncated_normal")
 
     def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
         kernel = super().__call__(shape, dtype)
-        return kernel - keras.ops.mean(kernel, tuple(range(len(shape) - 1)), keepdims=True)
+        all_but_filters = tuple(range(len(shape) - 1))
+        return kernel - keras.ops.mean(kernel, all_but_filters, keepdims=True)
 
 
 class LocalResponseNorm(keras.layers.Layer):
     """Contrast normalisation across maps: b = a / (k + α Σ a²)^β, the sum over n maps around a.
 
     The constants are AlexNet's (Krizhevsky, Sutskever and Hinton, 2012, section 3.3): k = 2, n = 5,
-    α = 10⁻⁴, β = 0.75. As in that paper, α is not divided by n; Caffe and cuda-convnet divide it,
-    and have k = 1.
+    α = 10⁻⁴, β = 0.75. As in that paper, α is not divided by n. Caffe and cuda-convnet divide it
+    by n, and they use k = 1.
     """
 
     def call(self, x: Any, training: bool = False) -> Any:
-        full = tf.cast(x, tf.float32)  # the operation has no bfloat16
+        full = tf.cast(x, tf.float32)  # TensorFlow's operation does not take bfloat16
         if training:
-            return tf.cast(normalized(full), x.dtype)
+            return tf.cast(local_response_norm(full), x.dtype)
         y = tf.nn.local_response_normalization(full, depth_radius=2, bias=2, alpha=1e-4, beta=0.75)
         return tf.cast(y, x.dtype)
 
 
-@tf.function(jit_compile=True)  # one pass over the maps, and one back: half of the operation's time
-def normalized(x: Any) -> Any:
-    """What that operation computes of maps (N, height, width, maps)."""
+@tf.function(jit_compile=True)  # one pass forward and one back: half of TensorFlow's time
+def local_response_norm(x: Any) -> Any:
+    """Compute the same of maps (N, height, width, maps) float32 as TensorFlow's operation does."""
+    maps = x.shape[-1]
     squares = tf.pad(tf.square(x), ((0, 0), (0, 0), (0, 0), (2, 2)))
-    around = sum(squares[..., i : i + x.shape[-1]] for i in range(5))
-    root = tf.math.rsqrt(2 + 1e-4 * around)
-    return x * root * tf.sqrt(root)  # to the power of -3/4
+    sums = sum(squares[..., first : first + maps] for first in range(5))
+    inverse_root = tf.math.rsqrt(2 + 1e-4 * sums)
+    return x * inverse_root * tf.sqrt(inverse_root)  # the sum to the power of −3/4
+
+
+def relu_convolution(
+    x: Any,
+    maps: int,
+    size: int,
+    *,
+    name: str,
+    stride: int = 1,
+    padding: str = "same",
+    input_stddev: float = 1.0,
+) -> Any:
+    """Return a convolution of size × size with ReLU, its first kernel drawn by CentredHe."""
+    return layers.Conv2D(
+        maps,
+        size,
+        stride,
+        padding=padding,
+        activation="relu",
+        kernel_initializer=CentredHe(input_stddev),
+        name=name,
+    )(x)
+
+
+def dropped_dense(x: Any, width: int, *, name: str, dropout_name: str) -> Any:
+    """Return `width` neurons with ReLU, half of them dropped in training."""
+    x = layers.Dense(width, activation="relu", kernel_initializer=CentredHe(), name=name)(x)
+    return layers.Dropout(0.5, name=dropout_name)(x)
+
+
+def dense_logits(x: Any, classes: int, *, name: str) -> Any:
+    """Return the last layer, the logits (N, classes): float32 also where maps are bfloat16."""
+    return layers.Dense(classes, kernel_initializer=CentredHe(), dtype="float32", name=name)(x)

@@ -1,20 +1,20 @@
-"""A recipe that networks for photographs share."""
+"""A recipe that the networks for photographs share."""
 
 from firstlight.recipe import Recipe
 
-# What the papers' recipes, made for a million pictures, cannot: train on a thousand, on a CPU, in
-# about an hour. Gradients are clipped and the rate rises slowly, since the first steps of a deep
-# network without batch norm are wild. A gradient then moves all weights together by the rate at
-# most, ten times that with its momentum: at a fifth of this rate ZFNet hardly moved, and did not
-# even learn its few pictures by heart. At this one it would: decay, smoothed labels and
-# augmentation keep it from that.
+# The papers' recipes are made for a million pictures. This one trains on a thousand pictures, on a
+# CPU, in about an hour. The first steps of a deep network without batch norm are wild, so the
+# learning rate rises slowly and gradients are clipped: one gradient moves all weights together by
+# the learning rate at most, and by ten times that with its momentum. At a fifth of this learning
+# rate ZFNet hardly moved and did not even memorise its few pictures. At this one it would memorise
+# them; weight decay, label smoothing and augmentation prevent that.
 FEW_PICTURES = Recipe(
     epochs=80,
     batch_size=32,
     learning_rate=0.05,
     momentum=0.9,
     weight_decay=5e-3,
-    clip=1.0,
+    clip_norm=1.0,
     label_smoothing=0.1,
     schedule="one-cycle",
     keep="last",

@@ -1,8 +1,8 @@
 """LeNet-5, with the paper's layers, sizes and sparse C3.
 
 LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition"
-(1998), section II.B and figure 2: 0.95 % test error without distortions. Its 60,000 trainable
-parameters are here, and 850 of a softmax output in the place of the paper's fixed codes.
+(1998), section II.B and figure 2: 0.95 % test error without distortions. It has the paper's 60,000
+trainable parameters, and 850 more: a softmax output replaces the paper's fixed codes.
 """
 
 from typing import Any
@@ -27,8 +27,8 @@ RECIPES = {
     )
 }
 
-# Table I: which of the six S2 maps each of the sixteen C3 maps sees.
-C3_SEES = (
+# Table I: the S2 maps that each of the sixteen C3 maps is connected to.
+C3_INPUTS = (
     (0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5),
     (0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4, 5), (0, 3, 4, 5), (0, 1, 4, 5), (0, 1, 2, 5),
     (0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5), (0, 1, 2, 3, 4, 5),
@@ -36,12 +36,12 @@ C3_SEES = (
 
 
 def squash(x: Any) -> Any:
-    """Appendix A: A tanh(S a), so that ±1 is reached at ±1."""
+    """Return A tanh(S x), the activation of appendix A: it maps −1 and 1 to themselves."""
     return 1.7159 * ops.tanh(2 / 3 * x)
 
 
 class Subsampling(keras.layers.Layer):
-    """S2, S4: the mean of 2×2, times a trained coefficient, plus a trained bias, a map each."""
+    """S2, S4: the mean of 2×2, times a coefficient, plus a bias. Each map trains its own two."""
 
     pool_size, strides, padding = (2, 2), (2, 2), "valid"
 
@@ -57,21 +57,31 @@ class Subsampling(keras.layers.Layer):
 
 
 class SparseConvolution(keras.layers.Layer):
-    """C3: 5×5, each map connected to some of the maps before it: 60 kernels, not 96."""
+    """C3: a convolution of 5×5. Each map is connected to some S2 maps only: 60 kernels, not 96."""
 
     kernel_size, strides, padding = (5, 5), (1, 1), "valid"
 
     def build(self, shape: tuple[int, ...]) -> None:
-        pairs = [(seen, maps) for maps, sees in enumerate(C3_SEES) for seen in sees]
-        # The row of kernel i has its 1 at (map seen, map): the kernels times this are the whole.
-        self.places = np.zeros((len(pairs), shape[-1], len(C3_SEES)), np.float32)
-        self.places[range(len(pairs)), *zip(*pairs, strict=True)] = 1
-        fan_in = keras.initializers.RandomNormal(stddev=(25 * len(pairs) / len(C3_SEES)) ** -0.5)
-        self.kernels = self.add_weight(shape=(5, 5, len(pairs)), initializer=fan_in, name="kernels")
-        self.bias = self.add_weight(shape=(len(C3_SEES),), initializer="zeros", name="bias")
+        input_maps, output_maps = shape[-1], len(C3_INPUTS)
+        connections = [
+            (input_map, output_map)
+            for output_map, inputs in enumerate(C3_INPUTS)
+            for input_map in inputs
+        ]
+        # `placement` has a 1 where kernel i belongs: kernels · placement is the dense kernel.
+        self.placement = np.zeros((len(connections), input_maps, output_maps), np.float32)
+        for i, (input_map, output_map) in enumerate(connections):
+            self.placement[i, input_map, output_map] = 1
+        fan_in = 25 * len(connections) / output_maps  # the mean over the C3 maps
+        self.kernels = self.add_weight(
+            shape=(5, 5, len(connections)),
+            initializer=keras.initializers.RandomNormal(stddev=fan_in**-0.5),
+            name="kernels",
+        )
+        self.bias = self.add_weight(shape=(output_maps,), initializer="zeros", name="bias")
 
     def linear(self, x: Any) -> Any:
-        kernel = ops.tensordot(self.kernels, self.places, axes=1)  # 5×5×6×16
+        kernel = ops.tensordot(self.kernels, self.placement, axes=1)  # 5×5×6×16
         return ops.conv(x, kernel, padding="valid") + self.bias
 
     def call(self, x: Any) -> Any:

@@ -1,76 +1,43 @@
-"""OverFeat: large filters or small strides, no normalisation, and poolings that do not overlap.
+"""OverFeat, the fast network: large filters, no normalisation, and pooling without overlap.
 
-Sermanet, Eigen, Zhang, Mathieu, Fergus and LeCun, arXiv 1312.6229, tables 1 and 3: 39.0 % top-1 and
-17.0 % top-5 error on ImageNet's validation images for the fast network, 35.7 % and 14.2 % for the
-accurate one at four scales (table 2). Sizes and the scaling of pixels are those of the weights that
-the authors released. What slides it over a picture: views.py.
+Sermanet et al., arXiv 1312.6229, table 1: 39.0 % top-1 and 17.0 % top-5 error on ImageNet's
+validation images (table 2). Sizes and the scaling of pixels are those of the weights that the
+authors released. `--views dense` slides it over a picture: see evaluation/crops.py.
 """
-
-from dataclasses import replace
-from typing import Any
 
 import keras
 from keras import layers
 
-from firstlight.networks._layers import DEVIATION, MEAN, CentredHe
+from firstlight.networks._layers import (
+    PIXEL_MEAN,
+    PIXEL_STDDEV,
+    dense_logits,
+    dropped_dense,
+    relu_convolution,
+)
+from firstlight.networks._overfeat import OVERFEAT_PAPER
 from firstlight.networks._recipes import FEW_PICTURES
-from firstlight.recipe import Recipe
 
-INPUT = {"": (231, 231, 3), "accurate": (221, 221, 3)}  # "": the fast one
+INPUT = (231, 231, 3)
 CLASSES = 1000
-PARAMETERS = {"": 145_920_872, "accurate": 144_656_488}
-RECIPES = {
-    "modern": replace(FEW_PICTURES, variant=("", "accurate")),
-    "paper": Recipe(  # section 3.1, which does not say after how many epochs it ends
-        variant=("", "accurate"),
-        epochs=90,
-        batch_size=128,
-        learning_rate=0.05,
-        momentum=0.6,
-        nesterov=False,
-        l2=1e-5,
-        lower_at=tuple(epoch / 90 for epoch in (30, 50, 60, 70, 80)),
-        lower_by=0.5,
-        deviation=0.01,
-        augment={"anywhere": 1, "mirror": 0.5},
-    ),
-}
-LAYERS = {  # maps, size, stride, padding, pooling (its stride too)
-    "": (  # figures are map sizes, before → after pooling
-        (96, 11, 4, "valid", 2),  # 56 → 28
-        (256, 5, 1, "valid", 2),  # 24 → 12
-        (512, 3, 1, "same", 1),  # 12
-        (1024, 3, 1, "same", 1),  # 12
-        (1024, 3, 1, "same", 2),  # 12 → 6
-    ),
-    "accurate": (
-        (96, 7, 2, "valid", 3),  # 108 → 36
-        (256, 7, 1, "valid", 2),  # 30 → 15
-        (512, 3, 1, "same", 1),  # 15
-        (512, 3, 1, "same", 1),  # 15
-        (1024, 3, 1, "same", 1),  # 15
-        (1024, 3, 1, "same", 3),  # 15 → 5
-    ),
-}
-WIDTH = {"": 3072, "accurate": 4096}  # of the first fully connected layer
+PARAMETERS = 145_920_872
+RECIPES = {"modern": FEW_PICTURES, "paper": OVERFEAT_PAPER}
 
 
-def first(activation: str = "relu") -> dict[str, Any]:
-    return {"activation": activation, "kernel_initializer": CentredHe()}
-
-
-def build(classes: int, variant: str = "") -> keras.Model:
-    image = keras.Input(INPUT[variant], dtype="uint8", name="image")
-    x: Any = layers.Rescaling(1 / DEVIATION, offset=-MEAN / DEVIATION, name="scale")(image)
-    for number, (maps, size, stride, padding, pool) in enumerate(LAYERS[variant], start=1):
-        x = layers.Conv2D(maps, size, stride, padding, name=f"conv{number}", **first())(x)
-        if pool > 1:
-            x = layers.MaxPooling2D(pool, name=f"pool{number}")(x)
-    x = layers.Flatten(name="flat")(x)  # 36,864 or 25,600
-    top = len(LAYERS[variant]) + 1
-    for number, width in ((top, WIDTH[variant]), (top + 1, 4096)):
-        x = layers.Dense(width, name=f"full{number}", **first())(x)
-        x = layers.Dropout(0.5, name=f"drop{number}")(x)
-    last = f"full{top + 2}"
-    logits = layers.Dense(classes, dtype="float32", name=last, **first("linear"))(x)  # 1,000
-    return keras.Model(image, logits, name=f"overfeat-{variant}" if variant else "overfeat")
+def build(classes: int) -> keras.Model:
+    image = keras.Input(INPUT, dtype="uint8", name="image")
+    normalized = layers.Rescaling(1 / PIXEL_STDDEV, -PIXEL_MEAN / PIXEL_STDDEV, name="scale")
+    x = normalized(image)  # 231×231×3, −1.9 to 2.2
+    x = relu_convolution(x, 96, 11, stride=4, padding="valid", name="conv1")  # 56×56×96
+    x = layers.MaxPooling2D(2, name="pool1")(x)  # 28×28×96
+    x = relu_convolution(x, 256, 5, padding="valid", name="conv2")  # 24×24×256
+    x = layers.MaxPooling2D(2, name="pool2")(x)  # 12×12×256
+    x = relu_convolution(x, 512, 3, name="conv3")  # 12×12×512
+    x = relu_convolution(x, 1024, 3, name="conv4")  # 12×12×1024
+    x = relu_convolution(x, 1024, 3, name="conv5")  # 12×12×1024
+    x = layers.MaxPooling2D(2, name="pool5")(x)  # 6×6×1024
+    x = layers.Flatten(name="flat")(x)  # 36,864
+    x = dropped_dense(x, 3072, name="full6", dropout_name="drop6")  # 3,072
+    x = dropped_dense(x, 4096, name="full7", dropout_name="drop7")  # 4,096
+    logits = dense_logits(x, classes, name="full8")  # 1,000
+    return keras.Model(image, logits, name="overfeat")

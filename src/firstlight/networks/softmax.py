@@ -12,15 +12,21 @@ from firstlight.recipe import Recipe
 INPUT = (28, 28, 1)
 PARAMETERS = 7_850
 RECIPES = {
-    "default": Recipe(  # the first graph's own: 1,000 steps of 100 images at a rate of 0.01
-        steps=1000, batch_size=100, learning_rate=0.01, steps_per_call=100, xla=True
+    # The recipe of the first graph: 1,000 steps of 100 images at a learning rate of 0.01.
+    "default": Recipe(
+        steps=1000,
+        batch_size=100,
+        learning_rate=0.01,
+        steps_per_call=100,
+        xla=True,
     ),
-    "long": Recipe(  # what the layer can learn, from small weights to the end
+    # From small weights until the layer no longer gets better.
+    "long": Recipe(
         epochs=30,
         batch_size=100,
         learning_rate=0.02,
         momentum=0.9,
-        deviation=0.01,
+        init_stddev=0.01,
         schedule="one-cycle",
         steps_per_call=50,
         xla=True,
@@ -32,10 +38,13 @@ def build(classes: int) -> keras.Model:
     image = keras.Input(INPUT, dtype="uint8", name="image")
     x = layers.Rescaling(1 / 255, name="scale")(image)  # 0 to 1
     x = layers.Flatten(name="flat")(x)  # 784
-    # x · Wᵀ + b. A Dense layer keeps W as (784, 10); as (10, 784), a row a digit, each row is a
-    # picture, and the CPU multiplies by it nearly twice as fast.
-    normal = initializers.TruncatedNormal(stddev=1.0)
-    neurons = layers.EinsumDense(
-        "ni,oi->no", classes, bias_axes="o", kernel_initializer=normal, name="layer1"
-    )
-    return keras.Model(image, neurons(x), name="softmax")  # 10 logits
+    # x · Wᵀ + b. A Dense layer would keep W as (784, 10). Here W is (10, 784): a digit's row can be
+    # shown as a picture, and the CPU multiplies by it nearly twice as fast.
+    logits = layers.EinsumDense(
+        "ni,oi->no",
+        classes,
+        bias_axes="o",
+        kernel_initializer=initializers.TruncatedNormal(stddev=1.0),
+        name="layer1",
+    )(x)  # 10
+    return keras.Model(image, logits, name="softmax")

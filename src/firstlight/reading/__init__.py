@@ -2,14 +2,21 @@
 
     from firstlight.reading import read
 
-    result = read("photo.jpg")
-    result.text
+    reading = read("photo.jpg")
+    reading.text
 
-A picture goes through: pictures (opened, safely) → ink (paper and shadows taken away) → locate
-(blobs, in lines) → split (which of them are one digit) → normalize (28×28, as MNIST was made) →
-recognize (the network) → reading (the answer); explain draws all of it.
+The steps, and the modules that take them:
+
+    images/open.py  the picture is opened safely
+    ink.py          paper, uneven light and shadows are removed
+    locate.py       connected ink becomes blobs, in lines
+    split.py        blobs are split and joined into candidates for digits
+    normalize.py    each candidate becomes a 28×28 image like MNIST's
+    recognizer.py   the network says which digit it is
+    reader.py       all of these in order; the result is a Reading
+    sheet.py        draws all of these
 """
 
-from firstlight.reading.reader import Digit, Line, Reading, read
+from firstlight.reading.reader import Digit, FileReading, Line, Reading, read, read_files
 
-__all__ = ["Digit", "Line", "Reading", "read"]
+__all__ = ["Digit", "FileReading", "Line", "Reading", "read", "read_files"]

@@ -1,4 +1,4 @@
-"""A blob: a piece of ink cut out of the picture, that may be a digit, a part of one, or several."""
+"""A blob: a piece of ink cut out of the picture. It may be a digit, part of one, or several."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Blob:
-    """Ink (h, w), 0..1, with grey edges; its left top corner lies at (x, y) of the picture."""
+    """Ink (h, w), 0..1, with grey edges; its top left corner lies at (x, y) of the picture."""
 
     x: int
     y: int
@@ -38,29 +38,34 @@ class Blob:
         return self.y + self.height
 
     @property
-    def middle(self) -> tuple[float, float]:
+    def longest_side(self) -> int:
+        return max(self.height, self.width)
+
+    @property
+    def center(self) -> tuple[float, float]:
         return self.x + self.width / 2, self.y + self.height / 2
 
     @property
-    def amount(self) -> float:
-        """How much ink, in pixels."""
+    def mass(self) -> float:
+        """The sum of its ink: its area in pixels, with grey pixels counted in part."""
         return float(self.ink.sum())
 
     @cached_property
-    def pen(self) -> float:
-        """The width of the strokes, in pixels."""
-        return stroke(self.ink)
+    def stroke_width(self) -> float:
+        """The width of the pen's strokes, in pixels."""
+        return median_stroke_width(self.ink)
 
     @cached_property
-    def flat(self) -> bool:
-        """A dash, level or rising: wide, and with nothing above anything."""
+    def is_dash(self) -> bool:
+        """Whether it is a dash, level or slanted: wide, with nothing above anything else."""
         columns = (self.ink >= 0.5).T
-        extent = [np.ptp(np.flatnonzero(column)) + 1 for column in columns if column.any()]
-        thin = bool(np.percentile(extent, 75) < 2 * self.pen)
+        extents = [np.ptp(np.flatnonzero(column)) + 1 for column in columns if column.any()]
+        thin = bool(np.percentile(extents, 75) < 2 * self.stroke_width)
         return thin and self.width > 1.5 * self.height
 
 
-def joined(blobs: Sequence[Blob]) -> Blob:
+def merge(blobs: Sequence[Blob]) -> Blob:
+    """Return one blob that holds the ink of all."""
     if len(blobs) == 1:
         return blobs[0]
     x, y = min(blob.x for blob in blobs), min(blob.y for blob in blobs)
@@ -72,17 +77,22 @@ def joined(blobs: Sequence[Blob]) -> Blob:
     return Blob(x, y, ink)
 
 
-def trimmed(blob: Blob) -> Blob:
-    """Without the empty rows and columns around it."""
-    rows, columns = (np.flatnonzero((blob.ink >= 0.5).any(axis)) for axis in (1, 0))
+def trim(blob: Blob) -> Blob:
+    """Return the blob without the empty rows and columns around it."""
+    mask = blob.ink >= 0.5
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return Blob(blob.x, blob.y, blob.ink[:0, :0])
     ink = blob.ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     return Blob(blob.x + int(columns[0]), blob.y + int(rows[0]), ink)
 
 
-def stroke(ink: Floats) -> float:
-    """The width of the pen, in pixels: the median, over the ink, of the shorter run through it."""
+def median_stroke_width(ink: Floats) -> float:
+    """Return the width of the pen in pixels; 0 if there is no ink.
+
+    Through each pixel of ink runs a stretch of ink along its row and one along its column. The
+    shorter of the two is about as long as the stroke is wide; the result is the median.
+    """
     mask = ink >= 0.5
     if not mask.any():
         return 0.0
@@ -91,9 +101,8 @@ def stroke(ink: Floats) -> float:
 
 
 def run_lengths(mask: Mask) -> NDArray[np.int64]:
-    """For each pixel of the mask the length of the run along its row that it is in: (h, w)."""
-    found = components.runs(mask)
-    length = found.end - found.start
+    """Return for each pixel of the mask (h, w) how long its run of True in its row is, else 0."""
     lengths = np.zeros(mask.shape, np.int64)
-    lengths[mask] = np.repeat(length, length)
+    run_length = components.segments(mask).length
+    lengths[mask] = np.repeat(run_length, run_length)
     return lengths

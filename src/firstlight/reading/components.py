@@ -1,7 +1,7 @@
-"""Connected components: which pixels of a mask hang together, corners included.
+"""Connected components: which pixels of a mask belong together, touching corners included.
 
-A mask is first cut into runs, the unbroken stretches of its rows. Runs are far fewer than pixels,
-and all that follows is arithmetic on their starts and ends.
+A mask is first cut into segments, the unbroken stretches of pixels in its rows. There are far fewer
+segments than pixels, and everything that follows is arithmetic on their starts and ends.
 """
 
 from typing import NamedTuple
@@ -13,69 +13,91 @@ Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 
-class Runs(NamedTuple):
-    """Row by row, left to right; a run is [start, end) in its row."""
+class Segments(NamedTuple):
+    """Row by row, from left to right; a segment covers the columns [start, end) of its row."""
 
     row: Ints
     start: Ints
     end: Ints
 
+    @property
+    def length(self) -> Ints:
+        return self.end - self.start
 
-def runs(mask: Mask) -> Runs:
+
+def segments(mask: Mask) -> Segments:
+    """Return the unbroken stretches of True in the rows of a mask (h, w)."""
     height, width = mask.shape
-    padded = np.zeros((height, width + 2), np.int8)
+    padded_width = width + 2  # a False on either side keeps the rows apart when flattened
+    padded = np.zeros((height, padded_width), np.int8)
     padded[:, 1:-1] = mask
     change = np.diff(padded.ravel())
     starts, ends = np.flatnonzero(change == 1), np.flatnonzero(change == -1)
-    row = starts // (width + 2)
-    return Runs(row, starts - row * (width + 2), ends - row * (width + 2))
+    row = starts // padded_width
+    return Segments(row, starts - row * padded_width, ends - row * padded_width)
 
 
 def label(mask: Mask) -> tuple[NDArray[np.int32], Ints]:
-    """The component of each pixel, and where each component lies.
+    """Return the component of each pixel of a mask (h, w), and the components' boxes.
+
+    Pixels belong together if they share a side or a corner (8-connectivity).
 
     Returns:
-        (h, w): 0 outside the mask, 1..n in it; (n, 4): left, top, right, bottom, the latter two
-        one past the last pixel.
+        labels (h, w): 0 outside the mask, 1..n in it;
+        boxes (n, 4): left, top, right, bottom. Right and bottom are one past the last pixel.
     """
-    found = runs(mask)
-    of_run = _connected(found, mask.shape[1])
-    names, of_run = np.unique(of_run, return_inverse=True)
-    boxes = np.empty((len(names), 4), np.int64)
-    boxes[:, :2], boxes[:, 2:] = max(mask.shape), 0
-    for column, limit, best in (
-        (0, found.start, np.minimum),
-        (1, found.row, np.minimum),
-        (2, found.end, np.maximum),
-        (3, found.row + 1, np.maximum),
-    ):
-        best.at(boxes[:, column], of_run, limit)
+    parts = segments(mask)
+    roots = _roots(parts, mask.shape[1])
+    root_of_component, component = np.unique(roots, return_inverse=True)
     labels = np.zeros(mask.shape, np.int32)
-    labels[mask] = np.repeat(of_run + 1, found.end - found.start)  # runs come in the pixels' order
-    return labels, boxes
+    labels[mask] = np.repeat(component + 1, parts.length)  # segments are in the pixels' order
+    return labels, _boxes(parts, component, len(root_of_component))
 
 
-def _connected(found: Runs, width: int) -> Ints:
-    """For each run the first run of its component."""
-    above, below = _touching(found, width)
-    root = np.arange(len(found.row))
+def _boxes(parts: Segments, component: Ints, count: int) -> Ints:
+    """Return left, top, right, bottom of each component, (count, 4)."""
+    largest = np.iinfo(np.int64).max
+    boxes = np.tile(np.array([largest, largest, 0, 0]), (count, 1))
+    np.minimum.at(boxes[:, 0], component, parts.start)
+    np.minimum.at(boxes[:, 1], component, parts.row)
+    np.maximum.at(boxes[:, 2], component, parts.end)
+    np.maximum.at(boxes[:, 3], component, parts.row + 1)
+    return boxes
+
+
+def _roots(parts: Segments, width: int) -> Ints:
+    """Return for each segment the number of the first segment of its component.
+
+    Each segment points to a segment of its component that has the same number or a lower one, at
+    first to itself. In each round, two segments that touch are pointed to the lower of the two that
+    they point to, and so are those two. Then every segment is pointed to where its target points.
+    """
+    upper, lower = _touching_pairs(parts, width)
+    root = np.arange(len(parts.row))
     while True:
         before = root.copy()
-        least = np.minimum(root[above], root[below])
-        for side in (above, below):  # hook both runs, and the roots they had, to the lesser root
-            np.minimum.at(root, before[side], least)
+        lowest = np.minimum(root[upper], root[lower])
+        for side in (upper, lower):
+            np.minimum.at(root, before[side], lowest)
         root = root[root]
         if (root == before).all():
             return root
 
 
-def _touching(found: Runs, width: int) -> tuple[Ints, Ints]:
-    """All pairs of runs in neighbouring rows that share a column or a corner."""
-    row = width + 2  # so far apart in the flat picture that rows cannot touch sideways
-    start, end = found.row * row + found.start, found.row * row + found.end
-    first = np.searchsorted(end, start + row, "left")
-    last = np.searchsorted(start, end + row, "right")
+def _touching_pairs(parts: Segments, width: int) -> tuple[Ints, Ints]:
+    """Return all pairs of segments in neighbouring rows that share a column or a corner.
+
+    Returns:
+        two arrays of the same length: numbers of the upper and of the lower segment.
+    """
+    row_length = width + 2  # rows laid end to end, with space so that they do not touch sideways
+    start = parts.row * row_length + parts.start
+    end = parts.row * row_length + parts.end
+    # The segments below number i that touch it are first[i], first[i] + 1, ..., last[i] - 1.
+    first = np.searchsorted(end, start + row_length, "left")
+    last = np.searchsorted(start, end + row_length, "right")
     count = np.maximum(last - first, 0)
-    above = np.repeat(np.arange(len(start)), count)
-    place = np.arange(len(above)) - np.repeat(np.cumsum(count) - count, count)
-    return above, np.repeat(first, count) + place
+    upper = np.repeat(np.arange(len(start)), count)
+    pairs_before = np.cumsum(count) - count
+    position = np.arange(len(upper)) - np.repeat(pairs_before, count)
+    return upper, np.repeat(first, count) + position

@@ -1,12 +1,14 @@
-"""Where the ink is: paper, lamps and shadows taken away, dark on light or light on dark.
+"""Finds the ink: removes paper, uneven light and shadows; ink may be dark or light.
 
-    grey (h, w) uint8  →  contrast (h, w) float32, 0 paper, 1 black on white, to be thresholded
+    grey (h, w) uint8  →  contrast (h, w) float32: 0 on paper, 1 for black on white; blobs.py and
+                          locate.py apply a threshold to it
 
-The paper is what remains when strokes are filled in: a morphological closing, with a window wider
-than any stroke, leaves whatever is wider than the window as it is, up to its very edge. Shadows and
-the table beside the sheet are wider; pens are not.
+The paper is what remains when dark strokes are filled in. A morphological closing does this: its
+window is wider than any stroke, and what is wider than the window keeps its shape. Shadows and the
+table beside the sheet are wider than the window; pen strokes are not.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,119 +17,148 @@ from PIL import Image, ImageFilter
 
 Grey = NDArray[np.uint8]
 Floats = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
-UNCLEAR = 1.5  # lean of grey values, below which it may be to the side of the paper
-FAINTEST = 0.07  # contrast to the paper, below which nothing is ink: a hard pencil has 0.15
+POLARITY_SIDE, PAPER_SIDE = 256, 600  # pixels to which a picture is reduced for each estimate
+MIN_CLEAR_SKEWNESS = 1.5  # sum over four scales; below it, both polarities are tried
+MIN_CONTRAST = 0.07  # to the paper; ink has more, a hard pencil 0.15
+GRAIN_DEVIATIONS = 4  # ink differs from the paper by more than this times the grain's deviation
 
 
-def find(grey: Grey, dark_on_light: bool) -> Floats:
-    """Contrast of every pixel to the paper under it: (h, w), 0..1, the paper's texture about 0."""
+def find_ink(grey: Grey, dark_on_light: bool) -> Floats:
+    """Return the contrast of every pixel to the paper under it, (h, w), 0..1; 0 where no ink is."""
     dark_ink = grey if dark_on_light else 255 - grey
-    return contrast(dark_ink, paper(dark_ink))
+    return contrast_to_paper(dark_ink, estimate_paper(dark_ink))
 
 
-def ways(grey: Grey) -> list[bool]:
-    """Whether ink is dark on light, or light on dark; both, the likelier first, if it is unclear.
+def polarities(grey: Grey) -> list[bool]:
+    """Return whether ink is dark on light (True) or light on dark (False).
 
-    Ink is rarer than the paper around it, so grey values lean to its side, at some scale. The
-    scales go from a pen stroke's to the whole picture's; the sheet on its table and shadows count
-    at the large ones, and can outweigh a pencil. The picture is first continued beyond its frame:
-    in a tight crop the ink can outweigh the paper, but most of the frame is paper.
+    If that is unclear, both are returned, the more likely one first.
+
+    Ink is rarer than the paper around it, so the distribution of grey values has its long tail on
+    the ink's side, at some scale. Scales from a pen stroke to the whole picture are added up: at
+    large scales, the table around the sheet and shadows count too, and can outweigh a pencil. First
+    the picture is continued beyond its frame. In a tight crop there can be more ink than paper, but
+    the frame mostly touches paper.
     """
-    small = _shrunk(grey, 256)
+    small = _shrink(grey, POLARITY_SIDE)
     side = min(small.shape)
-    framed = Image.fromarray(np.pad(small, side // 3, "edge"))
-    lean = sum(skewness(framed, side / part) for part in (16, 8, 4, 1))
-    return [lean <= 0] if abs(lean) > UNCLEAR else [lean <= 0, lean > 0]
+    padded = Image.fromarray(np.pad(small, side // 3, "edge"))
+    skewness = sum(local_skewness(padded, side / divisor) for divisor in (16, 8, 4, 1))
+    likely = skewness <= 0
+    return [likely] if abs(skewness) > MIN_CLEAR_SKEWNESS else [likely, not likely]
 
 
-def skewness(picture: Image.Image, window: float) -> float:
-    """Of the differences to the mean in a window: negative where dark is rarer than light."""
+def local_skewness(picture: Image.Image, window: float) -> float:
+    """Return the skewness of the differences to the mean of a window; negative if dark is rare."""
     mean = picture.filter(ImageFilter.BoxBlur(window / 2))
     difference = np.asarray(picture, np.float32) - np.asarray(mean)
     return float((difference**3).mean() / ((difference**2).mean() ** 1.5 + 1e-6))
 
 
-def paper(grey: Grey) -> Grey:
-    """What is under the dark strokes: grey closed with a window wider than they are."""
-    small = _shrunk(grey, 600)
-    size = window(grey.shape, small.shape)
-    half = size // 2
-    framed = np.pad(small, half, "edge")  # else a dark edge would be ink, having no other side
-    filled = slide(slide(framed, size, np.maximum), size, np.minimum)[half:-half, half:-half]
-    # A pixel here is several there: at a shadow's edge, rather the darker paper than false ink.
-    filled = slide(filled, 3, np.minimum) if small.shape != grey.shape else filled
+def estimate_paper(grey: Grey) -> Grey:
+    """Return the paper under the dark strokes, (h, w): grey, closed with a window wider than they.
+
+    It is computed on a reduced picture.
+    """
+    small = _shrink(grey, PAPER_SIDE)
+    window = closing_window(grey.shape, small.shape)
+    margin = window // 2
+    # Without a margin, a dark edge of the picture would be taken for ink.
+    padded = np.pad(small, margin, "edge")
+    dilated = sliding_extremum(padded, window, np.maximum)
+    closed = sliding_extremum(dilated, window, np.minimum)[margin:-margin, margin:-margin]
+    if small.shape != grey.shape:
+        # A pixel here covers several pixels of the picture. At the edge of a shadow, paper that is
+        # too dark is better than false ink.
+        closed = sliding_extremum(closed, 3, np.minimum)
     height, width = grey.shape
-    return np.asarray(Image.fromarray(filled).resize((width, height), Image.Resampling.BILINEAR))
+    return np.asarray(Image.fromarray(closed).resize((width, height), Image.Resampling.BILINEAR))
 
 
-def window(shape: tuple[int, ...], small: tuple[int, ...]) -> int:
-    """The side of the closing's window in pixels of the shrunk picture: odd.
+def closing_window(shape: tuple[int, ...], small_shape: tuple[int, ...]) -> int:
+    """Return the side of the closing's window in pixels of the reduced picture: odd, at least 3.
 
-    A third of the picture's shorter side, for somebody writes with a broad felt pen; all of it
-    if it is as small as one digit, for then strokes can be half as broad as the picture.
+    It is a third of the picture's shorter side, because some people write with a broad felt pen.
+    In a picture as small as one digit it is the whole side, because there a stroke can be half as
+    broad as the picture.
     """
     side = max(min(shape) / 3, min(*shape, 128))
-    return max(3, round(side * small[0] / shape[0]) // 2 * 2 + 1)
+    return max(3, odd(round(side * small_shape[0] / shape[0])))
 
 
-def contrast(grey: Grey, paper: Grey) -> Floats:
-    """How much darker than the paper, as a part of the paper's brightness; 0 where it is grain."""
-    bright = np.maximum(paper, 32).astype(np.float32)
-    darker = (bright - grey) / bright
-    middle, spread = grain(darker)
-    darker -= middle
-    darker[darker < np.maximum(FAINTEST, 4 * spread)] = 0
-    return darker
+def odd(number: int) -> int:
+    """Return the number if it is odd, else the next larger one."""
+    return number // 2 * 2 + 1
 
 
-def grain(darker: Floats) -> tuple[Floats, Floats]:
-    """The paper's texture and the camera's noise around every pixel: mean and deviation, (h, w).
+def contrast_to_paper(grey: Grey, paper: Grey) -> Floats:
+    """Return how much darker than the paper each pixel is, as a fraction of the paper's brightness.
 
-    Measured tile by tile on the lighter half of the pixels, which is paper in any case. The dark
-    parts of a photograph are the noisier ones.
+    The result, (h, w), is 0 where the difference is no larger than the paper's own grain.
     """
-    height, width = darker.shape
-    side = window(darker.shape, darker.shape)
+    brightness = np.maximum(paper, 32).astype(np.float32)
+    contrast = (brightness - grey) / brightness
+    mean, deviation = estimate_grain(contrast)
+    contrast -= mean
+    contrast[contrast < np.maximum(MIN_CONTRAST, GRAIN_DEVIATIONS * deviation)] = 0
+    return contrast
+
+
+def estimate_grain(contrast: Floats) -> tuple[Floats, Floats]:
+    """Return mean and standard deviation of the paper's texture and the camera's noise.
+
+    Both are (h, w). They are measured tile by tile on the lighter half of the pixels, which is
+    paper in any case. Dark parts of a photograph are noisier than light ones.
+    """
+    height, width = contrast.shape
+    side = closing_window(contrast.shape, contrast.shape)
     rows, columns = max(1, height // side), max(1, width // side)
-    tiles = np.empty((2, rows, columns), np.float32)
-    for row, band in enumerate(np.array_split(darker[::2], rows)):
+    percentiles = np.empty((2, rows, columns), np.float32)
+    for row, band in enumerate(np.array_split(contrast[::2], rows)):
         for column, tile in enumerate(np.array_split(band[:, ::2], columns, axis=1)):
-            tiles[:, row, column] = np.percentile(tile, (5, 25))
+            percentiles[:, row, column] = np.percentile(tile, (5, 25))
     low, middle = (
-        np.asarray(Image.fromarray(tile).resize((width, height), Image.Resampling.BILINEAR))
-        for tile in tiles
+        np.asarray(Image.fromarray(tiles).resize((width, height), Image.Resampling.BILINEAR))
+        for tiles in percentiles
     )
-    spread = middle - low  # about one standard deviation; and the mean is two thirds of it away
-    return middle + 0.67 * spread, spread
+    # Of a normal distribution, the 5th and 25th percentiles lie 1.64 and 0.67 deviations below the
+    # mean, so they are about one deviation apart.
+    deviation = middle - low
+    return middle + 0.67 * deviation, deviation
 
 
-def slide(array: NDArray[Any], size: int, best: np.ufunc) -> NDArray[Any]:
-    """np.maximum or np.minimum over a size×size window around every pixel, at any size as fast.
+def sliding_extremum(array: NDArray[Any], window: int, extremum: np.ufunc) -> NDArray[Any]:
+    """Return np.maximum or np.minimum over a window×window square around every pixel.
 
-    Van Herk's way: cut each row into blocks of `size`, run along every block once from the left
-    and once from the right; a window lies across two blocks, and its best is the better of two.
+    The time does not depend on the window (van Herk, 1992): cut each row into blocks as long as the
+    window, accumulate along every block once from the left and once from the right. A window covers
+    parts of two blocks, and its extremum is that of two accumulated values.
     """
-    for _ in range(2):
-        array = _slide_columns(array, size, best).T
+    for _ in range(2):  # columns, then rows
+        array = _sliding_extremum_of_columns(array, window, extremum).T
     return np.ascontiguousarray(array)
 
 
-def _slide_columns(array: NDArray[Any], size: int, best: np.ufunc) -> NDArray[Any]:
+def _sliding_extremum_of_columns(
+    array: NDArray[Any], window: int, extremum: np.ufunc
+) -> NDArray[Any]:
     height, width = array.shape
-    more = -(height + size - 1) % size
-    padded = np.pad(array, ((size // 2, size // 2 + more), (0, 0)), "edge")
-    blocks = padded.reshape(-1, size, width)
-    down = best.accumulate(blocks, axis=1).reshape(padded.shape)
-    up = best.accumulate(blocks[:, ::-1], axis=1)[:, ::-1].reshape(padded.shape)
-    return np.asarray(best(up[:height], down[size - 1 : size - 1 + height]))
+    padded_height = math.ceil((height + window - 1) / window) * window  # whole blocks
+    top = window // 2
+    bottom = padded_height - height - top
+    padded = np.pad(array, ((top, bottom), (0, 0)), "edge")
+    blocks = padded.reshape(-1, window, width)
+    down = extremum.accumulate(blocks, axis=1).reshape(padded.shape)
+    up = extremum.accumulate(blocks[:, ::-1], axis=1)[:, ::-1].reshape(padded.shape)
+    return np.asarray(extremum(up[:height], down[window - 1 : window - 1 + height]))
 
 
-def _shrunk(grey: Grey, side: int) -> Grey:
-    """At most so long and wide, by area averaging."""
-    by = min(1.0, side / max(grey.shape))
-    if by == 1:
+def _shrink(grey: Grey, longest_side: int) -> Grey:
+    """Reduce a picture by averaging areas until its longer side has at most so many pixels."""
+    factor = longest_side / max(grey.shape)
+    if factor >= 1:
         return grey
-    size = max(1, round(grey.shape[1] * by)), max(1, round(grey.shape[0] * by))
+    height, width = grey.shape
+    size = max(1, round(width * factor)), max(1, round(height * factor))
     return np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX))

@@ -1,280 +1,358 @@
-"""Which ink may be digits, and in which order one reads it.
+"""Finds the ink that may be digits, and the order in which one reads it.
 
-    contrast (h, w)  →  blobs  →  lines of blobs, top to bottom, each left to right
+    contrast (h, w)  →  blobs  →  lines of blobs, top to bottom, each from left to right
 
-Left out are ruled lines, frames and underlines, what runs along the picture's edge, specks, and
-the dots, commas and dashes between digits. What is a digit's second stroke is joined to its first.
+Left out: ruled lines, frames and underlines; ink along the picture's border; specks; and the dots,
+commas and dashes between digits. A separate stroke of a digit is joined to the rest of it.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from firstlight.reading import components
-from firstlight.reading.blobs import Blob, joined, run_lengths, trimmed
+from firstlight.reading.blobs import Blob, merge, run_lengths, trim
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Ints = NDArray[np.int64]
+Labels = NDArray[np.int32]
 
-SMALLEST = 10  # pixels of the working picture: a digit of fewer cannot be told
-PALEST = 0.35  # of the usual ink: a pencil beside a pen has half
-STEEPEST = 0.12  # of a ruled line: a sheet that is turned by 7 degrees
-STRIP = 400  # pixels from side to side in which a line's lean is one
-MOST_BLOBS = 400  # of a picture: foliage has thousands, and would take minutes
-MOST_PARTS = 8  # of a single digit and its neighbours
-
-
-def lines(contrast: Floats) -> list[list[Blob]]:
-    """Blobs that may be digits, in reading order."""
-    return in_lines(whole_strokes(blobs(contrast)))
+MIN_DIGIT_HEIGHT = 10  # pixels of the working picture; fewer are not enough to recognise a digit
+MIN_RELATIVE_DARKNESS = 0.35  # of the average ink; a pencil beside a pen has half of it
+MAX_LINE_SLOPE = 0.12  # of a ruled line: the sheet may be turned by 7 degrees
+STRIP_WIDTH = 400  # pixels; within a strip, all ruled lines have the same slope
+MAX_BLOBS = 400  # of a picture: foliage has thousands, which would take minutes
+MAX_SINGLE_BLOBS = 8  # of a picture of one digit: the digit's parts and its neighbours
 
 
-def blobs(contrast: Floats) -> list[Blob]:
-    """Connected ink. What is less than half as dark as the ink that it hangs on to is no ink."""
-    labels, boxes = components.label(contrast > 0)
-    mask = without_rules(contrast > 0.5 * darkness(contrast, labels, len(boxes))[labels])
-    labels, boxes = components.label(mask)
-    levels = darkness(contrast, labels, len(boxes))
-    found = {
-        cut_out(contrast, labels, number, boxes[number - 1], levels[number]): float(levels[number])
-        for number in tall_enough(boxes)
-    }
-    inner = dark_enough({blob: found[blob] for blob in without_edges(list(found), contrast.shape)})
-    return [part for blob in inner for part in without_frame(blob)]
+class MeasuredBlob(NamedTuple):
+    """A blob and how dark its ink is: contrast to the paper, 0..1."""
+
+    blob: Blob
+    darkness: float
 
 
-def dark_enough(found: dict[Blob, float]) -> list[Blob]:
-    """Without what is far paler than most of the ink: what shows through, grain, printed patterns.
+def find_lines(contrast: Floats) -> list[list[Blob]]:
+    """Return the blobs that may be digits, in reading order."""
+    return group_into_lines(join_strokes(find_blobs(contrast)))
 
-    Args:
-        found: blobs, and how dark each is.
+
+def find_single(contrast: Floats) -> list[Blob]:
+    """Return the blobs that may be the one digit of a picture, or parts of it, left to right."""
+    blobs = find_blobs(contrast)
+    largest = max((blob.longest_side for blob in blobs), default=0)
+    without_specks = [blob for blob in blobs if blob.longest_side >= 0.2 * largest]
+    return sorted(without_specks, key=lambda blob: blob.center)[:MAX_SINGLE_BLOBS]
+
+
+# Ink → blobs
+
+
+def find_blobs(contrast: Floats) -> list[Blob]:
+    """Return connected ink, as blobs.
+
+    What is less than half as dark as the ink that it is connected to is not ink.
     """
-    inked = sum(blob.amount for blob in found)
-    usual = sum(blob.amount * level for blob, level in found.items()) / max(inked, 1.0)
-    return [blob for blob, level in found.items() if level > PALEST * usual]
+    labels, boxes = components.label(contrast > 0)
+    darkness = component_darkness(contrast, labels, len(boxes))
+    mask = without_ruled_lines(contrast > 0.5 * darkness[labels])
+    labels, boxes = components.label(mask)
+    darkness = component_darkness(contrast, labels, len(boxes))
+    blobs = []
+    for number in large_components(boxes):
+        level = darkness[number]
+        blob = component_blob(contrast, labels, number, boxes[number - 1], level)
+        blobs.append(MeasuredBlob(blob, float(level)))
+    kept = without_pale_blobs(without_border_blobs(blobs, contrast.shape))
+    return [part for blob in kept for part in without_frame(blob)]
 
 
-def darkness(contrast: Floats, labels: NDArray[np.int32], count: int) -> Floats:
-    """How dark each component's ink is: (count + 1,), the mean weighted by the contrast itself.
+def component_darkness(contrast: Floats, labels: Labels, count: int) -> Floats:
+    """Return how dark each component's ink is, (count + 1,); number 0 is the paper.
 
-    So weighted, the halo and the texture that hang on to a stroke count for little.
+    It is the mean of the contrast weighted by the contrast itself, so that the halo and the texture
+    around a stroke count for little.
     """
     inked = labels > 0
-    of, values = labels[inked], contrast[inked]
-    total = np.bincount(of, values, count + 1)
-    squares = np.bincount(of, values**2, count + 1)
+    components_, values = labels[inked], contrast[inked]
+    total = np.bincount(components_, values, count + 1)
+    squares = np.bincount(components_, values**2, count + 1)
     return np.asarray(squares / np.maximum(total, 1e-6), np.float32)
 
 
-def tall_enough(boxes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Numbers of the components that are no specks; of very many the largest."""
-    longest = (boxes[:, 2:] - boxes[:, :2]).max(1, initial=0)
-    order = np.argsort(-longest, kind="stable")[:MOST_BLOBS]
-    return np.asarray(order[longest[order] >= SMALLEST / 2] + 1)
+def large_components(boxes: Ints) -> Ints:
+    """Return the numbers (from 1) of the components that are not specks, the largest first.
+
+    There are at most MAX_BLOBS.
+    """
+    longest_side = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0)
+    order = np.argsort(-longest_side, kind="stable")[:MAX_BLOBS]
+    return np.asarray(order[longest_side[order] >= MIN_DIGIT_HEIGHT / 2] + 1)
 
 
-def cut_out(
-    contrast: Floats, labels: NDArray[np.int32], number: int, box: NDArray[np.int64], level: float
+def component_blob(
+    contrast: Floats, labels: Labels, number: int, box: Ints, darkness: float
 ) -> Blob:
-    """A component with its grey edges: a pixel more on each side than the mask has."""
+    """Return a component with its grey edges: one pixel more on each side than its mask has.
+
+    Args:
+        box: left, top, right, bottom of the component.
+        darkness: the contrast of the component's ink, which becomes 1.
+    """
     left, top = max(box[0] - 1, 0), max(box[1] - 1, 0)
-    here = (slice(top, box[3] + 1), slice(left, box[2] + 1))
-    near = np.pad(labels[here] == number, 1)
-    near = near[1:-1, :-2] | near[1:-1, 1:-1] | near[1:-1, 2:] | near[:-2, 1:-1] | near[2:, 1:-1]
-    ink = np.where(near, (contrast[here] / level - 0.25) * 2, 0).clip(0, 1)
-    return trimmed(Blob(int(left), int(top), ink.astype(np.float32)))
+    region = (slice(top, box[3] + 1), slice(left, box[2] + 1))
+    mask = np.pad(labels[region] == number, 1)
+    # A pixel of the component, or the left, right, upper or lower neighbour of one.
+    near = mask[1:-1, :-2] | mask[1:-1, 1:-1] | mask[1:-1, 2:] | mask[:-2, 1:-1] | mask[2:, 1:-1]
+    ink = np.where(near, (contrast[region] / darkness - 0.25) * 2, 0).clip(0, 1)
+    return trim(Blob(int(left), int(top), ink.astype(np.float32)))
 
 
-def without_rules(mask: Mask) -> Mask:
-    """Without lines that cross most of the picture: ruled paper, squared paper, a cheque's line."""
-    across = long_lines(mask)
-    if not across.any():  # a long upright stroke alone is a 1
-        return mask
-    return mask & ~across & ~long_lines(mask.T).T
+def without_border_blobs(
+    blobs: Sequence[MeasuredBlob], shape: tuple[int, ...]
+) -> Sequence[MeasuredBlob]:
+    """Leave out what lies along the picture's border, such as a shadow, unless it is all."""
+    inner = [measured for measured in blobs if not lies_along_border(measured.blob, shape)]
+    return inner or blobs
 
 
-def long_lines(mask: Mask) -> Mask:
-    """Lines across, strip by strip: of a sheet seen from aside each leans another way."""
-    strips = np.array_split(mask, max(1, mask.shape[1] // STRIP), axis=1)
-    return np.concatenate([lines_across(strip) for strip in strips], axis=1)
-
-
-def lines_across(mask: Mask) -> Mask:
-    """Those that are level when the picture is sheared as the fullest row asks for."""
-    width = mask.shape[1]
-    fall = lean(mask)
-    if not fall:
-        return thin_lines(mask, 0.6 * width)
-    rows = fall * np.arange(width) // width
-    padded = np.pad(mask, ((abs(fall), abs(fall)), (0, 0)))
-    lines_ = sheared(thin_lines(sheared(padded, rows), 0.6 * width), -rows)
-    return lines_[abs(fall) : -abs(fall)]
-
-
-def sheared(mask: Mask, rows: Ints) -> Mask:
-    """Each column moved up by so many rows; what leaves at the top comes in below."""
-    height = mask.shape[0]
-    return np.take_along_axis(mask, (np.arange(height)[:, None] + rows) % height, 0)
-
-
-def lean(mask: Mask) -> int:
-    """How far the picture's lines rise or fall from its left to its right side, in pixels."""
-    width = mask.shape[1]
-    every = max(1, width // 100)  # a hundred columns will do
-    y, x = np.nonzero(mask[:, ::every])
-    reach = round(STEEPEST * width)
-    fullest = [
-        np.bincount(y + reach - rise * x * every // width, minlength=1).max()
-        for rise in range(-reach, reach + 1)
+def lies_along_border(blob: Blob, shape: tuple[int, ...]) -> bool:
+    """Return whether the ink touches the border of a picture (h, w) for half of its longer side."""
+    height, width = shape
+    mask = blob.ink >= 0.5
+    sides = [
+        (blob.x <= 1, mask[:, 0]),
+        (blob.y <= 1, mask[0]),
+        (blob.right >= width - 1, mask[:, -1]),
+        (blob.bottom >= height - 1, mask[-1]),
     ]
-    best = int(np.argmax(fullest)) - reach
-    return best if fullest[best + reach] > 1.2 * fullest[reach] else 0
+    touching = sum(int(side.sum()) for is_at_border, side in sides if is_at_border)
+    return touching > blob.longest_side / 2
+
+
+def without_pale_blobs(blobs: Sequence[MeasuredBlob]) -> list[Blob]:
+    """Leave out what is far paler than most of the ink.
+
+    That is ink that shows through from the other side, grain, and printed patterns.
+    """
+    mass = sum(blob.mass for blob, _ in blobs)
+    mean_darkness = sum(blob.mass * darkness for blob, darkness in blobs) / max(mass, 1.0)
+    return [blob for blob, darkness in blobs if darkness > MIN_RELATIVE_DARKNESS * mean_darkness]
 
 
 def without_frame(blob: Blob) -> list[Blob]:
-    """What is left of a blob without the box around it or the line under it; mostly itself."""
+    """Return what remains of a blob without the box around it or the line under it.
+
+    Most blobs have neither, and are returned as they are.
+    """
     mask = blob.ink >= 0.5
-    across, along = thin_lines(mask, 0.8 * blob.width), thin_lines(mask.T, 0.8 * blob.height).T
-    if both_sides(across.any(1)) and both_sides(along.any(0)):
-        lines_ = across | along
+    horizontal = thin_lines(mask, 0.8 * blob.width)
+    vertical = thin_lines(mask.T, 0.8 * blob.height).T
+    if at_both_ends(horizontal.any(axis=1)) and at_both_ends(vertical.any(axis=0)):
+        frame = horizontal | vertical
     elif blob.width > 2 * blob.height:
-        lines_ = thin_lines(mask, 1.5 * blob.height)
+        frame = thin_lines(mask, 1.5 * blob.height)
     else:
         return [blob]
-    if not lines_.any():
+    if not frame.any():
         return [blob]
-    labels, boxes = components.label(mask & ~lines_)
-    parts = [cut_out(blob.ink, labels, n, boxes[n - 1], 1.0) for n in tall_enough(boxes)]
+    labels, boxes = components.label(mask & ~frame)
+    parts = [
+        component_blob(blob.ink, labels, number, boxes[number - 1], darkness=1.0)
+        for number in large_components(boxes)
+    ]
     return [replace(part, x=part.x + blob.x, y=part.y + blob.y) for part in parts]
 
 
-def both_sides(filled: Any) -> bool:
+def at_both_ends(filled: Any) -> bool:
+    """Return whether a row (n,) of booleans has a True in its first third and in its last."""
     third = max(1, len(filled) // 3)
     return bool(filled[:third].any() and filled[-third:].any())
 
 
-def thin_lines(mask: Mask, length: float) -> Mask:
-    """The pixels of thin level lines at least so long, but for the strokes that cross them."""
-    broad = np.pad(mask, ((1, 1), (0, 0)))
-    broad = broad[:-2] | broad[1:-1] | broad[2:]  # then a line may lean a little,
-    broad = without_gaps(broad, length / 20)  # and be printed faintly
-    line = mask & (run_lengths(broad) >= length)
+# Ruled lines
+
+
+def without_ruled_lines(mask: Mask) -> Mask:
+    """Remove lines that cross most of the picture: ruled or squared paper, a cheque's line."""
+    horizontal = ruled_lines(mask)
+    if not horizontal.any():  # a long vertical stroke alone is a 1
+        return mask
+    return mask & ~horizontal & ~ruled_lines(mask.T).T
+
+
+def ruled_lines(mask: Mask) -> Mask:
+    """Return the pixels (h, w) of horizontal lines.
+
+    They are sought strip by strip: on a sheet seen from the side, their slope changes.
+    """
+    strips = np.array_split(mask, max(1, mask.shape[1] // STRIP_WIDTH), axis=1)
+    return np.concatenate([ruled_lines_of_strip(strip) for strip in strips], axis=1)
+
+
+def ruled_lines_of_strip(mask: Mask) -> Mask:
+    """Return the pixels (h, w) of lines that are level after the strip's slope is sheared away."""
+    width = mask.shape[1]
+    descent = line_descent(mask)
+    min_length = 0.6 * width
+    if descent == 0:
+        return thin_lines(mask, min_length)
+    margin = abs(descent)
+    shifts = descent * np.arange(width) // width
+    padded = np.pad(mask, ((margin, margin), (0, 0)))
+    level_lines = thin_lines(shear(padded, shifts), min_length)
+    return shear(level_lines, -shifts)[margin:-margin]
+
+
+def shear(mask: Mask, shifts: Ints) -> Mask:
+    """Move each column of (h, w) up by its shift (w,); what leaves at the top enters below."""
+    height = mask.shape[0]
+    return np.take_along_axis(mask, (np.arange(height)[:, None] + shifts) % height, axis=0)
+
+
+def line_descent(mask: Mask) -> int:
+    """Return by how many rows the ruled lines go down from the left side to the right side.
+
+    Each possible slope is tried: at the right one, some row of the sheared picture is fullest.
+    """
+    width = mask.shape[1]
+    step = max(1, width // 100)  # a hundred columns are enough
+    y, x = np.nonzero(mask[:, ::step])
+    largest = round(MAX_LINE_SLOPE * width)
+    descents = range(-largest, largest + 1)
+    fullest_rows = [
+        np.bincount(y + largest - descent * x * step // width, minlength=1).max()
+        for descent in descents
+    ]
+    best = int(np.argmax(fullest_rows))
+    clearly_better_than_level = fullest_rows[best] > 1.2 * fullest_rows[largest]
+    return descents[best] if clearly_better_than_level else 0
+
+
+def thin_lines(mask: Mask, min_length: float) -> Mask:
+    """Return the pixels (h, w) of thin level lines, without the strokes that cross them."""
+    padded = np.pad(mask, ((1, 1), (0, 0)))
+    broad = padded[:-2] | padded[1:-1] | padded[2:]  # so that a line may be slightly slanted
+    broad = close_gaps(broad, min_length / 20)  # so that it may be printed faintly
+    line = mask & (run_lengths(broad) >= min_length)
     if not line.any():
         return line
-    upright = run_lengths(mask.T).T
-    thickness = float(np.median(upright[line]))
-    return line & (upright <= 2 * thickness) & (thickness <= length / 20)
+    vertical_extent = run_lengths(mask.T).T
+    thickness = float(np.median(vertical_extent[line]))
+    if thickness > min_length / 20:
+        return np.zeros_like(mask)
+    return line & (vertical_extent <= 2 * thickness)
 
 
-def without_gaps(mask: Mask, longest: float) -> Mask:
-    """The gaps in its rows filled, up to a length."""
+def close_gaps(mask: Mask, max_length: float) -> Mask:
+    """Fill the gaps in the rows of a mask (h, w) up to a length."""
     gaps = ~mask
-    return mask | (gaps & (run_lengths(gaps) <= longest))
+    return mask | (gaps & (run_lengths(gaps) <= max_length))
 
 
-def without_edges(found: list[Blob], shape: tuple[int, ...]) -> list[Blob]:
-    """Without what lies along the picture's edge, a shadow or the table, if there is more."""
-    kept = [blob for blob in found if not lies_along(blob, shape)]
-    return kept or found
+# Strokes → digits
 
 
-def lies_along(blob: Blob, shape: tuple[int, ...]) -> bool:
-    height, width = shape
-    mask = blob.ink >= 0.5
-    touching = (
-        mask[:, 0].sum() * (blob.x <= 1)
-        + mask[0].sum() * (blob.y <= 1)
-        + mask[:, -1].sum() * (blob.right >= width - 1)
-        + mask[-1].sum() * (blob.bottom >= height - 1)
-    )
-    return bool(touching > max(blob.height, blob.width) / 2)
-
-
-def whole_strokes(found: list[Blob]) -> list[Blob]:
-    """Small blobs joined to the digit that they are a part of, or left out: dots and dashes."""
-    whole = without_breaks(found)
-    for small in sorted(whole, key=lambda blob: max(blob.height, blob.width)):
-        near = [blob for blob in whole if blob is not small and is_small_beside(small, blob)]
-        if small not in whole or not (near or small.flat):  # it has grown, or is a digit
+def join_strokes(blobs: list[Blob]) -> list[Blob]:
+    """Join small blobs to the digit that they are part of; leave out dots, dashes and specks."""
+    digits = join_broken_strokes(blobs)
+    for small in sorted(digits, key=lambda blob: blob.longest_side):
+        if small not in digits:  # it has been joined to another
             continue
-        whole.remove(small)
-        owner = max(near, key=lambda blob: overlap(small, blob), default=None)
+        neighbours = [blob for blob in digits if blob is not small and is_small_beside(small, blob)]
+        if not neighbours and not small.is_dash:  # it is a digit
+            continue
+        digits.remove(small)
+        owner = max(neighbours, key=lambda blob: horizontal_overlap(small, blob), default=None)
         if owner and is_part_of(small, owner):
-            whole[whole.index(owner)] = joined([owner, small])
-    return [blob for blob in whole if blob.height >= SMALLEST]
+            digits[digits.index(owner)] = merge([owner, small])
+    return [blob for blob in digits if blob.height >= MIN_DIGIT_HEIGHT]
 
 
-def without_breaks(found: list[Blob]) -> list[Blob]:
-    """Blobs joined that lie one above the other, nearer than the pen is wide."""
-    whole: list[Blob] = []
-    for blob in sorted(found, key=lambda blob: blob.y):
-        above = [upper for upper in whole if is_broken_off(blob, upper)]
-        whole = [upper for upper in whole if upper not in above]
-        whole.append(joined([*above, blob]))
-    return whole
+def join_broken_strokes(blobs: list[Blob]) -> list[Blob]:
+    """Join blobs that lie one above the other, at most as far apart as the pen is wide."""
+    joined: list[Blob] = []
+    for blob in sorted(blobs, key=lambda blob: blob.y):
+        upper_parts = [upper for upper in joined if is_broken_off(blob, upper)]
+        joined = [upper for upper in joined if upper not in upper_parts]
+        joined.append(merge([*upper_parts, blob]))
+    return joined
 
 
 def is_broken_off(lower: Blob, upper: Blob) -> bool:
-    alike = 0.4 < lower.height / upper.height < 2.5  # what is smaller is looked at later
-    under = alike and overlap(lower, upper) >= 0.5 * min(lower.width, upper.width)
-    pen = min(lower.pen, upper.pen)
-    return under and not is_under(lower, upper) and -pen <= lower.y - upper.bottom <= pen
+    """Return whether two blobs, one above the other, are one stroke with a break in it."""
+    similar_height = 0.4 < lower.height / upper.height < 2.5  # smaller parts: see join_strokes
+    shared_width = horizontal_overlap(lower, upper)
+    if not similar_height or shared_width < 0.5 * min(lower.width, upper.width):
+        return False
+    stroke_width = min(lower.stroke_width, upper.stroke_width)
+    distance = lower.y - upper.bottom
+    return not is_underline(lower, upper) and -stroke_width <= distance <= stroke_width
 
 
 def is_small_beside(small: Blob, tall: Blob) -> bool:
-    near = gap(small, tall) < tall.height and small.y < tall.bottom + 0.3 * tall.height
-    below_top = small.bottom > tall.y - 0.3 * tall.height
-    flat = small.flat and small.height < 0.4 * tall.height
-    return near and below_top and (flat or max(small.height, small.width) < 0.45 * tall.height)
+    """Return whether a blob is near a digit and too small to be a digit itself."""
+    near = horizontal_gap(small, tall) < tall.height
+    not_far_below = small.y < tall.bottom + 0.3 * tall.height
+    not_far_above = small.bottom > tall.y - 0.3 * tall.height
+    if not (near and not_far_below and not_far_above):
+        return False
+    is_low_dash = small.is_dash and small.height < 0.4 * tall.height
+    return is_low_dash or small.longest_side < 0.45 * tall.height
 
 
 def is_part_of(small: Blob, tall: Blob) -> bool:
-    """Over or in the digit: the end of a broken stroke; or on its upper right: the flag of a 5."""
+    """Return whether a small blob is part of a digit.
+
+    It is, if it lies over or in the digit, as the end of a broken stroke does; or if it is a dash
+    at the upper right, as the flag of a 5 is.
+    """
     above, below = tall.y - small.y, small.bottom - tall.bottom
-    if small.flat and small.bottom < tall.y + 0.3 * tall.height:
-        return above < 0.4 * tall.height and overlap(small, tall) >= 0.1 * small.width
+    shared_width = horizontal_overlap(small, tall)
+    if small.is_dash and small.bottom < tall.y + 0.3 * tall.height:
+        return above < 0.4 * tall.height and shared_width >= 0.1 * small.width
     inside = above < 0.2 * tall.height and below < 0.1 * tall.height
-    return inside and not is_under(small, tall) and overlap(small, tall) >= 0.5 * small.width
+    return inside and not is_underline(small, tall) and shared_width >= 0.5 * small.width
 
 
-def is_under(small: Blob, tall: Blob) -> bool:
-    """A line that was drawn or printed under it."""
-    return small.flat and small.middle[1] > tall.bottom - 0.1 * tall.height
+def is_underline(small: Blob, tall: Blob) -> bool:
+    """Return whether a blob is a line that was drawn or printed under another."""
+    return small.is_dash and small.center[1] > tall.bottom - 0.1 * tall.height
 
 
-def overlap(one: Blob, other: Blob) -> float:
-    """Pixels that they share from left to right."""
+def horizontal_overlap(one: Blob, other: Blob) -> float:
+    """Return how many columns two blobs share."""
     return max(0, min(one.right, other.right) - max(one.x, other.x))
 
 
-def gap(one: Blob, other: Blob) -> float:
+def horizontal_gap(one: Blob, other: Blob) -> float:
+    """Return how many columns lie between two blobs."""
     return max(0, max(one.x, other.x) - min(one.right, other.right))
 
 
-def in_lines(found: list[Blob]) -> list[list[Blob]]:
-    """Each blob goes to the line whose last digit is most beside it, so that lines may lean."""
-    grown: list[list[Blob]] = []
-    for blob in sorted(found, key=lambda blob: blob.middle):
-        shares = [beside(blob, line[-1]) for line in grown]
-        if shares and max(shares) > 0.4:
-            grown[int(np.argmax(shares))].append(blob)
+# Digits → lines
+
+
+def group_into_lines(blobs: list[Blob]) -> list[list[Blob]]:
+    """Group blobs into lines of text, which may be slanted.
+
+    From left to right, each blob is appended to the line whose last blob is most beside it.
+    """
+    lines: list[list[Blob]] = []
+    for blob in sorted(blobs, key=lambda blob: blob.center):
+        overlaps = [vertical_overlap(blob, line[-1]) for line in lines]
+        if overlaps and max(overlaps) > 0.4:
+            lines[int(np.argmax(overlaps))].append(blob)
         else:
-            grown.append([blob])
-    return sorted(grown, key=lambda line: np.mean([blob.middle[1] for blob in line]))
+            lines.append([blob])
+    return sorted(lines, key=lambda line: np.mean([blob.center[1] for blob in line]))
 
 
-def beside(one: Blob, other: Blob) -> float:
-    """The part of the lower one's height that both share."""
+def vertical_overlap(one: Blob, other: Blob) -> float:
+    """Return how many rows two blobs share, as a fraction of the shorter one's height."""
     shared = min(one.bottom, other.bottom) - max(one.y, other.y)
     return shared / min(one.height, other.height)
-
-
-def single(contrast: Floats) -> list[Blob]:
-    """From left to right what may be the one digit of the picture, or parts of it; no specks."""
-    found = blobs(contrast)
-    most = max((max(blob.height, blob.width) for blob in found), default=0)
-    kept = [blob for blob in found if max(blob.height, blob.width) >= 0.2 * most]
-    return sorted(kept, key=lambda blob: blob.middle)[:MOST_PARTS]

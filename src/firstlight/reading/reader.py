@@ -1,39 +1,49 @@
-"""The reader: from a picture to its digits, by way of ink, blobs, lines and normalised images.
+"""The reader: from a picture to its digits.
 
-picture → ink.find → locate.lines → split → normalize → recognize → Reading
+    picture → ink.find_ink → locate.find_lines → split → normalize → recognizer → Reading
+
+The modules of this folder take one step each; here they are put together.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from firstlight.errors import DataError
 from firstlight.images.open import Picture, Source, open_picture
-from firstlight.onnx_model import DIGITS, NONE, Recognizer, recognizer
 from firstlight.reading import ink, locate, split
 from firstlight.reading.blobs import Blob
 from firstlight.reading.normalize import normalize
+from firstlight.reading.recognizer import DIGITS_MODEL, NOT_A_DIGIT, Recognizer, recognizer
 
 UNSURE = "?"
+CANDIDATES = 3  # classes that are reported of a digit
 
 
 @dataclass(frozen=True)
 class Digit:
-    digit: str  # "?" where it cannot be told
-    confidence: float  # 0..1, of the likeliest candidate
-    box: tuple[int, int, int, int]  # x, y, width, height in pixels of the picture
-    candidates: tuple[tuple[str, float], ...]  # the three likeliest, and their probabilities
-    image: NDArray[np.uint8] = field(repr=False)  # (28, 28, 1): what the network was shown
+    digit: str  # "?" if its confidence is below the model's threshold
+    confidence: float  # 0..1, the probability of the likeliest candidate
+    box: tuple[int, int, int, int]  # x, y, width, height in pixels of the original picture
+    candidates: tuple[tuple[str, float], ...]  # the three likeliest classes, their probabilities
+    image: NDArray[np.uint8] = field(repr=False)  # (28, 28, 1), 0..255: the network's input
 
-    def facts(self) -> dict[str, Any]:
-        told = {"digit": self.digit, "confidence": round(self.confidence, 4), "box": self.box}
-        if self.digit != UNSURE:
-            return told
-        likely = [{"digit": name, "confidence": round(p, 4)} for name, p in self.candidates]
-        return told | {"candidates": likely}
+    def to_json(self) -> dict[str, Any]:
+        document: dict[str, Any] = {
+            "digit": self.digit,
+            "confidence": round(self.confidence, 4),
+            "box": self.box,
+        }
+        if self.digit == UNSURE:
+            document["candidates"] = [
+                {"digit": name, "confidence": round(probability, 4)}
+                for name, probability in self.candidates
+            ]
+        return document
 
 
 @dataclass(frozen=True)
@@ -44,14 +54,17 @@ class Line:
     def text(self) -> str:
         return "".join(digit.digit for digit in self.digits)
 
+    def to_json(self) -> dict[str, Any]:
+        return {"text": self.text, "digits": [digit.to_json() for digit in self.digits]}
+
 
 @dataclass(frozen=True)
 class Reading:
-    """What is written in a picture: `text`, or `lines` and their `digits` one by one."""
+    """What is written in a picture: its `text`, and its `lines` with their `digits`."""
 
     lines: tuple[Line, ...]
     picture: Picture = field(repr=False)
-    contrast: NDArray[np.float32] = field(repr=False)  # the ink that was found, (h, w), 0..1
+    contrast: NDArray[np.float32] = field(repr=False)  # (h, w), 0..1: the ink that was found
 
     @property
     def text(self) -> str:
@@ -61,115 +74,161 @@ class Reading:
     def note(self) -> str | None:
         return None if self.lines else "no digits found"
 
+    def to_json(self) -> dict[str, Any]:
+        lines = [line.to_json() for line in self.lines]
+        return {"text": self.text, "lines": lines, "note": self.note}
+
+
+@dataclass(frozen=True)
+class FileReading:
+    """The reading of a file, or why the file cannot be read."""
+
+    file: Path
+    reading: Reading | None
+    problem: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        if self.reading is None:
+            return {"file": str(self.file), "text": "", "lines": [], "note": self.problem}
+        return {"file": str(self.file)} | self.reading.to_json()
+
+
+class Recognition(NamedTuple):
+    """A blob, the network's input, and the network's output."""
+
+    blob: Blob
+    image: NDArray[np.uint8]  # (28, 28, 1)
+    probabilities: NDArray[np.float32]  # (classes,)
+
 
 def read(source: Source, model: Path | None = None, single: bool = False) -> Reading:
     """Read the digits in a picture: a file, a Pillow image, or an array.
 
     Args:
-        single: the whole picture is one digit.
+        model: an ONNX file to read with, instead of the bundled model.
+        single: the whole picture shows one digit.
 
     Raises:
-        DataError: no picture, or no model.
-        UsageError: an array that is no picture, or a model that is not of digits.
+        DataError: the source is not a picture, or the model is missing or damaged.
+        UsageError: the array is not a picture, or the model is not a model of digits.
     """
-    network = recognizer(model or DIGITS)
+    network = recognizer(model or DIGITS_MODEL)
     picture = open_picture(source)
-    ways = [read_ink(picture, way, network, single) for way in ink.ways(picture.grey)]
-    return max(ways, key=surely_told)  # of equals the first, which is the likelier
+    readings = [
+        read_polarity(picture, dark_on_light, network, single)
+        for dark_on_light in ink.polarities(picture.grey)
+    ]
+    return max(readings, key=certainty)  # of equals the first, whose polarity is more likely
 
 
-def read_ink(picture: Picture, dark_on_light: bool, network: Recognizer, single: bool) -> Reading:
-    contrast = ink.find(picture.grey, dark_on_light)
+def read_files(
+    paths: Sequence[Path], model: Path | None = None, single: bool = False
+) -> list[FileReading]:
+    """Read the digits in each file; a file that cannot be read does not stop the others.
+
+    Raises:
+        DataError, UsageError: the model is missing, damaged, or not a model of digits.
+    """
+    recognizer(model or DIGITS_MODEL)  # raises here, since below it would be a picture's problem
+    results = []
+    for path in paths:
+        try:
+            results.append(FileReading(path, read(path, model, single)))
+        except DataError as error:
+            results.append(FileReading(path, None, problem=str(error)))
+    return results
+
+
+def read_polarity(
+    picture: Picture, dark_on_light: bool, network: Recognizer, single: bool
+) -> Reading:
+    """Read a picture whose ink is known to be dark or light."""
+    contrast = ink.find_ink(picture.grey, dark_on_light)
     if single:
-        found = locate.single(contrast)
-        chains = [read_single(found, network)] if found else []
+        recognized = read_single(locate.find_single(contrast), network)
     else:
-        chains = read_lines(locate.lines(contrast), network)
-    lines = (Line(tuple(digits(chain, network, picture.scale))) for chain in chains)
+        recognized = read_lines(locate.find_lines(contrast), network)
+    lines = [Line(tuple(to_digits(line, network, picture.scale))) for line in recognized]
     return Reading(tuple(line for line in lines if line.digits), picture, contrast)
 
 
-def surely_told(reading: Reading) -> float:
-    """How many digits it holds, each as far as it is likelier than not."""
+def certainty(reading: Reading) -> float:
+    """Return the sum, over all digits, of how much more probable than not each is."""
     return sum(
-        2 * digit.confidence - 1 if digit.digit != UNSURE else 0.0
+        2 * digit.confidence - 1
         for line in reading.lines
         for digit in line.digits
+        if digit.digit != UNSURE
     )
 
 
-Recognized = tuple[Blob, NDArray[np.uint8], NDArray[np.float32]]
-
-
-def one_by_one(blobs: list[Blob], network: Recognizer) -> list[Recognized]:
-    """Each blob with its normalised image and the probabilities of the classes."""
-    images = np.array([normalize(blob) for blob in blobs], np.uint8).reshape(-1, 28, 28, 1)
-    return list(zip(blobs, images, network.probabilities(images), strict=True))
-
-
-def read_lines(lines: list[list[Blob]], network: Recognizer) -> list[list[Recognized]]:
-    """The likeliest chain of digits of each line; all the picture's candidates in one batch."""
-    possible = [split.candidates(split.pieces(line), split.line_height(line)) for line in lines]
-    seen = iter(one_by_one([candidate.blob for line in possible for candidate in line], network))
-    chains = []
-    for line in possible:
-        own = [next(seen) for _ in line]
-        chain = split.likeliest_chain(line, doubts(line, own, network))
-        chains.append([own[index] for index in chain])
-    return chains
-
-
-def read_single(blobs: list[Blob], network: Recognizer) -> list[Recognized]:
-    possible = split.stretches(split.pieces(blobs))
-    seen = one_by_one([candidate.blob for candidate in possible], network)
-    return [seen[int(doubts(possible, seen, network).argmin())]]
-
-
-def doubts(
-    possible: list[split.Candidate], seen: list[Recognized], network: Recognizer
-) -> NDArray[np.float32]:
-    probabilities = np.array([probabilities for _, _, probabilities in seen])
-    return split.doubts(possible, network.sureness(probabilities))
-
-
-def digits(chain: list[Recognized], network: Recognizer, scale: float) -> list[Digit]:
-    found = []
-    for blob, image, probabilities in chain:
-        order = np.argsort(-probabilities)[:3]
-        best = [(network.classes[i], float(probabilities[i])) for i in order]
-        if best[0][0] == NONE:
-            continue
-        told = best[0][0] if best[0][1] >= network.threshold else UNSURE
-        x, y, w, h = (round(side * scale) for side in (blob.x, blob.y, blob.width, blob.height))
-        found.append(Digit(told, best[0][1], (x, y, w, h), tuple(best), image))
-    return found
-
-
-def read_all(
-    paths: list[Path], model: Path | None = None, single: bool = False
-) -> tuple[dict[Path, Reading], dict[Path, str]]:
-    """The readings of the pictures, and of those that cannot be read, why not.
-
-    Raises:
-        DataError, UsageError: of the model.
-    """
-    recognizer(model or DIGITS)  # its faults are not the pictures'
-    readings: dict[Path, Reading] = {}
-    problems: dict[Path, str] = {}
-    for path in paths:
-        try:
-            readings[path] = read(path, model, single)
-        except DataError as error:
-            problems[path] = str(error)
-    return readings, problems
-
-
-def facts(path: Path, reading: Reading | None, problem: str | None) -> dict[str, Any]:
-    """What `firstlight read --json` says of a picture, read or not."""
-    if reading is None:
-        return {"file": str(path), "text": "", "lines": [], "note": problem}
-    lines = [
-        {"text": line.text, "digits": [digit.facts() for digit in line.digits]}
-        for line in reading.lines
+def read_lines(lines: Sequence[list[Blob]], network: Recognizer) -> list[list[Recognition]]:
+    """Recognise the digits of each line; the network sees all candidates of a picture at once."""
+    candidates = [
+        split.digit_candidates(split.split_line(line), split.line_height(line)) for line in lines
     ]
-    return {"file": str(path), "text": reading.text, "lines": lines, "note": reading.note}
+    recognized = iter(recognize([each.blob for line in candidates for each in line], network))
+    results = []
+    for line in candidates:
+        recognized_line = [next(recognized) for _ in line]
+        path = split.cheapest_path(line, candidate_costs(line, recognized_line, network))
+        results.append([recognized_line[index] for index in path])
+    return results
+
+
+def read_single(blobs: list[Blob], network: Recognizer) -> list[list[Recognition]]:
+    """Recognise the one digit that some blobs contain: one line of one digit, or no line."""
+    if not blobs:
+        return []
+    candidates = split.single_candidates(split.split_line(blobs))
+    recognized = recognize([candidate.blob for candidate in candidates], network)
+    best = int(candidate_costs(candidates, recognized, network).argmin())
+    return [[recognized[best]]]
+
+
+def recognize(blobs: Sequence[Blob], network: Recognizer) -> list[Recognition]:
+    """Normalise each blob and give all of them to the network in one batch."""
+    images = np.array([normalize(blob) for blob in blobs], np.uint8).reshape(-1, 28, 28, 1)
+    probabilities = network.probabilities(images)
+    return [Recognition(*each) for each in zip(blobs, images, probabilities, strict=True)]
+
+
+def candidate_costs(
+    candidates: Sequence[split.Candidate], recognized: Sequence[Recognition], network: Recognizer
+) -> NDArray[np.float32]:
+    """Return the cost of taking each candidate for a digit, (n,)."""
+    probabilities = np.array([recognition.probabilities for recognition in recognized])
+    return split.costs(candidates, network.digit_confidence(probabilities))
+
+
+def to_digits(recognized: Sequence[Recognition], network: Recognizer, scale: float) -> list[Digit]:
+    """Return the digits of a line, without what is no digit.
+
+    Args:
+        scale: pixels of the original picture per pixel of the working picture.
+    """
+    digits = []
+    for blob, image, probabilities in recognized:
+        order = np.argsort(-probabilities)[:CANDIDATES]
+        candidates = tuple((network.classes[i], float(probabilities[i])) for i in order)
+        name, confidence = candidates[0]
+        if name == NOT_A_DIGIT:
+            continue
+        digits.append(
+            Digit(
+                digit=name if confidence >= network.threshold else UNSURE,
+                confidence=confidence,
+                box=scaled_box(blob, scale),
+                candidates=candidates,
+                image=image,
+            )
+        )
+    return digits
+
+
+def scaled_box(blob: Blob, scale: float) -> tuple[int, int, int, int]:
+    """Return x, y, width, height in pixels of the original picture."""
+    x, y, width, height = (
+        round(side * scale) for side in (blob.x, blob.y, blob.width, blob.height)
+    )
+    return x, y, width, height

@@ -1,5 +1,6 @@
-"""One picture of how a picture was read: what was found in it, and what the network was shown."""
+"""Draws how pictures were read: what was found in each, and what the network saw and answered."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,127 +8,167 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from firstlight.reading.reader import UNSURE, Digit, Reading
-from firstlight.runs.files import whole
+from firstlight.runs.files import atomic_write
 
-WIDTH, MARGIN = 1200, 32
-CARD_WIDTH, CARD_HEIGHT, SHOWN, GAP = 215, 112, 112, 15
-PAGE, TEXT, FAINT, TRACK = "#ffffff", "#1d2733", "#6b7785", "#e8ecf1"
-SURE, DOUBTFUL = "#0a7d5a", "#c2570c"
+PAGE_WIDTH, PAGE_MARGIN = 1200, 32  # pixels, as all sizes here
+CARD_WIDTH, CARD_HEIGHT, CARD_GAP = 215, 112, 15
+DIGIT_SIDE = 112  # of the network's input on a card: four times its size
+PICTURES_TOP = PAGE_MARGIN + 64
+CARDS_ACROSS = (PAGE_WIDTH - 2 * PAGE_MARGIN + CARD_GAP) // (CARD_WIDTH + CARD_GAP)
+MAX_TITLE = 80  # characters
+
+PAGE_COLOR, TEXT_COLOR, PALE_COLOR, TRACK_COLOR = "#ffffff", "#1d2733", "#6b7785", "#e8ecf1"
+SURE_COLOR, DOUBTFUL_COLOR = "#0a7d5a", "#c2570c"
+MIN_SURE = 0.8  # confidence below which a digit has DOUBTFUL_COLOR
+
+LEFT_CAPTION = "the digits that were read"
+RIGHT_CAPTION = "the ink that was found"
+CARDS_CAPTION = "the network's input, 28 by 28 pixels, and its three most probable answers"
 
 
-def draw(readings: Sequence[tuple[str, Reading]], path: Path) -> None:
-    """Write a PNG: for each file name and reading the picture, the ink, and every digit."""
-    sheets = [sheet(name, reading) for name, reading in readings]
-    page = Image.new("RGB", (WIDTH, sum(each.height for each in sheets) or 1), PAGE)
+def draw_sheet(readings: Sequence[tuple[str, Reading]], path: Path) -> None:
+    """Write a PNG with a section for each file name and reading, one below the other."""
+    sections = [draw_section(name, reading) for name, reading in readings]
+    height = sum(section.height for section in sections)
+    sheet = Image.new("RGB", (PAGE_WIDTH, max(height, 1)), PAGE_COLOR)
     y = 0
-    for each in sheets:
-        page.paste(each, (0, y))
-        y += each.height
-    with whole(path) as file:
-        page.save(file, "PNG")
+    for section in sections:
+        sheet.paste(section, (0, y))
+        y += section.height
+    with atomic_write(path) as file:
+        sheet.save(file, "PNG")
 
 
-def sheet(name: str, reading: Reading) -> Image.Image:
-    pictures = side_by_side(answered(reading), inked(reading))
+def draw_section(name: str, reading: Reading) -> Image.Image:
+    """Draw one reading: title, the picture beside its ink, and a card for each digit."""
+    pictures = side_by_side(annotated_picture(reading), ink_picture(reading))
     digits = [digit for line in reading.lines for digit in line.digits]
-    across = (WIDTH - 2 * MARGIN + GAP) // (CARD_WIDTH + GAP)
-    rows = -(-len(digits) // across)
-    top = MARGIN + 64
-    cards_top = top + pictures.height + 64
-    page = Image.new("RGB", (WIDTH, cards_top + rows * (CARD_HEIGHT + GAP) + MARGIN), PAGE)
-    pen = ImageDraw.Draw(page)
-    pen.text((MARGIN, MARGIN), title(name, reading), TEXT, font(26))
-    pen.text((WIDTH // 2 + GAP, MARGIN + 36), "the ink that was found", FAINT, font(15))
-    pen.text((MARGIN, MARGIN + 36), "what is read, and where", FAINT, font(15))
-    page.paste(pictures, (MARGIN, top))
+    rows = math.ceil(len(digits) / CARDS_ACROSS)
+    cards_top = PICTURES_TOP + pictures.height + 64
+    height = cards_top + rows * (CARD_HEIGHT + CARD_GAP) + PAGE_MARGIN
+    section = Image.new("RGB", (PAGE_WIDTH, height), PAGE_COLOR)
+    pen = ImageDraw.Draw(section)
+    pen.text((PAGE_MARGIN, PAGE_MARGIN), section_title(name, reading), TEXT_COLOR, sized_font(26))
+    right = PAGE_WIDTH // 2 + CARD_GAP
+    pen.text((right, PAGE_MARGIN + 36), RIGHT_CAPTION, PALE_COLOR, sized_font(15))
+    pen.text((PAGE_MARGIN, PAGE_MARGIN + 36), LEFT_CAPTION, PALE_COLOR, sized_font(15))
+    section.paste(pictures, (PAGE_MARGIN, PICTURES_TOP))
     if digits:
-        says = "what the network is shown, 28 by 28 pixels, and its three best guesses"
-        pen.text((MARGIN, cards_top - 30), says, FAINT, font(15))
+        pen.text((PAGE_MARGIN, cards_top - 30), CARDS_CAPTION, PALE_COLOR, sized_font(15))
     for number, digit in enumerate(digits):
-        row, column = divmod(number, across)
-        place = (MARGIN + column * (CARD_WIDTH + GAP), cards_top + row * (CARD_HEIGHT + GAP))
-        page.paste(card(digit), place)
-    return page
+        row, column = divmod(number, CARDS_ACROSS)
+        x = PAGE_MARGIN + column * (CARD_WIDTH + CARD_GAP)
+        y = cards_top + row * (CARD_HEIGHT + CARD_GAP)
+        section.paste(digit_card(digit), (x, y))
+    return section
 
 
-def title(name: str, reading: Reading) -> str:
+def section_title(name: str, reading: Reading) -> str:
+    """Return the file's name and what is written in it, on one line."""
     text = reading.note or reading.text.replace("\n", "  /  ")
-    return shortened(f"{name}:  {text}", 80)
+    return truncated(f"{name}:  {text}", MAX_TITLE)
 
 
-def shortened(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
+def truncated(text: str, max_length: int) -> str:
+    """Return the text, or its beginning and an ellipsis if it is too long."""
+    if len(text) <= max_length:
+        return text
+    return text[: max_length - 1] + "…"
 
 
 def side_by_side(left: Image.Image, right: Image.Image) -> Image.Image:
-    size = resized(left, half_size(left))
-    page = Image.new("RGB", (WIDTH - 2 * MARGIN, size[1]), PAGE)
-    for x, picture in ((0, left), (WIDTH // 2 - MARGIN + GAP, right)):
-        page.paste(picture.resize(size, Image.Resampling.LANCZOS), (x, 0))
-    return page
+    """Put two pictures beside each other, both resized to the size of the left one."""
+    size = scaled_size(left, half_page_scale(left))
+    both = Image.new("RGB", (PAGE_WIDTH - 2 * PAGE_MARGIN, size[1]), PAGE_COLOR)
+    for x, picture in ((0, left), (PAGE_WIDTH // 2 - PAGE_MARGIN + CARD_GAP, right)):
+        both.paste(picture.resize(size, Image.Resampling.LANCZOS), (x, 0))
+    return both
 
 
-def answered(reading: Reading) -> Image.Image:
-    """The picture, paled, with a box around each digit and the answer over it."""
+def annotated_picture(reading: Reading) -> Image.Image:
+    """Draw the picture, paler, with a box around each digit and the digit that was read above."""
     picture = reading.picture.image
-    # Drawn at the size at which it will be shown, or lines and letters would be shrunk with it.
-    by = half_size(picture)
-    picture = picture.resize(resized(picture, by))
-    picture = Image.blend(picture, Image.new("RGB", picture.size, PAGE), 0.25)
-    pen = ImageDraw.Draw(picture)
-    for digit in (digit for line in reading.lines for digit in line.digits):
-        x, y, w, h = (side / reading.picture.scale * by for side in digit.box)
-        color = color_of(digit)
-        pen.rectangle((x - 2, y - 2, x + w + 1, y + h + 1), outline=color, width=2)
-        size = min(max(14.0, h * 0.4), 30.0)
-        over, under = y - size - 5, min(y + h + 3, picture.height - size - 4)
-        place = (x + w / 2, over if over > 0 else under)
-        pen.text(place, digit.digit, color, font(size), "ma", stroke_width=2, stroke_fill=PAGE)
+    # It is drawn at its final size; otherwise lines and letters would be shrunk with the picture.
+    scale = half_page_scale(picture)
+    picture = picture.resize(scaled_size(picture, scale))
+    picture = Image.blend(picture, Image.new("RGB", picture.size, PAGE_COLOR), 0.25)
+    for line in reading.lines:
+        for digit in line.digits:
+            annotate(picture, digit, scale / reading.picture.scale)
     return picture
 
 
-def half_size(picture: Image.Image) -> float:
-    """To make it as wide as half of the sheet, and not higher than the sheet is wide."""
-    return min((WIDTH // 2 - MARGIN - GAP) / picture.width, WIDTH / picture.height)
+def annotate(picture: Image.Image, digit: Digit, scale: float) -> None:
+    """Draw a digit's box into a picture, and what was read above it, or below it at the top.
+
+    Args:
+        scale: pixels of this picture per pixel of the original.
+    """
+    pen = ImageDraw.Draw(picture)
+    x, y, width, height = (side * scale for side in digit.box)
+    color = digit_color(digit)
+    pen.rectangle((x - 2, y - 2, x + width + 1, y + height + 1), outline=color, width=2)
+    font_size = min(max(14.0, height * 0.4), 30.0)
+    text_y = y - font_size - 5
+    if text_y <= 0:
+        text_y = min(y + height + 3, picture.height - font_size - 4)
+    pen.text(
+        (x + width / 2, text_y),
+        digit.digit,
+        fill=color,
+        font=sized_font(font_size),
+        anchor="ma",
+        stroke_width=2,
+        stroke_fill=PAGE_COLOR,
+    )
 
 
-def resized(picture: Image.Image, by: float) -> tuple[int, int]:
-    return max(1, round(picture.width * by)), max(1, round(picture.height * by))
+def half_page_scale(picture: Image.Image) -> float:
+    """Return the factor that makes a picture half a page wide, or as high as the page is wide."""
+    return min(
+        (PAGE_WIDTH // 2 - PAGE_MARGIN - CARD_GAP) / picture.width, PAGE_WIDTH / picture.height
+    )
 
 
-def inked(reading: Reading) -> Image.Image:
-    """Dark on white, as dark as it is darker than the paper."""
+def scaled_size(picture: Image.Image, factor: float) -> tuple[int, int]:
+    """Return the width and height of a picture times a factor, each at least 1."""
+    return max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
+
+
+def ink_picture(reading: Reading) -> Image.Image:
+    """Draw the ink on white; the darkest ink is black."""
     darkest = max(float(reading.contrast.max()), 0.1)
     return Image.fromarray((255 * (1 - reading.contrast / darkest)).clip(0, 255).astype(np.uint8))
 
 
-def card(digit: Digit) -> Image.Image:
-    """The 28×28 image enlarged, and a bar for each of the likeliest classes."""
-    page = Image.new("RGB", (CARD_WIDTH, CARD_HEIGHT), PAGE)
+def digit_card(digit: Digit) -> Image.Image:
+    """Draw the network's input, enlarged, and a bar for each of the likeliest classes."""
+    card = Image.new("RGB", (CARD_WIDTH, CARD_HEIGHT), PAGE_COLOR)
     image = Image.fromarray(digit.image[..., 0])
-    page.paste(image.resize((SHOWN, SHOWN), Image.Resampling.NEAREST), (0, 0))
-    pen = ImageDraw.Draw(page)
+    card.paste(image.resize((DIGIT_SIDE, DIGIT_SIDE), Image.Resampling.NEAREST), (0, 0))
     for row, (name, probability) in enumerate(digit.candidates):
-        x, y = SHOWN + 12, 3 + 38 * row
-        color = color_of(digit) if row == 0 else FAINT
-        pen.text((x, y), name, color, font(20))
-        pen.text(
-            (CARD_WIDTH, y + 4),
-            f"{probability:.1%}".replace("%", " %"),
-            FAINT,
-            font(14),
-            anchor="ra",
-        )
-        pen.rounded_rectangle((x, y + 25, CARD_WIDTH - 1, y + 30), 3, TRACK)
-        if probability >= 0.03:
-            end = x + max(6, probability * (CARD_WIDTH - 1 - x))
-            pen.rounded_rectangle((x, y + 25, end, y + 30), 3, color)
-    return page
+        color = digit_color(digit) if row == 0 else PALE_COLOR
+        draw_bar(card, row, name, probability, color)
+    return card
 
 
-def color_of(digit: Digit) -> str:
-    return DOUBTFUL if digit.digit == UNSURE or digit.confidence < 0.8 else SURE
+def draw_bar(card: Image.Image, row: int, name: str, probability: float, color: str) -> None:
+    """Draw the name of a class, its probability as a number, and as a bar below them."""
+    pen = ImageDraw.Draw(card)
+    left, right, top = DIGIT_SIDE + 12, CARD_WIDTH - 1, 3 + 38 * row
+    percentage = f"{probability:.1%}".replace("%", " %")
+    pen.text((left, top), name, color, sized_font(20))
+    pen.text((CARD_WIDTH, top + 4), percentage, PALE_COLOR, sized_font(14), anchor="ra")
+    pen.rounded_rectangle((left, top + 25, right, top + 30), radius=3, fill=TRACK_COLOR)
+    if probability >= 0.03:  # a shorter bar could not have round ends
+        bar_end = left + max(6, probability * (right - left))
+        pen.rounded_rectangle((left, top + 25, bar_end, top + 30), radius=3, fill=color)
 
 
-def font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def digit_color(digit: Digit) -> str:
+    doubtful = digit.digit == UNSURE or digit.confidence < MIN_SURE
+    return DOUBTFUL_COLOR if doubtful else SURE_COLOR
+
+
+def sized_font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)

@@ -1,188 +1,256 @@
-"""Digits that touch, and digits in two pieces: try what could be one digit, keep the surest.
+"""Separates digits that touch, and joins digits in pieces: tries what could be one digit.
 
-A line is cut wherever it could be cut. Every stretch between two cuts that could be a digit is
-shown to the network, all at once; then the cheapest way through the line is found, as in reading by
-segmentation and recognition together (LeCun and others 1998, section V).
+A line is cut wherever it could be cut, into pieces. Every series of neighbouring pieces that could
+be one digit is a candidate. The network sees all candidates at once, then the cheapest path through
+the line is chosen. This is heuristic over-segmentation (LeCun and others 1998, section V).
 """
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from firstlight.reading.blobs import Blob, joined, trimmed
+from firstlight.reading.blobs import Blob, merge, trim
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-WIDE = 0.6  # of the line's height: what is narrower is one digit
-MOST_CUTS = 5
-MOST_PIECES = 6
-CUT = 0.2  # what one cut stroke counts, as a logarithm of probability
+MIN_WIDTH_TO_CUT = 0.6  # of the line's height; narrower blobs are one digit
+MAX_CUTS = 5  # of one blob
+MAX_PIECES = 6  # of one digit
+STROKE_CUT_COST = 0.2  # of cutting through one stroke
+PAPER_COST = 0.02  # of a seam's step, in ink, even where there is none: shorter seams are cheaper
+STEP_ASIDE_COST = 0.02  # of a seam's step to the side, in ink: straighter seams are cheaper
+GAP_AT_LINE_START = 9.0  # so wide that nothing is joined across it
 
 
 class Piece(NamedTuple):
-    """A part of a line, and what it costs to cut it from the piece before it, in strokes."""
+    """A part of a line, and what separates it from the piece on its left."""
 
     blob: Blob
-    cut: float  # ink that the cut goes through; 0 where there is none
-    gap: float  # paper between the two, over the line's height; 0 in one blob
+    strokes_cut: float  # how many strokes the cut goes through; 0 if it is not a cut
+    gap: float  # paper between the two, over the line's height; 0 within one blob
 
 
 class Candidate(NamedTuple):
-    """Pieces `start` to `end` taken for one digit."""
+    """The pieces from `start` up to, not including, `end`, taken for one digit."""
 
     start: int
     end: int
     blob: Blob
-    penalty: float
+    penalty: float  # what its shape costs, as a negative logarithm of a probability
 
 
-def line_height(line: list[Blob]) -> float:
-    """Half of the line's ink height is in blobs at least so high: dots and bits do not count."""
+class Seam(NamedTuple):
+    """A path from the top of a blob to its bottom, along which the blob can be cut."""
+
+    columns: Ints  # for each row, (h,)
+    ink: float  # that it goes through, in pixels
+
+
+@dataclass
+class BlobPart:
+    """What is cut off a blob, and how many strokes were cut on its left."""
+
+    blob: Blob
+    strokes_cut: float
+
+
+# Lines → pieces
+
+
+def line_height(line: Sequence[Blob]) -> float:
+    """Return the height of a line's digits: a median in which taller blobs count more.
+
+    Half of the sum of all heights is in blobs at least this high, so dots and specks do not count.
+    """
     heights = np.sort([blob.height for blob in line])
     return float(heights[np.searchsorted(np.cumsum(heights), heights.sum() / 2)])
 
 
-def pieces(line: list[Blob]) -> list[Piece]:
+def split_line(line: Sequence[Blob]) -> list[Piece]:
+    """Return the pieces of a line from left to right."""
     height = line_height(line)
-    found: list[Piece] = []
+    pieces: list[Piece] = []
     for blob in line:
-        gap = max(0, blob.x - found[-1].blob.right) / height if found else 9.0
-        parts = cut_up(blob, height)
-        found.append(Piece(parts[0][0], 0.0, gap))
-        found += [Piece(part, cut, 0.0) for part, cut in parts[1:]]
-    return found
+        gap = GAP_AT_LINE_START
+        if pieces:
+            gap = max(0, blob.x - pieces[-1].blob.right) / height
+        first, *others = split_blob(blob, height)
+        pieces.append(Piece(first.blob, strokes_cut=0.0, gap=gap))
+        pieces += [Piece(part.blob, part.strokes_cut, gap=0.0) for part in others]
+    return pieces
 
 
-def cut_up(blob: Blob, height: float) -> list[tuple[Blob, float]]:
-    """A wide blob's parts from left to right, each with the strokes cut on its left."""
-    if blob.width < WIDE * min(height, blob.height):
-        return [(blob, 0.0)]
-    pen = max(blob.pen, 1.0)
-    seams = cheapest_seams(blob.ink, 0.2 * min(height, blob.height))
+def split_blob(blob: Blob, height: float) -> list[BlobPart]:
+    """Return the parts of a wide blob from left to right; a narrow blob is its own only part."""
+    if blob.width < MIN_WIDTH_TO_CUT * min(height, blob.height):
+        return [BlobPart(blob, 0.0)]
+    stroke_width = max(blob.stroke_width, 1.0)
+    seams = cheapest_seams(blob.ink, min_distance=0.2 * min(height, blob.height))
+    right_side = Seam(np.full(blob.height, blob.width), ink=0.0)
+    parts: list[BlobPart] = []
+    left, strokes_cut = np.zeros(blob.height, np.int64), 0.0
+    for seam in [*seams, right_side]:
+        part = part_between(blob, left, seam.columns)
+        if part.mass > 2 * stroke_width**2:
+            parts.append(BlobPart(part, strokes_cut))
+            left, strokes_cut = np.maximum(left, seam.columns), seam.ink / stroke_width
+        elif seam.ink == 0 and parts:  # a crumb that no cut separates from the part before it
+            parts[-1].blob = merge([parts[-1].blob, part])
+    return parts or [BlobPart(blob, 0.0)]
+
+
+def part_between(blob: Blob, left: Ints, right: Ints) -> Blob:
+    """Return the ink in the columns from `left` up to, not including, `right`; both (h,)."""
     columns = np.arange(blob.width)
-    parts, left, cost = [], np.zeros(blob.height, np.int64), 0.0
-    for seam, ink in [*seams, (np.full(blob.height, blob.width), 0.0)]:
-        inside = (columns >= left[:, None]) & (columns < seam[:, None])
-        part = trimmed(replace(blob, ink=np.where(inside, blob.ink, 0).astype(np.float32)))
-        if part.amount > 2 * pen**2:
-            parts.append((part, cost))
-            left, cost = np.maximum(left, seam), ink / pen
-        elif ink == 0 and parts:  # a crumb at the right end belongs to the part before it
-            parts[-1] = joined([parts[-1][0], part]), parts[-1][1]
-    return parts or [(blob, 0.0)]
+    inside = (columns >= left[:, None]) & (columns < right[:, None])
+    return trim(replace(blob, ink=np.where(inside, blob.ink, 0).astype(np.float32)))
 
 
-def cheapest_seams(ink: Floats, apart: float) -> list[tuple[Ints, float]]:
-    """Ways from top to bottom through the least ink: for each the column by row, and its ink.
+def cheapest_seams(ink: Floats, min_distance: float) -> list[Seam]:
+    """Return at most MAX_CUTS seams through little ink, from left to right.
 
-    From every column at half the height the cheapest way is found to the top and to the bottom,
-    a row a step, at most a column aside; then the columns where it is cheaper than around.
+    For each column at half the height, the cheapest seam through it is found: its upper half and
+    its lower half are the cheapest paths to the top and to the bottom. Then columns are taken in
+    the order of their seams' costs, each at least `min_distance` from those before it and from the
+    sides.
     """
-    middle = len(ink) // 2
-    cost = ink + 0.02  # of two ways through paper, the shorter
-    up, up_from = ways(cost[middle::-1])
-    down, down_from = ways(cost[middle:])
-    total = up + down
+    height, width = ink.shape
+    middle = height // 2
+    cost = ink + PAPER_COST
+    upper_cost, upper_steps = cheapest_paths(cost[middle::-1])
+    lower_cost, lower_steps = cheapest_paths(cost[middle:])
     chosen: list[int] = []
-    for column in np.argsort(total, kind="stable"):
-        inside = apart <= column <= ink.shape[1] - apart
-        if inside and all(abs(column - other) >= apart for other in chosen):
+    for column in np.argsort(upper_cost + lower_cost, kind="stable"):
+        inside = min_distance <= column <= width - min_distance
+        if inside and all(abs(column - other) >= min_distance for other in chosen):
             chosen.append(int(column))
     seams = []
-    for column in sorted(chosen[:MOST_CUTS]):
-        seam = np.concatenate([follow(up_from, column)[:0:-1], follow(down_from, column)])
-        seams.append((seam, float(ink[np.arange(len(ink)), seam].sum())))
+    for column in sorted(chosen[:MAX_CUTS]):
+        upper, lower = trace_path(upper_steps, column), trace_path(lower_steps, column)
+        columns = np.concatenate([upper[:0:-1], lower])  # both contain the middle row
+        seams.append(Seam(columns, ink=float(ink[np.arange(height), columns].sum())))
     return seams
 
 
-def ways(cost: Floats) -> tuple[Floats, Ints]:
-    """The cost of the cheapest way from the first row to the last, by where it starts; the steps.
+def cheapest_paths(cost: Floats) -> tuple[Floats, Ints]:
+    """Find the cheapest path from each column of the first row to the last row of (h, w).
+
+    A path goes down one row a step, and at most one column to the side.
 
     Returns:
-        (w,); (h - 1, w): from a row's column, the column to go to in the next row.
+        the costs of the paths, (w,);
+        the steps, (h - 1, w): for each pixel the column of the path's pixel in the next row.
     """
     height, width = cost.shape
     total = cost[-1].copy()
     steps = np.empty((height - 1, width), np.int64)
     columns = np.arange(width)
-    padded = np.full(width + 2, np.inf, np.float32)  # beyond both ends there is no way
+    padded = np.full(width + 2, np.inf, np.float32)  # no path leaves the picture
     for row in range(height - 2, -1, -1):
         padded[1:-1] = total
-        aside = np.stack([padded[1:-1], padded[:-2] + 0.02, padded[2:] + 0.02])
-        best = aside.argmin(0)
+        straight = padded[1:-1]
+        left, right = padded[:-2] + STEP_ASIDE_COST, padded[2:] + STEP_ASIDE_COST
+        options = np.stack([straight, left, right])
+        best = options.argmin(axis=0)
         steps[row] = columns + np.array([0, -1, 1])[best]
-        total = cost[row] + aside[best, columns]
+        total = cost[row] + options[best, columns]
     return total, steps
 
 
-def follow(steps: Ints, column: int) -> Ints:
-    way = [column]
+def trace_path(steps: Ints, column: int) -> Ints:
+    """Return the columns of the path, (h,), that starts in a column of the first row."""
+    path = [column]
     for step in steps:
-        way.append(int(step[way[-1]]))
-    return np.array(way)
+        path.append(int(step[path[-1]]))
+    return np.array(path)
 
 
-def candidates(found: list[Piece], height: float) -> list[Candidate]:
-    """Every stretch of pieces that could be one digit."""
-    possible = []
-    for start in range(len(found)):
-        for end in range(start + 1, min(start + MOST_PIECES, len(found)) + 1):
-            blob = joined([piece.blob for piece in found[start:end]])
-            inner = found[start + 1 : end]
-            if inner and (inner[-1].gap > 0.15 or blob.width > 1.6 * height):
+# Pieces → candidates
+
+
+def digit_candidates(pieces: Sequence[Piece], height: float) -> list[Candidate]:
+    """Return every series of pieces of a line that could be one digit."""
+    candidates = []
+    for start in range(len(pieces)):
+        last_end = min(start + MAX_PIECES, len(pieces))
+        for end in range(start + 1, last_end + 1):
+            blob = merge([piece.blob for piece in pieces[start:end]])
+            joined = pieces[start + 1 : end]
+            if joined and (joined[-1].gap > 0.15 or blob.width > 1.6 * height):
                 break
-            ends = strokes_cut(found, start, end)
-            possible.append(Candidate(start, end, blob, penalty(blob, inner, ends, height)))
-    return possible
+            cut_cost = STROKE_CUT_COST * strokes_cut(pieces, start, end)
+            penalty = cut_cost + gap_penalty(joined) + shape_penalty(blob, height)
+            candidates.append(Candidate(start, end, blob, penalty))
+    return candidates
 
 
-def stretches(found: list[Piece]) -> list[Candidate]:
-    """Every stretch of pieces, where the whole picture is one digit and the rest its neighbours.
+def single_candidates(pieces: Sequence[Piece]) -> list[Candidate]:
+    """Return every series of pieces of a picture that shows one digit, and maybe its neighbours.
 
-    A part of the ink is as much less likely than all of it as it is smaller.
+    A part of the ink is less probable than all of it, in proportion to its mass.
     """
-    everything = joined([piece.blob for piece in found]).amount
-    possible = []
-    for start in range(len(found)):
-        for end in range(start + 1, len(found) + 1):
-            blob = joined([piece.blob for piece in found[start:end]])
-            share = max(blob.amount / everything, 1e-6)
-            against = CUT * strokes_cut(found, start, end) - float(np.log(share))
-            possible.append(Candidate(start, end, blob, against))
-    return possible
+    whole_mass = merge([piece.blob for piece in pieces]).mass
+    candidates = []
+    for start in range(len(pieces)):
+        for end in range(start + 1, len(pieces) + 1):
+            blob = merge([piece.blob for piece in pieces[start:end]])
+            fraction = max(blob.mass / whole_mass, 1e-6)
+            cut_cost = STROKE_CUT_COST * strokes_cut(pieces, start, end)
+            penalty = cut_cost - float(np.log(fraction))
+            candidates.append(Candidate(start, end, blob, penalty))
+    return candidates
 
 
-def strokes_cut(found: list[Piece], start: int, end: int) -> float:
-    return found[start].cut + (found[end].cut if end < len(found) else 0.0)
+def strokes_cut(pieces: Sequence[Piece], start: int, end: int) -> float:
+    """Return how many strokes are cut on both sides of a series of pieces."""
+    on_the_left = pieces[start].strokes_cut
+    on_the_right = pieces[end].strokes_cut if end < len(pieces) else 0.0
+    return on_the_left + on_the_right
 
 
-def penalty(blob: Blob, inner: list[Piece], ends: float, height: float) -> float:
-    """What speaks against a stretch's being one digit, as a logarithm of probability."""
-    apart = sum(0.15 + 2.5 * piece.gap for piece in inner if piece.cut == 0)
+def gap_penalty(joined: Sequence[Piece]) -> float:
+    """Return what it costs that one digit would have gaps: all its pieces but the first."""
+    return sum(0.15 + 2.5 * piece.gap for piece in joined if piece.strokes_cut == 0)
+
+
+def shape_penalty(blob: Blob, height: float) -> float:
+    """Return what it costs that one digit would be low or wide, in a line of that height."""
     low = 5 * max(0.0, 0.6 - blob.height / height)
-    wide = 3 * max(0.0, blob.width / height - 1) + 3 * max(0.0, blob.width / blob.height - 1.3)
-    return CUT * ends + apart + low + wide
+    wide_in_line = 3 * max(0.0, blob.width / height - 1)
+    wide_in_itself = 3 * max(0.0, blob.width / blob.height - 1.3)
+    return low + wide_in_line + wide_in_itself
 
 
-def doubts(possible: list[Candidate], sure: Floats) -> Floats:
-    """For each candidate what speaks against it, its likeliest digit's improbability included."""
-    against = np.array([candidate.penalty for candidate in possible], np.float32)
-    return np.asarray(against - np.log(np.maximum(sure, 1e-4)), np.float32)
+# Candidates → digits
 
 
-def likeliest_chain(possible: list[Candidate], doubt: Floats) -> list[int]:
-    """The chain of candidates through the whole line with the least doubt: their indices."""
-    best: dict[int, tuple[float, list[int]]] = {0: (0.0, [])}
-    last = max(candidate.end for candidate in possible)
+def costs(candidates: Sequence[Candidate], confidences: Floats) -> Floats:
+    """Return each candidate's cost, (n,): its penalty and the improbability of its likeliest digit.
+
+    Args:
+        confidences: probability of the likeliest digit of each candidate, (n,).
+    """
+    penalties = np.array([candidate.penalty for candidate in candidates], np.float32)
+    return np.asarray(penalties - np.log(np.maximum(confidences, 1e-4)), np.float32)
+
+
+def cheapest_path(candidates: Sequence[Candidate], costs: Floats) -> list[int]:
+    """Return the indices of the candidates that lead through the whole line at the least cost.
+
+    Each of them starts with the piece at which the one before it ends (dynamic programming).
+    """
+    best: dict[int, tuple[float, list[int]]] = {0: (0.0, [])}  # end → cost and path up to there
+    last = max(candidate.end for candidate in candidates)
     for end in range(1, last + 1):
-        chains = [
-            (best[candidate.start][0] + float(doubt[index]), [*best[candidate.start][1], index])
-            for index, candidate in enumerate(possible)
+        paths = [
+            (best[candidate.start][0] + float(costs[index]), [*best[candidate.start][1], index])
+            for index, candidate in enumerate(candidates)
             if candidate.end == end and candidate.start in best
         ]
-        if chains:
-            best[end] = min(chains)
+        if paths:
+            best[end] = min(paths)
     return best[last][1]

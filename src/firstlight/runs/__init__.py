@@ -1,12 +1,16 @@
 """The run folder: all that a training leaves, and all that the next verb knows.
 
 runs/NETWORK-DATA-N/
-├── run.json            network, data, recipe, seed, versions, command line, data hashes, result
-├── pictures.json       if it was trained on a folder of them: which, in which split, which not
-├── metrics.jsonl       a line per logged step: step, epoch, split, loss, accuracy, lr, seconds
+├── run.json            format, network, data, recipe, seed, command, versions, data hashes, result
+├── pictures.json       for a folder of pictures: which are used, in which split, and the faults
+├── metrics.jsonl       a line for each logged step: step, epoch, split, loss, accuracy, lr, seconds
 ├── checkpoints/        last.npz (all that resuming needs), best.npz (the weights to keep, so far)
-├── model/              model.json (network, classes), weights.npz: the weights that are kept
-├── figures/*.png       drawn from the files above
-├── evaluation.json
+├── model/              model.json (network, classes, image kind), weights.npz: the kept weights
+├── figures/*.png       drawn by the verb that measured what they show
+├── evaluation.json     on the test split; evaluation-train.json and so on: on anything else
 └── MODEL_CARD.md
+
+    run.py          the folder: found, made, read       documents.py   its JSON, a type each
+    files.py        files written whole or not at all   checkpoint.py  arrays in a file
+    card.py         MODEL_CARD.md
 """

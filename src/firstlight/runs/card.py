@@ -1,27 +1,29 @@
 """The model card of a run: what somebody who is handed the model needs to know."""
 
-from typing import Any
-
+from firstlight.images.crops import Size
+from firstlight.images.kinds import ImageKind
+from firstlight.runs.documents import RunRecord, TrainingResult
 from firstlight.runs.files import write_text
 from firstlight.runs.run import Run
 
-DIGITS = ("mnist", "cutouts")  # data that is drawn as MNIST is
+MAX_CLASSES_NAMED = 20
 CARD = """# {network} on {data}
 
-Answers which of {classes} an image shows. Trained by firstlight {version} with
+This network answers which of these classes an image shows: {classes}. firstlight {version} trained
+it with
 
     {command}
 
 | | |
 |---|---|
-| images | {data}; {held_out} |
+| images | {data}; {splits} |
 | training | {steps:,} steps, seed {seed}, {seconds:.0f} s on {machine} |
-| validation accuracy | {validation} |
-| test accuracy | {accuracy} |
+| validation accuracy | {validation_accuracy} |
+| test accuracy | {test_accuracy} |
 | versions | {versions} |
 
-The weights are in `model/weights.npz`, plain arrays by name. It knows nothing but its classes: any
-image, be it no {kind} at all, gets one of them. {preprocessing}
+The weights are in `model/weights.npz`, as arrays by name. The network has no "other" class: any
+image, even one that is not a {example}, gets one of these labels. {preprocessing}
 
 SHA-256 of the data:
 
@@ -29,48 +31,66 @@ SHA-256 of the data:
 """
 
 
-def preprocessing(run: Run, size: tuple[int, ...], data: str) -> str:
-    """What images (height, width, channels) the network is to be given."""
-    like = f"they are to be like those of {data}"
-    if data in DIGITS:
-        like += ": one digit, light on black, its 20×20 box centred by its mass in 28×28"
-    if run.listing():
-        like = "each is the middle of a photograph, upright, 7/8 of its shortest side wide"
-    shape = "×".join(map(str, size))
-    return f"Images are {shape}, uint8, 0 to 255, and the network scales them itself; {like}."
-
-
-def write(
-    run: Run, classes: tuple[str, ...], size: tuple[int, ...], result: dict[str, Any]
-) -> None:
+def write(run: Run, size: Size, result: TrainingResult) -> None:
     """Write MODEL_CARD.md of a run that has just been trained."""
-    settings = run.settings()
-    best = settings.get("result", {}).get("best_accuracy")
-    accuracy = result["test_accuracy"]
+    record, info = run.record(), run.model_info()
+    classes = f"{len(info.classes)} classes"
+    if len(info.classes) <= MAX_CLASSES_NAMED:
+        classes = ", ".join(info.classes)
     text = CARD.format(
-        **{key: result[key] for key in ("network", "data", "steps", "seconds")},
-        accuracy="not measured: there is no test split"
-        if accuracy is None
-        else f"{accuracy:.2%}, measured once, after training",
-        held_out=split_of(run),
-        classes=", ".join(classes) if len(classes) <= 20 else f"{len(classes)} classes",
-        kind="digit" if result["data"] in DIGITS else "such image",
-        preprocessing=preprocessing(run, size, result["data"]),
-        version=settings["versions"]["firstlight"],
-        command=settings["command"],
-        seed=settings["seed"],
-        machine=settings["machine"],
-        validation="not measured" if best is None else f"{best:.2%}",
-        versions=", ".join(f"{name} {number}" for name, number in settings["versions"].items()),
-        hashes="\n".join(f"- `{value}` {name}" for name, value in settings["sha256"].items()),
+        network=result.network,
+        data=result.data,
+        classes=classes,
+        version=record.versions["firstlight"],
+        command=record.settings.command or "a call from Python",
+        splits=describe_splits(run),
+        steps=result.steps,
+        seed=record.settings.seed,
+        seconds=result.seconds,
+        machine=record.machine,
+        validation_accuracy=describe_validation(record),
+        test_accuracy=describe_test(result),
+        versions=", ".join(f"{name} {number}" for name, number in record.versions.items()),
+        example="digit" if info.image_kind == "digits" else "picture of them",
+        preprocessing=describe_preprocessing(info.image_kind, size, result.data),
+        hashes="\n".join(f"- `{value}` {name}" for name, value in record.settings.sha256.items()),
     )
     write_text(run.card, text)
 
 
-def split_of(run: Run) -> str:
-    """How training and validation images were parted."""
+def describe_preprocessing(image_kind: ImageKind, size: Size, data: str) -> str:
+    """Return which images (height, width, channels) the network must be given."""
+    shape = "×".join(map(str, size))
+    look = f"Give it images like those of {data}."
+    if image_kind == "digits":
+        look = (
+            "Give it one digit, light on black, as MNIST draws it: fitted into 20×20 pixels, and "
+            "its centre of mass in the middle of 28×28."
+        )
+    if image_kind == "pictures":
+        look = (
+            "Give it the middle of an upright photograph: a crop of 7/8 of the photograph's "
+            "shortest side."
+        )
+    return f"It takes uint8 images {shape}, 0 to 255, and scales them itself. {look}"
+
+
+def describe_splits(run: Run) -> str:
+    """Return how training and validation images were split."""
     listing = run.listing()
     if listing is None:
-        return "1 in 12 of the training images held out for validation"
-    counts = ", ".join(f"{len(files):,} {split}" for split, files in listing["splits"].items())
-    return f"{counts}; {listing['made'] or 'split as the folder has it'} (pictures.json)"
+        return "one of twelve training images is held out for validation"
+    counts = ", ".join(f"{len(files):,} {split}" for split, files in listing.splits.items())
+    return f"{counts}; {listing.made or 'split as the folder is'} (pictures.json)"
+
+
+def describe_validation(record: RunRecord) -> str:
+    if record.status is None:
+        return "not measured"
+    return f"{record.status.best_accuracy:.2%}"
+
+
+def describe_test(result: TrainingResult) -> str:
+    if result.test_accuracy is None:
+        return "not measured: the data has no test split"
+    return f"{result.test_accuracy:.2%}, measured once, after training"

@@ -1,4 +1,4 @@
-"""A checkpoint: arrays by name and a few facts, in one .npz file, written whole or not at all."""
+"""A checkpoint: arrays by name and a JSON document, in one .npz file."""
 
 import json
 import zipfile
@@ -11,47 +11,47 @@ from typing import Any
 import numpy as np
 
 from firstlight.errors import DataError
-from firstlight.runs.files import whole
+from firstlight.runs.files import atomic_write
 
 Arrays = dict[str, np.ndarray]
-_FACTS = "facts.json"  # as an array of bytes: a JSON text beside the arrays
+_DOCUMENT = "status.json"  # a JSON text, as an array of bytes
 
 
-def save(path: Path, arrays: Arrays, facts: dict[str, Any] | None = None) -> None:
-    """Write the arrays, and facts that JSON can hold."""
-    text = np.frombuffer(json.dumps(facts or {}).encode(), np.uint8)
-    with whole(path) as file:
-        np.savez(file, allow_pickle=False, **{_FACTS: text}, **arrays)
+def save(path: Path, arrays: Arrays, document: dict[str, Any] | None = None) -> None:
+    """Write the arrays and a JSON document, whole or not at all."""
+    text = np.frombuffer(json.dumps(document or {}).encode(), np.uint8)
+    with atomic_write(path) as file:
+        np.savez(file, allow_pickle=False, **{_DOCUMENT: text}, **arrays)
 
 
 def load(path: Path) -> tuple[Arrays, dict[str, Any]]:
-    """The arrays and facts that `save` wrote. Nothing in the file is ever run.
+    """Return the arrays and the document that `save` wrote. Nothing in the file is ever run.
 
     Raises:
         DataError: no such file, or it is damaged.
     """
-    with stored(path) as found:
-        arrays = {name: found[name] for name in found if name != _FACTS}
-        return arrays, json.loads(found[_FACTS].tobytes())
+    with open_arrays(path) as stored:
+        arrays = {name: stored[name] for name in stored if name != _DOCUMENT}
+        return arrays, json.loads(stored[_DOCUMENT].tobytes())
 
 
 def load_into(variables: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Give each variable its array, one after the other: never all in memory a second time.
+    """Assign each variable its array, one at a time: memory never holds all of them twice.
 
-    Returns the facts. Raises what `load` and `restore` do.
+    Returns the document. Raises what `load` and `restore` raise.
     """
-    with stored(path) as found:
-        restore(variables, found, path)
-        facts: dict[str, Any] = json.loads(found[_FACTS].tobytes())
-        return facts
+    with open_arrays(path) as stored:
+        restore(variables, stored, path)
+        document: dict[str, Any] = json.loads(stored[_DOCUMENT].tobytes())
+        return document
 
 
 @contextmanager
-def stored(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
-    """What lies in the file; an array is read when it is asked for."""
+def open_arrays(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
+    """Open an .npz file; an array is read when it is asked for. Raises what `load` raises."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
-            yield found
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            yield stored
     except FileNotFoundError:
         raise DataError(f"{path} is missing: the run has no such checkpoint") from None
     except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
@@ -59,17 +59,20 @@ def stored(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
 
 
 def restore(variables: dict[str, Any], arrays: Mapping[str, np.ndarray], path: Path) -> None:
-    """Give each variable the array of its name.
+    """Assign each variable the array of its name.
 
     Raises:
-        DataError: a variable has no array, an array no variable, or a shape differs.
+        DataError: a variable has no array, an array has no variable, or a shape differs.
     """
-    for name in sorted(variables.keys() ^ (arrays.keys() - {_FACTS})):
+    for name in sorted(variables.keys() ^ (arrays.keys() - {_DOCUMENT})):
         lacking = "the file lacks" if name in variables else "the network has no"
         raise DataError(f"{path} does not fit the network: {lacking} {name}")
     for name, variable in variables.items():
         array = arrays[name]
-        if tuple(variable.shape) != array.shape:
-            shapes = f"{array.shape}, the network's is {tuple(variable.shape)}"
-            raise DataError(f"{path} does not fit the network: {name} is {shapes}")
+        expected = tuple(variable.shape)
+        if array.shape != expected:
+            raise DataError(
+                f"{path} does not fit the network: {name} is {array.shape}, the network's is "
+                f"{expected}"
+            )
         variable.assign(array)

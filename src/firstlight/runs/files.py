@@ -11,8 +11,8 @@ from firstlight.errors import DataError
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[BinaryIO]:
-    """Write a file whole or not at all: under another name, renamed when it is complete."""
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
+    """Write a file under another name, and rename it when it is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -26,7 +26,7 @@ def whole(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_text(path: Path, text: str) -> None:
-    with whole(path) as file:
+    with atomic_write(path) as file:
         file.write(text.encode())
 
 
@@ -35,7 +35,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Raises DataError if the file is not there or not JSON."""
+    """Raises DataError if the file is missing or is not JSON."""
     try:
         return json.loads(path.read_text("utf-8"))
     except FileNotFoundError:

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from firstlight import __version__, catalog
 from firstlight.errors import FirstlightError, NotFound, UsageError
-from firstlight.onnx_model import DIGITS, Recognizer, recognizer
+from firstlight.reading.recognizer import DIGITS_MODEL, Recognizer, recognizer
 from firstlight.runs.run import Run
 from firstlight.serve import digits, run_views
 from firstlight.serve.fields import int_field, int_query, json_body, number_field
@@ -70,7 +70,7 @@ class Service:
     """What the routes share."""
 
     def __init__(self, *, model: Path | None, root: Path, run: Path | None) -> None:
-        self.model = model or DIGITS
+        self.model = model or DIGITS_MODEL
         self.network: Recognizer = recognizer(self.model)
         self.folders = RunFolders(root, run)
         self.jobs = Jobs(self.folders)
@@ -161,11 +161,12 @@ async def about(request: Request) -> Response:
     """What the page needs to know when it starts."""
     service = service_of(request)
     extra = service.folders.extra
+    is_own_model = service.model == DIGITS_MODEL
     answer: AboutJson = {
         "version": __version__,
-        "networks": [entry for entry in catalog.networks() if entry["input"] == [28, 28, 1]],
-        "model": "firstlight's own reader" if service.model == DIGITS else service.model.name,
-        "classes": service.network.classes,
+        "networks": [entry.to_json() for entry in catalog.networks() if entry.input == (28, 28, 1)],
+        "model": "firstlight's own reader" if is_own_model else service.model.name,
+        "classes": list(service.network.classes),
         "can_train": has_tensorflow(),
         "run": extra.name if extra else None,
     }
@@ -268,7 +269,7 @@ async def start_training(request: Request) -> Response:
 async def graph_pictures(request: Request) -> Response:
     """Both pictures of the graph of a network, or of the first graph."""
     target = (await json_body(request)).get("network")
-    names = ["first-graph", *(entry["name"] for entry in catalog.networks())]
+    names = ["first-graph", *(entry.name for entry in catalog.networks())]
     if not isinstance(target, str) or target not in names:
         raise UsageError(f"no network {target!r}; there are: {', '.join(names)}")
     return JSONResponse(await service_of(request).worker.ask(GraphPictures(target=target)))

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from firstlight.errors import DataError
-from firstlight.explanation.occlusion import PAPER, occlude
-from firstlight.images.open import FORMATS, open_picture
-from firstlight.onnx_model import NONE, Recognizer
+from firstlight.explanation.occlusion import PAPER, OcclusionPredictor, occlude
+from firstlight.images.open import PICTURE_FORMATS, open_picture
 from firstlight.reading import ink, locate, reader
 from firstlight.reading.reader import Digit, Line
+from firstlight.reading.recognizer import NOT_A_DIGIT, Recognizer
 
 Pixels = NDArray[np.uint8]
 Predict = Callable[[Pixels], np.ndarray]  # images (N, 28, 28, 1) → probabilities (N, classes)
@@ -64,9 +64,9 @@ def read_drawing(drawing: Pixels, network: Recognizer) -> ReadingJson:
 
     Its ink is known exactly, so paper and shadows need not be removed.
     """
-    blobs = locate.lines(np.asarray((255 - drawing) / 255, np.float32))
+    blobs = locate.find_lines(np.asarray((255 - drawing) / 255, np.float32))
     chains = reader.read_lines(blobs, network)
-    lines = [reader.digits(chain, network, 1.0) for chain in chains]
+    lines = [reader.to_digits(chain, network, 1.0) for chain in chains]
     height, width = drawing.shape
     return to_json([line for line in lines if line], (width, height), network)
 
@@ -79,7 +79,7 @@ def read_squashed(body: bytes, network: Recognizer) -> ReadingJson:
     drawing = decode_drawing(body)
     with decode_errors():
         picture = open_picture(open_photograph(body) if drawing is None else drawing)
-    dark_on_light = ink.ways(picture.grey)[0]
+    dark_on_light = ink.polarities(picture.grey)[0]
     light_ink = 255 - picture.grey if dark_on_light else picture.grey
     if light_ink.max() <= MIN_INK:
         return to_json([], picture.size, network)
@@ -123,7 +123,7 @@ def digit_json(digit: Digit, probabilities: list[float]) -> DigitJson:
 
 def digit_classes(network: Recognizer) -> list[int]:
     """The indexes of the classes that the page shows: the digits, without "none"."""
-    return [index for index, name in enumerate(network.classes) if name != NONE]
+    return [index for index, name in enumerate(network.classes) if name != NOT_A_DIGIT]
 
 
 def decode_drawing(body: bytes) -> Pixels | None:
@@ -144,7 +144,7 @@ def decode_drawing(body: bytes) -> Pixels | None:
 
 
 def open_photograph(body: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(body), formats=FORMATS)
+    return Image.open(io.BytesIO(body), formats=PICTURE_FORMATS)
 
 
 @contextmanager
@@ -160,7 +160,7 @@ def decode_errors() -> Iterator[None]:
         Image.DecompressionBombError,
         Image.DecompressionBombWarning,
     ) as error:
-        formats = ", ".join(FORMATS)
+        formats = ", ".join(PICTURE_FORMATS)
         raise DataError(f"not a picture that can be read ({formats}), or damaged") from error
 
 
@@ -173,7 +173,8 @@ def occlusion_map(image: Pixels, predict: Predict, label: int) -> list[list[floa
     def predict_without_maps(images: Pixels) -> tuple[np.ndarray, np.ndarray]:
         return predict(images), np.zeros(len(images))
 
-    occlusion = occlude(predict_without_maps, "", image, label, PAPER)
+    predictor = OcclusionPredictor(predict_without_maps, feature_map="")
+    occlusion = occlude(predictor, image, label, PAPER)
     rows: list[list[float]] = occlusion.probability.astype(float).round(3).tolist()
     return rows
 

@@ -248,7 +248,7 @@ def train_arguments(document: dict[str, Any]) -> list[str]:
         UsageError: there is no such network or recipe, or a number is out of range.
     """
     network, recipe = document.get("network"), document.get("recipe", "")
-    recipes = {entry["name"]: entry["recipes"] for entry in catalog.networks()}
+    recipes = {entry.name: entry.recipes for entry in catalog.networks()}
     if not isinstance(network, str) or network not in recipes:
         raise UsageError(f"no network {network!r}; there are: {', '.join(recipes)}")
     arguments = [network]

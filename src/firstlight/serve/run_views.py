@@ -7,19 +7,18 @@ runs are still shown.
 import functools
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict
 
 import numpy as np
 
-from firstlight import catalog
 from firstlight.datasets import Examples
-from firstlight.datasets._images import fitted
 from firstlight.errors import DataError, FirstlightError, NotFound
 from firstlight.explanation.kernels import kernel_images
 from firstlight.runs import checkpoint
+from firstlight.runs.documents import Evaluation, LoggedStep, Mistake, RunRecord, undamaged
 from firstlight.runs.files import read_json
 from firstlight.runs.run import Run
 from firstlight.serve.digits import encode
@@ -129,62 +128,62 @@ def modified_at(path: Path) -> float:
     return path.stat().st_mtime if path.exists() else 0.0
 
 
-@contextmanager
-def damage_as_data_error(path: Path) -> Iterator[None]:
-    """Turn what Python raises for a document of an unexpected form into a DataError."""
-    try:
-        yield
-    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
-        raise DataError(f"{path}: damaged ({type(error).__name__}: {error})") from None
-
-
 def run_summary(folder: Path, name: str, ended_at: float | None) -> RunSummary:
     """Summarise a run folder, which may be damaged or may have no run.json yet."""
     if not (folder / "run.json").exists():
         return {"name": name, "state": "running" if ended_at == RUNNING else "failed"}
     try:
-        with damage_as_data_error(folder):
-            return _summary_of_files(Run(folder), name, ended_at)
+        return _summary_of_files(Run(folder), name, ended_at)
     except FirstlightError:
         return {"name": name, "state": "damaged"}
 
 
 def _summary_of_files(run: Run, name: str, ended_at: float | None) -> RunSummary:
-    settings = run.settings()
-    result = settings.get("result") or {}
-    evaluation = read_json(run.evaluation) if run.evaluation.is_file() else {}
-    last_line: dict[str, Any] = {} if result else _last_training_line(run)
-    return {
+    record = run.record()
+    evaluation = read_evaluation(run) if run.evaluation_file.is_file() else None
+    summary: RunSummary = {
         "name": name,
-        "state": run_state(run, bool(result), ended_at),
-        "network": settings["network"],
-        "data": Path(settings["data"]).name,
-        "seed": settings["seed"],
-        "total_steps": settings.get("total_steps", settings["recipe"].get("steps")),
-        "steps": result.get("step", result.get("steps", last_line.get("step"))),
-        "final_cost": result.get("final_cost", last_line.get("loss")),
-        "accuracy": test_accuracy(result, evaluation),
-        "seconds": result.get("seconds", last_line.get("seconds")),
-        "evaluated": bool(evaluation),
-        "command": settings.get("command"),
+        "state": run_state(run, record.result is not None, ended_at),
+        "network": record.settings.network,
+        "data": Path(record.settings.data).name,
+        "seed": record.settings.seed,
+        "total_steps": record.total_steps,
+        "accuracy": test_accuracy(record, evaluation),
+        "evaluated": evaluation is not None,
+        "command": record.settings.command,
     }
+    if record.result:
+        summary["steps"] = record.result.steps
+        summary["final_cost"] = record.result.final_cost
+        summary["seconds"] = record.result.seconds
+    else:
+        last = _last_training_step(run)
+        summary["steps"] = last.step if last else None
+        summary["final_cost"] = last.loss if last else None
+        summary["seconds"] = last.seconds if last else None
+    return summary
 
 
-def _last_training_line(run: Run) -> dict[str, Any]:
-    lines = [line for line in run.metrics() if line["split"] == "train"]
-    return lines[-1] if lines else {}
+def _last_training_step(run: Run) -> LoggedStep | None:
+    steps = [logged for logged in run.metrics() if logged.split == "train"]
+    return steps[-1] if steps else None
 
 
-def test_accuracy(result: dict[str, Any], evaluation: dict[str, Any]) -> float | None:
+def read_evaluation(run: Run) -> Evaluation:
+    """Raises DataError if the run has not been evaluated, or the file is damaged."""
+    return Evaluation.from_json(read_json(run.evaluation_file), run.evaluation_file)
+
+
+def test_accuracy(record: RunRecord, evaluation: Evaluation | None) -> float | None:
     """The accuracy on the test images of the run's own data.
 
     If the data has no test images, the accuracy that the run was evaluated with, on val.
     """
-    measured: float | None = result.get("test_accuracy")
-    of_own_data = evaluation.get("data") == result.get("data")
-    if measured is None and of_own_data and evaluation.get("split") != "train":
-        return evaluation.get("accuracy")
-    return measured
+    if record.result is None:
+        return None
+    if record.result.test_accuracy is None and evaluation:
+        return evaluation.accuracy
+    return record.result.test_accuracy
 
 
 def run_state(run: Run, has_result: bool, ended_at: float | None) -> State:
@@ -209,7 +208,7 @@ def metrics_from(run: Run, start: int) -> MetricsJson:
     lines = run.metrics()
     if start > len(lines):
         start = 0
-    return {"start": start, "lines": lines[start:]}
+    return {"start": start, "lines": [logged.to_json() for logged in lines[start:]]}
 
 
 def newest_weights(run: Run) -> Path:
@@ -239,7 +238,7 @@ def _first_kernel(path: Path) -> tuple[str, np.ndarray, list[float]]:
     Raises:
         DataError: the file is no whole checkpoint, or has no kernel.
     """
-    with checkpoint.stored(path) as arrays:
+    with checkpoint.open_arrays(path) as arrays:
         for name in arrays:
             if name.endswith("kernel"):
                 bias = name.removesuffix("kernel") + "bias"
@@ -285,20 +284,19 @@ def evaluation_summary(run: Run) -> EvaluationJson:
     Raises:
         DataError: the run has not been evaluated, or the file is damaged.
     """
-    document = read_json(run.evaluation)
-    classes = run.trained()["classes"] if run.model_file.is_file() else None
-    with damage_as_data_error(run.evaluation):
-        return {
-            "data": document["data"],
-            "split": document["split"],
-            "examples": document["examples"],
-            "correct": document["correct"],
-            "accuracy": document["accuracy"],
-            "interval95": document["interval95"],
-            "confusion": document["confusion"],
-            "mistakes": len(document["mistakes"]),
-            "classes": classes,
-        }
+    evaluation = read_evaluation(run)
+    classes = list(run.model_info().classes) if run.model_file.is_file() else None
+    return {
+        "data": evaluation.data,
+        "split": evaluation.split,
+        "examples": evaluation.examples,
+        "correct": evaluation.correct,
+        "accuracy": evaluation.accuracy,
+        "interval95": list(evaluation.interval95),
+        "confusion": evaluation.confusion,
+        "mistakes": len(evaluation.mistakes),
+        "classes": classes,
+    }
 
 
 def mistakes_page(run: Run, label: int | None, predicted: int | None, start: int) -> MistakesJson:
@@ -311,29 +309,34 @@ def mistakes_page(run: Run, label: int | None, predicted: int | None, start: int
     Raises:
         DataError: the run has not been evaluated, or the file is damaged.
     """
-    document = read_json(run.evaluation)
-    with damage_as_data_error(run.evaluation):
-        chosen = [
-            mistake
-            for mistake in document["mistakes"]
-            if label in (None, mistake["label"]) and predicted in (None, mistake["predicted"])
-        ]
-        page = chosen[start : start + MISTAKES_PER_PAGE]
-        with suppress(FirstlightError):  # without pictures if the data has been moved or deleted
-            examples = evaluated_examples(run.folder, document["data"], document["split"])
-            rows = np.array([mistake["index"] for mistake in page], int)
-            for mistake, image in zip(page, thumbnails(examples, rows), strict=True):
-                mistake["image"] = encode(image)
-                mistake["size"] = image.shape
+    evaluation = read_evaluation(run)
+    chosen = [
+        mistake
+        for mistake in evaluation.mistakes
+        if label in (None, mistake.label) and predicted in (None, mistake.predicted)
+    ]
+    shown = chosen[start : start + MISTAKES_PER_PAGE]
+    page = [mistake.to_json() for mistake in shown]
+    with suppress(FirstlightError):  # without pictures if the data has been moved or deleted
+        with undamaged(run.evaluation_file):
+            images = mistake_thumbnails(run, evaluation, shown)
+        for document, image in zip(page, images, strict=True):
+            document["image"] = encode(image)
+            document["size"] = image.shape
     return {"count": len(chosen), "start": start, "mistakes": page}
+
+
+def mistake_thumbnails(run: Run, evaluation: Evaluation, mistakes: Sequence[Mistake]) -> np.ndarray:
+    examples = evaluated_examples(run.folder, evaluation.data, evaluation.split)
+    return thumbnails(examples, np.array([mistake.index for mistake in mistakes], int))
 
 
 def thumbnails(examples: Examples, rows: np.ndarray) -> np.ndarray:
     """Those images (n, height, width, channels) uint8; photographs and large images are reduced."""
     images = examples.images
-    if not isinstance(images, np.ndarray) or max(images.shape[1:]) > THUMBNAIL_SIZE:
-        images = fitted(examples, (THUMBNAIL_SIZE, THUMBNAIL_SIZE, 3)).images
-    return np.asarray(images[rows])
+    if images.are_crops or max(images.size) > THUMBNAIL_SIZE:
+        images = images.resized((THUMBNAIL_SIZE, THUMBNAIL_SIZE, 3))
+    return images[rows]
 
 
 @functools.lru_cache(maxsize=2)
@@ -343,7 +346,7 @@ def evaluated_examples(folder: Path, data: str, split: str) -> Examples:
     Raises:
         DataError: the run was not trained on `data`, or the data has been moved or deleted.
     """
-    dataset = catalog.trained_on(Run(folder))
+    dataset = Run(folder).dataset()
     if dataset.name != data:
         raise DataError(f"{folder} was trained on {dataset.name}, not on {data}")
     return dataset.load(split)

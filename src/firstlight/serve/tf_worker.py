@@ -42,10 +42,10 @@ with tensorflow(verbose=False):
     import keras
 
     from firstlight import catalog, first_graph, model
-    from firstlight.evaluation import accuracy
+    from firstlight.evaluation.accuracy import evaluate as evaluate_runs
     from firstlight.graphs.draw import draw
     from firstlight.runs import checkpoint
-from firstlight.runs.files import write_json
+from firstlight.probabilities import softmax
 from firstlight.runs.run import Run
 
 INPUT_SHAPE = (digits.SIDE, digits.SIDE, 1)
@@ -101,7 +101,7 @@ class LiveNetwork:
         if self.network.input_shape[1:] != INPUT_SHAPE:
             size = "×".join(map(str, self.network.input_shape[1:]))
             raise UsageError(f"{name} takes images of {size}, not digits of 28×28×1")
-        self.logits = accuracy.predictor(self.network)
+        self.logits = model.predictor(self.network)
         self.layers = [
             layer for layer in self.network.layers if type(layer).__name__ not in PREPROCESSING
         ]
@@ -120,7 +120,7 @@ class LiveNetwork:
             self.loaded = version
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
-        return accuracy.softmax(self.logits(images))
+        return softmax(self.logits(images))
 
 
 @lru_cache(maxsize=4)
@@ -138,9 +138,12 @@ def newest_network(folder: str) -> LiveNetwork:
     """
     run = Run(Path(folder))
     weights = run_views.newest_weights(run)
-    settings = run.trained() if run.model_file.is_file() else run.settings()
-    classes = settings.get("classes") or catalog.trained_on(run).classes
-    network = live_network(folder, settings["network"], len(classes))
+    if run.model_file.is_file():
+        info = run.model_info()
+        name, classes = info.network, info.classes
+    else:  # it is still training
+        name, classes = run.record().settings.network, run.dataset().classes
+    network = live_network(folder, name, len(classes))
     network.load(weights)
     return network
 
@@ -186,9 +189,9 @@ def sample_images(folder: str) -> Examples:
     Raises:
         UsageError: they are no digits.
     """
-    dataset = catalog.trained_on(Run(Path(folder)))
-    examples = dataset.load(dataset.measured("test")).first(SAMPLES)
-    if not isinstance(examples.images, np.ndarray) or examples.images.shape[1:] != INPUT_SHAPE:
+    dataset = Run(Path(folder)).dataset()
+    examples = dataset.load(dataset.evaluation_split).first(SAMPLES)
+    if examples.images.are_crops or examples.images.size != INPUT_SHAPE:
         raise UsageError(f"the test images of {dataset.name} do not have 28×28 pixels")
     return examples
 
@@ -197,29 +200,20 @@ def predictions(examples: Examples, predicted: np.ndarray) -> PredictionsJson:
     return {
         "predicted": predicted.tolist(),
         "labels": examples.labels.tolist(),
-        "images": digits.encode(examples.images),
+        "images": digits.encode(examples.images[:]),
     }
 
 
 def graph_pictures(question: GraphPictures) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
-        files = draw(question.target, Path(folder))
-        return {path.stem: path.read_text("utf-8") for path in files}
+        pictures = draw(question.target, Path(folder))
+        return {path.stem: path.read_text("utf-8") for path in pictures.files}
 
 
 def evaluate(question: Evaluate) -> Done:
-    evaluate_run(Path(question.run))
-    return {}
-
-
-def evaluate_run(folder: Path) -> None:
     """Do what `firstlight evaluate RUN` does: leave evaluation.json and figures in the folder."""
-    from firstlight.figures.evaluation import draw_evaluation  # matplotlib: needed here alone
-
-    run = Run(folder)
-    facts, images, probabilities = accuracy.evaluate([run], data="", split="test", quiet=False)
-    write_json(run.evaluation, facts)
-    draw_evaluation(run, facts, images, probabilities)
+    evaluate_runs([Run(Path(question.run))], quiet=False)
+    return {}
 
 
 # --- The first lesson's graph ------------------------------------------------------------------

@@ -1,1 +1,7 @@
-"""TRAINING: `loop.py` is the only loop; `../checkpoint.py` is how it survives being stopped."""
+"""TRAINING: settings and data go in, a run folder comes out.
+
+loop.py         the only loop                   state.py       what is being trained
+step.py         one step, compiled              optimizer.py   how weights follow gradients
+augment.py      images, each a little different at every step
+first_graph.py  the first lesson's graph, as a run
+"""

@@ -1,29 +1,13 @@
-"""Training images a little different each time they are seen, made in the graph.
+"""Training images are augmented in the graph, a little differently each time they are seen.
 
-    images (N, height, width, channels) uint8 → the same, warped, thickened or thinned, noised
+    images (N, height, width, channels) uint8 → the same, warped, thickened or thinned, noised ...
 
-What a recipe names is done, with the strength that it gives; what it does not name is not. (What is
-cut out of a picture has been chosen before, in datasets/fitted.py.) Each image gets its own share
-of it, up to the strength:
-
-    stroke    share of the way to one pixel thicker or thinner
-    blur      share of the way to a mean over five pixels, across, down, or both
-    rotate    degrees, either way
-    scale     share, larger or smaller
-    shear     share, either way
-    shift     pixels, either way
-    elastic   pixels: the deviation of random knots; of the smooth field over them it is half
-    outline   share of the images of which only the edges of the strokes are left
-    scribble  share of the images that a pen of some width and grey has gone over
-    light     how many times as strong as the image a smooth random light over it is
-    bright    grey values, added everywhere
-    colour    share: how much brightness, contrast and colourfulness may differ, either way
-    noise     grey values: the deviation of each pixel
-    specks    share of the pixels that are black or white instead
-    invert    share of the images of which a band, or all but a band, is a negative
+This file has the augmentations of the kind "pixel"; images/augmentations.py has the list of all,
+with what each means and the unit of its strength. Each image gets a random part of it, up to the
+strength. All random numbers depend on the given seed and on nothing else.
 
 Elastic distortions are those of Simard, Steinkraus and Platt (2003), section 2, with a cubic
-B-spline to smooth the random field. All that is random depends on the seed given and nothing else.
+B-spline to smooth the random field.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,165 +16,206 @@ import numpy as np
 import tensorflow as tf
 
 KNOTS = 7  # of a smooth random field, along each side of an image
-CORNERS = 9  # of a scribble, its two ends among them
+SCRIBBLE_CORNERS = 9  # its two ends among them
+SEEDS_PER_STEP, SEEDS_PER_TRANSFORM = 1000, 10  # so that no two use the same random numbers
 Strengths = Mapping[str, float]
 
 
 def augmenter(strengths: Strengths) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """A function of images (N, height, width, channels) uint8 and a seed (2,) int64."""
+    """Return a function of images (N, height, width, channels) uint8 and a seed (2,) int64.
+
+    It returns the augmented images, of the same shape and type.
+    """
+    if not strengths:
+        return lambda images, seed: images
 
     def augment(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         x = tf.cast(images, tf.float32)
-        for number, (names, change) in enumerate(CHANGES):
-            chosen = {name: strengths.get(name, 0.0) for name in names}
-            if any(chosen.values()):
-                # Each change its own numbers: seeds of one step are 1,000 apart from the next's.
-                x = change(x, seed * 1000 + number * 10, **chosen)
+        for number, (names, transform) in enumerate(TRANSFORMS):
+            own_strengths = {name: strengths.get(name, 0.0) for name in names}
+            if any(own_strengths.values()):
+                own_seed = seed * SEEDS_PER_STEP + number * SEEDS_PER_TRANSFORM
+                x = transform(x, own_seed, **own_strengths)
         return tf.cast(tf.clip_by_value(tf.round(x), 0, 255), tf.uint8)
 
-    return augment if strengths else lambda images, seed: images
+    return augment
 
 
-def example(images: np.ndarray, strengths: Mapping[str, float]) -> np.ndarray:
-    """The images (N, height, width, channels) uint8, varied once."""
-    varied: np.ndarray = augmenter(strengths)(tf.constant(images), tf.zeros(2, tf.int64)).numpy()
-    return varied
+def augmented(images: np.ndarray, strengths: Strengths) -> np.ndarray:
+    """Return the images (N, height, width, channels) uint8, augmented once."""
+    first_seed = tf.zeros(2, tf.int64)
+    result: np.ndarray = augmenter(strengths)(tf.constant(images), first_seed).numpy()
+    return result
 
 
-def share(images: tf.Tensor, strength: float, seed: tf.Tensor) -> tf.Tensor:
-    """A number for each image (N, 1, 1, 1) up to the strength: four of five are below its half.
+def uniform(images: tf.Tensor, seed: tf.Tensor, low: float = 0.0, high: float = 1.0) -> tf.Tensor:
+    """Return a random number for each image, (N, 1, 1, 1)."""
+    return tf.random.stateless_uniform((images.shape[0], 1, 1, 1), seed, low, high)
 
-    So an image that is hard in one way is seldom hard in all others too.
+
+def random_strength(images: tf.Tensor, strength: float, seed: tf.Tensor) -> tf.Tensor:
+    """Return a random strength for each image, (N, 1, 1, 1): u³ of the strength, u uniform.
+
+    79 % are below half of the strength, so an image that is hard in one way is seldom hard in all
+    others too.
     """
-    return strength * tf.random.stateless_uniform((images.shape[0], 1, 1, 1), seed) ** 3
+    return strength * uniform(images, seed) ** 3
 
 
-def stroke(images: tf.Tensor, seed: tf.Tensor, stroke: float) -> tf.Tensor:
-    """Ink, which is light, thicker or thinner."""
-    thick, thin = grown(images), -grown(-images)
-    part = tf.random.stateless_uniform((images.shape[0], 1, 1, 1), seed, -stroke, stroke)
-    return tf.where(part > 0, images + part * (thick - images), images + part * (images - thin))
+def apply_to_fraction(
+    images: tf.Tensor, changed: tf.Tensor, fraction: float, seed: tf.Tensor
+) -> tf.Tensor:
+    """Return the images, a random fraction of them replaced by the changed ones."""
+    return tf.where(uniform(images, seed) < fraction, changed, images)
 
 
-def grown(images: tf.Tensor) -> tf.Tensor:
+def change_stroke(images: tf.Tensor, seed: tf.Tensor, *, stroke: float) -> tf.Tensor:
+    """Make strokes, which are light, thicker or thinner."""
+    thick, thin = dilated(images), -dilated(-images)
+    amount = uniform(images, seed, -stroke, stroke)
+    thicker = images + amount * (thick - images)
+    thinner = images + amount * (images - thin)
+    return tf.where(amount > 0, thicker, thinner)
+
+
+def dilated(images: tf.Tensor) -> tf.Tensor:
+    """Return the maximum of the 3×3 pixels around each pixel."""
     return tf.nn.max_pool2d(images, 3, 1, "SAME")
 
 
-def blur(images: tf.Tensor, seed: tf.Tensor, blur: float) -> tf.Tensor:
-    """Across by one random part, then down by another."""
+def blur_images(images: tf.Tensor, seed: tf.Tensor, *, blur: float) -> tf.Tensor:
+    """Mix each pixel with the mean of five: across, then down, each with its own strength."""
     for number, window in enumerate(((1, 5), (5, 1))):
         mean = tf.nn.avg_pool2d(images, window, 1, "SAME")
-        images += share(images, blur, seed + number) * (mean - images)
+        images += random_strength(images, blur, seed + number) * (mean - images)
     return images
 
 
-def some(images: tf.Tensor, changed: tf.Tensor, part: float, seed: tf.Tensor) -> tf.Tensor:
-    """The images, a random part of them changed."""
-    chance = tf.random.stateless_uniform((images.shape[0], 1, 1, 1), seed)
-    return tf.where(chance < part, changed, images)
-
-
-def outline(images: tf.Tensor, seed: tf.Tensor, outline: float) -> tf.Tensor:
-    """The pixels of the paper that touch ink: what is ink, a random level says."""
-    level = tf.random.stateless_uniform((images.shape[0], 1, 1, 1), seed + 1, 0.15, 0.85)
-    ink = tf.where(images > level * tf.reduce_max(images, (1, 2, 3), keepdims=True), 255.0, 0.0)
-    sides = (tf.nn.max_pool2d(ink, window, 1, "SAME") for window in ((1, 3), (3, 1)))
-    return some(images, tf.maximum(*sides) - ink, outline, seed)
+def outline_strokes(images: tf.Tensor, seed: tf.Tensor, *, outline: float) -> tf.Tensor:
+    """Leave only the pixels of the paper that touch ink. Ink is what exceeds a random level."""
+    level = uniform(images, seed + 1, 0.15, 0.85)
+    lightest = tf.reduce_max(images, (1, 2, 3), keepdims=True)
+    ink = tf.where(images > level * lightest, 255.0, 0.0)
+    across = tf.nn.max_pool2d(ink, (1, 3), 1, "SAME")
+    down = tf.nn.max_pool2d(ink, (3, 1), 1, "SAME")
+    return apply_to_fraction(images, tf.maximum(across, down) - ink, outline, seed)
 
 
 @tf.function(jit_compile=True)
-def scribble(images: tf.Tensor, seed: tf.Tensor, scribble: float) -> tf.Tensor:
-    """Straight, crooked or zigzag: each turn is one way and the next the other, more or less."""
+def draw_scribble(images: tf.Tensor, seed: tf.Tensor, *, scribble: float) -> tf.Tensor:
+    """Draw a path over the images with a pen of random width and grey.
+
+    The path is straight, crooked or zigzag: each turn is opposite to the one before, more or less.
+    """
     count, height, width, _ = images.shape
-    one = (count, 1, 1, 1)
-    aim = tf.random.stateless_uniform((count, 1), seed + 1, 0, 2 * np.pi)
+    direction = tf.random.stateless_uniform((count, 1), seed + 1, 0, 2 * np.pi)
     turn = tf.random.stateless_uniform((count, 1), seed + 2, 0, 1.3)  # radians
-    bend = tf.random.stateless_normal((count, CORNERS), seed + 3, stddev=0.2)
-    angle = aim + turn * (-1.0) ** np.arange(CORNERS) + bend
+    bend = tf.random.stateless_normal((count, SCRIBBLE_CORNERS), seed + 3, stddev=0.2)
+    angle = direction + turn * (-1.0) ** np.arange(SCRIBBLE_CORNERS) + bend
     step = tf.random.stateless_uniform((count, 1, 1), seed + 4, 0.08, 0.25) * width
     path = tf.cumsum(step * tf.stack([tf.sin(angle), tf.cos(angle)], -1), 1)
     middle = tf.random.stateless_uniform((count, 1, 2), seed + 5) * (height, width)
-    path += middle - path[:, CORNERS // 2, tf.newaxis]
-    pen = tf.random.stateless_uniform(one, seed + 6, 0.4, 2) - distance(path, height, width)
-    grey = 255 * tf.minimum(1.0, tf.random.stateless_uniform(one, seed + 7, 0, 2))  # white: half
-    drawn = images + tf.clip_by_value(pen + 0.5, 0, 1) * (grey - images)
-    return some(images, drawn, scribble, seed)
+    path += middle - path[:, SCRIBBLE_CORNERS // 2, tf.newaxis]
+    pen_radius = uniform(images, seed + 6, 0.4, 2.0)
+    inside_pen = pen_radius - distance_to_path(path, height, width)
+    # Half of the pens are white: what would be lighter than white is white.
+    grey = 255 * tf.minimum(1.0, uniform(images, seed + 7, 0.0, 2.0))
+    drawn = images + tf.clip_by_value(inside_pen + 0.5, 0, 1) * (grey - images)
+    return apply_to_fraction(images, drawn, scribble, seed)
 
 
-def distance(path: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """From each pixel to the path of straight lines (N, corners, 2): (N, height, width, 1)."""
-    pixel = np.moveaxis(np.mgrid[:height, :width].astype(np.float32), 0, -1)[:, :, np.newaxis]
-    corners = path[:, np.newaxis, np.newaxis]
-    start, along = corners[..., :-1, :], corners[..., 1:, :] - corners[..., :-1, :]
-    part = tf.reduce_sum((pixel - start) * along, -1) / tf.reduce_sum(along**2, -1)
-    nearest = start + tf.clip_by_value(part, 0, 1)[..., tf.newaxis] * along
+def distance_to_path(path: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """Return each pixel's distance to a path of straight lines.
+
+    path (N, corners, 2), y and x → (N, height, width, 1), in pixels
+    """
+    grid = np.mgrid[:height, :width].astype(np.float32)
+    pixel = np.moveaxis(grid, 0, -1)[:, :, np.newaxis]  # (height, width, 1, 2)
+    corners = path[:, np.newaxis, np.newaxis]  # (N, 1, 1, corners, 2)
+    start = corners[..., :-1, :]
+    line = corners[..., 1:, :] - start
+    along = tf.reduce_sum((pixel - start) * line, -1) / tf.reduce_sum(line**2, -1)
+    nearest = start + tf.clip_by_value(along, 0, 1)[..., tf.newaxis] * line
     return tf.reduce_min(tf.norm(pixel - nearest, axis=-1), -1, keepdims=True)
 
 
-def light(images: tf.Tensor, seed: tf.Tensor, light: float) -> tf.Tensor:
-    """Uneven light over everything, as fog and shadows are, and less contrast below it."""
+def add_light(images: tf.Tensor, seed: tf.Tensor, *, light: float) -> tf.Tensor:
+    """Add uneven light, as fog and shadows do. The image below it loses contrast."""
     count, height, width, _ = images.shape
-    field = smooth(tf.random.stateless_uniform((count, KNOTS, KNOTS, 1), seed), height, width)
-    strength = share(images, light, seed + 1)
+    knots = tf.random.stateless_uniform((count, KNOTS, KNOTS, 1), seed)
+    field = smooth_field(knots, height, width)
+    strength = random_strength(images, light, seed + 1)
     return (images + strength * 255 * field) / (1 + strength)
 
 
-def bright(images: tf.Tensor, seed: tf.Tensor, bright: float) -> tf.Tensor:
-    return images + share(images, bright, seed)
+def brighten(images: tf.Tensor, seed: tf.Tensor, *, bright: float) -> tf.Tensor:
+    """Add the same grey value to all pixels of an image."""
+    return images + random_strength(images, bright, seed)
 
 
-def colour(images: tf.Tensor, seed: tf.Tensor, colour: float) -> tf.Tensor:
-    """Another light, another camera: all values, their distance to the mean, and to grey scaled."""
-    by = tf.random.stateless_uniform((3, images.shape[0], 1, 1, 1), seed, 1 - colour, 1 + colour)
+def change_colour(images: tf.Tensor, seed: tf.Tensor, *, colour: float) -> tf.Tensor:
+    """Vary brightness, contrast and saturation, as another light and another camera do."""
+    shape = (3, images.shape[0], 1, 1, 1)
+    factors = tf.random.stateless_uniform(shape, seed, 1 - colour, 1 + colour)
+    brightness, contrast, saturation = factors[0], factors[1], factors[2]
     mean = tf.reduce_mean(images, (1, 2, 3), keepdims=True)
-    images = by[0] * (mean + by[1] * (images - mean))
+    images = brightness * (mean + contrast * (images - mean))
     grey = tf.reduce_mean(images, 3, keepdims=True)
-    return grey + by[2] * (images - grey)
+    return grey + saturation * (images - grey)
 
 
-def noise(images: tf.Tensor, seed: tf.Tensor, noise: float) -> tf.Tensor:
-    return images + share(images, noise, seed) * tf.random.stateless_normal(images.shape, seed + 1)
+def add_noise(images: tf.Tensor, seed: tf.Tensor, *, noise: float) -> tf.Tensor:
+    """Add normal noise to each pixel."""
+    normal = tf.random.stateless_normal(images.shape, seed + 1)
+    return images + random_strength(images, noise, seed) * normal
 
 
-def specks(images: tf.Tensor, seed: tf.Tensor, specks: float) -> tf.Tensor:
-    part, where = share(images, specks, seed), tf.random.stateless_uniform(images.shape, seed + 1)
-    return tf.where(where < part / 2, 0.0, tf.where(where < part, 255.0, images))
+def add_specks(images: tf.Tensor, seed: tf.Tensor, *, specks: float) -> tf.Tensor:
+    """Make a random fraction of the pixels black or white, half of them each."""
+    fraction = random_strength(images, specks, seed)
+    chance = tf.random.stateless_uniform(images.shape, seed + 1)
+    with_white = tf.where(chance < fraction, 255.0, images)
+    return tf.where(chance < fraction / 2, 0.0, with_white)
 
 
-def invert(images: tf.Tensor, seed: tf.Tensor, invert: float) -> tf.Tensor:
-    """A band from one random place to another, of columns or of rows."""
+def invert_band(images: tf.Tensor, seed: tf.Tensor, *, invert: float) -> tf.Tensor:
+    """Make a negative of a random band of columns or rows, or of all but the band."""
     count, height, width, _ = images.shape
     edges = tf.random.stateless_uniform((2, count, 1, 1, 1), seed + 1, -0.2, 1.2)
-    which = tf.random.stateless_uniform((2, count, 1, 1, 1), seed + 2) < 0.5
-    y, x = (np.linspace(0, 1, side, dtype=np.float32) for side in (height, width))
-    at = tf.where(which[0], x[:, np.newaxis], y[:, np.newaxis, np.newaxis])
-    within = (at > tf.reduce_min(edges, 0)) & (at < tf.reduce_max(edges, 0))
-    return some(images, tf.where(within == which[1], 255 - images, images), invert, seed)
+    coins = tf.random.stateless_uniform((2, count, 1, 1, 1), seed + 2) < 0.5
+    of_columns, inside = coins[0], coins[1]
+    y = np.linspace(0, 1, height, dtype=np.float32)[:, np.newaxis, np.newaxis]
+    x = np.linspace(0, 1, width, dtype=np.float32)[:, np.newaxis]
+    position = tf.where(of_columns, x, y)
+    in_band = (position > tf.reduce_min(edges, 0)) & (position < tf.reduce_max(edges, 0))
+    inverted = tf.where(in_band == inside, 255 - images, images)
+    return apply_to_fraction(images, inverted, invert, seed)
 
 
-@tf.function(jit_compile=True)  # a hundred small operations on each pixel's place, fused into one
-def warp(images: tf.Tensor, seed: tf.Tensor, elastic: float, **strengths: float) -> tf.Tensor:
-    """Each image seen through a random affine map and a random smooth field."""
+@tf.function(jit_compile=True)  # about a hundred small operations on coordinates, fused into one
+def warp(images: tf.Tensor, seed: tf.Tensor, *, elastic: float, **affine: float) -> tf.Tensor:
+    """Resample each image through a random affine map and a random smooth field."""
     count, height, width, _ = images.shape
-    x, y = affine(count, height, width, seed, **strengths)
+    x, y = affine_coordinates(count, height, width, seed, **affine)
     if elastic:
         knots = tf.random.stateless_normal((count, KNOTS, KNOTS, 2), seed + 1)
-        field = smooth(elastic * knots, height, width)
+        field = smooth_field(elastic * knots, height, width)
         x, y = x + field[..., 0], y + field[..., 1]
-    return sample(images, x, y)
+    return bilinear_sample(images, x, y)
 
 
-def affine(
+def affine_coordinates(
     count: int,
     height: int,
     width: int,
     seed: tf.Tensor,
+    *,
     rotate: float,
     scale: float,
     shear: float,
     shift: float,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Where each pixel of each image comes from: x and y, both (N, height, width)."""
+    """Return where each pixel of each image comes from: x and y, both (N, height, width)."""
     middle_y, middle_x = (height - 1) / 2, (width - 1) / 2
     y, x = tf.meshgrid(
         tf.range(height, dtype=tf.float32) - middle_y,
@@ -206,51 +231,60 @@ def affine(
     return from_x, from_y
 
 
-def smooth(knots: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """A smooth field (N, height, width, channels) near the values of a few knots."""
-    rows, columns = spline(height, knots.shape[1]), spline(width, knots.shape[2])
+def smooth_field(knots: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """Return a smooth field (N, height, width, channels) near the values of a few knots.
+
+    knots (N, rows, columns, channels), spread evenly over the field
+    """
+    rows = spline_weights(height, knots.shape[1])
+    columns = spline_weights(width, knots.shape[2])
     return tf.einsum("yj,xk,njkc->nyxc", rows, columns, knots)
 
 
-def spline(length: int, knots: int) -> np.ndarray:
-    """Weights (length, knots) of a cubic B-spline: a row a pixel, adding up to 1."""
-    at = np.linspace(0.5, knots - 1.5, length)
-    away = np.abs(at[:, np.newaxis] - np.arange(knots))
-    near, far = 2 / 3 - away**2 + away**3 / 2, (2 - away).clip(0) ** 3 / 6
-    weights = np.where(away < 1, near, far)
+def spline_weights(length: int, knots: int) -> np.ndarray:
+    """Return the weights (length, knots) of a cubic B-spline; the row of a pixel adds up to 1."""
+    position = np.linspace(0.5, knots - 1.5, length)
+    distance = np.abs(position[:, np.newaxis] - np.arange(knots))
+    near = 2 / 3 - distance**2 + distance**3 / 2
+    far = (2 - distance).clip(0) ** 3 / 6
+    weights = np.where(distance < 1, near, far)
     rows: np.ndarray = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
     return rows
 
 
-def sample(images: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-    """The images' values at x and y (N, height, width), between four pixels; 0 beyond the edge."""
+def bilinear_sample(images: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    """Return the images' values at x and y (N, height, width), interpolated between four pixels.
+
+    Values beyond the edge are 0.
+    """
     count, height, width, channels = images.shape
     x, y = tf.clip_by_value(x, -1, width) + 1, tf.clip_by_value(y, -1, height) + 1
     left, top = tf.floor(x), tf.floor(y)
-    right_share, low_share = (x - left)[..., tf.newaxis], (y - top)[..., tf.newaxis]
-    stride = width + 3  # a pixel of 0 at the left, two at the right
+    right_weight, lower_weight = (x - left)[..., tf.newaxis], (y - top)[..., tf.newaxis]
+    row_length = width + 3  # one pixel of 0 at the left, two at the right
     padded = tf.pad(images, ((0, 0), (1, 2), (1, 2), (0, 0)))
     pixels = tf.reshape(padded, (count, -1, channels))
-    corner = tf.cast(top * stride + left, tf.int32)
+    corner = tf.cast(top * row_length + left, tf.int32)
 
     def at(offset: int) -> tf.Tensor:
         return tf.gather(pixels, corner + offset, batch_dims=1)
 
-    upper = at(0) * (1 - right_share) + at(1) * right_share
-    lower = at(stride) * (1 - right_share) + at(stride + 1) * right_share
-    return upper * (1 - low_share) + lower * low_share
+    upper = at(0) * (1 - right_weight) + at(1) * right_weight
+    lower = at(row_length) * (1 - right_weight) + at(row_length + 1) * right_weight
+    return upper * (1 - lower_weight) + lower * lower_weight
 
 
-CHANGES: tuple[tuple[tuple[str, ...], Callable[..., tf.Tensor]], ...] = (  # in this order
-    (("stroke",), stroke),
-    (("blur",), blur),
+# They are applied in this order. Each takes its augmentations' strengths by name.
+TRANSFORMS: tuple[tuple[tuple[str, ...], Callable[..., tf.Tensor]], ...] = (
+    (("stroke",), change_stroke),
+    (("blur",), blur_images),
     (("rotate", "scale", "shear", "shift", "elastic"), warp),
-    (("outline",), outline),
-    (("scribble",), scribble),
-    (("light",), light),
-    (("bright",), bright),
-    (("colour",), colour),
-    (("noise",), noise),
-    (("specks",), specks),
-    (("invert",), invert),
+    (("outline",), outline_strokes),
+    (("scribble",), draw_scribble),
+    (("light",), add_light),
+    (("bright",), brighten),
+    (("colour",), change_colour),
+    (("noise",), add_noise),
+    (("specks",), add_specks),
+    (("invert",), invert_band),
 )

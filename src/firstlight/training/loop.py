@@ -1,16 +1,12 @@
-"""TRAINING: the only loop. Settings go in (what run.json holds); a run folder comes out.
-
-    training.py    what is being trained        augment.py     the images, a little different
-    step.py        one step, compiled           optimizer.py   how weights follow gradients
-    prepare.py     from flags to settings
+"""TRAINING: the only loop. Settings and data go in; a run folder comes out.
 
     for each call of the compiled graph:          a thread has its batches ready
-        for each step in it:                      forward, cost, gradients, update
+        for each step in it:                      forward, loss, gradients, update
         log, check for a stop, checkpoint
-        at the end of each epoch: validate, keep the best weights, stop if it no longer gets better
+        at the end of each epoch: validate, keep the best weights, stop if it no longer improves
 
-The batch of a step is a function of seed and step alone, and a checkpoint holds everything else,
-so a run that was killed at any moment resumes to the very weights it would have reached.
+The batch of a step is a function of seed and step alone, and a checkpoint holds everything else. So
+a run that was killed at any moment resumes to the same weights that it would have reached.
 """
 
 import json
@@ -20,177 +16,224 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import tensorflow as tf
 
 from firstlight import model
-from firstlight.datasets import ahead, shuffled
-from firstlight.datasets._images import Fitted, fitted, learned_from
+from firstlight.datasets import Dataset, ahead, shuffled
 from firstlight.errors import DataError, FirstlightError, Interrupted
-from firstlight.evaluation.accuracy import predictor
 from firstlight.progress import Progress
-from firstlight.recipe import Recipe
 from firstlight.runs import card, checkpoint
-from firstlight.runs.files import write_json
-from firstlight.runs.run import Run, create
-from firstlight.training.state import Training
-from firstlight.training.step import compile_steps, cross_entropy
+from firstlight.runs.documents import LoggedStep, ModelInfo, TrainingResult
+from firstlight.runs.run import Run
+from firstlight.settings import Settings
+from firstlight.training.state import TrainState
+from firstlight.training.step import History, RunSteps, compile_steps, cross_entropy
 
-SECONDS_BETWEEN_CHECKPOINTS = (1.0, 60.0)  # at least, at most
-SHARE_FOR_CHECKPOINTS = 0.02  # of the time: what is quickly written is written often
-LOGGED_STEPS = 1000  # a run's curve needs no more points than this, however long it is
+MIN_SECONDS_BETWEEN_CHECKPOINTS, MAX_SECONDS_BETWEEN_CHECKPOINTS = 1.0, 60.0
+CHECKPOINT_SHARE = 0.02  # of the training time; between the two limits above
+MAX_LOGGED_STEPS = 1000  # a curve needs no more points, however long the training is
 
 
-def train(settings: dict[str, Any], out: Path | None = None, quiet: bool = False) -> dict[str, Any]:
-    """Train what the settings describe (see prepare.py) and leave a run folder.
+def train(
+    settings: Settings, dataset: Dataset, out: Path | None = None, quiet: bool = False
+) -> TrainingResult:
+    """Train what the settings describe (see settings.prepare), and leave a run folder.
 
-    Returns what the command line prints as JSON. The weights that are kept, in model/, are those
-    of the last step or the best on the validation images, as the recipe has it; the best ones too
-    where patience ends it early. The test images are measured once, at the end.
+    model/ gets the weights that were best on the validation images, or the last ones if the recipe
+    says keep="last"; early stopping always keeps the best. The test images are measured once, at
+    the end.
 
     Raises:
         Interrupted: SIGINT or SIGTERM came; a checkpoint has been written.
-        FirstlightError: the cost is no longer a number.
+        FirstlightError: the loss is not a number.
         DataError, UsageError: the data is damaged, or does not fit the network.
     """
-    training = Training(settings)  # first: what cannot be trained leaves no folder
-    run = create(settings | {"total_steps": training.epoch_ends[-1]}, out)
-    training.into(run).save()  # even a run killed at once can be resumed
-    return finish(training, quiet)
+    state = TrainState(settings, dataset)  # first: what cannot be trained leaves no folder
+    state.into(Run.create(settings, state.total_steps, out, dataset.listing))
+    state.save()  # so that a run killed at once can be resumed
+    return finish(state, quiet)
 
 
-def resume(run: Run, quiet: bool = False) -> dict[str, Any]:
-    """Go on from the last checkpoint; see `train`. DataError: other data, or another version."""
-    settings = run.settings()
-    if strange := settings["recipe"].keys() - Recipe.__dataclass_fields__.keys():
-        raise DataError(f"{run.folder}: no recipe has {', '.join(strange)} any more; train anew")
-    training = Training(settings | {"pictures": run.listing()}).into(run)
-    if training.dataset.fingerprint() != settings["sha256"]:
-        raise DataError(f"{settings['data']} is not what {run.folder} was trained on; train anew")
-    training.restore()
-    run.forget_after(training.state.step)
-    return finish(training, quiet)
+def resume(run: Run, quiet: bool = False) -> TrainingResult:
+    """Continue from the last checkpoint; see `train`.
+
+    Raises:
+        DataError: the data has changed, or the run is damaged or of another version.
+    """
+    settings, dataset = run.record().settings, run.dataset()
+    state = TrainState(settings, dataset).into(run)
+    if dataset.fingerprint() != settings.sha256:
+        raise DataError(f"{settings.data} is not what {run.folder} was trained on; train anew")
+    state.restore()
+    run.forget_after(state.status.step)
+    return finish(state, quiet)
 
 
-def dry_run(settings: dict[str, Any]) -> dict[str, Any]:
-    """Take the whole path with one step on one batch, and leave nothing."""
-    one = settings["recipe"] | {"epochs": None, "steps": 1, "steps_per_call": 1}
-    size = one["batch_size"]
-    short = settings | {"recipe": one, "limit": size, "test_limit": size}
+def dry_run(settings: Settings, dataset: Dataset) -> TrainingResult:
+    """Run a single step on one batch through everything that `train` does; keep nothing."""
+    recipe = replace(settings.recipe, epochs=None, steps=1, steps_per_call=1)
+    short = replace(settings, recipe=recipe, limit=recipe.batch_size)
     with tempfile.TemporaryDirectory() as folder:
-        return train(short, Path(folder), quiet=True) | {"run": None}
+        state = TrainState(short, dataset)
+        state.into(Run.create(short, state.total_steps, Path(folder), dataset.listing))
+        state.save()
+        return replace(finish(state, quiet=True, test_limit=recipe.batch_size), run=None)
 
 
-def finish(training: Training, quiet: bool) -> dict[str, Any]:
-    run = training.run
-    with Progress(training.epoch_ends[-1], training.state.step, quiet) as progress:
-        for notice in training.settings["notices"]:
+def finish(state: TrainState, quiet: bool, test_limit: int | None = None) -> TrainingResult:
+    """Run the steps that are left; write model, result, model card and figures."""
+    from firstlight.figures.training import draw_training  # matplotlib takes 0.3 s to import
+
+    run, dataset = state.run, state.dataset
+    with Progress(state.total_steps, state.status.step, quiet) as progress:
+        for notice in state.settings.notices:
             progress.say(notice)
-        steps(training, progress)
-        progress.say(f"stopped: {training.state.stopped}")
-    name, classes = training.settings["network"], training.dataset.classes
-    learned = learned_from(training.held_out.images, classes)
-    model.save(run, name, classes, learned, checkpoint.load(run.best)[0])
-    facts = result(training, quiet)
-    write_json(run.settings_file, run.settings() | {"result": asdict(training.state) | facts})
-    card.write(run, classes, training.network.input_shape[1:], facts)
-    return facts
+        run_training(state, progress)
+        progress.say(f"stopped: {state.status.stopped}")
+    kind = state.val.images.kind(dataset.classes)
+    info = ModelInfo(state.settings.network, dataset.classes, kind)
+    weights, _ = checkpoint.load(run.best)
+    model.save(run, info, weights)
+    result = measure(state, test_limit, quiet)
+    run.write_record(replace(run.record(), status=state.status, result=result))
+    card.write(run, state.network.input_shape[1:], result)
+    draw_training(run, state.train, dataset.name, dataset.classes)
+    return result
 
 
-def result(training: Training, quiet: bool) -> dict[str, Any]:
-    """Measure the network that was kept on the test images, if there are any: in float32."""
-    state, accuracy = training.state, None
-    if "test" in training.dataset.splits:
-        most = training.settings.get("test_limit")  # all of them, but in a dry run
-        examples = training.dataset.load("test").first(most)
-        network, _ = model.load(training.run)
-        test = fitted(examples, network.input_shape[1:])
-        logits = predictor(network, quiet)(test.images)
-        accuracy = float((logits.argmax(1) == test.labels).mean())
-    return {
-        "network": training.settings["network"],
-        "data": training.dataset.name,
-        "steps": state.step,
-        "first_cost": state.first_cost,
-        "final_cost": state.final_cost,
-        "test_accuracy": accuracy,
-        "seconds": round(state.seconds, 3),
-        "run": str(training.run.folder),
-    }
+def measure(state: TrainState, test_limit: int | None, quiet: bool) -> TrainingResult:
+    """Measure the kept network on the test images, if the data has any: in float32."""
+    status, test_accuracy = state.status, None
+    if "test" in state.dataset.splits:
+        network, _ = model.load(state.run)
+        test = state.dataset.load("test").first(test_limit).resized(network.input_shape[1:])
+        logits = model.predictor(network, quiet)(test.images)
+        test_accuracy = float((logits.argmax(1) == test.labels).mean())
+    return TrainingResult(
+        network=state.settings.network,
+        data=state.dataset.name,
+        steps=status.step,
+        first_cost=status.first_cost,
+        final_cost=status.final_cost,
+        test_accuracy=test_accuracy,
+        seconds=round(status.seconds, 3),
+        run=str(state.run.folder),
+    )
 
 
-def steps(training: Training, progress: Progress) -> None:
-    """Take the steps that are left, until the recipe's end or an early stop."""
-    state, run = training.state, training.run
-    if state.stopped:
+def run_training(
+    state: TrainState, progress: Progress, stop_asked: Callable[[], bool] | None = None
+) -> None:
+    """Run the steps that are left, until the recipe's end or an early stop.
+
+    Args:
+        stop_asked: is asked after each call of the graph; without, SIGINT and SIGTERM stop it.
+
+    Raises:
+        Interrupted: it was asked to stop; a checkpoint has been written.
+    """
+    if state.status.stopped:
         return
-    take = compile_steps(training)
-    log_every = -(-training.epoch_ends[-1] // LOGGED_STEPS)
-    began = time.monotonic() - state.seconds
-    due = time.monotonic() + min(SECONDS_BETWEEN_CHECKPOINTS)
-    with stop_signals() as stop, run.metrics_file.open("a", 1, "utf-8") as log:
-        for start, end, images, labels in batches(training):
-            costs, accuracies, rates = take(images, labels, start, end - start)
-            state.step, state.seconds = end, time.monotonic() - began
-            log_steps(training, log, log_every, start, costs, accuracies, rates)
-            progress.at(end, f"cost {state.final_cost:.4f}  accuracy {accuracies[-1]:.2%}")
-            if end in training.epoch_ends:
-                validate(training, log, progress, rates[-1])
-            interrupted = stop()
-            if time.monotonic() > due or interrupted or state.stopped:
-                due = save(training)
-            if state.stopped:
+    run_steps = compile_steps(state)
+    began = time.monotonic() - state.status.seconds
+    checkpoint_due = time.monotonic() + MIN_SECONDS_BETWEEN_CHECKPOINTS
+    with (
+        stop_signals() as signalled,
+        state.run.metrics_file.open("a", buffering=1, encoding="utf-8") as file,
+    ):
+        log = Log(state, file)
+        for batch in batches(state):
+            run_call(state, run_steps, batch, log, progress, began)
+            is_interrupted = (stop_asked or signalled)()
+            if time.monotonic() > checkpoint_due or is_interrupted or state.status.stopped:
+                checkpoint_due = save_checkpoint(state)
+            if state.status.stopped:
                 return
-            if interrupted:
-                go_on = f"firstlight train --resume {run.folder}"
-                raise Interrupted(f"interrupted after step {end:,}; go on with: {go_on}")
+            if is_interrupted:
+                raise Interrupted(
+                    f"interrupted after step {state.status.step:,}; go on with: "
+                    f"firstlight train --resume {state.run.folder}"
+                )
 
 
-def save(training: Training) -> float:
-    """Write a checkpoint; returns the moment at which the next one is due.
+@dataclass(frozen=True)
+class Batch:
+    """What one call of the compiled graph takes."""
 
-    Whoever watches a training sees its weights change with each, so a small network has many.
+    start: int  # the number of steps before it
+    end: int  # and after it
+    images: tf.Tensor  # (steps_per_call, batch, height, width, channels) uint8
+    labels: tf.Tensor  # (steps_per_call, batch) int32
+
+
+def run_call(
+    state: TrainState,
+    run_steps: RunSteps,
+    batch: Batch,
+    log: "Log",
+    progress: Progress,
+    began: float,
+) -> None:
+    """Run the steps of one call, log them, and validate if an epoch ends."""
+    status = state.status
+    history = run_steps(batch.images, batch.labels, batch.start, batch.end - batch.start)
+    status.step, status.seconds = batch.end, time.monotonic() - began
+    log.steps(batch.start, history)
+    accuracy = history.accuracies[-1]
+    progress.at(batch.end, f"cost {status.final_cost:.4f}  accuracy {accuracy:.2%}")
+    if batch.end in state.epoch_ends:
+        validate(state, log, progress, float(history.learning_rates[-1]))
+
+
+def save_checkpoint(state: TrainState) -> float:
+    """Write a checkpoint; return the moment at which the next one is due.
+
+    The page redraws weights at each checkpoint, so small networks are saved often.
     """
     began = time.monotonic()
-    training.save()
-    now, (least, most) = time.monotonic(), SECONDS_BETWEEN_CHECKPOINTS
-    return now + min(max(least, (now - began) / SHARE_FOR_CHECKPOINTS), most)
+    state.save()
+    now = time.monotonic()
+    wait = (now - began) / CHECKPOINT_SHARE
+    wait = max(MIN_SECONDS_BETWEEN_CHECKPOINTS, min(wait, MAX_SECONDS_BETWEEN_CHECKPOINTS))
+    return now + wait
 
 
-def batches(training: Training) -> Iterator[tuple[int, int, tf.Tensor, tf.Tensor]]:
-    """What each call of the compiled graph takes: (start, end, images, labels).
+def batches(state: TrainState) -> Iterator[Batch]:
+    """Yield what each call of the compiled graph takes.
 
-    Images (steps_per_call, batch, height, width, channels) uint8, labels (steps_per_call, batch).
-    They are gathered (pictures decoded, and cut out) by threads while the graph computes, so that
-    input never starves it.
+    Threads gather the images (pictures are decoded and cropped) while the graph computes, so that
+    it never waits for input.
     """
-    recipe, state = training.recipe, training.state
+    recipe, seed = state.recipe, state.settings.seed
     size, count = recipe.batch_size, recipe.steps_per_call
-    rows = shuffled(len(training.examples.labels), training.settings["seed"])
-    images, labels = training.examples.images, tf.constant(training.examples.labels)
-    if isinstance(images, np.ndarray):
-        images = tf.constant(images)
+    rows = shuffled(len(state.train), seed)
 
-    def gather(start: int, end: int) -> tuple[int, int, tf.Tensor, tf.Tensor]:
-        taken = rows(start * size, end * size)
-        # A shorter last call is filled up, so that the graph is compiled for one shape only.
-        order = np.resize(np.arange(len(taken)), (count, size))
-        if isinstance(images, Fitted):
-            strengths = recipe.augment if start < training.varied_until else {}
-            seen = images.varied(taken, strengths, training.settings["seed"], start * size)[order]
-        else:
-            seen = tf.gather(images, taken[order])
-        return start, end, tf.convert_to_tensor(seen), tf.gather(labels, taken[order])
+    def gather(start: int, end: int) -> Batch:
+        chosen = rows(start * size, end * size)
+        strengths = recipe.augment if start < state.augment_until else {}
+        images = state.train.images.augmented(chosen, strengths, seed, first=start * size)
+        labels = state.train.labels[chosen]
+        if len(chosen) < count * size:
+            # A shorter last call is filled up: the graph is compiled for one shape only.
+            filled = np.resize(np.arange(len(chosen)), count * size)
+            images, labels = images[filled], labels[filled]
+        return Batch(
+            start=start,
+            end=end,
+            images=tf.constant(images.reshape(count, size, *images.shape[1:])),
+            labels=tf.constant(labels.reshape(count, size)),
+        )
 
-    return ahead(gather, calls(state.step, training.epoch_ends, count))
+    return ahead(gather, calls(state.status.step, state.epoch_ends, count))
 
 
 def calls(step: int, epoch_ends: list[int], count: int) -> list[tuple[int, int]]:
-    """The steps that are left, `count` to a call; an epoch's end ends a call."""
+    """Return first and last step of each call that is left; an epoch's end ends a call."""
     bounds = []
     for end in epoch_ends:
         while step < end:
@@ -199,89 +242,98 @@ def calls(step: int, epoch_ends: list[int], count: int) -> list[tuple[int, int]]
     return bounds
 
 
-def log_steps(
-    training: Training, log: Any, every: int, start: int, costs: Any, accuracies: Any, rates: Any
-) -> None:
-    """Write lines for the steps of one call, and stop at a cost that is no number."""
-    state = training.state
-    for step, values in enumerate(zip(costs, accuracies, rates, strict=True), start + 1):
-        if not math.isfinite(values[0]):
-            raise FirstlightError(f"the cost was {values[0]} at step {step}; lower --lr")
-        if step == 1:
-            state.first_cost = float(costs[0])
-        if step == 1 or step % every == 0:
-            log_line(training, log, step, "train", *values)
-    state.final_cost = float(costs[-1])
+class Log:
+    """Writes metrics.jsonl, and TensorBoard's events if they are wanted."""
+
+    def __init__(self, state: TrainState, file: TextIO) -> None:
+        self.state, self.file = state, file
+        self.every = math.ceil(state.total_steps / MAX_LOGGED_STEPS)
+
+    def steps(self, start: int, history: History) -> None:
+        """Log the steps of one call. Raises FirstlightError at a loss that is not a number."""
+        status = self.state.status
+        measured = zip(history.losses, history.accuracies, history.learning_rates, strict=True)
+        for step, (loss, accuracy, rate) in enumerate(measured, start + 1):
+            if not math.isfinite(loss):
+                raise FirstlightError(f"the cost was {loss} at step {step}; lower --lr")
+            if step == 1:
+                status.first_cost = float(loss)
+            if step == 1 or step % self.every == 0:
+                self.line(step, "train", loss=loss, accuracy=accuracy, rate=rate)
+        status.final_cost = float(history.losses[-1])
+
+    def line(self, step: int, split: str, *, loss: float, accuracy: float, rate: float) -> None:
+        state = self.state
+        logged = LoggedStep(
+            step=step,
+            epoch=round(step * state.recipe.batch_size / len(state.train), 4),
+            split=split,
+            loss=float(f"{loss:.9g}"),  # nine digits hold all of a float32
+            accuracy=round(float(accuracy), 6),
+            lr=float(f"{rate:.6g}"),
+            seconds=round(state.status.seconds, 3),
+        )
+        self.file.write(json.dumps(logged.to_json()) + "\n")
+        if state.events:
+            with state.events.as_default(step):
+                tf.summary.scalar(f"{split}/loss", loss)
+                tf.summary.scalar(f"{split}/accuracy", accuracy)
 
 
-def log_line(
-    training: Training, log: Any, step: int, split: str, cost: float, accuracy: float, rate: float
-) -> None:
-    line = {
-        "step": step,
-        "epoch": round(step * training.recipe.batch_size / len(training.examples.labels), 4),
-        "split": split,
-        "loss": float(f"{cost:.9g}"),  # nine digits say all that a float32 holds
-        "accuracy": round(float(accuracy), 6),
-        "lr": float(f"{rate:.6g}"),
-        "seconds": round(training.state.seconds, 3),
-    }
-    log.write(json.dumps(line) + "\n")
-    if training.events:
-        with training.events.as_default(step):
-            tf.summary.scalar(f"{split}/loss", cost)
-            tf.summary.scalar(f"{split}/accuracy", accuracy)
-
-
-def validate(training: Training, log: Any, progress: Progress, rate: float) -> None:
-    """Measure on the validation images, keep the weights that should be, decide to stop."""
-    state, labels = training.state, training.held_out.labels
-    logits = training.measure(training.held_out.images)
+def validate(state: TrainState, log: Log, progress: Progress, rate: float) -> None:
+    """Measure the validation images, keep the weights if they are to be kept, decide to stop."""
+    status, labels = state.status, state.val.labels
+    logits = state.eval_logits(state.val.images)
     loss = float(np.mean(cross_entropy(labels, logits, smoothing=0.0)))
     accuracy = float(np.mean(logits.argmax(1) == labels))
-    log_line(training, log, state.step, "val", loss, accuracy, rate)
-    better = (accuracy, -loss) > (state.best_accuracy, -state.best_loss)
-    at_end = state.step == training.epoch_ends[-1]
-    if better or (at_end and training.recipe.keep == "last"):
-        state.best_step, state.best_accuracy, state.best_loss = state.step, accuracy, loss
-        checkpoint.save(training.run.best, model.arrays(training.twin))
-    state.epochs_without_better = 0 if better else state.epochs_without_better + 1
-    epoch = training.epoch_ends.index(state.step) + 1
-    progress.say(
-        f"epoch {epoch}  validation accuracy {accuracy:.2%}  cost {loss:.4f}"
-        f"{'  (best so far)' if better else ''}"
+    log.line(status.step, "val", loss=loss, accuracy=accuracy, rate=rate)
+    is_better = (accuracy, -loss) > (status.best_accuracy, -status.best_loss)
+    is_last = status.step == state.total_steps
+    if is_better or (is_last and state.recipe.keep == "last"):
+        status.best_step, status.best_accuracy, status.best_loss = status.step, accuracy, loss
+        checkpoint.save(state.run.best, model.arrays(state.eval_model))
+    status.epochs_without_better = 0 if is_better else status.epochs_without_better + 1
+    epoch = state.epoch_ends.index(status.step) + 1
+    mark = "  (best so far)" if is_better else ""
+    progress.say(f"epoch {epoch}  validation accuracy {accuracy:.2%}  cost {loss:.4f}{mark}")
+    status.stopped = reason_to_stop(state)
+    lower_rate_on_plateau(state, rate)
+
+
+def lower_rate_on_plateau(state: TrainState, rate: float) -> None:
+    """Lower the rate after each `plateau_epochs` epochs without a better accuracy."""
+    epochs, since = state.recipe.plateau_epochs, state.status.epochs_without_better
+    if epochs and since and since % epochs == 0:
+        state.optimizer.learning_rate = rate * state.recipe.lr_drop_factor
+
+
+def reason_to_stop(state: TrainState) -> str:
+    """Return why training ends here; "" if it goes on."""
+    status, patience = state.status, state.settings.patience
+    kept = (
+        f"kept the weights of step {status.best_step:,} ({status.best_accuracy:.2%} on validation)"
     )
-    state.stopped = reason_to_stop(training)
-    lower_after, since = training.recipe.lower_after, state.epochs_without_better
-    if lower_after and since and since % lower_after == 0:
-        training.optimizer.learning_rate = rate * training.recipe.lower_by
-
-
-def reason_to_stop(training: Training) -> str:
-    """Why training ends here; empty if it goes on."""
-    state, patience = training.state, training.settings["patience"]
-    kept = f"kept the weights of step {state.best_step:,} ({state.best_accuracy:.2%} on validation)"
-    if state.step == training.epoch_ends[-1]:
-        return f"all {state.step:,} steps are done; {kept}"
-    if patience and state.epochs_without_better >= patience:
+    if status.step == state.total_steps:
+        return f"all {status.step:,} steps are done; {kept}"
+    if patience and status.epochs_without_better >= patience:
         return f"validation accuracy has not risen for {patience} epochs; {kept}"
     return ""
 
 
 @contextmanager
 def stop_signals() -> Iterator[Callable[[], bool]]:
-    """SIGINT and SIGTERM ask the loop to stop after its call; a second one stops it at once."""
-    asked = False
+    """Let SIGINT and SIGTERM stop the loop after its call; a second signal stops it at once."""
+    is_asked = False
 
     def ask(number: int, frame: Any) -> None:
-        nonlocal asked
-        if asked:
+        nonlocal is_asked
+        if is_asked:
             raise KeyboardInterrupt
-        asked = True
+        is_asked = True
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: asked
+        yield lambda: is_asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

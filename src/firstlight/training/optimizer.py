@@ -1,4 +1,4 @@
-"""How weights follow gradients: the optimizer, its schedule, and what a recipe does beside it."""
+"""How weights follow gradients: the optimizer, its schedule, and what a recipe adds to them."""
 
 from typing import Any
 
@@ -7,77 +7,112 @@ import tensorflow as tf
 
 from firstlight.recipe import Recipe
 
-NOT_DECAYED = ("bias", "gamma", "beta")
+NOT_DECAYED = ("bias", "gamma", "beta")  # endings of the paths of weights
 
 
 def build_optimizer(recipe: Recipe, total_steps: int) -> keras.optimizers.Optimizer:
-    rate: Any = recipe.learning_rate
-    if recipe.schedule == "one-cycle":  # a fifth of the way up, then along a cosine down to zero
-        up = total_steps // 5
-        rate = keras.optimizers.schedules.CosineDecay(
-            0.0, total_steps - up, warmup_target=recipe.learning_rate, warmup_steps=up
-        )
-    elif recipe.lower_at:
-        ends = [round(share * total_steps) - 1 for share in recipe.lower_at]  # steps count from 0
-        rates = [rate * recipe.lower_by**times for times in range(len(ends) + 1)]
-        rate = keras.optimizers.schedules.PiecewiseConstantDecay(ends, rates)
-    decay, clip = recipe.weight_decay or None, recipe.clip or None
+    """Return the SGD optimizer of a recipe for a training of that many steps."""
     optimizer = keras.optimizers.SGD(
-        rate, recipe.momentum, recipe.nesterov, weight_decay=decay, global_clipnorm=clip
+        learning_rate=build_schedule(recipe, total_steps),
+        momentum=recipe.momentum,
+        nesterov=recipe.nesterov,
+        weight_decay=recipe.weight_decay or None,
+        global_clipnorm=recipe.clip_norm or None,
     )
-    if decay:
+    if recipe.weight_decay:
         optimizer.exclude_from_weight_decay(var_names=list(NOT_DECAYED))
     return optimizer
 
 
-def first_kernels(variables: list[Any], deviation: float, seed: int) -> None:
-    """Begin as old papers do: kernels normal, all of one deviation, and biases 0."""
-    for number, variable in enumerate(variables if deviation else ()):
-        if len(variable.shape) > 1:
-            shape, lot = variable.shape, (seed, number)
-            variable.assign(tf.random.stateless_normal(shape, lot, stddev=deviation))
-        elif variable.path.endswith("bias"):
-            variable.assign(tf.zeros(variable.shape))
+def build_schedule(recipe: Recipe, total_steps: int) -> Any:
+    """Return the learning rate of a recipe: a number, or one of Keras's schedules."""
+    peak = recipe.learning_rate
+    if recipe.schedule == "one-cycle":
+        # The learning rate rises for a fifth of the steps, then falls along a cosine to zero.
+        warmup_steps = total_steps // 5
+        return keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=0.0,
+            decay_steps=total_steps - warmup_steps,
+            warmup_target=peak,
+            warmup_steps=warmup_steps,
+        )
+    if recipe.lr_drops:
+        # Keras counts steps from 0, and a boundary is the last step before a drop.
+        boundaries = [round(fraction * total_steps) - 1 for fraction in recipe.lr_drops]
+        values = [peak * recipe.lr_drop_factor**drops for drops in range(len(boundaries) + 1)]
+        return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
+    return peak
 
 
-def adjusted(gradients: list[tf.Tensor], variables: list[Any], recipe: Recipe) -> list[tf.Tensor]:
-    """The gradients with the recipe's `l2` added, times its `rates`."""
-    if not (recipe.l2 or recipe.rates):
-        return gradients
-    return [
-        (g + recipe.l2 * v if recipe.l2 and not v.path.endswith(NOT_DECAYED) else g)
-        * rate_of(v.path, recipe)
-        for g, v in zip(gradients, variables, strict=True)
-    ]
+def init_kernels(variables: list[Any], stddev: float, seed: int) -> None:
+    """Initialise as old papers do: kernels normal with this standard deviation, biases 0.
 
-
-def rate_of(path: str, recipe: Recipe) -> float:
-    """How many times the learning rate a weight has: the longest ending of its path that is named.
-
-    The gradient is made so many times as large, which is the same but for `clip`, which sees it
-    so, and for decoupled decay, which keeps the full rate.
+    A standard deviation of 0 leaves the first weights as the network's file has them.
     """
-    named = [ending for ending in recipe.rates if path.endswith(ending)]
-    return recipe.rates[max(named, key=len)] if named else 1.0
+    if not stddev:
+        return
+    for number, variable in enumerate(variables):
+        shape = variable.shape
+        if len(shape) > 1:
+            variable.assign(tf.random.stateless_normal(shape, seed=(seed, number), stddev=stddev))
+        elif variable.path.endswith("bias"):
+            variable.assign(tf.zeros(shape))
 
 
-def cap_filters(variables: list[Any], largest: float) -> None:
-    """Scale each filter of a convolution whose RMS exceeds that back to it (ZFNet, section 3)."""
-    for kernel in variables if largest else ():
-        if len(kernel.shape) == 4:  # height, width, channels, filters
-            rms = tf.sqrt(tf.reduce_mean(tf.square(kernel), (0, 1, 2)))
-            kernel.assign(kernel * (largest / tf.maximum(rms, largest)))
+def adjust_gradients(
+    gradients: list[tf.Tensor], variables: list[Any], recipe: Recipe
+) -> list[tf.Tensor]:
+    """Return the gradients with the recipe's `l2` added, times its `lr_multipliers`."""
+    if not recipe.l2 and not recipe.lr_multipliers:
+        return gradients
+
+    def adjust(gradient: tf.Tensor, variable: Any) -> tf.Tensor:
+        if recipe.l2 and not variable.path.endswith(NOT_DECAYED):
+            gradient = gradient + recipe.l2 * variable
+        return gradient * lr_multiplier(variable.path, recipe)
+
+    return [adjust(*pair) for pair in zip(gradients, variables, strict=True)]
 
 
-def running_means(weights: list[Any], average: float) -> list[tf.Variable]:
-    """A variable beside each weight, to follow it slowly; none if the recipe does not average."""
-    first = tf.VariableAggregation.ONLY_FIRST_REPLICA  # all replicas hold the same
-    return [tf.Variable(w, trainable=False, aggregation=first) for w in weights if average]
+def lr_multiplier(path: str, recipe: Recipe) -> float:
+    """Return the factor on a weight's learning rate: that of the longest ending of its path.
+
+    It is implemented by scaling the gradient: `clip_norm` sees the scaled gradient, and decoupled
+    weight decay uses the full learning rate.
+    """
+    endings = [ending for ending in recipe.lr_multipliers if path.endswith(ending)]
+    if not endings:
+        return 1.0
+    return recipe.lr_multipliers[max(endings, key=len)]
 
 
-def follow(means: list[tf.Variable], weights: list[Any], average: float, step: Any) -> None:
-    """Keep that share of each mean; less of the first steps, which are soon worth forgetting."""
+def clip_filter_norm(variables: list[Any], max_rms: float) -> None:
+    """Scale each convolution filter whose RMS exceeds `max_rms` back to it (ZFNet, section 3.1).
+
+    A limit of 0 leaves all filters alone. keras.constraints.MaxNorm is not the same: it adds an
+    epsilon to the norm, and so it shrinks the filters within the limit too.
+    """
+    if not max_rms:
+        return
+    for variable in variables:
+        if len(variable.shape) == 4:  # a kernel: height, width, channels, filters
+            rms = tf.sqrt(tf.reduce_mean(tf.square(variable), (0, 1, 2)))
+            variable.assign(variable * (max_rms / tf.maximum(rms, max_rms)))
+
+
+def ema_variables(weights: list[Any], decay: float) -> list[tf.Variable]:
+    """Return a variable for the exponential moving average of each weight; none for decay 0."""
+    if not decay:
+        return []
+    aggregation = tf.VariableAggregation.ONLY_FIRST_REPLICA  # all replicas hold the same values
+    return [tf.Variable(weight, trainable=False, aggregation=aggregation) for weight in weights]
+
+
+def update_ema(averages: list[tf.Variable], weights: list[Any], decay: float, step: Any) -> None:
+    """Update the moving averages; their decay warms up as (1 + t) / (10 + t), up to `decay`."""
+    if not averages:
+        return
     step = tf.cast(step, tf.float32)
-    share = tf.minimum(average, (1 + step) / (10 + step))
-    for mean, weight in zip(means, weights if means else (), strict=True):
-        mean.assign(share * mean + (1 - share) * weight)
+    warm_decay = tf.minimum(decay, (1 + step) / (10 + step))
+    for average, weight in zip(averages, weights, strict=True):
+        average.assign(warm_decay * average + (1 - warm_decay) * weight)

@@ -1,9 +1,7 @@
 """What is being trained: a network, its optimizer, its data, and how far it is."""
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from typing import Any
 
@@ -12,106 +10,109 @@ import numpy as np
 import tensorflow as tf
 
 from firstlight import catalog, model
-from firstlight.datasets._images import fitted
-from firstlight.evaluation.accuracy import predictor
-from firstlight.recipe import Recipe
+from firstlight.datasets import Dataset, Images
 from firstlight.runs import checkpoint
+from firstlight.runs.documents import TrainingStatus
 from firstlight.runs.run import Run
-from firstlight.training.optimizer import build_optimizer, first_kernels, running_means
+from firstlight.settings import Settings
+from firstlight.training.optimizer import build_optimizer, ema_variables, init_kernels
 
 
-@dataclass
-class State:
-    """Where a training is: what a checkpoint holds beside the arrays."""
+class TrainState:
+    """A training's network, optimizer, data and status.
 
-    step: int = 0
-    seconds: float = 0.0  # of training so far, validation included
-    first_cost: float = math.nan
-    final_cost: float = math.nan
-    best_step: int = 0
-    best_accuracy: float = -1.0
-    best_loss: float = math.inf
-    epochs_without_better: int = 0
-    stopped: str = ""  # why, once it has
-
-
-class Training:
-    """What is being trained: its network, optimizer, data and state.
-
-    `network` is the one that learns; `twin` is what is validated and kept of it.
+    `network` learns; `eval_model` is validated and kept: its weights are the averages of the
+    network's, if the recipe averages.
     """
 
     run: Run
 
-    def __init__(self, settings: dict[str, Any]) -> None:
-        self.settings = settings
-        self.recipe = Recipe(**self.settings["recipe"])
-        self.dataset = catalog.dataset(self.settings["data"], self.settings.get("pictures"))
-        chosen = catalog.network(self.settings["network"])
-        self.examples, self.held_out = (
-            fitted(self.dataset.load(split).first(self.settings["limit"]), chosen.input)
+    def __init__(self, settings: Settings, dataset: Dataset) -> None:
+        self.settings, self.dataset = settings, dataset
+        self.recipe = recipe = settings.recipe
+        chosen = catalog.network(settings.network)
+        self.train, self.val = (
+            dataset.load(split).first(settings.limit).resized(chosen.input)
             for split in ("train", "val")
         )
-        self.epoch_ends = self.recipe.epoch_ends(len(self.examples.labels))
-        # The step from which on images are no longer augmented. What a network expects of an image,
-        # its batch statistics too, comes to be what the images to read are like.
-        varied = self.epoch_ends[: max(0, len(self.epoch_ends) - self.recipe.settle)]
-        self.varied_until = varied[-1] if varied else 0
-        self.strategy = tf.distribute.get_strategy()  # the one whose scope we are in
-        keras.utils.set_random_seed(self.settings["seed"])
+        self.epoch_ends = recipe.epoch_ends(len(self.train))
+        self.augment_until = self._last_augmented_step()
+        self.strategy = tf.distribute.get_strategy()  # the one in whose scope we are
+        keras.utils.set_random_seed(settings.seed)
         with self.strategy.scope():
-            with computing_in(self.recipe.precision):
-                self.network = chosen.build(len(self.dataset.classes))
-                self.twin = chosen.build(len(self.dataset.classes))
-            first_kernels(self.network.trainable_variables, self.recipe.deviation, settings["seed"])
-            self.optimizer = build_optimizer(self.recipe, self.epoch_ends[-1])
-            self.optimizer.build(self.network.trainable_variables)
-            self.averages = running_means(self.network.trainable_variables, self.recipe.average)
-        self.predict = predictor(self.twin)
-        self.state = State()
+            with computing_in(recipe.precision):
+                self.network = chosen.build(len(dataset.classes))
+                self.eval_model = chosen.build(len(dataset.classes))
+            variables = self.network.trainable_variables
+            init_kernels(variables, recipe.init_stddev, settings.seed)
+            self.optimizer = build_optimizer(recipe, self.total_steps)
+            self.optimizer.build(variables)
+            self.averages = ema_variables(variables, recipe.ema_decay)
+        self.predict = model.predictor(self.eval_model)
+        self.status = TrainingStatus()
 
-    def into(self, run: Run) -> "Training":
-        """Take the run folder that it writes to."""
+    @property
+    def total_steps(self) -> int:
+        return self.epoch_ends[-1]
+
+    def _last_augmented_step(self) -> int:
+        """Return the step from which on images are no longer augmented.
+
+        In the last epochs the network, and its batch statistics, adapt to images as they are.
+        """
+        augmented = len(self.epoch_ends) - self.recipe.no_augment_epochs
+        return self.epoch_ends[augmented - 1] if augmented > 0 else 0
+
+    def into(self, run: Run) -> "TrainState":
+        """Choose the run folder that the training writes to."""
         self.run = run
-        # TensorBoard's files beside metrics.jsonl, where the extra that reads them is installed.
-        wanted = find_spec("tensorboard") is not None
-        self.events = tf.summary.create_file_writer(str(run.folder / "events")) if wanted else None
+        # With the extra that reads them, TensorBoard's files are written beside metrics.jsonl.
+        has_tensorboard = find_spec("tensorboard") is not None
+        self.events = None
+        if has_tensorboard:
+            self.events = tf.summary.create_file_writer(str(run.folder / "events"))
         return self
 
-    def measure(self, images: np.ndarray) -> np.ndarray:
-        """Logits (N, classes) of the weights as they would be kept: averaged.
+    def eval_logits(self, images: Images | np.ndarray) -> np.ndarray:
+        """Return logits (N, classes) by the weights that would be kept.
 
-        In the precision of training: in float32, validation took a sixth of NIN's time on pictures.
+        They are computed in the training's precision: in float32, validation took a sixth of
+        NIN's time on pictures.
         """
-        for kept, weight in zip(self.twin.weights, self.network.weights, strict=True):
-            kept.assign(weight)
-        if self.averages:
-            for kept, mean in zip(self.twin.trainable_weights, self.averages, strict=True):
-                kept.assign(mean)
+        self._update_eval_model()
         return self.predict(images)
 
+    def _update_eval_model(self) -> None:
+        for kept, weight in zip(self.eval_model.weights, self.network.weights, strict=True):
+            kept.assign(weight)
+        if self.averages:
+            for kept, mean in zip(self.eval_model.trainable_weights, self.averages, strict=True):
+                kept.assign(mean)
+
     def variables(self) -> dict[str, Any]:
-        """All that changes while training: weights, random states, the optimizer's memory."""
+        """Return all variables that training changes, by name."""
         weights = model.variables(self.network)
-        known = {id(weight) for weight in weights.values()}
-        # Keras numbers the states of dropout by how many were made before: no name to rely on.
-        random = [v for v in self.network.variables if id(v) not in known]
+        weight_ids = {id(weight) for weight in weights.values()}
+        # Keras numbers the random states of dropout across all networks: their names change.
+        random = [v for v in self.network.variables if id(v) not in weight_ids]
         numbered = {f"random/{i}": v for i, v in enumerate(random)}
         numbered |= {f"optimizer/{i}": v for i, v in enumerate(self.optimizer.variables)}
         numbered |= {f"average/{i}": v for i, v in enumerate(self.averages)}
         return weights | numbered
 
     def save(self) -> None:
+        """Write a checkpoint: all that resuming needs."""
         arrays = {name: variable.numpy() for name, variable in self.variables().items()}
-        checkpoint.save(self.run.last, arrays, asdict(self.state))
+        checkpoint.save(self.run.last, arrays, self.status.to_json())
 
     def restore(self) -> None:
-        self.state = State(**checkpoint.load_into(self.variables(), self.run.last))
+        """Read the checkpoint. Raises DataError if it is missing or damaged."""
+        self.status = TrainingStatus(**checkpoint.load_into(self.variables(), self.run.last))
 
 
 @contextmanager
 def computing_in(precision: str) -> Iterator[None]:
-    """Layers built in here compute in that precision; their weights are float32 all the same."""
+    """Let layers that are built in here compute in that precision; weights stay float32."""
     policy = {"float32": "float32", "bfloat16": "mixed_bfloat16"}[precision]
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)

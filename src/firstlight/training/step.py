@@ -1,87 +1,103 @@
-"""One training step, compiled: forward, cost, gradients, update.
+"""One training step, compiled: forward, loss, gradients, update.
 
-images ── augment ── network ── softmax cross entropy ── mean ── cost
-                        │                                          │
+images ── augment ── network ── softmax cross entropy ── mean ── loss
+                        │                                           │
                      weights ←────────── optimizer ←────────── gradients
-                        └── running mean, if the recipe keeps one
+                        └── moving average, if the recipe keeps one
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from firstlight.training.augment import augmenter
-from firstlight.training.optimizer import adjusted, cap_filters, follow
-from firstlight.training.state import Training
+from firstlight.training.optimizer import adjust_gradients, clip_filter_norm, update_ema
+from firstlight.training.state import TrainState
 
-MANY = 10_000_000  # weights, of which the update takes longer than compiling it is worth
+MIN_COMPILED_WEIGHTS = 10_000_000  # from here on, compiling the update saves more than it costs
 
 
-def compile_steps(training: Training) -> Callable[..., tuple[np.ndarray, ...]]:
-    """The training step, as a graph that takes several of them: (images, labels, start, count).
+@dataclass(frozen=True)
+class History:
+    """What happened in some steps: an array (count,) float32 each."""
 
-    Returns cost, accuracy and learning rate of each step, (count,) float32 each. Each replica of
-    the strategy sees its part of a batch; costs and gradients are added up.
+    losses: np.ndarray
+    accuracies: np.ndarray
+    learning_rates: np.ndarray
+
+
+RunSteps = Callable[[Any, Any, int, int], History]
+
+
+def compile_steps(state: TrainState) -> RunSteps:
+    """Return a function that runs several training steps as one graph.
+
+    It takes images (steps_per_call, batch, height, width, channels) uint8, labels
+    (steps_per_call, batch), the number of the first step, and how many steps to run. Each replica
+    of the strategy sees its part of a batch; losses and gradients are added up.
     """
-    network, strategy, recipe = training.network, training.strategy, training.recipe
-    variables, update = network.trainable_variables, updater(training)
-    augment, varied_until = augmenter(recipe.augment), training.varied_until
-    seed = tf.constant(training.settings["seed"], tf.int64)
+    network, strategy, recipe = state.network, state.strategy, state.recipe
+    variables, update = network.trainable_variables, updater(state)
+    augment, augment_until = augmenter(recipe.augment), state.augment_until
+    seed = tf.constant(state.settings.seed, tf.int64)
 
     def step(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             logits = tf.cast(network(images, training=True), tf.float32)
             losses = cross_entropy(labels, logits, recipe.label_smoothing)
-            cost = tf.reduce_sum(losses) / recipe.batch_size
-        update(tape.gradient(cost, variables))
-        right = tf.equal(tf.argmax(logits, axis=1, output_type=labels.dtype), labels)
-        return cost, tf.reduce_sum(tf.cast(right, tf.float32)) / recipe.batch_size
+            loss = tf.reduce_sum(losses) / recipe.batch_size
+        update(tape.gradient(loss, variables))
+        is_right = tf.equal(tf.argmax(logits, axis=1, output_type=labels.dtype), labels)
+        return loss, tf.reduce_sum(tf.cast(is_right, tf.float32)) / recipe.batch_size
 
     @tf.function(jit_compile=recipe.xla)
-    def take(
+    def run_steps(
         images: tf.Tensor, labels: tf.Tensor, start: tf.Tensor, count: tf.Tensor
-    ) -> tuple[tf.Tensor, ...]:
-        found = [tf.TensorArray(tf.float32, recipe.steps_per_call) for _ in range(3)]
+    ) -> tf.Tensor:
+        history = tf.TensorArray(tf.float32, recipe.steps_per_call, element_shape=(3,))
         i = tf.constant(0, tf.int64)
-        while i < count:  # not `for i in tf.range(count)`: XLA would compile each count anew
-            seen = images[i]
-            if start + i < varied_until:
-                seen = augment(seen, tf.stack([seed, start + i]))
-            rate = training.optimizer.learning_rate
-            each = strategy.run(step, (seen, labels[i]))
-            cost, accuracy = (strategy.reduce("SUM", value, axis=None) for value in each)
-            place, values = tf.cast(i, tf.int32), (cost, accuracy, rate)
-            found = [of.write(place, value) for of, value in zip(found, values, strict=True)]
+        while i < count:  # `for i in tf.range(count)` would make XLA compile each count anew
+            batch = images[i]
+            if start + i < augment_until:
+                batch = augment(batch, tf.stack([seed, start + i]))
+            learning_rate = tf.cast(state.optimizer.learning_rate, tf.float32)
+            replicas = strategy.run(step, (batch, labels[i]))
+            loss, accuracy = (strategy.reduce("SUM", value, axis=None) for value in replicas)
+            measured = tf.stack([loss, accuracy, learning_rate])
+            history = history.write(tf.cast(i, tf.int32), measured)
             i += 1
-        return tuple(of.stack() for of in found)
+        return history.stack()  # (steps_per_call, 3)
 
-    def call(images: Any, labels: Any, start: int, count: int) -> tuple[np.ndarray, ...]:
+    def call(images: Any, labels: Any, start: int, count: int) -> History:
         numbers = (tf.constant(number, tf.int64) for number in (start, count))
-        return tuple(values.numpy()[:count] for values in take(images, labels, *numbers))
+        losses, accuracies, rates = run_steps(images, labels, *numbers).numpy()[:count].T
+        return History(losses, accuracies, rates)
 
     return call
 
 
-def updater(training: Training) -> Callable[[list[tf.Tensor]], None]:
-    """Lets the weights follow their gradients, and their running means follow the weights."""
-    network, optimizer, recipe = training.network, training.optimizer, training.recipe
+def updater(state: TrainState) -> Callable[[list[tf.Tensor]], None]:
+    """Return a function that lets weights follow gradients, and averages follow the weights."""
+    network, optimizer, recipe = state.network, state.optimizer, state.recipe
     variables = network.trainable_variables
 
     def update(gradients: list[tf.Tensor]) -> None:
-        optimizer.apply(adjusted(gradients, variables, recipe), variables)
-        cap_filters(variables, recipe.filter_rms)
-        follow(training.averages, variables, recipe.average, optimizer.iterations)
+        optimizer.apply(adjust_gradients(gradients, variables, recipe), variables)
+        clip_filter_norm(variables, recipe.max_filter_rms)
+        update_ema(state.averages, variables, recipe.ema_decay, optimizer.iterations)
 
-    # So each weight is read and written once. Several replicas have to talk in between.
-    alone = training.strategy.num_replicas_in_sync == 1
-    compiled = alone and network.count_params() > MANY
-    return tf.function(update, jit_compile=True) if compiled else update
+    # Compiled, each weight is read and written once. Several replicas have to talk in between.
+    is_alone = state.strategy.num_replicas_in_sync == 1
+    if is_alone and network.count_params() > MIN_COMPILED_WEIGHTS:
+        return tf.function(update, jit_compile=True)
+    return update
 
 
 def cross_entropy(labels: tf.Tensor, logits: tf.Tensor, smoothing: float) -> tf.Tensor:
-    """Softmax cross entropy (N,), in nats; `smoothing` spreads that share over all classes."""
+    """Return the softmax cross entropy (N,) in nats; `smoothing` is spread over all classes."""
     classes = logits.shape[-1]
-    target = tf.one_hot(labels, classes) * (1 - smoothing) + smoothing / classes
-    return tf.nn.softmax_cross_entropy_with_logits(target, logits)
+    targets = tf.one_hot(labels, classes) * (1 - smoothing) + smoothing / classes
+    return tf.nn.softmax_cross_entropy_with_logits(targets, logits)

@@ -1,0 +1,120 @@
+"""A dataset: a name, classes, splits, and how to load one of them."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from firstlight.datasets._examples import SPLITS, Examples
+from firstlight.errors import DataError
+
+MAX_FAULTS_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A file that cannot be used, and why."""
+
+    file: str
+    problem: str
+
+    def to_json(self) -> dict[str, str]:
+        return {"file": self.file, "problem": self.problem}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """The pictures of a folder that are used, and those that are not.
+
+    A run keeps its listing in pictures.json, and so keeps to these very pictures.
+    """
+
+    classes: tuple[str, ...]
+    splits: dict[str, dict[str, str]]  # split → file below the folder → SHA-256
+    made: str  # how missing splits were made; "" if the folder has them
+    faults: tuple[Fault, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "classes": list(self.classes),
+            "made": self.made,
+            "splits": self.splits,
+            "faults": [fault.to_json() for fault in self.faults],
+        }
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "Listing":
+        """Raises KeyError, TypeError or AttributeError if the document is not a listing."""
+        return cls(
+            classes=tuple(document["classes"]),
+            splits={split: dict(files) for split, files in document["splits"].items()},
+            made=document["made"],
+            faults=tuple(Fault(fault["file"], fault["problem"]) for fault in document["faults"]),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetCheck:
+    """What `firstlight data check` found: examples by class, and faults."""
+
+    data: str
+    classes: dict[str, int]  # name → number of examples
+    faults: tuple[Fault, ...]
+
+    @property
+    def examples(self) -> int:
+        return sum(self.classes.values())
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "data": self.data,
+            "classes": self.classes,
+            "examples": self.examples,
+            "faults": [fault.to_json() for fault in self.faults],
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """Images with labels, in splits. `load("train")` gives the examples of a split."""
+
+    name: str
+    classes: tuple[str, ...]
+    load: Callable[[str], Examples]
+    fingerprint: Callable[[], dict[str, str]]  # file, or split of pictures → SHA-256
+    splits: tuple[str, ...] = SPLITS
+    listing: Listing | None = None  # for a folder of pictures
+
+    @property
+    def evaluation_split(self) -> str:
+        """The split on which accuracy is measured: val if the data has val and no test."""
+        return "test" if "test" in self.splits else "val"
+
+    def notices(self) -> list[str]:
+        """Return what a user must know of a folder of pictures before they are used."""
+        if self.listing is None:
+            return []
+        faults = self.listing.faults
+        lines = [f"left out {fault.file}: {fault.problem}" for fault in faults[:MAX_FAULTS_SHOWN]]
+        if faults:
+            used = sum(len(files) for files in self.listing.splits.values())
+            lines.append(
+                f"{len(faults):,} faults, {used:,} pictures used; "
+                "`firstlight data check` lists every fault"
+            )
+        if self.listing.made:
+            lines.append(self.listing.made)
+        return lines
+
+    def check(self) -> DatasetCheck:
+        """Load every split; count the examples of each class and collect the faults."""
+        faults = list(self.listing.faults) if self.listing else []
+        counts: Counter[str] = Counter(dict.fromkeys(self.classes, 0))
+        for split in self.splits:
+            try:
+                labels = self.load(split).labels
+            except DataError as error:
+                faults.append(Fault(self.name, str(error)))
+            else:
+                counts.update(self.classes[label] for label in labels)
+        return DatasetCheck(data=self.name, classes=dict(counts), faults=tuple(faults))

@@ -1,0 +1,216 @@
+"""The verb `explain`: what a run's network looks at in a picture, as arrays and as pictures.
+
+filters.png or weights.png, maps.png, strongest.png, top_nine.png     features.py, deconvnet.py
+occlusion.png                                                         occlusion.py
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from firstlight import catalog, classification, model
+from firstlight.datasets import Examples
+from firstlight.errors import UsageError
+from firstlight.evaluation.accuracy import name_classes
+from firstlight.explanation import deconvnet
+from firstlight.explanation.deconvnet import Stages
+from firstlight.explanation.features import (
+    MapProjections,
+    activations,
+    choose_stages,
+    contributions,
+    filters,
+    has_feature_maps,
+    project_maps,
+    strongest_maps,
+)
+from firstlight.explanation.occlusion import GREY, PAPER, Occlusion, OcclusionPredictor, occlude
+from firstlight.images.kinds import ImageKind
+from firstlight.probabilities import Label, softmax, top_labels
+from firstlight.runs.run import Run
+
+MAX_IMAGES = 5_000  # of the validation images, among which the top nine are looked for
+MAX_FILTERS = 100
+TOP_LABELS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """What a network looks at in a picture."""
+
+    run: Path  # the run folder
+    file: Path  # the picture
+    network: str
+    classes: tuple[str, ...]
+    image_kind: ImageKind  # what it was trained on
+    image: np.ndarray  # (height, width, channels) uint8: the picture as the network takes it
+    logits: np.ndarray  # (classes,)
+    label: int  # the class that occlusion is about
+    first_layer: str
+    last_layer: str  # its units are the classes
+    filters: dict[int, np.ndarray]  # number → weights (height, width, channels); strongest first
+    filter_count: int  # of the first layer: `filters` has MAX_FILTERS of them at most
+    contributions: np.ndarray | None  # (classes, height, width, channels); for one layer only
+    feature_maps: dict[str, np.ndarray]  # layer → (height, width, maps)
+    projections: dict[str, list[MapProjections]]  # layer → its strongest maps, strongest first
+    data: str  # the dataset that the top nine are from
+    occlusion: Occlusion
+    files: tuple[Path, ...] = ()  # the pictures that were written
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """The network's probabilities (classes,) for the picture."""
+        return softmax(self.logits[None])[0]
+
+    @property
+    def predicted(self) -> int:
+        """The most probable class."""
+        return int(self.logits.argmax())
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """The most probable classes."""
+        return top_labels(self.probabilities, self.classes, TOP_LABELS)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `firstlight explain --json` prints."""
+        return {
+            "run": str(self.run),
+            "file": str(self.file),
+            "labels": [label.to_json() for label in self.labels],
+            "files": [str(file) for file in self.files],
+        }
+
+
+def explain(
+    run: Run,
+    picture: Path,
+    *,
+    layers: Sequence[str] = (),
+    data: str = "",
+    label: str = "",
+    out: Path | None = None,
+    quiet: bool = False,
+) -> Explanation:
+    """Explain what a run's network looks at in a picture, and write that as PNG files.
+
+    Args:
+        run: a trained run.
+        picture: any picture file.
+        layers: the layers to project from; by default several of the convolutions.
+        data: the dataset whose validation images the top nine are from; by default the run's own.
+        label: the class that occlusion is about; by default the one that the network predicts.
+        out: the folder for the PNG files; by default figures/explain/STEM of the run.
+        quiet: show no progress.
+
+    Raises:
+        UsageError: the network has no such layer or class.
+        DataError: the run, the picture or the data is missing or damaged.
+    """
+    from firstlight.figures.explanation import draw
+
+    explanation = compute(run, picture, layers=layers, data=data, label=label, quiet=quiet)
+    files = draw(explanation, out or run.figures / "explain" / picture.stem)
+    return replace(explanation, files=tuple(files))
+
+
+def compute(
+    run: Run,
+    picture: Path,
+    *,
+    layers: Sequence[str] = (),
+    data: str = "",
+    label: str = "",
+    quiet: bool = False,
+) -> Explanation:
+    """Do what `explain` does, without writing files."""
+    network, classes = model.load(run)
+    stages = deconvnet.stages(network)
+    chosen = choose_stages(stages, layers)
+    image_kind = run.model_info().image_kind
+    image = classification.preprocess(picture, network.input_shape[1:], image_kind)
+    data_name, examples = validation_images(run, network, data, quiet)
+    outputs = activations(stages, image)
+    names = list(stages)
+    first_layer, last_layer = names[0], names[-1]
+    logits = outputs[last_layer]
+    class_number = number_of(label, classes) if label else int(logits.argmax())
+    weights = filters(network.get_layer(first_layer), network.input_shape[1:])
+    strongest = strongest_maps(outputs[first_layer], MAX_FILTERS)
+    one_layer = len(stages) == 1
+    predictor = occlusion_predictor(network, stages, image)
+    colour = GREY if image_kind == "pictures" else PAPER
+    return Explanation(
+        run=run.folder,
+        file=picture,
+        network=network.name,
+        classes=classes,
+        image_kind=image_kind,
+        image=image,
+        logits=logits,
+        label=class_number,
+        first_layer=first_layer,
+        last_layer=last_layer,
+        filters={number: weights[number] for number in strongest},
+        filter_count=len(weights),
+        contributions=contributions(stages, weights, image) if one_layer else None,
+        feature_maps={name: maps for name, maps in outputs.items() if has_feature_maps(maps)},
+        projections=project_maps(chosen, image, outputs, examples.images, quiet=quiet),
+        data=data_name,
+        occlusion=occlude(predictor, image, class_number, colour, quiet=quiet),
+    )
+
+
+def validation_images(
+    run: Run, network: keras.Model, data: str, quiet: bool
+) -> tuple[str, Examples]:
+    """Return the dataset's name, and its validation images as the network takes them."""
+    dataset = catalog.dataset(data, quiet=quiet) if data else run.dataset()
+    examples = dataset.load("val").first(MAX_IMAGES)
+    return dataset.name, examples.resized(network.input_shape[1:])
+
+
+def number_of(label: str, classes: tuple[str, ...]) -> int:
+    """Return a class's number by its name.
+
+    Raises:
+        UsageError: there is no class of that name.
+    """
+    if label not in classes:
+        raise UsageError(f"no class {label!r}; the network knows: {name_classes(classes)}")
+    return classes.index(label)
+
+
+def occlusion_predictor(
+    network: keras.Model, stages: Stages, image: np.ndarray
+) -> OcclusionPredictor:
+    """Return the network's outputs that occlusion watches, as a compiled function of images.
+
+    The watched feature map is, as in the paper's figure 7, the one of the last convolution with
+    the strongest response to the uncovered image.
+    """
+    last = next((stage for stage in reversed(stages.values()) if stage.is_convolution), None)
+    number, name = 0, ""
+    if last:
+        output = deconvnet.forward(last.path, image[None])[-1].numpy()[0]
+        number = int(output.sum((0, 1)).argmax())
+        name = f"{last.name}, map {number}"
+
+    @tf.function(input_signature=[tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8)])
+    def outputs(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        values = deconvnet.forward(network.layers[1:], images)
+        probabilities = tf.nn.softmax(values[-1])
+        if not last:
+            return probabilities, tf.zeros_like(probabilities[:, 0])
+        return probabilities, tf.reduce_sum(values[len(last.path)][..., number], (1, 2))
+
+    def predict(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        probabilities, activity = outputs(images)
+        return probabilities.numpy(), activity.numpy()
+
+    return OcclusionPredictor(predict, name)

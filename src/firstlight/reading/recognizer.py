@@ -1,0 +1,80 @@
+"""Which digit does an image show? A model of digits, as the reader uses it."""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firstlight.errors import UsageError
+from firstlight.images.kinds import ImageKind
+from firstlight.onnx_model import OnnxModel
+from firstlight.probabilities import softmax
+
+DIGITS_MODEL = Path(__file__).parent / "digits.onnx"
+NOT_A_DIGIT = "none"  # the class of letters, of pieces of digits and of two digits in one
+# How often an image shows no digit, compared with the training images, a fifth of which do not:
+# what the reader cuts out of a picture is mostly a digit.
+NOT_A_DIGIT_PRIOR_RATIO = 0.05
+DIGIT_INPUT = (28, 28, 1)
+
+
+class Recognizer:
+    """A model of digits whose probabilities suit what a reader cuts out.
+
+    It is a `classification.Classifier` too. The prior probability of "none" is lowered: the
+    logarithm of the ratio is added to its logit (Saerens, Latinne and Decaestecker, "Adjusting the
+    outputs of a classifier to new a priori probabilities", Neural Computation 14, 2002).
+    """
+
+    def __init__(self, model: OnnxModel) -> None:
+        self._model = model
+        self._is_digit = np.array([name != NOT_A_DIGIT for name in model.classes])
+        ratios = np.where(self._is_digit, 1.0, NOT_A_DIGIT_PRIOR_RATIO)
+        self._log_ratios = np.log(ratios).astype(np.float32)
+
+    @property
+    def input(self) -> tuple[int, int, int]:
+        return self._model.input
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self._model.classes
+
+    @property
+    def image_kind(self) -> ImageKind:
+        return self._model.image_kind
+
+    @property
+    def threshold(self) -> float:
+        """The confidence below which a digit is reported as unsure."""
+        return self._model.metadata.threshold
+
+    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return probabilities (n, classes) of images (n, 28, 28, 1), 0..255, in one batch."""
+        return softmax(self._model.logits(images) + self._log_ratios)
+
+    def digit_confidence(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return how sure the model is that an image shows a digit, and which: (n, classes) → (n,).
+
+        "none" does not count, however sure it is. Otherwise the two halves of a digit, which are
+        certainly no digits, would be preferred to the whole digit.
+        """
+        return np.asarray(probabilities[:, self._is_digit].max(axis=1))
+
+
+@functools.cache
+def recognizer(path: Path) -> Recognizer:
+    """Open a model of digits; the same path again gives the same model.
+
+    Raises:
+        DataError: there is no such file, or it is not an ONNX model.
+        UsageError: the model was not written by `firstlight export`, or is not a model of digits.
+    """
+    model = OnnxModel(path)
+    if (model.input, model.image_kind) != (DIGIT_INPUT, "digits"):
+        size = "×".join(map(str, model.input))
+        raise UsageError(
+            f"{path} takes {model.image_kind} {size}: not a model of digits, which are 28×28×1"
+        )
+    return Recognizer(model)

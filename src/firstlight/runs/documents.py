@@ -1,0 +1,220 @@
+"""The JSON documents of a run folder: a type each, and the only place that knows their keys."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from firstlight.errors import DataError
+from firstlight.images.kinds import ImageKind
+from firstlight.settings import Settings
+
+FORMAT = 1  # of a run folder; another one is refused
+
+
+@contextmanager
+def undamaged(path: Path) -> Iterator[None]:
+    """Turn what Python raises when a document lacks its keys into one line that names the file."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+        raise DataError(f"{path}: damaged ({type(error).__name__}: {error})") from None
+
+
+@dataclass
+class TrainingStatus:
+    """How far a training is: what a checkpoint holds beside the arrays."""
+
+    step: int = 0
+    seconds: float = 0.0  # of training so far, validation included
+    first_cost: float = math.nan
+    final_cost: float = math.nan
+    best_step: int = 0
+    best_accuracy: float = -1.0  # on the validation images
+    best_loss: float = math.inf
+    epochs_without_better: int = 0
+    stopped: str = ""  # why, once it has
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingResult:
+    """What `train` and `first-graph` answer."""
+
+    network: str
+    data: str
+    steps: int
+    first_cost: float
+    final_cost: float
+    test_accuracy: float | None  # None if it was not measured
+    seconds: float
+    run: str | None  # the run folder; None for a dry run
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """run.json: what was trained, with what, and what came of it."""
+
+    settings: Settings
+    total_steps: int
+    versions: dict[str, str]
+    machine: str
+    status: TrainingStatus | None = None  # of a training that has ended
+    result: TrainingResult | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            **self.settings.to_json(),
+            "total_steps": self.total_steps,
+            "versions": self.versions,
+            "machine": self.machine,
+            "status": self.status.to_json() if self.status else None,
+            "result": self.result.to_json() if self.result else None,
+        }
+
+    @classmethod
+    def from_json(cls, document: Any, path: Path) -> "RunRecord":
+        """Raises DataError if the document is of another format, or damaged."""
+        with undamaged(path):
+            if document.get("format") != FORMAT:
+                raise DataError(
+                    f"a run of format {document.get('format')}, but this version of "
+                    f"firstlight reads format {FORMAT}; train anew"
+                )
+            status, result = document["status"], document["result"]
+            return cls(
+                settings=Settings.from_json(document),
+                total_steps=document["total_steps"],
+                versions=dict(document["versions"]),
+                machine=document["machine"],
+                status=TrainingStatus(**status) if status else None,
+                result=TrainingResult(**result) if result else None,
+            )
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """model/model.json: which network the weights in model/ belong to."""
+
+    network: str
+    classes: tuple[str, ...]
+    image_kind: ImageKind
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "network": self.network,
+            "classes": list(self.classes),
+            "image_kind": self.image_kind,
+        }
+
+    @classmethod
+    def from_json(cls, document: Any, path: Path) -> "ModelInfo":
+        """Raises DataError if the document is damaged."""
+        with undamaged(path):
+            return cls(document["network"], tuple(document["classes"]), document["image_kind"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoggedStep:
+    """A line of metrics.jsonl: one step's measurement."""
+
+    step: int
+    epoch: float
+    split: str  # train, or val at the end of an epoch
+    loss: float  # mean cross entropy, in nats
+    accuracy: float | None  # 0 to 1
+    lr: float
+    seconds: float  # since training started
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mistake:
+    """An image that was answered wrongly."""
+
+    index: int  # of the image in its split
+    label: int
+    predicted: int
+    confidence: float  # the probability of the answer, 0 to 1
+    file: str | None = None  # of a picture
+
+    def to_json(self) -> dict[str, Any]:
+        document: dict[str, Any] = {
+            "index": self.index,
+            "label": self.label,
+            "predicted": self.predicted,
+            "confidence": self.confidence,
+        }
+        if self.file is not None:
+            document["file"] = self.file
+        return document
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """evaluation.json: how accurate a run is, and what it got wrong."""
+
+    network: str
+    data: str
+    split: str
+    crops: str = "middle"  # how each picture was shown: see evaluation/crops.py
+    examples: int
+    correct: int
+    interval95: tuple[float, float]  # of the accuracy
+    top5: float | None = None  # with more than ten classes
+    confusion: list[list[int]]  # a row for each label, a column for each prediction
+    mistakes: tuple[Mistake, ...]  # the most confident first
+
+    @property
+    def accuracy(self) -> float:
+        return self.correct / self.examples
+
+    def to_json(self) -> dict[str, Any]:
+        document: dict[str, Any] = {
+            "network": self.network,
+            "data": self.data,
+            "split": self.split,
+        }
+        if self.crops != "middle":
+            document["views"] = self.crops
+        document |= {
+            "examples": self.examples,
+            "correct": self.correct,
+            "accuracy": self.accuracy,
+            "interval95": list(self.interval95),
+        }
+        if self.top5 is not None:
+            document["top5"] = self.top5
+        document["confusion"] = self.confusion
+        document["mistakes"] = [mistake.to_json() for mistake in self.mistakes]
+        return document
+
+    @classmethod
+    def from_json(cls, document: Any, path: Path) -> "Evaluation":
+        """Raises DataError if the document is damaged."""
+        with undamaged(path):
+            low, high = document["interval95"]
+            return cls(
+                network=document["network"],
+                data=document["data"],
+                split=document["split"],
+                crops=document.get("views", "middle"),
+                examples=document["examples"],
+                correct=document["correct"],
+                interval95=(low, high),
+                top5=document.get("top5"),
+                confusion=document["confusion"],
+                mistakes=tuple(Mistake(**mistake) for mistake in document["mistakes"]),
+            )

@@ -1,0 +1,155 @@
+"""Accuracy, its interval, mistakes, and what an evaluation leaves in the run folder."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Answer
+
+from firstlight import catalog, model
+from firstlight.datasets import Examples, array_examples, mnist
+from firstlight.errors import DataError, UsageError
+from firstlight.evaluation import accuracy
+from firstlight.evaluation.accuracy import evaluate, interval95, predict, summarize
+from firstlight.probabilities import softmax
+from firstlight.runs.documents import Evaluation, ModelInfo
+from firstlight.runs.run import Run
+from firstlight.settings import prepare
+from firstlight.training import loop
+
+NAMES = {"network": "net", "data": "noise", "split": "test"}
+
+
+@pytest.fixture
+def copy(run: Run, here: Path) -> Run:
+    """A run of its own for a test that changes it."""
+    return Run(Path(shutil.copytree(run.folder, here / "run")))
+
+
+def examples(labels: list[int]) -> Examples:
+    return array_examples(np.zeros((len(labels), 4, 4, 1), np.uint8), np.array(labels))
+
+
+def test_a_summary_adds_up() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.99, 0.01]])
+    evaluation = summarize(probabilities, examples([0, 1, 0, 1]), **NAMES)
+    assert evaluation.examples == 4 and evaluation.correct == 2 and evaluation.accuracy == 0.5
+    assert evaluation.confusion == [[1, 1], [1, 1]]
+    assert [m.index for m in evaluation.mistakes] == [3, 2]  # the most confident first
+    first = evaluation.mistakes[0].to_json()
+    assert first == {"index": 3, "label": 1, "predicted": 0, "confidence": 0.99}
+    assert "top5" not in evaluation.to_json()
+
+
+def test_many_classes_have_a_top5() -> None:
+    probabilities = np.tile(np.linspace(0, 1, 12), (2, 1))
+    assert summarize(probabilities, examples([7, 6]), **NAMES).top5 == 0.5
+
+
+@pytest.mark.parametrize(("correct", "examples"), [(9, 10), (0, 10), (10, 10), (9912, 10_000)])
+def test_the_interval_is_wilsons(correct: int, examples: int) -> None:
+    for bound in interval95(correct, examples):  # Wilson's definition of a bound
+        deviation = (bound * (1 - bound) / examples) ** 0.5
+        assert abs(correct / examples - bound) == pytest.approx(1.959964 * deviation, abs=1e-7)
+
+
+def test_an_evaluation_of_a_run_is_what_its_network_answers(copy: Run) -> None:
+    evaluation = evaluate([copy])
+    test = copy.dataset().load("test")
+    network, _ = model.load(copy)
+    logits = network(test.images[:]).numpy()
+    probabilities = predict(copy, copy.dataset(), test)
+    np.testing.assert_allclose(probabilities, softmax(logits), atol=1e-6)
+    assert evaluation.correct == np.sum(logits.argmax(1) == test.labels)
+    assert sum(map(sum, evaluation.confusion)) == evaluation.examples == 100
+    assert evaluation.accuracy > 0.4
+
+
+def test_an_evaluation_leaves_its_json_and_its_figures(copy: Run) -> None:
+    evaluation = evaluate([copy])
+    document = json.loads(copy.evaluation_file.read_text())
+    assert document == json.loads(json.dumps(evaluation.to_json()))
+    assert Evaluation.from_json(document, copy.evaluation_file) == evaluation
+    for name in ("confusion_matrix", "mistakes", "predictions"):
+        assert (copy.figures / f"{name}.png").is_file()
+
+
+def test_an_evaluation_of_another_split_leaves_the_test_evaluation_alone(copy: Run) -> None:
+    test = evaluate([copy])
+    before = copy.evaluation_file.read_bytes()
+    picture = (copy.figures / "confusion_matrix.png").read_bytes()
+    train = evaluate([copy], split="train")
+    other = evaluate([copy], data="mnist", split="val")
+    assert (test.examples, train.examples, other.examples) == (100, 550, 5000)
+    assert copy.evaluation_file.read_bytes() == before
+    assert (copy.figures / "confusion_matrix.png").read_bytes() == picture
+    names = {path.name for path in copy.folder.glob("evaluation*.json")}
+    assert names == {"evaluation.json", "evaluation-train.json", "evaluation-mnist-val.json"}
+    assert (copy.figures / "evaluation-train" / "mistakes.png").is_file()
+
+
+def test_a_runs_own_data_by_its_path_is_its_own(copy: Run, digits: Path) -> None:
+    evaluate([copy], data=str(digits))
+    assert [path.name for path in copy.folder.glob("evaluation*")] == ["evaluation.json"]
+
+
+def test_an_ensemble_averages_probabilities(copy: Run, digits: Path, here: Path) -> None:
+    loop.train(*prepare("softmax", str(digits), steps=20), here / "other", quiet=True)
+    other = Run.open(here / "other")
+    dataset = copy.dataset()
+    test = dataset.load("test")
+    mean = np.mean([predict(run, dataset, test) for run in (copy, other)], axis=0)
+    evaluation = evaluate([copy, other])
+    assert evaluation.correct == np.sum(mean.argmax(1) == test.labels)
+    assert evaluation.network == "mlp + softmax"
+    assert not list(here.rglob("evaluation*"))  # an ensemble has no folder of its own
+
+
+def test_softmax_survives_huge_logits() -> None:
+    answers = softmax(np.array([[1e4, 0.0], [-1e4, -1e4]]))
+    np.testing.assert_allclose(answers, [[1, 0], [0.5, 0.5]])
+
+
+def test_a_run_of_other_classes_is_refused(copy: Run) -> None:
+    arrays = model.arrays(catalog.network("mlp").build(3))
+    model.save(copy, ModelInfo("mlp", mnist.CLASSES[:3], "digits"), arrays)
+    with pytest.raises(UsageError, match=r"knows the classes 0, 1, 2; mnist has 0, 1, .*, 9"):
+        evaluate([copy], "mnist")
+
+
+def test_a_run_may_know_more_classes_than_the_data_has(copy: Run) -> None:
+    classes = (*mnist.CLASSES, "none")
+    arrays = model.arrays(catalog.network("mlp").build(11))
+    model.save(copy, ModelInfo("mlp", classes, "digits"), arrays)
+    dataset = catalog.dataset("mnist")
+    val = dataset.load("val")
+    probabilities = predict(copy, dataset, val)
+    assert probabilities.shape == (5000, 11)
+    correct = evaluate([copy], "mnist", "val").correct  # "none" is wrong for a digit
+    assert correct == (probabilities.argmax(1) == val.labels).sum()
+
+
+def test_weights_of_another_network_are_refused(copy: Run) -> None:
+    arrays = model.arrays(catalog.network("softmax").build(10))
+    model.save(copy, ModelInfo("mlp", mnist.CLASSES, "digits"), arrays)
+    with pytest.raises(DataError, match="does not fit the network: the file lacks hidden/bias"):
+        model.load(copy)
+
+
+def test_a_missing_run_names_the_runs_that_exist(copy: Run, here: Path) -> None:
+    with pytest.raises(DataError, match=r"no run at .*rnu; runs in .*: run"):
+        Run.open(here / "rnu")
+
+
+def test_many_classes_are_named_in_part() -> None:
+    named = accuracy.name_classes(tuple(map(str, range(30))))
+    assert named.startswith("0, 1, ") and named.endswith("11 and 18 more")
+
+
+def test_the_gate_is_exit_3_after_the_answer(copy: Run, firstlight: Callable[..., Answer]) -> None:
+    answer = firstlight("evaluate", "run", "--min-accuracy", "0.9999", "--json")
+    assert answer.code == 3 and json.loads(answer.out)["examples"] == 100
+    assert "is below --min-accuracy 0.9999" in answer.err

@@ -1,0 +1,259 @@
+"""Classifying pictures: how each kind is prepared for a network, and the labels that it gets."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Answer
+from PIL import Image
+
+from firstlight import classification
+from firstlight.classification import Classification, classify, preprocess
+from firstlight.datasets import ArrayImages, FolderImages, mnist
+from firstlight.errors import DataError
+from firstlight.images.kinds import ImageKind
+from firstlight.probabilities import Label, softmax, top_labels
+from firstlight.reading.recognizer import DIGITS_MODEL
+from firstlight.runs.run import Run
+
+Firstlight = Callable[..., Answer]
+
+
+# How a picture is prepared
+
+
+@pytest.fixture(scope="module")
+def seven() -> np.ndarray:
+    return mnist.load("test").images[0]
+
+
+def save(path: Path, pixels: np.ndarray, mode: str = "L") -> Path:
+    Image.fromarray(pixels).convert(mode).save(path)
+    return path
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "P"])
+def test_an_image_of_mnist_stays_as_it_is(tmp_path: Path, seven: np.ndarray, mode: str) -> None:
+    path = save(tmp_path / "7.png", seven[..., 0], mode)
+    np.testing.assert_array_equal(preprocess(path, (28, 28, 1), "digits"), seven)
+
+
+def test_a_larger_network_gets_a_digit_enlarged_as_in_its_training(
+    tmp_path: Path, seven: np.ndarray
+) -> None:
+    path = save(tmp_path / "7.png", seven[..., 0])
+    in_training = ArrayImages(seven[None]).resized((32, 32, 3))[0]
+    np.testing.assert_array_equal(preprocess(path, (32, 32, 3), "digits"), in_training)
+
+
+@pytest.mark.parametrize("size", [(28, 28), (400, 300)])
+def test_a_photo_of_a_digit_becomes_like_mnist(
+    tmp_path: Path, seven: np.ndarray, size: tuple[int, int]
+) -> None:
+    margin = 0 if size == (28, 28) else 10
+    sheet = np.pad(255 - seven[..., 0], margin, constant_values=255)
+    path = tmp_path / "photo.png"
+    Image.fromarray(sheet).resize(size, Image.Resampling.BICUBIC).save(path)
+    image = preprocess(path, (28, 28, 1), "digits")
+    assert image.shape == (28, 28, 1) and image.dtype == np.uint8
+    assert classification.has_dark_frame(image[..., 0])
+    center_of_mass = (image[..., 0] * np.indices((28, 28))).sum((1, 2)) / image.sum()
+    assert center_of_mass == pytest.approx([13.5, 13.5], abs=1)
+
+
+def test_a_picture_without_a_digit_is_a_data_error(tmp_path: Path) -> None:
+    path = save(tmp_path / "blank.png", np.full((90, 90), 250, np.uint8))
+    with pytest.raises(DataError, match=r"blank.png: no digit found"):
+        preprocess(path, (28, 28, 1), "digits")
+
+
+@pytest.mark.parametrize("shape", [(300, 500), (500, 300), (40, 60)])
+def test_a_photograph_is_cropped_to_its_centre(tmp_path: Path, shape: tuple[int, int]) -> None:
+    height, width = shape
+    pixels = np.full((height, width, 3), (0, 0, 255), np.uint8)
+    side = round(min(shape) * 224 / 256)
+    top, left = (height - side) // 2, (width - side) // 2
+    pixels[top : top + side, left : left + side] = (200, 100, 0)
+    path = save(tmp_path / "photo.png", pixels, "RGB")
+    image = preprocess(path, (224, 224, 3), "pictures")
+    assert image.shape == (224, 224, 3)
+    assert np.abs(image[12:-12, 12:-12] - np.array([200, 100, 0])).max() <= 1
+
+
+def test_a_picture_for_a_network_of_arrays_is_not_cropped(tmp_path: Path) -> None:
+    letter = np.arange(28 * 28, dtype=np.uint8).reshape(28, 28)
+    path = save(tmp_path / "letter.png", letter)
+    assert np.array_equal(preprocess(path, (28, 28, 1), "arrays")[..., 0], letter)
+
+
+def test_the_kind_of_images_is_recognised_by_classes_and_margins() -> None:
+    digits, letters = mnist.load("val").images, [*"abcdefghij"]
+    # Twice as high: these images reach the upper and lower edge, as pictures of clothes do.
+    clothes = ArrayImages(digits[:].repeat(2, 1)[:, 14:42])
+    assert digits.kind(mnist.CLASSES) == "digits"
+    assert digits.kind([*mnist.CLASSES, "none"]) == "digits"
+    assert digits.resized((224, 224, 3)).kind(mnist.CLASSES) == "digits"
+    assert digits.kind(letters) == clothes.kind(mnist.CLASSES) == "arrays"
+    files = FolderImages(Path("there"), ["7/a.png"], (28, 28, 1))
+    assert files.kind(mnist.CLASSES) == "pictures"
+
+
+def test_a_grey_network_gets_a_grey_photograph(tmp_path: Path) -> None:
+    path = save(tmp_path / "grey.png", np.full((60, 90), 77, np.uint8))
+    image = preprocess(path, (28, 28, 1), "pictures")
+    assert image.shape == (28, 28, 1) and (image == 77).all()
+
+
+def test_the_error_about_an_unreadable_file_names_the_file(tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_text("not a picture")
+    with pytest.raises(DataError, match=r"text.jpg: not a picture"):
+        preprocess(tmp_path / "text.jpg", (224, 224, 3), "pictures")
+    with pytest.raises(DataError, match=r"nowhere.jpg: no such file"):
+        preprocess(tmp_path / "nowhere.jpg", (224, 224, 3), "pictures")
+
+
+# The labels
+
+
+def test_softmax_of_huge_logits_neither_overflows_nor_loses_its_sum() -> None:
+    probabilities = softmax(np.array([[1e30, 0, -1e30], [0, 0, 0]], np.float32))
+    np.testing.assert_allclose(probabilities, [[1, 0, 0], [1 / 3] * 3], rtol=1e-6)
+
+
+def test_top_labels_are_in_the_order_of_their_probabilities() -> None:
+    labels = top_labels(np.float32([0.25, 0.5, 0.25]), ("a", "b", "c"), 2)
+    assert labels == (Label("b", 0.5), Label("a", 0.25))
+
+
+@pytest.fixture(scope="module")
+def folder(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run, and three of MNIST's test images as pictures."""
+    folder = tmp_path_factory.mktemp("classify")
+    shutil.copytree(run.folder, folder / "run")
+    for number in range(3):
+        save(folder / f"{number}.png", mnist.load("test").images[number, ..., 0])
+    return folder
+
+
+@pytest.fixture
+def in_folder(folder: Path, firstlight: Firstlight, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_a_run_and_its_export_give_the_same_labels(in_folder: Path, firstlight: Firstlight) -> None:
+    pictures = ["0.png", "1.png", "2.png"]
+    exported = firstlight("export", "run", "--format", "onnx", "--out", "mlp.onnx", "--json")
+    temperature = json.loads(exported.out)["temperature"]
+    by_run = json.loads(firstlight("classify", "run", *pictures, "--json").out)
+    by_file = json.loads(firstlight("classify", "mlp.onnx", *pictures, "--json").out)
+    assert [list(result) for result in by_run] == [["file", "labels"]] * 3
+    for one, other, name in zip(by_run, by_file, pictures, strict=True):
+        assert one["file"] == other["file"] == name and len(one["labels"]) == 5
+        assert list(one["labels"][0]) == ["label", "probability"]
+        assert [each["label"] for each in one["labels"]] == [e["label"] for e in other["labels"]]
+        # The file is calibrated: its logits are divided by the temperature.
+        plain, calibrated = (
+            np.log([each["probability"] for each in result["labels"]]) for result in (one, other)
+        )
+        np.testing.assert_allclose(np.diff(plain) / temperature, np.diff(calibrated), atol=0.05)
+        assert (np.diff(plain) <= 0).all()
+
+
+def test_top_sets_the_number_of_labels(in_folder: Path, firstlight: Firstlight) -> None:
+    (result,) = json.loads(firstlight("classify", "run", "0.png", "--top", 99, "--json").out)
+    assert len(result["labels"]) == 10
+    assert sum(each["probability"] for each in result["labels"]) == pytest.approx(1, abs=1e-4)
+    assert len(firstlight("classify", "run", "0.png", "--top", 2).out.splitlines()) == 2
+    assert firstlight("classify", "run", "0.png", "--top", 0).code == 2
+
+
+def test_unreadable_files_do_not_stop_the_others(in_folder: Path, firstlight: Firstlight) -> None:
+    (in_folder / "text.png").write_text("no picture")
+    pictures = ["0.png", "text.png", "nowhere.png", "1.png"]
+    answer = firstlight("classify", DIGITS_MODEL, *pictures, "--json")
+    results = json.loads(answer.out)
+    assert answer.code == 1 and [result["file"] for result in results] == pictures
+    best = [result["labels"][0]["label"] if result["labels"] else "" for result in results]
+    assert best == ["7", "", "", "2"]
+    assert "text.png: not a picture" in answer.err and "nowhere.png: no such file" in answer.err
+    lines = firstlight("classify", DIGITS_MODEL, *pictures).out.splitlines()
+    assert len(lines) == 2 and lines[0].startswith("0.png: 7 ")
+    assert firstlight("classify", DIGITS_MODEL, "text.png").out == ""
+    assert firstlight("classify", DIGITS_MODEL, "text.png", "1.png").out.startswith("1.png: 2 ")
+
+
+@pytest.mark.parametrize(
+    ("model", "code", "message"),
+    [
+        ("nowhere", 4, "no run at nowhere"),
+        ("nowhere.onnx", 4, "no model at nowhere.onnx"),
+        ("0.png", 4, "0.png is no ONNX model that can be run"),
+        ("foreign.onnx", 2, "not a model of ours"),
+    ],
+)
+def test_a_network_that_is_not_ours_is_refused(
+    in_folder: Path, firstlight: Firstlight, model: str, code: int, message: str
+) -> None:
+    import onnx
+
+    ends = [onnx.helper.make_tensor_value_info(n, 1, [None, 28, 28, 1]) for n in ("image", "y")]
+    identity = onnx.helper.make_node("Identity", ["image"], ["y"])
+    graph = onnx.helper.make_graph([identity], "foreign", ends[:1], ends[1:])
+    opset = [onnx.helper.make_opsetid("", 17)]
+    foreign = onnx.helper.make_model(graph, opset_imports=opset, ir_version=10)
+    onnx.save(foreign, in_folder / "foreign.onnx")
+    answer = firstlight("classify", model, "0.png", "-q")
+    assert answer.code == code and message in answer.err and len(answer.err.splitlines()) == 1
+
+
+class ConstantClassifier:
+    """A classifier that gives every image the same probabilities, and counts the images."""
+
+    input = (28, 28, 1)
+    classes = ("0", "1")
+    image_kind: ImageKind = "digits"
+
+    def __init__(self) -> None:
+        self.batch_sizes: list[int] = []
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        self.batch_sizes.append(len(images))
+        return np.tile(np.float32([0.25, 0.75]), (len(images), 1))
+
+
+def test_many_pictures_go_in_batches(in_folder: Path) -> None:
+    network = ConstantClassifier()
+    results = classify(network, [Path("0.png")] * 40 + [Path("x")] * 40, top=1)
+    assert len(results) == 80 and max(network.batch_sizes) <= 32
+    assert results[0] == Classification(Path("0.png"), (Label("1", 0.75),))
+    assert results[0].to_json() == {
+        "file": "0.png",
+        "labels": [{"label": "1", "probability": 0.75}],
+    }
+    assert results[-1].to_json() == {"file": "x", "labels": []}
+    assert [result.problem for result in results] == [None] * 40 + [
+        "x: no such file or directory"
+    ] * 40
+
+
+def test_an_exported_file_is_used_without_tensorflow(in_folder: Path) -> None:
+    program = (
+        "import sys; from firstlight import cli\n"
+        "try: cli.main()\n"
+        "except SystemExit as end: assert not end.code\n"
+        "assert not {'tensorflow', 'keras', 'matplotlib'} & sys.modules.keys()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "classify", str(DIGITS_MODEL), "0.png"],
+        cwd=in_folder,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0].split()[-1] == "7"
