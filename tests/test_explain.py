@@ -121,11 +121,8 @@ def test_every_network_is_explained(
 
 @pytest.mark.parametrize(
     ("network", "special"),
-    [
-        ("softmax", {"weights.png"}),
-        ("mlp", {"filters.png"}),
-        ("lenet5", {"filters.png", "maps.png"}),
-    ],
+    [("softmax", {"weights.png"}), ("lenet5", {"filters.png", "maps.png"})],
+    ids=["of one layer", "of convolutions"],
 )
 def test_the_verb_writes_the_pictures_that_suit_the_network(
     network: str,
@@ -168,13 +165,15 @@ def test_layers_data_label_and_folder_are_chosen_alike_by_the_function_and_the_v
     )
     assert list(explanation.projections) == ["output"] and explanation.label == 3
     assert explanation.data == digits.name
+    names = ["filters.png", "occlusion.png", "strongest.png", "top_nine.png"]
+    assert explanation.files == tuple(here / "by function" / name for name in names)
     flags = ["--layer", "output", "--data", digits, "--label", "3", "--out", "by verb"]
     printed = json.loads(firstlight("explain", run.folder, picture, *flags, "--json").out)
-    files = [f"by verb/{path.name}" for path in explanation.files]
+    files = [f"by verb/{name}" for name in names]
     assert printed == explanation.to_json() | {"files": files}
     assert not run.figures.exists()
-    for path in explanation.files:
-        assert (here / "by verb" / path.name).read_bytes() == path.read_bytes()
+    for path, file in zip(explanation.files, files, strict=True):
+        assert Path(file).read_bytes() == path.read_bytes()
 
 
 @pytest.fixture(scope="module")
