@@ -18,9 +18,9 @@ from firstlight.datasets import mnist
 from firstlight.errors import DataError, UsageError
 from firstlight.explanation import deconvnet, features, occlusion
 from firstlight.explanation.explain import Explanation, compute, explain
-from firstlight.explanation.features import MapProjections, Projection
+from firstlight.explanation.features import FirstLayer, MapProjections, Projection
 from firstlight.explanation.occlusion import Occlusion
-from firstlight.figures.explanation import draw
+from firstlight.figures.explanation import draw_explanation
 from firstlight.runs.run import Run, create
 
 Firstlight = Callable[..., Answer]
@@ -112,8 +112,8 @@ def test_every_network_is_explained(
     convolutions = [layer for layer, stage in stages.items() if stage.is_convolution]
     assert explanation.feature_maps.keys() <= stages.keys()
     assert set(convolutions[:1]) <= explanation.feature_maps.keys()
-    assert (explanation.contributions is None) == (len(stages) > 1)
-    for weights in explanation.filters.values():
+    assert (explanation.first_layer.contributions is None) == (len(stages) > 1)
+    for weights in explanation.first_layer.filters.values():
         assert weights.ndim == 3 and weights.shape[-1] == 1
     assert explanation.occlusion.probability.shape == (7, 7)
     assert not (here / "run" / "figures").exists()
@@ -239,11 +239,13 @@ def colour_explanation(classes: tuple[str, ...]) -> Explanation:
         image=image,
         logits=random.normal(size=len(classes)),
         label=4,
-        first_layer="conv1",
+        first_layer=FirstLayer(
+            name="conv1",
+            filters={number: random.normal(size=(7, 7, 3)) for number in range(3)},
+            filter_count=3,
+            contributions=None,
+        ),
         last_layer="output",
-        filters={number: random.normal(size=(7, 7, 3)) for number in range(3)},
-        filter_count=3,
-        contributions=None,
         feature_maps={"conv1": random.normal(size=(9, 9, 3))},
         projections={
             "conv1": [MapProjections(number=3, picture=projection, top_nine=[projection] * 2)],
@@ -264,7 +266,7 @@ def colour_explanation(classes: tuple[str, ...]) -> Explanation:
 
 def test_colours_are_drawn_and_nothing_is_cut_off_beside_long_names(here: Path) -> None:
     names = tuple(f"a class with quite a long name, {number}" for number in range(12))
-    for path in draw(colour_explanation(names), here):
+    for path in draw_explanation(colour_explanation(names), here):
         with Image.open(path) as drawn:
             pixels = np.asarray(drawn.convert("L"))
         assert pixels.shape[1] > 400
@@ -278,11 +280,11 @@ def matplotlib_settings() -> dict[str, object]:
 
 def test_importing_and_drawing_leave_the_users_matplotlib_settings_as_they_are(here: Path) -> None:
     explanation = colour_explanation(tuple("abcdefghij"))
-    plain = [path.read_bytes() for path in draw(explanation, here / "plain")]
+    plain = [path.read_bytes() for path in draw_explanation(explanation, here / "plain")]
     with matplotlib.rc_context({"font.size": 20, "text.color": "red", "figure.dpi": 50}):
         users = matplotlib_settings()
         for module in (catalog.PACKAGE / "figures").glob("*.py"):
             runpy.run_path(str(module))
-        own = [path.read_bytes() for path in draw(explanation, here / "own")]
+        own = [path.read_bytes() for path in draw_explanation(explanation, here / "own")]
         assert matplotlib_settings() == users
     assert own == plain  # the pictures do not depend on the user's settings

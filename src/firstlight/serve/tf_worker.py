@@ -28,7 +28,7 @@ with tensorflow(verbose=False):
 
     from firstlight import catalog, first_graph, model
     from firstlight.evaluation.accuracy import predictor, softmax
-    from firstlight.graphs.draw import draw
+    from firstlight.graphs.draw import draw_graph
     from firstlight.runs import checkpoint
 from firstlight.runs.run import Run
 
@@ -143,7 +143,7 @@ def answers_to(examples: Examples, predicted: np.ndarray) -> Facts:
 def graph(target: str) -> Facts:
     """Both pictures of a graph, as SVG."""
     with tempfile.TemporaryDirectory() as folder:
-        files = draw(target, Path(folder)).files
+        files = draw_graph(target, Path(folder)).files
         return {path.stem: path.read_text("utf-8") for path in files}
 
 
