@@ -72,7 +72,8 @@ STYLES = {
 
 def page(style: Style, split: str, random: Random) -> tuple[Image.Image, str]:
     """A picture and its text: 1 to 3 lines of 3 to 20 digits."""
-    images, labels = mnist.load(split)
+    examples = mnist.load(split)
+    images, labels = examples.images, examples.labels
     texts, rows = [], []
     for _ in range(random.integers(1, 4)):
         chosen = random.integers(len(images), size=random.integers(3, 21))

@@ -43,8 +43,8 @@ def test_the_graph_changes_pixels_by_exactly_the_pixel_augmentations_of_the_cata
 
 
 def test_pictures_are_cropped_by_exactly_the_crop_augmentations_of_the_catalogue() -> None:
-    def crops_with(strengths: dict[str, float]) -> list[crops.Place]:
-        return [crops.place(strengths, seed=0, number=number) for number in range(20)]
+    def crops_with(strengths: dict[str, float]) -> list[crops.Crop]:
+        return [crops.random_crop(strengths, seed=0, number=number) for number in range(20)]
 
     for name, augmentation in AUGMENTATIONS.items():
         changes_crops = crops_with({name: augmentation.max_strength}) != crops_with({})

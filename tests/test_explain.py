@@ -17,9 +17,9 @@ from firstlight.datasets import mnist
 from firstlight.errors import DataError, UsageError
 from firstlight.explanation import deconvnet, features, occlusion
 from firstlight.explanation.explain import Explanation, compute, explain
-from firstlight.explanation.features import MapProjections, Projection
+from firstlight.explanation.features import FirstLayer, MapProjections, Projection
 from firstlight.explanation.occlusion import Occlusion
-from firstlight.figures.explanation import draw
+from firstlight.figures.explanation import draw_explanation
 from firstlight.runs.documents import ModelInfo
 from firstlight.runs.run import Run
 from firstlight.settings import Settings
@@ -115,8 +115,8 @@ def test_every_network_is_explained(
     convolutions = [layer for layer, stage in stages.items() if stage.is_convolution]
     assert explanation.feature_maps.keys() <= stages.keys()
     assert set(convolutions[:1]) <= explanation.feature_maps.keys()
-    assert (explanation.contributions is None) == (len(stages) > 1)
-    for weights in explanation.filters.values():
+    assert (explanation.first_layer.contributions is None) == (len(stages) > 1)
+    for weights in explanation.first_layer.filters.values():
         assert weights.ndim == 3 and weights.shape[-1] == 1
     assert explanation.occlusion.probability.shape == (7, 7)
     assert not (here / "run" / "figures").exists()
@@ -124,11 +124,8 @@ def test_every_network_is_explained(
 
 @pytest.mark.parametrize(
     ("network", "special"),
-    [
-        ("softmax", {"weights.png"}),
-        ("mlp", {"filters.png"}),
-        ("lenet5", {"filters.png", "maps.png"}),
-    ],
+    [("softmax", {"weights.png"}), ("lenet5", {"filters.png", "maps.png"})],
+    ids=["of one layer", "of convolutions"],
 )
 def test_the_verb_writes_the_pictures_that_suit_the_network(
     network: str,
@@ -171,13 +168,15 @@ def test_layers_data_label_and_folder_are_chosen_alike_by_the_function_and_the_v
     )
     assert list(explanation.projections) == ["output"] and explanation.label == 3
     assert explanation.data == digits.name
+    names = ["filters.png", "occlusion.png", "strongest.png", "top_nine.png"]
+    assert explanation.files == tuple(here / "by function" / name for name in names)
     flags = ["--layer", "output", "--data", digits, "--label", "3", "--out", "by verb"]
     printed = json.loads(firstlight("explain", run.folder, picture, *flags, "--json").out)
-    files = [f"by verb/{path.name}" for path in explanation.files]
+    files = [f"by verb/{name}" for name in names]
     assert printed == explanation.to_json() | {"files": files}
     assert not run.figures.exists()
-    for path in explanation.files:
-        assert (here / "by verb" / path.name).read_bytes() == path.read_bytes()
+    for path, file in zip(explanation.files, files, strict=True):
+        assert Path(file).read_bytes() == path.read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -243,11 +242,13 @@ def colour_explanation(classes: tuple[str, ...]) -> Explanation:
         image=image,
         logits=random.normal(size=len(classes)),
         label=4,
-        first_layer="conv1",
+        first_layer=FirstLayer(
+            name="conv1",
+            filters={number: random.normal(size=(7, 7, 3)) for number in range(3)},
+            filter_count=3,
+            contributions=None,
+        ),
         last_layer="output",
-        filters={number: random.normal(size=(7, 7, 3)) for number in range(3)},
-        filter_count=3,
-        contributions=None,
         feature_maps={"conv1": random.normal(size=(9, 9, 3))},
         projections={
             "conv1": [MapProjections(number=3, picture=projection, top_nine=[projection] * 2)],
@@ -268,7 +269,7 @@ def colour_explanation(classes: tuple[str, ...]) -> Explanation:
 
 def test_colours_are_drawn_and_nothing_is_cut_off_beside_long_names(here: Path) -> None:
     names = tuple(f"a class with quite a long name, {number}" for number in range(12))
-    for path in draw(colour_explanation(names), here):
+    for path in draw_explanation(colour_explanation(names), here):
         with Image.open(path) as drawn:
             pixels = np.asarray(drawn.convert("L"))
         assert pixels.shape[1] > 400
@@ -282,11 +283,11 @@ def matplotlib_settings() -> dict[str, object]:
 
 def test_importing_and_drawing_leave_the_users_matplotlib_settings_as_they_are(here: Path) -> None:
     explanation = colour_explanation(tuple("abcdefghij"))
-    plain = [path.read_bytes() for path in draw(explanation, here / "plain")]
+    plain = [path.read_bytes() for path in draw_explanation(explanation, here / "plain")]
     with matplotlib.rc_context({"font.size": 20, "text.color": "red", "figure.dpi": 50}):
         users = matplotlib_settings()
         for module in (catalog.PACKAGE / "figures").glob("*.py"):
             runpy.run_path(str(module))
-        own = [path.read_bytes() for path in draw(explanation, here / "own")]
+        own = [path.read_bytes() for path in draw_explanation(explanation, here / "own")]
         assert matplotlib_settings() == users
     assert own == plain  # the pictures do not depend on the user's settings

@@ -13,7 +13,7 @@ from conftest import built
 from firstlight import catalog, first_graph
 from firstlight.errors import UsageError
 from firstlight.graphs import svg
-from firstlight.graphs.draw import FIRST_GRAPH, draw, parameter_count, trace
+from firstlight.graphs.draw import FIRST_GRAPH, draw_graph, parameter_count, trace
 from firstlight.graphs.functional import from_graph, from_keras
 from firstlight.graphs.layout import Arrow, Box, with_equal_widths
 from firstlight.graphs.operations import from_operations
@@ -114,7 +114,7 @@ def test_the_first_graph_as_tensorflow_runs_it() -> None:
 
 @pytest.mark.parametrize("entry", NETWORKS, ids=NAMES)
 def test_both_pictures_of_every_network(entry: dict[str, object]) -> None:
-    network = built(entry.name, 10)
+    network = built(entry.name, catalog.network(entry.name).classes)
     boxes, arrows = from_keras(network)
     assert parameter_count(boxes) == f"{entry.parameters:,} trainable parameters"
     functional = svg.render(with_equal_widths(boxes), arrows, network.name, "")
@@ -127,7 +127,7 @@ def test_both_pictures_of_every_network(entry: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("target", [FIRST_GRAPH, "mlp"])
 def test_the_pictures_are_written_and_named(target: str, here: Path) -> None:
-    pictures = draw(target)
+    pictures = draw_graph(target)
     folder = Path("runs") / f"graph-{target}"
     assert pictures.files == (folder / "functional.svg", folder / "operations.svg")
     files = [str(path) for path in pictures.files]
@@ -135,7 +135,7 @@ def test_the_pictures_are_written_and_named(target: str, here: Path) -> None:
     functional, operations = (path.read_text("utf-8") for path in pictures.files)
     assert f"<title>{target}: " in functional and "trainable parameters" in functional
     assert "TensorFlow's operations by scope" in operations
-    elsewhere = draw(target, here / "elsewhere").files
+    elsewhere = draw_graph(target, here / "elsewhere").files
     assert [path.read_text("utf-8") for path in elsewhere] == [functional, operations]
 
 
@@ -169,5 +169,5 @@ def test_a_deep_network_continues_in_another_column() -> None:
 def test_an_unknown_target_is_answered_with_the_known_ones(here: Path) -> None:
     names = ", ".join([FIRST_GRAPH, *(entry.name for entry in catalog.networks())])
     with pytest.raises(UsageError) as error:
-        draw("convent")
+        draw_graph("convent")
     assert str(error.value) == f"no network or run 'convent'; networks: {names}"

@@ -11,7 +11,7 @@ import pytest
 from conftest import Answer
 
 from firstlight import catalog
-from firstlight.graphs.draw import draw
+from firstlight.graphs.draw import draw_graph
 
 LESSONS = Path(__file__).parent.parent / "lessons"
 CHAPTERS = sorted(LESSONS.glob("[0-9]*.md"))
@@ -58,5 +58,5 @@ def test_the_first_lesson_ends_with_the_complete_source() -> None:
 
 
 def test_the_first_lessons_graphs_are_drawn_as_the_program_draws_them(here: Path) -> None:
-    for path in draw("first-graph", here).files:
+    for path in draw_graph("first-graph", here).files:
         assert (LESSONS / "pictures" / path.name).read_text("utf-8") == path.read_text("utf-8")

@@ -22,8 +22,8 @@ def half_blind_network() -> keras.Model:
 def occlude(
     network: keras.Model, image: np.ndarray, label: int, colour: int = occlusion.GREY
 ) -> occlusion.Occlusion:
-    predictor = occlusion_predictor(network, deconvnet.stages(network), image)
-    return occlusion.occlude(predictor, image, label, colour)
+    predict, feature_map = occlusion_predictor(network, deconvnet.stages(network), image)
+    return occlusion.occlude(predict, feature_map, image, label, colour)
 
 
 def test_covering_what_the_network_ignores_changes_nothing() -> None:

@@ -19,6 +19,10 @@ import pytest
 from PIL import Image, ImageDraw
 
 from firstlight.reading import read
+from firstlight.recipe import Recipe
+from firstlight.runs.documents import LoggedStep, RunRecord
+from firstlight.runs.run import Run
+from firstlight.settings import Settings
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 if not BROWSER and os.environ.get("CI") == "true":
@@ -512,10 +516,17 @@ def begun(home: Path) -> Iterator[Path]:
     """A run folder as a training elsewhere leaves it that has just begun; its costs fell to 0."""
     folder = home / "runs" / "begun"
     folder.mkdir(parents=True)
-    settings = {"network": "softmax", "data": "mnist", "seed": 0, "recipe": {"steps": 9}}
-    (folder / "run.json").write_text(json.dumps(settings))
-    lines = [{"step": i, "split": "train", "loss": 2 - i, "accuracy": 1} for i in range(3)]
-    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    recipe = Recipe(learning_rate=0.1, batch_size=10, steps=9)
+    settings = Settings(network="softmax", data="mnist", recipe=recipe, seed=0, sha256={})
+    run = Run(folder)
+    run.write_record(RunRecord(settings=settings, total_steps=9, versions={}, machine=""))
+    steps = [
+        LoggedStep(
+            step=i, epoch=i / 9, split="train", loss=2 - i, accuracy=1, lr=0.1, seconds=i / 10
+        )
+        for i in range(3)
+    ]
+    run.metrics_file.write_text("".join(json.dumps(step.to_json()) + "\n" for step in steps))
     yield folder
     shutil.rmtree(folder)
 

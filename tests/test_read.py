@@ -26,7 +26,8 @@ Firstlight = Callable[..., Answer]
 @pytest.fixture(scope="module")
 def write() -> Callable[..., np.ndarray]:
     """write("305") returns a grey picture (h, w), dark on white; its digits are 80 pixels high."""
-    images, labels = mnist.load("test")
+    test = mnist.load("test")
+    images, labels = test.images, test.labels
     legible = [3, 2, 1, 18, 4, 15, 11, 0, 61, 7]  # a test image of each class that is easy to read
     assert labels[legible].tolist() == list(range(10))
     image_of = {str(labels[i]): images[i, ..., 0] for i in legible}

@@ -261,8 +261,8 @@ def graph(
 ) -> None:
     """Draw a network's graph twice: its layers, and TensorFlow's own operations."""
     with tensorflow(verbose):
-        from firstlight.graphs.draw import draw
-    pictures = draw(target, out)
+        from firstlight.graphs.draw import draw_graph
+    pictures = draw_graph(target, out)
     show(pictures.to_json(), json_, console.graph(pictures))
 
 

@@ -20,22 +20,20 @@ from firstlight.evaluation.accuracy import name_classes
 from firstlight.explanation import deconvnet
 from firstlight.explanation.deconvnet import Stages
 from firstlight.explanation.features import (
+    FirstLayer,
     MapProjections,
     activations,
     choose_stages,
-    contributions,
-    filters,
+    first_layer,
     has_feature_maps,
     project_maps,
-    strongest_maps,
 )
-from firstlight.explanation.occlusion import GREY, PAPER, Occlusion, OcclusionPredictor, occlude
+from firstlight.explanation.occlusion import GREY, PAPER, Occlusion, Predict, occlude
 from firstlight.images.kinds import ImageKind
 from firstlight.probabilities import Label, softmax, top_labels
 from firstlight.runs.run import Run
 
 MAX_IMAGES = 5_000  # of the validation images, among which the top nine are looked for
-MAX_FILTERS = 100
 TOP_LABELS = 5
 
 
@@ -51,11 +49,8 @@ class Explanation:
     image: np.ndarray  # (height, width, channels) uint8: the picture as the network takes it
     logits: np.ndarray  # (classes,)
     label: int  # the class that occlusion is about
-    first_layer: str
+    first_layer: FirstLayer
     last_layer: str  # its units are the classes
-    filters: dict[int, np.ndarray]  # number → weights (height, width, channels); strongest first
-    filter_count: int  # of the first layer: `filters` has MAX_FILTERS of them at most
-    contributions: np.ndarray | None  # (classes, height, width, channels); for one layer only
     feature_maps: dict[str, np.ndarray]  # layer → (height, width, maps)
     projections: dict[str, list[MapProjections]]  # layer → its strongest maps, strongest first
     data: str  # the dataset that the top nine are from
@@ -112,10 +107,10 @@ def explain(
         UsageError: the network has no such layer or class.
         DataError: the run, the picture or the data is missing or damaged.
     """
-    from firstlight.figures.explanation import draw
+    from firstlight.figures.explanation import draw_explanation
 
     explanation = compute(run, picture, layers=layers, data=data, label=label, quiet=quiet)
-    files = draw(explanation, out or run.figures / "explain" / picture.stem)
+    files = draw_explanation(explanation, out or run.figures / "explain" / picture.stem)
     return replace(explanation, files=tuple(files))
 
 
@@ -136,14 +131,10 @@ def compute(
     image = classification.preprocess(picture, network.input_shape[1:], image_kind)
     data_name, examples = validation_images(run, network, data, quiet)
     outputs = activations(stages, image)
-    names = list(stages)
-    first_layer, last_layer = names[0], names[-1]
+    *_, last_layer = stages
     logits = outputs[last_layer]
     class_number = number_of(label, classes) if label else int(logits.argmax())
-    weights = filters(network.get_layer(first_layer), network.input_shape[1:])
-    strongest = strongest_maps(outputs[first_layer], MAX_FILTERS)
-    one_layer = len(stages) == 1
-    predictor = occlusion_predictor(network, stages, image)
+    predict, watched = occlusion_predictor(network, stages, image)
     colour = GREY if image_kind == "pictures" else PAPER
     return Explanation(
         run=run.folder,
@@ -154,15 +145,12 @@ def compute(
         image=image,
         logits=logits,
         label=class_number,
-        first_layer=first_layer,
+        first_layer=first_layer(network, stages, outputs, image),
         last_layer=last_layer,
-        filters={number: weights[number] for number in strongest},
-        filter_count=len(weights),
-        contributions=contributions(stages, weights, image) if one_layer else None,
         feature_maps={name: maps for name, maps in outputs.items() if has_feature_maps(maps)},
         projections=project_maps(chosen, image, outputs, examples.images, quiet=quiet),
         data=data_name,
-        occlusion=occlude(predictor, image, class_number, colour, quiet=quiet),
+        occlusion=occlude(predict, watched, image, class_number, colour, quiet=quiet),
     )
 
 
@@ -188,11 +176,11 @@ def number_of(label: str, classes: tuple[str, ...]) -> int:
 
 def occlusion_predictor(
     network: keras.Model, stages: Stages, image: np.ndarray
-) -> OcclusionPredictor:
-    """Return the network's outputs that occlusion watches, as a compiled function of images.
+) -> tuple[Predict, str]:
+    """Return the outputs that occlusion watches, as a compiled function, and the map's name.
 
     The watched feature map is, as in the paper's figure 7, the one of the last convolution with
-    the strongest response to the uncovered image.
+    the strongest response to the uncovered image; "" for a network without convolutions.
     """
     last = next((stage for stage in reversed(stages.values()) if stage.is_convolution), None)
     number, name = 0, ""
@@ -213,4 +201,4 @@ def occlusion_predictor(
         probabilities, activity = outputs(images)
         return probabilities.numpy(), activity.numpy()
 
-    return OcclusionPredictor(predict, name)
+    return predict, name

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
@@ -25,10 +26,21 @@ from firstlight.explanation.deconvnet import Stage, Stages, Unit
 from firstlight.explanation.occlusion import Region
 from firstlight.progress import in_batches
 
+MAX_FILTERS = 100
 DEFAULT_LAYERS = 5  # projected from, unless the user names layers
 MAPS_PER_LAYER = 4
 TOP_NINE = 9  # images for each feature map
 _BATCH = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstLayer:
+    """The weights of the first layer."""
+
+    name: str
+    filters: dict[int, np.ndarray]  # number → weights (height, width, channels); strongest first
+    filter_count: int  # of the layer: `filters` has MAX_FILTERS of them at most
+    contributions: np.ndarray | None  # (classes, height, width, channels); for one layer only
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +100,28 @@ def strongest_maps(output: np.ndarray, count: int) -> list[int]:
     return [int(number) for number in np.argsort(-maxima, kind="stable")[:count]]
 
 
+def first_layer(
+    network: keras.Model, stages: Stages, outputs: dict[str, np.ndarray], image: np.ndarray
+) -> FirstLayer:
+    """Return the weights of the first layer, with the filters that respond most to the image first.
+
+    Args:
+        network: whose first layer it is.
+        stages: the network's.
+        outputs: the stages' outputs for the image, see `activations`.
+        image: (height, width, channels).
+    """
+    name = next(iter(stages))
+    weights = filters(network.get_layer(name), network.input_shape[1:])
+    strongest = strongest_maps(outputs[name], MAX_FILTERS)
+    return FirstLayer(
+        name=name,
+        filters={number: weights[number] for number in strongest},
+        filter_count=len(weights),
+        contributions=contributions(stages, weights, image) if len(stages) == 1 else None,
+    )
+
+
 def filters(layer: Any, size: tuple[int, int, int]) -> np.ndarray:
     """Return a first layer's weights as images: (filters, height, width, channels).
 
@@ -136,25 +170,55 @@ def project_maps(
         images: (N, *INPUT), where the top nine are looked for.
         quiet: show no progress.
     """
-    projections: dict[str, list[MapProjections]] = {}
+    projections = {}
     maxima = spatial_maxima(chosen, images, quiet=quiet)
     for stage, (values, positions) in zip(chosen, maxima, strict=True):
         own_values = outputs[stage.name].reshape(-1, stage.shape[-1])  # (positions, maps)
-        projections[stage.name] = []
-        for number in active_maps(own_values):
-            nine = top_nine(values[:, number])
-            own_unit = unit_at(stage.shape, number, int(own_values[:, number].argmax()))
-            units = [unit_at(stage.shape, number, int(positions[i, number])) for i in nine]
-            in_picture, *in_nine = project_units(
+        projections[stage.name] = [
+            project_map(
                 stage,
-                images=[image, *images[nine]],
-                units=[own_unit, *units],
-                values=[own_values[:, number].max(), *values[nine, number]],
+                number,
+                picture=image,
+                own_values=own_values[:, number],
+                images=images,
+                maxima=values[:, number],
+                positions=positions[:, number],
             )
-            projections[stage.name].append(
-                MapProjections(number=number, picture=in_picture, top_nine=in_nine)
-            )
+            for number in active_maps(own_values)
+        ]
     return projections
+
+
+def project_map(
+    stage: Stage,
+    number: int,
+    *,
+    picture: np.ndarray,
+    own_values: np.ndarray,
+    images: Images,
+    maxima: np.ndarray,
+    positions: np.ndarray,
+) -> MapProjections:
+    """Project a feature map's strongest unit, in the picture and in the top nine images.
+
+    Args:
+        stage: the feature map's.
+        number: the feature map's in its stage.
+        picture: as the network takes it.
+        own_values: the activations (positions,) of the map's units for the picture.
+        images: (N, *INPUT).
+        maxima: (N,), the largest activation for each image.
+        positions: (N,), where it is.
+    """
+    nine = top_nine(maxima)
+    at = [int(own_values.argmax()), *(int(positions[row]) for row in nine)]
+    in_picture, *in_nine = project_units(
+        stage,
+        images=[picture, *images[nine]],
+        units=[unit_at(stage.shape, number, position) for position in at],
+        values=[own_values.max(), *maxima[nine]],
+    )
+    return MapProjections(number=number, picture=in_picture, top_nine=in_nine)
 
 
 def active_maps(values: np.ndarray) -> list[int]:

@@ -11,7 +11,6 @@ of ink: there the occluder is black, MNIST's paper, and removes ink.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,26 +23,17 @@ GREY, PAPER = 128, 0
 _BATCH = 32
 
 Region = tuple[int, int, int, int]  # top, left, bottom, right in pixels; the last two are exclusive
-Image = NDArray[np.uint8]  # (height, width, channels)
-Images = NDArray[np.uint8]  # (N, height, width, channels)
-
-
-class OcclusionPredictor(NamedTuple):
-    """A network's outputs that occlusion watches, and the name of the watched feature map.
-
-    predict: images → probabilities (N, classes), and the feature map's activity (N,), its sum.
-    feature_map: "" if the network has no convolutions; the activity is then 0.
-    """
-
-    predict: Callable[[Images], tuple[np.ndarray, np.ndarray]]
-    feature_map: str
+ImageArray = NDArray[np.uint8]  # (height, width, channels), or (N, height, width, channels)
+# Images (N, height, width, channels) → probabilities (N, classes), and activity (N,): the sum of
+# the watched feature map, or 0 if there is none.
+Predict = Callable[[ImageArray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Occlusion:
     """The network's outputs for each position of the occluder: arrays (rows, columns)."""
 
-    covered: Image  # the picture with the occluder where the label's probability changes most
+    covered: ImageArray  # the picture with the occluder where the label's probability changes most
     occluder: Region  # that position
     probability: np.ndarray  # the label's, 0 to 1
     predicted: np.ndarray  # the most probable class
@@ -53,12 +43,19 @@ class Occlusion:
 
 
 def occlude(
-    predictor: OcclusionPredictor, image: Image, label: int, colour: int, *, quiet: bool = True
+    predict: Predict,
+    feature_map: str,
+    image: ImageArray,
+    label: int,
+    colour: int,
+    *,
+    quiet: bool = True,
 ) -> Occlusion:
     """Cover one part of the image after another, and record what the network predicts.
 
     Args:
-        predictor: the network, see `OcclusionPredictor`.
+        predict: the network's outputs, see `Predict`.
+        feature_map: the name of the one that `predict` watches; "" if there is none.
         image: (height, width, channels), as the network takes it.
         label: the class whose probability is recorded.
         colour: the occluder's, 0 to 255.
@@ -68,10 +65,10 @@ def occlude(
     outputs = []
     for batch in in_batches(len(regions), _BATCH, "covering one part after another", quiet):
         covered = np.array([cover(image, region, colour) for region in regions[batch]])
-        outputs.append(predictor.predict(covered))
+        outputs.append(predict(covered))
     probabilities = np.concatenate([part for part, _ in outputs])
     activity = np.concatenate([part for _, part in outputs])
-    uncovered, baseline = predictor.predict(image[None])
+    uncovered, baseline = predict(image[None])
     change = np.abs(probabilities[:, label] - uncovered[0, label])
     strongest = regions[int(change.argmax())]
     rows, columns = positions(image)
@@ -81,34 +78,34 @@ def occlude(
         occluder=strongest,
         probability=probabilities[:, label].reshape(shape),
         predicted=probabilities.argmax(1).reshape(shape),
-        feature_map=predictor.feature_map,
+        feature_map=feature_map,
         activity=activity.reshape(shape),
         baseline=float(baseline[0]),
     )
 
 
-def positions(image: Image) -> tuple[range, range]:
+def positions(image: ImageArray) -> tuple[range, range]:
     """Return the rows and the columns at which the occluder is centred."""
     height, width, _ = image.shape
     step = max(1, max(height, width) // POSITIONS_PER_SIDE)
     return range(step // 2, height, step), range(step // 2, width, step)
 
 
-def occluders(image: Image) -> list[Region]:
+def occluders(image: ImageArray) -> list[Region]:
     """Return the occluder's region at each position, row by row."""
     side = round(max(image.shape[:2]) / SIDE_RATIO)
     rows, columns = positions(image)
     return [square(image, row, column, side) for row in rows for column in columns]
 
 
-def square(image: Image, row: int, column: int, side: int) -> Region:
+def square(image: ImageArray, row: int, column: int, side: int) -> Region:
     """Return the square centred at a pixel, cut off at the image's edges."""
     top, left = row - side // 2, column - side // 2
     height, width = image.shape[:2]
     return max(0, top), max(0, left), min(height, top + side), min(width, left + side)
 
 
-def cover(image: Image, region: Region, colour: int) -> Image:
+def cover(image: ImageArray, region: Region, colour: int) -> ImageArray:
     """Return a copy of the image in which the region has one colour."""
     copy = image.copy()
     top, left, bottom, right = region

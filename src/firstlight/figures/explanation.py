@@ -29,8 +29,10 @@ from firstlight.figures.style import (
 )
 
 DOTS_PER_INCH = 120
-MARGIN, GAP = 24, 8  # pixels: around a page, and between images
-HEADER = MARGIN + 84  # pixels: from the top of a page to below its title and two lines of text
+PAGE_MARGIN, IMAGE_GAP = 24, 8  # pixels: around a page, and between images
+PAGE_HEADER = (
+    PAGE_MARGIN + 84
+)  # pixels: from the top of a page to below its title and two lines of text
 CAPTION = 16  # pixels: a line of text below an image
 ACTIVE = LinearSegmentedColormap.from_list("active", ["#ffffff", "#7da2f5", "#12337f"])
 GREY_TEXT = "#6b7785"
@@ -41,7 +43,7 @@ MAX_OTHER_CLASSES = 6  # with a colour of their own, where the occluder changes 
 MIN_CHANGE = 0.1  # smaller changes of a probability do not get the full colour
 
 Rgb = np.ndarray  # (height, width, 3) float, 0 to 1
-Point = tuple[float, float]  # x, y; or a size: width, height
+XY = tuple[float, float]  # x, y; or a size: width, height
 
 
 class Square(NamedTuple):
@@ -94,13 +96,15 @@ class Page:
         self.figure = Figure(dpi=DOTS_PER_INCH)
         self.axes = self.figure.add_axes((0, 0, 1, 1))
         self.axes.axis("off")
-        texts = [self.text(MARGIN, MARGIN, title, size=13, weight="bold")]
+        texts = [self.text(PAGE_MARGIN, PAGE_MARGIN, title, size=13, weight="bold")]
         for number, line in enumerate(lines):
-            texts.append(self.text(MARGIN, MARGIN + 32 + 19 * number, line, color=GREY_TEXT))
+            texts.append(
+                self.text(PAGE_MARGIN, PAGE_MARGIN + 32 + 19 * number, line, color=GREY_TEXT)
+            )
         canvas = FigureCanvasAgg(self.figure)
         renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
         text_width = max(text.get_window_extent(renderer).width for text in texts)
-        width = max(width, math.ceil(text_width) + 2 * MARGIN)
+        width = max(width, math.ceil(text_width) + 2 * PAGE_MARGIN)
         self.figure.set_size_inches(width / DOTS_PER_INCH, height / DOTS_PER_INCH)
         self.axes.set(xlim=(0, width), ylim=(height, 0), autoscale_on=False)
 
@@ -118,7 +122,7 @@ class Page:
         self._pixels((x, y), (width, height), rgb, interpolation)
         self.box((x, y), (width, height), PALE, 0.5)
 
-    def _pixels(self, corner: Point, size: Point, rgb: Rgb, interpolation: str) -> None:
+    def _pixels(self, corner: XY, size: XY, rgb: Rgb, interpolation: str) -> None:
         """Draw pixels that fill a box; a page has hundreds, for which `imshow` is slow."""
         (x, y), (width, height) = corner, size
         box = Bbox.from_extents(x, y, x + width, y + height)
@@ -128,7 +132,7 @@ class Page:
         image.set_data(rgb)
         self.axes.add_artist(image)
 
-    def box(self, corner: Point, size: Point, color: str, lw: float) -> None:
+    def box(self, corner: XY, size: XY, color: str, lw: float) -> None:
         """Outline a box: its upper left corner (x, y) and its size (width, height)."""
         width, height = size
         self.axes.add_artist(Rectangle(corner, width, height, fill=False, ec=color, lw=lw))
@@ -154,7 +158,7 @@ class Page:
 
 
 @styled
-def draw(explanation: Explanation, folder: Path) -> list[Path]:
+def draw_explanation(explanation: Explanation, folder: Path) -> list[Path]:
     """Write the pictures to the folder, and return their paths, sorted."""
     pages = {
         "strongest.png": strongest_page(explanation),
@@ -163,10 +167,10 @@ def draw(explanation: Explanation, folder: Path) -> list[Path]:
     }
     if explanation.feature_maps:
         pages["maps.png"] = maps_page(explanation)
-    if explanation.contributions is None:
+    if explanation.first_layer.contributions is None:
         pages["filters.png"] = filters_page(explanation)
     else:
-        pages["weights.png"] = weights_page(explanation, explanation.contributions)
+        pages["weights.png"] = weights_page(explanation, explanation.first_layer.contributions)
     for name, page in pages.items():
         save_figure(page.figure, folder / name)
     return [folder / name for name in sorted(pages)]
@@ -174,20 +178,28 @@ def draw(explanation: Explanation, folder: Path) -> list[Path]:
 
 def filters_page(explanation: Explanation) -> Page:
     """Draw the weights of the first layer's filters."""
-    filters, side = explanation.filters, 72
-    grid = Grid(left=MARGIN, top=HEADER, side=side, across=side + GAP, down=side + GAP + CAPTION)
+    filters, side = explanation.first_layer.filters, 72
+    grid = Grid(
+        left=PAGE_MARGIN,
+        top=PAGE_HEADER,
+        side=side,
+        across=side + IMAGE_GAP,
+        down=side + IMAGE_GAP + CAPTION,
+    )
     picture = Square(grid.right(FILTERS_PER_ROW) + 20, grid.top, 110)
     height, width, channels = next(iter(filters.values())).shape
-    title = f"The filters of the first layer, {explanation.first_layer}: {height}×{width} weights"
-    if len(filters) < explanation.filter_count:
-        title += f"; {len(filters)} of {explanation.filter_count:,} filters"
+    title = (
+        f"The filters of the first layer, {explanation.first_layer.name}: {height}×{width} weights"
+    )
+    if len(filters) < explanation.first_layer.filter_count:
+        title += f"; {len(filters)} of {explanation.first_layer.filter_count:,} filters"
     if channels == 1:
         meaning = "Blue: ink here activates the unit; red: ink here inhibits it."
     else:
         meaning = "Grey is a weight of zero. What has the filter's colours activates the unit."
     page = Page(
-        width=picture.x + picture.side + MARGIN,
-        height=grid.bottom(math.ceil(len(filters) / FILTERS_PER_ROW)) + MARGIN,
+        width=picture.x + picture.side + PAGE_MARGIN,
+        height=grid.bottom(math.ceil(len(filters) / FILTERS_PER_ROW)) + PAGE_MARGIN,
         title=title,
         lines=[meaning, "The filters that respond most to the picture on the right come first."],
     )
@@ -205,11 +217,13 @@ def weights_page(explanation: Explanation, contributions: np.ndarray) -> Page:
     probable = np.argsort(-explanation.probabilities, kind="stable")[:MAX_CLASSES]
     chosen = sorted(probable.tolist())
     side = 100
-    grid = Grid(left=170, top=HEADER + 20, side=side, across=side + GAP, down=side + GAP)
+    grid = Grid(
+        left=170, top=PAGE_HEADER + 20, side=side, across=side + IMAGE_GAP, down=side + IMAGE_GAP
+    )
     page = Page(
-        width=grid.right(len(chosen)) + MARGIN,
-        height=grid.bottom(2) + CAPTION + MARGIN,
-        title=f"Why {prediction(explanation)}",
+        width=grid.right(len(chosen)) + PAGE_MARGIN,
+        height=grid.bottom(2) + CAPTION + PAGE_MARGIN,
+        title=f"Why {predicted_text(explanation)}",
         lines=[
             "Each class has one weight for each pixel. Blue: ink there counts for the class; red: "
             "against it. Where there is no ink, the weight does not count.",
@@ -217,12 +231,14 @@ def weights_page(explanation: Explanation, contributions: np.ndarray) -> Page:
             "the prediction.",
         ],
     )
-    picture = Square(MARGIN, grid.top + side // 2, side)
+    picture = Square(PAGE_MARGIN, grid.top + side // 2, side)
     page.image(picture, displayed(explanation, explanation.image))
     for row, name in enumerate(("weights", "times the picture")):
         y = grid.cell(row, 0).y + side / 2
         page.text(grid.left - 12, y, name, ha="right", va="center", rotation=90, color=GREY_TEXT)
-    largest_weight = max(np.abs(weights).max() for weights in explanation.filters.values())
+    largest_weight = max(
+        np.abs(weights).max() for weights in explanation.first_layer.filters.values()
+    )
     largest_product = np.abs(contributions).max()
     for column, number in enumerate(chosen):
         style: dict[str, Any] = {"ha": "center"}
@@ -231,7 +247,7 @@ def weights_page(explanation: Explanation, contributions: np.ndarray) -> Page:
         upper, lower = grid.cell(0, column), grid.cell(1, column)
         middle = upper.x + side / 2
         page.text(middle, upper.y - 18, class_name(explanation, number, 13), 9, **style)
-        page.image(upper, signed(explanation.filters[number], largest_weight))
+        page.image(upper, signed(explanation.first_layer.filters[number], largest_weight))
         page.image(lower, signed(contributions[number], largest_product))
         page.text(middle, lower.bottom + 4, f"sum {explanation.logits[number]:+.1f}", **style)
     return page
@@ -240,18 +256,24 @@ def weights_page(explanation: Explanation, contributions: np.ndarray) -> Page:
 def maps_page(explanation: Explanation) -> Page:
     """Draw the feature maps of each layer that are most active for the picture."""
     side = 72
-    grid = Grid(left=190, top=HEADER, side=side, across=side + GAP, down=side + GAP + CAPTION)
+    grid = Grid(
+        left=190,
+        top=PAGE_HEADER,
+        side=side,
+        across=side + IMAGE_GAP,
+        down=side + IMAGE_GAP + CAPTION,
+    )
     page = Page(
-        width=grid.right(MAPS_PER_ROW) + MARGIN,
-        height=grid.bottom(len(explanation.feature_maps)) + MARGIN,
-        title=f"The feature maps of each layer: {prediction(explanation)}",
+        width=grid.right(MAPS_PER_ROW) + PAGE_MARGIN,
+        height=grid.bottom(len(explanation.feature_maps)) + PAGE_MARGIN,
+        title=f"The feature maps of each layer: {predicted_text(explanation)}",
         lines=[
             "A feature map shows where in the picture its filter responds: the darker, the more. "
             "Each row has a layer's most active maps, by number;",
             "a shade means the same value in the whole row. Negative values are red.",
         ],
     )
-    page.image(Square(MARGIN, grid.top, side), displayed(explanation, explanation.image))
+    page.image(Square(PAGE_MARGIN, grid.top, side), displayed(explanation, explanation.image))
     for row, (layer, maps) in enumerate(explanation.feature_maps.items()):
         height, width, count = maps.shape
         x, y = grid.left - 16, grid.cell(row, 0).y
@@ -276,17 +298,17 @@ def strongest_page(explanation: Explanation) -> Page:
     """Draw the strongest units of each layer: their projections and their receptive fields."""
     side = 104 if has_few_pixels(explanation) else 150
     grid = Grid(
-        left=MARGIN + side + 160,
-        top=HEADER,
+        left=PAGE_MARGIN + side + 160,
+        top=PAGE_HEADER,
         side=side,
         across=2 * side + 28,
-        down=side + GAP + 20,
+        down=side + IMAGE_GAP + 20,
     )
     layers = explanation.projections
     page = Page(
-        width=grid.right(max(map(len, layers.values()))) + MARGIN,
-        height=grid.bottom(len(layers)) + MARGIN,
-        title=f"The strongest units of each layer: {prediction(explanation)}",
+        width=grid.right(max(map(len, layers.values()))) + PAGE_MARGIN,
+        height=grid.bottom(len(layers)) + PAGE_MARGIN,
+        title=f"The strongest units of each layer: {predicted_text(explanation)}",
         lines=[
             "Left of each pair: the unit's activation, projected down to pixels. "
             f"{projection_meaning(explanation)} Right: the unit's receptive field in the picture.",
@@ -296,7 +318,7 @@ def strongest_page(explanation: Explanation) -> Page:
     )
     image = displayed(explanation, explanation.image)
     for row, (layer, maps) in enumerate(layers.items()):
-        picture = Square(MARGIN, grid.cell(row, 0).y, side)
+        picture = Square(PAGE_MARGIN, grid.cell(row, 0).y, side)
         page.image(picture, image)
         layer_name(page, grid, row, layer, maps)
         for column, projections in enumerate(maps):
@@ -314,12 +336,16 @@ def top_nine_page(explanation: Explanation) -> Page:
     """Draw the nine images that activate each map most, and their projections: as in figure 2."""
     side = 46 if has_few_pixels(explanation) else 84
     grid = Grid(
-        left=170, top=HEADER + 16, side=side, across=6 * side + 44, down=3 * side + GAP + 30
+        left=170,
+        top=PAGE_HEADER + 16,
+        side=side,
+        across=6 * side + 44,
+        down=3 * side + IMAGE_GAP + 30,
     )
     layers = explanation.projections
     page = Page(
-        width=grid.right(max(map(len, layers.values()))) + MARGIN,
-        height=grid.bottom(len(layers)) + MARGIN,
+        width=grid.right(max(map(len, layers.values()))) + PAGE_MARGIN,
+        height=grid.bottom(len(layers)) + PAGE_MARGIN,
         title=f"What the same maps of {explanation.network} detect: the nine validation images of "
         f"{explanation.data} that activate each most",
         lines=[
@@ -375,7 +401,7 @@ def has_few_pixels(explanation: Explanation) -> bool:
     return bool(max(height, width) <= 32)
 
 
-def prediction(explanation: Explanation) -> str:
+def predicted_text(explanation: Explanation) -> str:
     probability = explanation.probabilities[explanation.predicted]
     name = explanation.classes[explanation.predicted]
     return f"{explanation.network} predicts {name} ({probability:.1%})"
@@ -403,11 +429,13 @@ def projection_meaning(explanation: Explanation) -> str:
 def occlusion_page(explanation: Explanation) -> Page:
     """Draw what the network predicts while a square covers a part of the picture: figure 7."""
     occlusion, side = explanation.occlusion, 250
-    grid = Grid(left=MARGIN, top=HEADER + 28, side=side, across=side + MARGIN, down=side)
+    grid = Grid(
+        left=PAGE_MARGIN, top=PAGE_HEADER + 28, side=side, across=side + PAGE_MARGIN, down=side
+    )
     page = Page(
         width=grid.right(4 if occlusion.feature_map else 3),
         height=grid.bottom(1) + 100,
-        title=f"Which part of the picture matters: {prediction(explanation)}",
+        title=f"Which part of the picture matters: {predicted_text(explanation)}",
         lines=[
             "A square covers one part of the picture after another, and each time the network "
             "classifies the picture.",
@@ -434,7 +462,7 @@ def covered_panel(page: Page, panel: Square, explanation: Explanation) -> None:
 
 def probability_panel(page: Page, panel: Square, explanation: Explanation) -> None:
     """Draw the label's probability for each position of the square."""
-    panel_title(page, panel, f"Probability of {class_name(explanation, explanation.label, 18)}")
+    panel_title(page, panel, f"Probability of {class_name(explanation, explanation.label, 15)}")
     values = explanation.occlusion.probability
     baseline = float(explanation.probabilities[explanation.label])
     largest = max(float(np.abs(values - baseline).max()), MIN_CHANGE)
@@ -483,7 +511,7 @@ def predicted_panel(page: Page, panel: Square, explanation: Explanation) -> None
     rest = (0.6, 0.6, 0.6)
     pixels = np.array([[colors.get(int(number), rest) for number in row] for row in predicted])
     page.image(panel, over_picture(pixels, explanation))
-    entries = [(class_name(explanation, number, 16), color) for number, color in colors.items()]
+    entries = [(class_name(explanation, number, 15), color) for number, color in colors.items()]
     if len(others) > MAX_OTHER_CLASSES:
         entries.append(("others", rest))
     legend(page, panel, entries)

@@ -44,7 +44,7 @@ class Target(NamedTuple):
     folder: Path  # for the pictures, unless the user gives another
 
 
-def draw(target: str, out: Path | None = None) -> GraphPictures:
+def draw_graph(target: str, out: Path | None = None) -> GraphPictures:
     """Write functional.svg and operations.svg of a network, a run, or "first-graph".
 
     Args:
@@ -77,7 +77,7 @@ def draw(target: str, out: Path | None = None) -> GraphPictures:
 
 
 def find_target(target: str) -> Target:
-    """Find what the user names; raises what `draw` raises."""
+    """Find what the user names; raises what `draw_graph` raises."""
     run = Run(Path(target))
     if run.record_file.is_file():
         record = run.record()

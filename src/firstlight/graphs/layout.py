@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 
 CHARACTER_WIDTH, LINE_HEIGHT, PADDING = 7.3, 17, 12  # of text at 12 px, and around it
 MIN_BOX_WIDTH = 110
-GAP, RISE = 28, 52  # between the boxes of a layer, and between layers
+BOX_GAP, LAYER_GAP = 28, 52  # between the boxes of a layer, and between layers
 WAYPOINT_WIDTH = 24
 COLUMN_HEIGHT = 760  # a diagram that is much taller is cut into columns of about this height
 SWEEPS = 8  # over the layers, to order them
@@ -25,7 +25,7 @@ SWEEPS = 8  # over the layers, to order them
 Role = Literal["data", "trained", "goal", "operation"]  # it decides a box's colour
 Point = tuple[float, float]
 Route = list[Point]
-Ends = tuple[str, str]  # the names of the boxes at an arrow's ends
+ArrowEnds = tuple[str, str]  # the names of the boxes at an arrow's ends
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class PlacedBox(NamedTuple):
 
 class Layout(NamedTuple):
     boxes: dict[str, PlacedBox]  # by name
-    routes: dict[Ends, Route]  # the points that an arrow goes through
+    routes: dict[ArrowEnds, Route]  # the points that an arrow goes through
 
 
 @dataclass
@@ -95,7 +95,9 @@ class Layers:
     rows: list[list[str]]
     widths: dict[str, float]
     neighbours: dict[str, list[str]] = field(default_factory=dict)  # in the layers above and below
-    chains: dict[Ends, list[str]] = field(default_factory=dict)  # an arrow's boxes and waypoints
+    chains: dict[ArrowEnds, list[str]] = field(
+        default_factory=dict
+    )  # an arrow's boxes and waypoints
 
     def left(self, name: str, centres: dict[str, float]) -> float:
         return centres[name] - self.widths[name] / 2
@@ -128,7 +130,7 @@ def lay_out(boxes: list[Box], arrows: list[Arrow]) -> Layout:
             routes[source, target] = route_to_next_column(start, end, lanes[target])
         else:
             waypoints = [
-                [(centres[name], tops[layer] - 6), (centres[name], tops[layer + 1] - RISE + 6)]
+                [(centres[name], tops[layer] - 6), (centres[name], tops[layer + 1] - LAYER_GAP + 6)]
                 for layer, name in enumerate(chain[1:-1], layer_of[source] + 1)
             ]
             routes[source, target] = route_down(start, waypoints, end)
@@ -207,7 +209,7 @@ def pack(row: list[str], widths: dict[str, float], wanted: dict[str, float]) -> 
     edge = float("-inf")
     for name in row:
         centres[name] = max(wanted[name], edge + widths[name] / 2)
-        edge = centres[name] + widths[name] / 2 + GAP
+        edge = centres[name] + widths[name] / 2 + BOX_GAP
     mean_shift = sum(centres[name] - wanted[name] for name in row) / max(1, len(row))
     return {name: centre - mean_shift for name, centre in centres.items()}
 
@@ -217,7 +219,7 @@ def place_down(layers: Layers, heights: dict[str, float]) -> list[float]:
     tops = [0.0]
     for row in layers.rows:
         tallest = max((heights[name] for name in row if name in heights), default=0)
-        tops.append(tops[-1] + tallest + RISE)
+        tops.append(tops[-1] + tallest + LAYER_GAP)
     return tops
 
 
@@ -236,8 +238,8 @@ def cut_into_columns(
         shift = left - min(layers.left(name, centres) for name in names)
         for name in names:
             centres[name] += shift
-            lanes[name] = left - GAP
-        left = max(layers.right(name, centres) for name in names) + 2 * GAP
+            lanes[name] = left - BOX_GAP
+        left = max(layers.right(name, centres) for name in names) + 2 * BOX_GAP
         tops[start:end] = [top - tops[start] for top in tops[start:end]]
     return lanes
 
@@ -253,7 +255,7 @@ def column_starts(layers: Layers, tops: list[float]) -> list[int]:
         for name in chain[1:]:
             arrows_into[layer_of[name]] += 1
     columns = max(1, round(tops[-1] / COLUMN_HEIGHT))
-    min_height = tops[-1] / columns - RISE
+    min_height = tops[-1] / columns - LAYER_GAP
     starts = [0]
     for number in range(1, len(layers.rows)):
         if tops[number] - tops[starts[-1]] >= min_height and arrows_into[number] == 1:

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from firstlight.graphs.layout import Arrow, Box, Ends, Role
+from firstlight.graphs.layout import Arrow, ArrowEnds, Box, Role
 
 MAX_LISTED = 5  # operations listed in a box; a scope with more has its commonest types counted
 VARIABLE_TYPES = {"VarHandleOp", "VariableV2"}
@@ -31,12 +31,12 @@ def from_operations(graph: tf.Graph) -> tuple[list[Box], list[Arrow]]:
     return boxes, arrows
 
 
-def _tensors(operations: list[tf.Operation], root: str) -> dict[Ends, str]:
+def _tensors(operations: list[tf.Operation], root: str) -> dict[ArrowEnds, str]:
     """Return the pairs of scopes that a tensor or a trigger connects, each with a tensor's shape.
 
     A pair that several tensors connect has the last one's shape.
     """
-    shapes: dict[Ends, str] = {}
+    shapes: dict[ArrowEnds, str] = {}
     for operation in operations:
         target = _scope(operation, root)
         for tensor in operation.inputs:

@@ -28,9 +28,9 @@ EDGE: dict[Role, str] = {
     "goal": "#d1495b",
     "operation": "#9aa5b1",
 }
-GREY = "#616e7c"
-HEADER = 84  # pixels: for the title and the subtitle
-MARGIN = 24  # pixels: at the left and right
+MUTED = "#616e7c"
+TOP_MARGIN = 84  # pixels: for the title and the subtitle
+SIDE_MARGIN = 24  # pixels: at the left and right
 LANE_WIDTH = 30  # pixels: for each feedback arrow
 
 
@@ -53,11 +53,11 @@ def render(boxes: list[Box], arrows: list[Arrow], title: str, subtitle: str) -> 
         source, target = layout.boxes[arrow.source], layout.boxes[arrow.target]
         elements.append(_feedback_line(source, target, left - LANE_WIDTH * number))
     elements += [_box(placed) for placed in layout.boxes.values()]
-    left -= MARGIN + LANE_WIDTH * len(feedback)
+    left -= SIDE_MARGIN + LANE_WIDTH * len(feedback)
     width = max(
-        right + MARGIN - left,
-        11 * len(title) + 2 * MARGIN,
-        7 * len(subtitle) + 2 * MARGIN,
+        right + SIDE_MARGIN - left,
+        11 * len(title) + 2 * SIDE_MARGIN,
+        7 * len(subtitle) + 2 * SIDE_MARGIN,
     )
     header = _header(title, subtitle, left)
     return _document(f"{title}: {subtitle}", [*header, *elements], left, width, bottom + 40)
@@ -76,25 +76,24 @@ def _document(
     description: str, elements: Iterable[str], left: float, width: float, bottom: float
 ) -> str:
     """Return the elements on a white page; the diagram begins below the header, at y = 0."""
-    height = bottom + HEADER
+    height = bottom + TOP_MARGIN
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" width="{width:.0f}" '
-        f'height="{height:.0f}" viewBox="{left:.0f} {-HEADER} {width:.0f} {height:.0f}" '
+        f'height="{height:.0f}" viewBox="{left:.0f} {-TOP_MARGIN} {width:.0f} {height:.0f}" '
         'font-family="system-ui, sans-serif" font-size="12" fill="#1f2933">\n'
         f"<title>{escape(description)}</title>\n"
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" '
-        f'markerHeight="8" orient="auto"><path d="M0 0 8 4 0 8z" fill="{GREY}"/></marker></defs>\n'
-        f'<rect x="{left:.0f}" y="{-HEADER}" width="100%" height="100%" rx="10" fill="#ffffff"/>\n'
-        + "\n".join(elements)
-        + "\n</svg>\n"
+        f'markerHeight="8" orient="auto"><path d="M0 0 8 4 0 8z" fill="{MUTED}"/></marker></defs>\n'
+        f'<rect x="{left:.0f}" y="{-TOP_MARGIN}" width="100%" height="100%" rx="10" '
+        'fill="#ffffff"/>\n' + "\n".join(elements) + "\n</svg>\n"
     )
 
 
 def _header(title: str, subtitle: str, left: float) -> list[str]:
-    x = f"{left + MARGIN:.0f}"
+    x = f"{left + SIDE_MARGIN:.0f}"
     return [
         f'<text x="{x}" y="-52" font-size="18" font-weight="600">{escape(title)}</text>',
-        f'<text x="{x}" y="-32" fill="{GREY}">{escape(subtitle)}</text>',
+        f'<text x="{x}" y="-32" fill="{MUTED}">{escape(subtitle)}</text>',
     ]
 
 
@@ -107,7 +106,7 @@ def _line(route: Route) -> str:
         else:
             half = (y0 + y1) / 2
             path += f" C{x0:.1f} {half:.1f} {x1:.1f} {half:.1f} {x1:.1f} {y1:.1f}"
-    return f'<path d="{path}" fill="none" stroke="{GREY}" marker-end="url(#tip)"/>'
+    return f'<path d="{path}" fill="none" stroke="{MUTED}" marker-end="url(#tip)"/>'
 
 
 def _labels(placed: PlacedBox, arrows: list[Arrow]) -> str:
@@ -116,7 +115,7 @@ def _labels(placed: PlacedBox, arrows: list[Arrow]) -> str:
     x, y = placed.centre + 6, placed.bottom + 14
     return "".join(
         f'<text x="{x:.0f}" y="{y + 12 * i:.0f}" font-size="11" '
-        f'fill="{GREY}" paint-order="stroke" stroke="#ffffff" stroke-width="3">'
+        f'fill="{MUTED}" paint-order="stroke" stroke="#ffffff" stroke-width="3">'
         f"{escape(label)}</text>"
         for i, label in enumerate(dict.fromkeys(own))
     )
@@ -154,6 +153,6 @@ def _box(placed: PlacedBox) -> str:
     for number, line in enumerate(box.lines, start=1):
         parts.append(
             f'<text x="{x + PADDING:.1f}" y="{baseline + LINE_HEIGHT * number:.1f}" '
-            f'fill="{GREY}">{escape(line)}</text>'
+            f'fill="{MUTED}">{escape(line)}</text>'
         )
     return "".join(parts) + "</g>"

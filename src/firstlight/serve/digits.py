@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from firstlight.errors import DataError
-from firstlight.explanation.occlusion import PAPER, OcclusionPredictor, occlude
+from firstlight.explanation.occlusion import PAPER, occlude
 from firstlight.images.open import PICTURE_FORMATS, open_picture
 from firstlight.reading import ink, locate, reader
 from firstlight.reading.reader import Digit, Line
@@ -173,8 +173,7 @@ def occlusion_map(image: Pixels, predict: Predict, label: int) -> list[list[floa
     def predict_without_maps(images: Pixels) -> tuple[np.ndarray, np.ndarray]:
         return predict(images), np.zeros(len(images))
 
-    predictor = OcclusionPredictor(predict_without_maps, feature_map="")
-    occlusion = occlude(predictor, image, label, PAPER)
+    occlusion = occlude(predict_without_maps, "", image, label, PAPER)
     rows: list[list[float]] = occlusion.probability.astype(float).round(3).tolist()
     return rows
 

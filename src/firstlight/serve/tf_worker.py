@@ -43,7 +43,7 @@ with tensorflow(verbose=False):
 
     from firstlight import catalog, first_graph, model
     from firstlight.evaluation.accuracy import evaluate as evaluate_runs
-    from firstlight.graphs.draw import draw
+    from firstlight.graphs.draw import draw_graph
     from firstlight.runs import checkpoint
 from firstlight.probabilities import softmax
 from firstlight.runs.run import Run
@@ -206,7 +206,7 @@ def predictions(examples: Examples, predicted: np.ndarray) -> PredictionsJson:
 
 def graph_pictures(question: GraphPictures) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
-        pictures = draw(question.target, Path(folder))
+        pictures = draw_graph(question.target, Path(folder))
         return {path.stem: path.read_text("utf-8") for path in pictures.files}
 
 
