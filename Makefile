@@ -4,7 +4,7 @@ EXTRA ?= train
 BIN := .venv/bin
 FIRSTLIGHT := $(BIN)/firstlight
 
-.PHONY: run test test-large digits check clean
+.PHONY: run test test-large digits check check-page clean
 run: .venv/$(EXTRA)
 	$(FIRSTLIGHT) first-graph
 	$(FIRSTLIGHT) evaluate "$$(ls -td runs/first-graph-mnist-* | head -n 1)"
@@ -13,8 +13,9 @@ run: .venv/$(EXTRA)
 	$(FIRSTLIGHT) graph first-graph
 	@echo "Look at the pictures: runs/*/figures/*.png and runs/graph-first-graph/*.svg"
 
+# -rs counts the skipped tests at the end and says why: those of the page need chromium.
 test: .venv/dev
-	$(BIN)/pytest -m "not large"
+	$(BIN)/pytest -rs -m "not large"
 
 test-large: .venv/dev
 	$(BIN)/pytest -m large
@@ -31,6 +32,10 @@ check: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The page's JavaScript and CSS; needs npm, which fetches the linter.
+check-page:
+	npx --yes @biomejs/biome@2.6.8 ci --error-on-warnings
 
 clean:
 	rm -rf .venv dist .mypy_cache .pytest_cache .ruff_cache

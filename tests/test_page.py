@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import statistics
 import subprocess
 import sys
 import time
@@ -17,51 +16,66 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from firstlight.reading import read
+from firstlight.recipe import Recipe
+from firstlight.runs.documents import LoggedStep
+from firstlight.runs.run import Run
+from firstlight.settings import Settings
 
-playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+if not BROWSER and os.environ.get("CI") == "true":
+    pytest.exit("the tests of the page need chromium: apt-get install chromium", returncode=1)
+playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
 pytestmark = pytest.mark.skipif(not BROWSER, reason="no chromium: apt-get install chromium")
 
 Point = tuple[float, float]
 Stroke = list[Point]
 DESKTOP, PHONE = {"width": 1600, "height": 900}, {"width": 360, "height": 740}
-VIEWS = ("draw", "inside", "first", "train", "runs")
+STARTED = {  # view → what it shows when it has asked the server all that it asks at its start
+    "draw": ".headline:not(:empty)",
+    "inside": ".layers .quiet",
+    "first": ".samples > div",
+    "train": "select option",
+    "runs": "tbody tr",
+}
 
 
-def arc(
-    x: float, y: float, w: float, h: float, start: float, end: float, pieces: int = 14
-) -> Stroke:
-    """A part of an ellipse around (x, y); angles in turns, clockwise from the right."""
+def arc(center: Point, radii: Point, start: float, end: float, *, pieces: int = 14) -> Stroke:
+    """A part of an ellipse; angles in turns, clockwise from the right."""
+    (x, y), (w, h) = center, radii
     turns = [start + (end - start) * i / pieces for i in range(pieces + 1)]
     return [(x + w * cos(2 * pi * t), y + h * sin(2 * pi * t)) for t in turns]
 
 
 STROKES: dict[str, list[Stroke]] = {  # in a box from 0 to 1, as a person writes them
-    "0": [arc(0.5, 0.5, 0.38, 0.48, -0.25, 0.75)],
+    "0": [arc((0.5, 0.5), (0.38, 0.48), -0.25, 0.75)],
     "1": [[(0.5, 0.02), (0.5, 0.98)]],
-    "2": [[*arc(0.5, 0.28, 0.36, 0.26, -0.45, 0.1), (0.1, 0.95), (0.92, 0.95)]],
-    "3": [[*arc(0.45, 0.26, 0.36, 0.24, -0.4, 0.22), *arc(0.45, 0.74, 0.4, 0.24, -0.22, 0.4)]],
+    "2": [[*arc((0.5, 0.28), (0.36, 0.26), -0.45, 0.1), (0.1, 0.95), (0.92, 0.95)]],
+    "3": [
+        [*arc((0.45, 0.26), (0.36, 0.24), -0.4, 0.22), *arc((0.45, 0.74), (0.4, 0.24), -0.22, 0.4)]
+    ],
     "4": [[(0.55, 0.02), (0.1, 0.65), (0.95, 0.65)], [(0.72, 0.35), (0.72, 1.0)]],
-    "5": [[(0.85, 0.03), (0.25, 0.03), (0.2, 0.45), *arc(0.45, 0.68, 0.4, 0.28, -0.3, 0.4)]],
-    "6": [[(0.7, 0.02), (0.3, 0.35), (0.15, 0.7), *arc(0.5, 0.72, 0.34, 0.25, 0.45, -0.55)]],
+    "5": [[(0.85, 0.03), (0.25, 0.03), (0.2, 0.45), *arc((0.45, 0.68), (0.4, 0.28), -0.3, 0.4)]],
+    "6": [[(0.7, 0.02), (0.3, 0.35), (0.15, 0.7), *arc((0.5, 0.72), (0.34, 0.25), 0.45, -0.55)]],
     "7": [[(0.1, 0.05), (0.9, 0.05), (0.4, 0.98)]],
-    "8": [[*arc(0.5, 0.27, 0.3, 0.24, 0.25, 1.25), *arc(0.5, 0.75, 0.36, 0.24, -0.25, -1.25)]],
-    "9": [[*arc(0.48, 0.3, 0.32, 0.27, -0.05, -1.0), (0.8, 0.3), (0.7, 0.98)]],
+    "8": [
+        [*arc((0.5, 0.27), (0.3, 0.24), 0.25, 1.25), *arc((0.5, 0.75), (0.36, 0.24), -0.25, -1.25)]
+    ],
+    "9": [[*arc((0.48, 0.3), (0.32, 0.27), -0.05, -1.0), (0.8, 0.3), (0.7, 0.98)]],
 }
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that the server is started in: at first it is empty."""
+    """The folder that the server is started in; it is empty at first."""
     return tmp_path_factory.mktemp("site")
 
 
 @contextmanager
 def serving(home: Path, *flags: str) -> Iterator[str]:
-    """The address of a server, as a person starts it."""
+    """The URL of a server that is started as a person starts it."""
     command = [sys.executable, "-m", "firstlight", "serve", "--port", "0", "--json", *flags]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=home) as process:
         try:
@@ -72,9 +86,13 @@ def serving(home: Path, *flags: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def site(home: Path) -> Iterator[str]:
+def site(home: Path, chromium: Any) -> Iterator[str]:
+    """One server for all tests; its worker imports TensorFlow while the first tests run."""
     with serving(home) as url:
+        warm_up = chromium.new_page()
+        warm_up.goto(f"{url}#first")
         yield url
+        warm_up.close()
 
 
 @pytest.fixture(scope="module")
@@ -85,19 +103,33 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
+class Watch:
+    """Collects what no page may do: print on the console, fail, or ask another host."""
+
+    def __init__(self, site: str) -> None:
+        self.own_urls = (site, "blob:" + site.rstrip("/"))
+        self.problems: list[str] = []
+
+    def add(self, page: Any) -> None:
+        page.on("console", lambda message: self.problems.append(message.text))
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("request", self.on_request)
+
+    def on_request(self, request: Any) -> None:
+        if not request.url.startswith(self.own_urls):
+            self.problems.append(request.url)
+
+
 @pytest.fixture
 def open_page(chromium: Any, site: str) -> Iterator[Callable[..., Any]]:
-    """open_page("draw", viewport=...) → a page; it may say nothing wrong and ask no other host."""
-    contexts, wrong = [], []
+    """open_page("draw", viewport=...) → a page, which is watched (see `Watch`) and closed."""
+    contexts, watch = [], Watch(site)
 
     def call(address: str = "", **options: Any) -> Any:
         context = chromium.new_context(**{"viewport": DESKTOP} | options)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: wrong.append(message.text))
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        own = (site, "blob:" + site.rstrip("/"))
-        page.on("request", lambda r: r.url.startswith(own) or wrong.append(r.url))
+        watch.add(page)
         page.goto(f"{site}#{address}")
         page.wait_for_selector(".page *", state="attached")
         return page
@@ -105,23 +137,54 @@ def open_page(chromium: Any, site: str) -> Iterator[Callable[..., Any]]:
     yield call
     for context in contexts:
         context.close()
-    assert wrong == []
+    assert watch.problems == []
 
 
-def points(page: Any, stroke: Stroke, x: float, y: float, w: float, h: float) -> list[Point]:
-    """On the screen, of a stroke in a box of the sheet (all in parts of the sheet)."""
-    box = page.locator("canvas.pad").bounding_box()
+@pytest.fixture(scope="module")
+def shared_sheet(chromium: Any, site: str) -> Iterator[Any]:
+    """A page with the view Draw that several tests use one after the other."""
+    watch = Watch(site)
+    page = chromium.new_page(viewport=DESKTOP)
+    watch.add(page)
+    page.goto(site)
+    yield page
+    page.close()
+    assert watch.problems == []
+
+
+@pytest.fixture
+def sheet(shared_sheet: Any) -> Any:
+    """The view Draw with an empty sheet."""
+    button = shared_sheet.get_by_role("button", name="Clear")
+    if button.is_enabled():
+        button.click()
+    expect_headline(shared_sheet, "nothing drawn")
+    return shared_sheet
+
+
+Box = tuple[float, float, float, float]  # left, top, width, height as fractions of the sheet
+WIDE_BOX, NARROW_BOX = (0.3, 0.2, 0.25, 0.6), (0.35, 0.2, 0.22, 0.55)
+
+
+def on_screen(page: Any, stroke: Stroke, box: Box) -> list[Point]:
+    """The points of a stroke that is drawn in a box of the sheet, in pixels of the screen."""
+    left, top, width, height = box
+    sheet = page.locator("canvas.pad").bounding_box()
     return [
-        (box["x"] + box["width"] * (x + px * w), box["y"] + box["height"] * (y + py * h))
-        for px, py in stroke
+        (
+            sheet["x"] + sheet["width"] * (left + x * width),
+            sheet["y"] + sheet["height"] * (top + y * height),
+        )
+        for x, y in stroke
     ]
 
 
-def draw(page: Any, text: str, left: float = 0.1, top: float = 0.2, size: float = 0.55) -> None:
-    """With the mouse, digits side by side."""
-    for place, digit in enumerate(text):
+def draw(page: Any, text: str, left: float = 0.1, size: float = 0.55) -> None:
+    """Draw digits side by side with the mouse."""
+    for position, digit in enumerate(text):
         for stroke in STROKES[digit]:
-            first, *others = points(page, stroke, left + 0.28 * place, top, size * 0.4, size)
+            box = (left + 0.28 * position, 0.2, size * 0.4, size)
+            first, *others = on_screen(page, stroke, box)
             page.mouse.move(*first)
             page.mouse.down()
             for point in others:
@@ -129,44 +192,47 @@ def draw(page: Any, text: str, left: float = 0.1, top: float = 0.2, size: float 
             page.mouse.up()
 
 
-def says(page: Any, text: str) -> None:
+def expect_headline(page: Any, text: str) -> None:
     playwright.expect(page.locator(".headline")).to_have_text(text, timeout=15_000)
+
+
+def settle(page: Any) -> None:
+    """Wait until the page has handled what has arrived, and has painted."""
+    page.evaluate(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
 
 
 # --- Draw ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("digit", STROKES)
-def test_a_drawn_digit_is_read(open_page: Any, digit: str) -> None:
-    page = open_page()
-    says(page, "nothing drawn")
-    draw(page, digit, left=0.35)
-    says(page, digit)
-    assert page.locator(".digit .bars .bar").count() == 10
-    assert page.locator(".digit canvas").get_attribute("width") == "28"
+def test_a_drawn_digit_is_read_and_its_answer_is_shown(sheet: Any, digit: str) -> None:
+    draw(sheet, digit, left=0.35)
+    expect_headline(sheet, digit)
+    assert sheet.locator(".digit .bars .bar").count() == 10
+    assert sheet.locator(".digit canvas").get_attribute("width") == "28"
 
 
-def test_several_digits_undo_and_clear(open_page: Any) -> None:
-    page = open_page()
-    draw(page, "172")
-    says(page, "172")
-    assert page.locator(".digit").count() == 3
-    page.get_by_role("button", name="Undo").click()
-    says(page, "17")
-    page.get_by_role("button", name="Clear").click()
-    says(page, "nothing drawn")
-    assert page.locator(".digit").count() == 0 and "ink" not in page.url
+def test_several_digits_are_drawn_undone_and_cleared(sheet: Any) -> None:
+    draw(sheet, "172")
+    expect_headline(sheet, "172")
+    assert sheet.locator(".digit").count() == 3
+    sheet.get_by_role("button", name="Undo").click()
+    expect_headline(sheet, "17")
+    sheet.get_by_role("button", name="Clear").click()
+    expect_headline(sheet, "nothing drawn")
+    assert sheet.locator(".digit").count() == 0 and "ink" not in sheet.url
 
 
-def test_it_answers_while_the_pen_is_down(open_page: Any) -> None:
-    page = open_page()
-    first, *others = points(page, STROKES["7"][0], 0.3, 0.2, 0.25, 0.6)
-    page.mouse.move(*first)
-    page.mouse.down()
+def test_it_answers_while_the_pen_is_down(sheet: Any) -> None:
+    first, *others = on_screen(sheet, STROKES["7"][0], WIDE_BOX)
+    sheet.mouse.move(*first)
+    sheet.mouse.down()
     for point in others:
-        page.mouse.move(*point, steps=5)
-    says(page, "7")
-    page.mouse.up()
+        sheet.mouse.move(*point, steps=5)
+    expect_headline(sheet, "7")
+    sheet.mouse.up()
 
 
 def test_fingers_draw_and_the_page_does_not_scroll(open_page: Any) -> None:
@@ -177,14 +243,14 @@ def test_fingers_draw_and_the_page_does_not_scroll(open_page: Any) -> None:
         touches = [{"x": point[0], "y": point[1]}] if point else []
         fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
 
-    first, *others = points(page, STROKES["1"][0], 0.3, 0.05, 0.3, 0.9)
+    first, *others = on_screen(page, STROKES["1"][0], (0.3, 0.05, 0.3, 0.9))
     touch("touchStart", *first)
     steps = 12
     for x, y in others:
         for i in range(1, steps + 1):  # upwards and downwards: what would scroll a page
             touch("touchMove", x, first[1] + (y - first[1]) * i / steps)
     touch("touchEnd")
-    says(page, "1")
+    expect_headline(page, "1")
     assert page.evaluate("scrollY") == 0
     canvas = page.locator("canvas.pad")
     assert canvas.evaluate("c => getComputedStyle(c).touchAction") == "none"
@@ -196,14 +262,15 @@ def test_a_pen_draws_and_the_palm_beside_it_does_not(open_page: Any) -> None:
     hand = page.context.new_cdp_session(page)
 
     def pen(kind: str, x: float, y: float) -> None:
-        facts = {"x": x, "y": y, "button": "left", "buttons": 1, "clickCount": 1}
-        hand.send("Input.dispatchMouseEvent", {"type": kind, "pointerType": "pen"} | facts)
+        event = {"type": kind, "pointerType": "pen", "x": x, "y": y}
+        event |= {"button": "left", "buttons": 1, "clickCount": 1}
+        hand.send("Input.dispatchMouseEvent", event)
 
     page.evaluate(
         "addEventListener('pointerdown', e => (window.pens ??= []).push(e.pointerType), true)"
     )
-    first, *others = points(page, STROKES["7"][0], 0.3, 0.2, 0.25, 0.6)
-    palm = points(page, [(0, 0)], 0.8, 0.9, 0, 0)[0]
+    first, *others = on_screen(page, STROKES["7"][0], WIDE_BOX)
+    (palm,) = on_screen(page, [(0.8, 0.9)], (0, 0, 1, 1))
     pen("mousePressed", *first)
     hand.send(
         "Input.dispatchTouchEvent",
@@ -212,73 +279,77 @@ def test_a_pen_draws_and_the_palm_beside_it_does_not(open_page: Any) -> None:
     for x, y in others:
         pen("mouseMoved", x, y)
     pen("mouseReleased", *others[-1])
-    says(page, "7")
+    expect_headline(page, "7")
     assert page.evaluate("window.pens") == ["pen", "touch"]
 
 
-def test_between_a_3_and_an_8_it_says_so(open_page: Any) -> None:
+COLLECT_HEADLINES = """() => {
+  window.headlines = [];
+  const headline = document.querySelector(".headline");
+  const observer = new MutationObserver(() => window.headlines.push(headline.textContent));
+  observer.observe(headline, { childList: true, characterData: true, subtree: true });
+}"""
+
+
+def test_between_a_3_and_an_8_it_is_not_sure(open_page: Any) -> None:
     """A 3 that is closed little by little to an 8 is, on the way, neither for sure."""
     page = open_page()
     draw(page, "3", left=0.35)
-    says(page, "3")
-    said = []
-    lower, upper = arc(0.45, 0.74, 0.4, 0.24, 0.4, 0.78), arc(0.45, 0.26, 0.36, 0.24, 0.22, 0.6, 40)
+    expect_headline(page, "3")
+    page.evaluate(COLLECT_HEADLINES)
+    lower = arc((0.45, 0.74), (0.4, 0.24), 0.4, 0.78)
+    upper = arc((0.45, 0.26), (0.36, 0.24), 0.22, 0.6, pieces=40)
     for stroke in (lower, upper):
-        first, *others = points(page, stroke, 0.35, 0.2, 0.22, 0.55)
+        first, *others = on_screen(page, stroke, NARROW_BOX)
         page.mouse.move(*first)
         page.mouse.down()
         for point in others:
             with page.expect_response(re.compile("/api/read")):
                 page.mouse.move(*point)
-            page.wait_for_timeout(30)
-            said.append(page.locator(".headline").text_content())
         page.mouse.up()
-    unsure = [line for line in said if line.startswith("not sure: ")]
-    assert any({"3", "8"} <= set(line) for line in unsure), said
-    says(page, "8")
+    expect_headline(page, "8")
+    headlines = page.evaluate("window.headlines")
+    unsure = [line for line in headlines if line.startswith("not sure: ")]
+    assert any({"3", "8"} <= set(line) for line in unsure), headlines
 
 
-def test_without_normalisation_a_small_digit_in_a_corner_is_another_picture(open_page: Any) -> None:
-    page = open_page()
-    draw(page, "52", size=0.3)
-    says(page, "52")
-    page.get_by_role("switch").click()
-    playwright.expect(page.locator(".digit")).to_have_count(1)
-    assert "normalize=off" in page.url
-    page.get_by_role("switch").click()
-    says(page, "52")
+def test_without_normalisation_a_small_digit_in_a_corner_is_another_picture(sheet: Any) -> None:
+    draw(sheet, "52", size=0.3)
+    expect_headline(sheet, "52")
+    sheet.get_by_role("switch").click()
+    playwright.expect(sheet.locator(".digit")).to_have_count(1)
+    assert "normalize=off" in sheet.url
+    sheet.get_by_role("switch").click()
+    expect_headline(sheet, "52")
 
 
-def test_what_is_no_digit_is_not_told(open_page: Any) -> None:
-    page = open_page()
-    box = page.locator("canvas.pad").bounding_box()
-    page.mouse.click(box["x"] + 200, box["y"] + 200)
-    says(page, "no digit in this")
+def test_what_is_no_digit_is_not_named(sheet: Any) -> None:
+    box = sheet.locator("canvas.pad").bounding_box()
+    sheet.mouse.click(box["x"] + 200, box["y"] + 200)
+    expect_headline(sheet, "no digit found")
 
 
-def test_the_keyboard_draws_too(open_page: Any) -> None:
-    page = open_page()
-    page.locator("canvas.pad").focus()
-    page.keyboard.press("Space")
+def test_the_keyboard_draws_too(sheet: Any) -> None:
+    sheet.locator("canvas.pad").focus()
+    sheet.keyboard.press("Space")
     for _ in range(15):
-        page.keyboard.press("ArrowDown")
-    page.keyboard.press("Space")
-    says(page, "1")
+        sheet.keyboard.press("ArrowDown")
+    sheet.keyboard.press("Space")
+    expect_headline(sheet, "1")
 
 
 def photograph() -> bytes:
-    """Of a drawing on grey paper, in uneven light, not in the middle."""
-    page = Image.new("L", (1200, 900), 190)
-    from PIL import ImageDraw
-
-    pen = ImageDraw.Draw(page)
-    for place, digit in enumerate("273"):
+    """A photograph of digits off the centre of grey paper, in uneven light."""
+    paper = Image.new("L", (1200, 900), 190)
+    pen = ImageDraw.Draw(paper)
+    for position, digit in enumerate("273"):
         for stroke in STROKES[digit]:
-            at = [(300 + 230 * place + 130 * x, 250 + 260 * y) for x, y in stroke]
-            pen.line(at, 40, 18, joint="curve")
-    light = Image.linear_gradient("L").resize(page.size).point([180 + v // 4 for v in range(256)])
+            points = [(300 + 230 * position + 130 * x, 250 + 260 * y) for x, y in stroke]
+            pen.line(points, fill=40, width=18, joint="curve")
+    gradient = Image.linear_gradient("L").resize(paper.size)
+    light = gradient.point([180 + value // 4 for value in range(256)])
     file = io.BytesIO()
-    Image.composite(page, Image.new("L", page.size, 0), light).save(file, "JPEG")
+    Image.composite(paper, Image.new("L", paper.size, 0), light).save(file, "JPEG")
     return file.getvalue()
 
 
@@ -292,66 +363,35 @@ HAND_OVER = """([kind, text]) => {
 }"""
 
 
-@pytest.mark.parametrize("way", ["drop", "paste"])
+@pytest.mark.parametrize("event", ["drop", "paste"])
 def test_a_photograph_is_read_as_the_command_line_reads_it(
-    open_page: Any, tmp_path: Path, way: str
+    sheet: Any, tmp_path: Path, event: str
 ) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(photograph())
     direct = read(path)
     assert direct.text == "273"
-    page = open_page()
-    page.evaluate(HAND_OVER, [way, base64.b64encode(path.read_bytes()).decode()])
-    says(page, direct.text)
-    boxes = page.locator(".photo rect")
+    sheet.evaluate(HAND_OVER, [event, base64.b64encode(path.read_bytes()).decode()])
+    expect_headline(sheet, direct.text)
+    boxes = sheet.locator(".photo rect")
     assert boxes.count() == 3
     digits = [digit for line in direct.lines for digit in line.digits]
     for index, digit in enumerate(digits):
         drawn = [float(boxes.nth(index).get_attribute(n)) for n in ("x", "y", "width", "height")]
         assert drawn == list(digit.box)
-    page.get_by_role("button", name="Clear").click()
-    says(page, "nothing drawn")
+    sheet.get_by_role("button", name="Clear").click()
+    expect_headline(sheet, "nothing drawn")
 
 
 def test_the_address_holds_the_drawing(open_page: Any, site: str) -> None:
     page = open_page()
     draw(page, "34", left=0.2)
-    says(page, "34")
+    expect_headline(page, "34")
     page.wait_for_function("location.hash.includes('ink')")
     other = open_page(page.url.partition("#")[2], viewport=PHONE)
-    says(other, "34")
+    expect_headline(other, "34")
     broken = open_page("draw?ink=zz.0.-1.%00&normalize=maybe")
     assert broken.locator(".headline").count() == 1
-
-
-def test_pen_lifted_to_answer_shown(open_page: Any, record_property: Any) -> None:
-    page = open_page()
-    says(page, "nothing drawn")
-    page.evaluate("""() => {
-      const place = document.querySelector(".page");
-      addEventListener("pointerup", () => (window.lifted = performance.now()), true);
-      const seen = () => (window.answered = performance.now());
-      const what = { attributes: true, attributeFilter: ["data-answered"] };
-      new MutationObserver(seen).observe(place, what);
-    }""")
-    waits, asked = [], []
-    for digit in "7031425689":
-        draw(page, digit, left=0.35)
-        page.wait_for_timeout(300)
-        waits.append(max(0.0, page.evaluate("answered - lifted")))
-        asked.append(float(page.locator(".page").get_attribute("data-answered")))
-        page.get_by_role("button", name="Clear").click()
-        page.wait_for_timeout(100)
-    median = statistics.median(waits)
-    record_property("milliseconds", median)
-    paint = page.evaluate("performance.getEntriesByType('paint')[0].startTime")
-    print(
-        f"pen lifted to answer shown: {median:.0f} ms (the answer is often there before); "
-        f"asked to shown: {statistics.median(asked):.0f} ms; first paint: {paint:.0f} ms"
-    )
-    free = os.getloadavg()[0] <= (os.cpu_count() or 1)  # else other programs are measured too
-    assert max(median, statistics.median(asked)) <= (50 if free else 500)
-    assert paint < (1000 if free else 5000)
 
 
 # --- Every view ------------------------------------------------------------------------------
@@ -364,23 +404,29 @@ UNNAMED = """() => {
 }"""
 
 
-@pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["360", "1600"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_sticks_out(open_page: Any, view: str, size: Any, scheme: str) -> None:
-    page = open_page(view, viewport=size, color_scheme=scheme)
-    page.wait_for_timeout(300)
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    assert wide <= size["width"]
+def expect_tidy(page: Any) -> None:
+    """Nothing is wider than the screen, a small or a large one, and every control has a name."""
+    assert page.evaluate(UNNAMED) == []
+    for size in (PHONE, DESKTOP):
+        page.set_viewport_size(size)
+        settle(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+
+
+@pytest.mark.parametrize("view", STARTED)
+def test_nothing_sticks_out_and_everything_has_a_name(open_page: Any, view: str) -> None:
+    page = open_page(view, viewport=PHONE)
+    page.locator(STARTED[view]).first.wait_for(state="attached", timeout=60_000)
     assert page.locator("nav [aria-current]").get_attribute("href") == f"#{view}"
-    unnamed = page.evaluate(UNNAMED)
-    assert unnamed == []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        expect_tidy(page)
 
 
 def test_training_is_started_watched_and_seen_into(open_page: Any) -> None:
     page = open_page("train")
     page.get_by_label("network").select_option("softmax")
-    page.get_by_label("how long").fill("3000")
+    page.get_by_label("length").fill("3000")
     page.get_by_label("unit").select_option("steps")
     page.get_by_role("button", name="Train", exact=True).click()
     curve = page.locator(".curve path").first
@@ -392,14 +438,14 @@ def test_training_is_started_watched_and_seen_into(open_page: Any) -> None:
     page.get_by_text("done", exact=True).wait_for(timeout=60_000)
     assert "run=softmax-mnist-1" in page.url
     assert page.locator(".maps canvas").count() == 10
-    page.get_by_role("button", name="Watch a hundred").click()
-    page.locator(".samples .right").first.wait_for(timeout=60_000)
+    page.get_by_role("button", name="Watch 100").click()
+    page.locator(".samples .correct").first.wait_for(timeout=60_000)
     assert page.locator(".samples > div").count() == 100
-    page.get_by_role("button", name="Show its graph").click()
+    page.get_by_role("button", name="Show the graph").click()
     page.locator(".graph svg").wait_for(timeout=60_000)
 
-    page.get_by_role("link", name="what it got wrong").click()
-    page.get_by_role("button", name="Evaluate it").click()
+    page.get_by_role("link", name="mistakes").click()
+    page.get_by_role("button", name="Evaluate").click()
     page.locator(".confusion").wait_for(timeout=60_000)
     cell = page.locator(".confusion button:enabled").first
     cell.click()
@@ -408,28 +454,26 @@ def test_training_is_started_watched_and_seen_into(open_page: Any) -> None:
     assert f"label={label}&predicted={predicted}" in page.url
     again = open_page(page.url.partition("#")[2])  # the address restores it all
     again.locator(".confusion button[aria-pressed=true]").wait_for()
-    found = page.locator(".mistakes figure").count()
-    playwright.expect(again.locator(".mistakes figure")).to_have_count(found)
+    mistakes = page.locator(".mistakes figure").count()
+    playwright.expect(again.locator(".mistakes figure")).to_have_count(mistakes)
 
     page.goto(re.sub("#.*", "#inside?run=softmax-mnist-1", page.url))
     page.get_by_label("Sheet to draw a digit on").wait_for()
     draw(page, "4", left=0.35)
     page.locator(".maps.ten canvas").nth(19).wait_for(timeout=60_000)  # weights, and × input
-    assert page.locator(".seen canvas").count() == 2
+    assert page.locator(".input-card canvas").count() == 2
     page.wait_for_function("location.hash.includes('ink')")
     ink = page.evaluate("new URLSearchParams(location.hash.split('?')[1]).get('ink')")
-    found = {
+    shown = {
         f"inside?run=softmax-mnist-1&ink={ink}": ".maps.ten canvas",
         f"draw?ink={ink}": ".bars",
+        "train?run=softmax-mnist-1": ".curve path",
+        "runs?run=softmax-mnist-1": ".confusion",
     }
-    found |= {"train?run=softmax-mnist-1": ".curve path", "runs?run=softmax-mnist-1": ".confusion"}
-    for address, waited_for in found.items():
-        for size in (PHONE, DESKTOP):
-            full = open_page(address, viewport=size)
-            full.locator(waited_for).first.wait_for()
-            full.wait_for_timeout(200)
-            assert full.evaluate("document.documentElement.scrollWidth") <= size["width"]
-            assert full.evaluate(UNNAMED) == []
+    for address, selector in shown.items():
+        full = open_page(address, viewport=PHONE)
+        full.locator(selector).first.wait_for()
+        expect_tidy(full)
 
 
 PIXELS = "() => [...document.querySelectorAll('.maps canvas')].map(c => c.toDataURL()).join()"
@@ -440,15 +484,15 @@ def test_weights_and_answers_change_while_it_trains_and_it_is_stopped_and_contin
 ) -> None:
     page = open_page("train")
     page.get_by_label("network").select_option("softmax")
-    page.get_by_label("how long").fill("1000")
-    page.get_by_label("unit").select_option("passes")
+    page.get_by_label("length").fill("1000")
+    page.get_by_label("unit").select_option("epochs")
     page.get_by_role("button", name="Train", exact=True).click()
     page.locator(".maps canvas").first.wait_for(timeout=60_000)
-    page.get_by_role("button", name="Watch a hundred").click()
+    page.get_by_role("button", name="Watch 100").click()
     page.locator(".samples > div").first.wait_for(timeout=60_000)
     before = page.evaluate(PIXELS)
     page.wait_for_function(f"before => ({PIXELS})() !== before", arg=before, timeout=10_000)
-    page.locator(".samples .flipped").first.wait_for(timeout=20_000)
+    page.locator(".samples .changed").first.wait_for(timeout=20_000)
     state = page.locator("h2 + b")
     playwright.expect(state).to_have_text("training")
     playwright.expect(page.locator(".numbers b").first).to_contain_text(" of ")
@@ -469,18 +513,28 @@ def test_weights_and_answers_change_while_it_trains_and_it_is_stopped_and_contin
 
 @pytest.fixture
 def begun(home: Path) -> Iterator[Path]:
-    """A run folder as of a training that has just begun somewhere; its costs came down to 0."""
+    """A run folder as a training elsewhere leaves it that has just begun; its costs fell to 0."""
     folder = home / "runs" / "begun"
-    folder.mkdir(parents=True)
-    settings = {"network": "softmax", "data": "mnist", "seed": 0, "recipe": {"steps": 9}}
-    (folder / "run.json").write_text(json.dumps(settings))
-    lines = [{"step": i, "split": "train", "loss": 2 - i, "accuracy": 1} for i in range(3)]
-    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    recipe = Recipe(steps=9, batch_size=10, learning_rate=0.1)
+    settings = Settings(network="softmax", data="mnist", recipe=recipe, seed=0, sha256={})
+    run = Run.create(settings, total_steps=9, folder=folder)
+    for step in range(3):
+        logged = LoggedStep(
+            step=step,
+            epoch=0.0,
+            split="train",
+            loss=2 - step,
+            accuracy=1,
+            lr=0.1,
+            seconds=1.0,
+        )
+        with run.metrics_file.open("a") as file:
+            file.write(json.dumps(logged.to_json()) + "\n")
     yield folder
     shutil.rmtree(folder)
 
 
-def test_a_cost_of_nothing_is_drawn_too(open_page: Any, begun: Path) -> None:
+def test_a_cost_of_0_is_drawn_too(open_page: Any, begun: Path) -> None:
     page = open_page("runs?show=begun")
     playwright.expect(page.locator(".curve path")).to_have_count(2)
     assert "NaN" not in page.locator(".curve").first.inner_html()
@@ -506,40 +560,40 @@ def test_a_view_that_was_left_leaves_the_address_alone(
     page = open_page()
     held: list[Any] = []
     page.route("**/api/runs", lambda route: held.append(route))
-    page.locator(f"nav a[href='#{view}']").click()
-    page.locator(f".page.{view} *").first.wait_for(state="attached")
-    page.wait_for_timeout(100)
+    with page.expect_request("**/api/runs"):
+        page.locator(f"nav a[href='#{view}']").click()
     page.get_by_role("link", name="Draw", exact=True).click()
-    says(page, "nothing drawn")
+    expect_headline(page, "nothing drawn")
     assert len(held) == 1
-    held[0].continue_()
-    page.wait_for_timeout(300)
+    with page.expect_response("**/api/runs"):
+        held[0].continue_()
+    settle(page)
     assert page.url.endswith("#draw")
 
 
 def test_a_drawing_goes_along_and_a_second_click_does_not_empty_the_sheet(open_page: Any) -> None:
     page = open_page()
     draw(page, "34", left=0.2)
-    says(page, "34")
+    expect_headline(page, "34")
     playwright.expect(page.locator("main")).not_to_be_focused()
     page.get_by_role("link", name="Look inside").click()
     playwright.expect(page.locator("main")).to_be_focused()
     page.get_by_role("button", name="digit 2").click()
-    page.locator(".seen canvas").first.wait_for()
+    page.locator(".input-card canvas").first.wait_for()
     assert page.title() == "Look inside · firstlight" and "digit=1" in page.url
     assert page.get_by_role("heading", level=1).text_content() == "Look inside"
     page.reload()
     pressed = page.locator(".chips button[aria-pressed=true]")
     playwright.expect(pressed).to_have_attribute("aria-label", "digit 2")
     page.get_by_role("link", name="Draw", exact=True).click()
-    says(page, "34")
+    expect_headline(page, "34")
     for name in ("Draw", "firstlight"):
         page.get_by_role("link", name=name, exact=True).click()
-        page.wait_for_timeout(100)
-        says(page, "34")
+        settle(page)
+        expect_headline(page, "34")
     page.get_by_role("button", name="Clear").click()
     page.get_by_role("link", name="Look inside").click()
-    page.wait_for_timeout(300)
+    page.get_by_text("Draw a digit to see").wait_for()
     assert "ink" not in page.url
 
 
@@ -568,28 +622,28 @@ def test_the_reader_can_be_chosen_beside_the_run_that_is_served(
         chosen.select_option("")
         page.reload()
         chosen.locator("option", has_text="begun").wait_for(state="attached")
-        page.wait_for_timeout(200)
+        settle(page)
         assert chosen.input_value() == ""
         page.close()
 
 
 def test_a_token_is_asked_for_once(chromium: Any, home: Path) -> None:
-    given = ["guess", "correct horse battery"]
+    entries = ["guess", "correct horse battery"]
     with serving(home, "--token", "correct horse battery") as url:
         page = chromium.new_page()
-        page.on("dialog", lambda dialog: dialog.accept(given.pop(0)))
+        page.on("dialog", lambda dialog: dialog.accept(entries.pop(0)))
         page.goto(url + "#train?run=any")
         playwright.expect(page.locator(".error").first).to_contain_text("the token")
         page.get_by_role("link", name="Runs").click()
-        playwright.expect(page.locator(".error").first).to_contain_text("load the page again")
-        assert len(given) == 1
+        playwright.expect(page.locator(".error").first).to_contain_text("reload the page")
+        assert len(entries) == 1
         page.reload()
         page.locator("tbody tr").first.wait_for()
         page.close()
 
 
 def test_a_training_of_the_command_line_is_followed(open_page: Any, home: Path) -> None:
-    command = [sys.executable, "-m", "firstlight", "train", "softmax", "--steps", "30000"]
+    command = [sys.executable, "-m", "firstlight", "train", "softmax", "--steps", "10000"]
     with subprocess.Popen([*command, "--out", "runs/followed", "--quiet"], cwd=home) as process:
         while not (home / "runs/followed/run.json").exists():
             assert process.poll() is None
@@ -613,7 +667,7 @@ def test_the_first_graph_is_stepped_and_its_pictures_are_moved(open_page: Any) -
     page.locator(".curve circle").first.wait_for()
     page.get_by_role("button", name="100 steps").click()
     page.get_by_text("101", exact=True).wait_for()
-    page.get_by_role("button", name="Show its graph").click()
+    page.get_by_role("button", name="Show the graph").click()
     picture = page.locator(".graph svg")
     picture.wait_for(timeout=60_000)
     whole = picture.get_attribute("viewBox")
@@ -642,5 +696,5 @@ def test_the_first_graph_is_stepped_and_its_pictures_are_moved(open_page: Any) -
     assert 0.25 < pinched[2] / float(whole.split()[2]) < 0.45  # three times as large
     assert page.evaluate("visualViewport.scale") == 1  # the graph, and not the page
     page.get_by_role("button", name="Show all of it").click()
-    page.get_by_role("button", name="What TensorFlow runs").click()
+    page.get_by_role("button", name="TensorFlow's operations").click()
     assert "gradients" in page.locator(".graph").text_content()

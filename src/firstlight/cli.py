@@ -392,18 +392,21 @@ def check(
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes any free one.")] = 8000,
     model: Annotated[
-        Path | None, typer.Option(metavar="MODEL.onnx|RUN", help="To read with, or to look into.")
+        Path | None,
+        typer.Option(
+            metavar="MODEL.onnx|RUN", help="A model to read with, or a run to look inside."
+        ),
     ] = None,
     token: Annotated[
-        str, typer.Option(envvar="FIRSTLIGHT_TOKEN", help="What a visitor must know.")
+        str, typer.Option(envvar="FIRSTLIGHT_TOKEN", help="Token that visitors must enter.")
     ] = "",
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """A page to draw digits on, to watch networks learn, and to look inside them."""
+    """Serve a page to draw digits on, to watch networks learn, and to look inside them."""
     from firstlight.serve import server
 
     def on_ready(url: str) -> None:

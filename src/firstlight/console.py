@@ -120,7 +120,7 @@ def graph(pictures: GraphPictures) -> list[str]:
 
 
 def serving(url: str) -> list[str]:
-    return [f"open {url} in a browser; Ctrl-C stops the server"]
+    return [f"open {url} in a browser; press Ctrl-C to stop the server"]
 
 
 def comparison(compared: Comparison) -> list[str]:

@@ -69,20 +69,25 @@ class Worker:
                 self.idle_timer.cancel()
             self.on_output = on_output or ignore_line
             try:
-                async with asyncio.timeout(self.seconds_to_answer):
-                    line = await self.exchange(to_line(question))
-            except BaseException as error:  # its late answer must not be taken for the next one's
-                self.kill()
-                if isinstance(error, TimeoutError | OSError | ValueError):
-                    message = "the process with TensorFlow took too long, or failed"
-                    raise FirstlightError(message) from None
-                raise
+                line = await self.exchange_in_time(to_line(question))
             finally:
                 self.on_output = ignore_line
         answer = json.loads(line)
         if "error" in answer:
             raise FirstlightError(answer["error"])
         return cast(Answer, answer)
+
+    async def exchange_in_time(self, question: str) -> bytes:
+        """Kills the process if anything goes wrong: its late answer must not be the next one's."""
+        try:
+            async with asyncio.timeout(self.seconds_to_answer):
+                return await self.exchange(question)
+        except (TimeoutError, OSError, ValueError):
+            self.kill()
+            raise FirstlightError("the process with TensorFlow took too long, or failed") from None
+        except BaseException:  # the caller was cancelled
+            self.kill()
+            raise
 
     async def exchange(self, question: str) -> bytes:
         process = await self.running_process()

@@ -147,6 +147,7 @@ function watchRun(element, name) {
   const accuracies = h("div");
   const weights = h("div", { class: "maps" });
   const watchSamples = h("button", { onclick: startSamples }, "Watch 100 test images");
+  const samplesTools = h("div", { class: "tools" }, watchSamples);
   const tests = samples();
   const graph = h("section", { class: "card", hidden: true }, h("h2", {}, "Graph"));
 
@@ -180,7 +181,7 @@ function watchRun(element, name) {
         "section",
         { class: "card stack" },
         h("h2", {}, "Test images"),
-        h("div", { class: "tools" }, watchSamples),
+        samplesTools,
         tests.element,
       ),
     ),
@@ -266,7 +267,7 @@ function watchRun(element, name) {
       const answer = await post(`${path}/samples`);
       samplesVersion = weightsVersion || answer.modified;
       tests.show(answer);
-      watchSamples.hidden = true;
+      samplesTools.hidden = true;
     } catch (problem) {
       error.textContent = problem.message;
       samplesAreWatched = false;
