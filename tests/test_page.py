@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 
 from firstlight.reading import read
 from firstlight.recipe import Recipe
-from firstlight.runs.documents import LoggedStep
+from firstlight.runs.documents import LoggedStep, RunRecord
 from firstlight.runs.run import Run
 from firstlight.settings import Settings
 
@@ -515,21 +515,18 @@ def test_weights_and_answers_change_while_it_trains_and_it_is_stopped_and_contin
 def begun(home: Path) -> Iterator[Path]:
     """A run folder as a training elsewhere leaves it that has just begun; its costs fell to 0."""
     folder = home / "runs" / "begun"
-    recipe = Recipe(steps=9, batch_size=10, learning_rate=0.1)
+    folder.mkdir(parents=True)
+    recipe = Recipe(learning_rate=0.1, batch_size=10, steps=9)
     settings = Settings(network="softmax", data="mnist", recipe=recipe, seed=0, sha256={})
-    run = Run.create(settings, total_steps=9, folder=folder)
-    for step in range(3):
-        logged = LoggedStep(
-            step=step,
-            epoch=0.0,
-            split="train",
-            loss=2 - step,
-            accuracy=1,
-            lr=0.1,
-            seconds=1.0,
+    run = Run(folder)
+    run.write_record(RunRecord(settings=settings, total_steps=9, versions={}, machine=""))
+    steps = [
+        LoggedStep(
+            step=i, epoch=i / 9, split="train", loss=2 - i, accuracy=1, lr=0.1, seconds=i / 10
         )
-        with run.metrics_file.open("a") as file:
-            file.write(json.dumps(logged.to_json()) + "\n")
+        for i in range(3)
+    ]
+    run.metrics_file.write_text("".join(json.dumps(step.to_json()) + "\n" for step in steps))
     yield folder
     shutil.rmtree(folder)
 

@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,13 +23,13 @@ import pytest
 from conftest import Answer
 from PIL import Image
 
-from firstlight.datasets import mnist
+from firstlight.datasets import flat, mnist
 from firstlight.datasets._folder import list_pictures
 from firstlight.errors import DataError
 from firstlight.reading import read
 from firstlight.recipe import Recipe
 from firstlight.runs import checkpoint
-from firstlight.runs.documents import Evaluation, Mistake, ModelInfo, TrainingResult
+from firstlight.runs.documents import Evaluation, Mistake, ModelInfo, RunRecord, TrainingResult
 from firstlight.runs.files import write_json
 from firstlight.runs.run import Run
 from firstlight.serve import guard, run_views, server
@@ -136,12 +135,11 @@ MNIST_INDEX = {"0": 3, "1": 2, "2": 1, "3": 18, "4": 4, "5": 15, "6": 11, "7": 0
 def sheet(text: str) -> np.ndarray:
     """Digits of MNIST's test images side by side, dark on white (300, 400)."""
     test = mnist.load("test")
-    images, labels = test.images, test.labels
     page = np.zeros((300, 400), np.uint8)
     for position, digit in enumerate(text):
         index = MNIST_INDEX[digit]
-        assert labels[index] == int(digit)
-        image = Image.fromarray(images[index, ..., 0])
+        assert test.labels[index] == int(digit)
+        image = Image.fromarray(test.images[index][..., 0])
         left = 10 + 95 * position
         page[100:184, left : left + 84] = image.resize((84, 84), Image.Resampling.BICUBIC)
     return 255 - page
@@ -679,11 +677,13 @@ def test_the_graph_is_drawn_twice(site: Site) -> None:
 # --- Run folders -----------------------------------------------------------------------------
 
 
-def write_run(folder: Path, data: str = "mnist") -> Path:
+def write_run(folder: Path, data: str = "mnist", result: TrainingResult | None = None) -> Path:
     """A run folder as a training that was killed leaves it, without weights."""
     recipe = Recipe(learning_rate=0.1, batch_size=10, steps=20)
     settings = Settings(network="softmax", data=data, recipe=recipe, seed=0, sha256={})
-    Run.create(settings, total_steps=20, folder=folder)
+    record = RunRecord(settings=settings, total_steps=20, versions={}, machine="", result=result)
+    folder.mkdir(parents=True)
+    Run(folder).write_record(record)
     return folder
 
 
@@ -692,38 +692,37 @@ def training_result(data: str, test_accuracy: float | None) -> TrainingResult:
         network="softmax",
         data=data,
         steps=20,
-        first_cost=12.0,
-        final_cost=3.0,
+        first_cost=2.3,
+        final_cost=0.5,
         test_accuracy=test_accuracy,
-        seconds=1.0,
-        run="runs/softmax-mnist-1",
+        seconds=1.5,
+        run=None,
     )
 
 
 def write_trained_run(folder: Path) -> Path:
-    """A run folder as a training leaves it, with the mean image of each digit as its weights."""
-    run = Run(write_run(folder))
-    run.write_record(replace(run.record(), result=training_result("mnist", 0.8)))
+    """A run folder as a training leaves it; the weights of a digit are its mean image."""
+    write_run(folder, result=training_result("mnist", 0.8))
     val = mnist.load("val")
-    means = np.array([val.images[val.labels == digit].mean(0).ravel() for digit in range(10)])
-    kernel = (means - means.mean(0)) / 255
-    biases = -(means**2).sum(1) / 2 / 255**2 / 10
-    arrays = {"layer1/kernel": kernel.astype("f4"), "layer1/bias": biases.astype("f4")}
-    checkpoint.save(run.weights, arrays)
-    write_json(run.model_file, ModelInfo("softmax", mnist.CLASSES, "digits").to_json())
+    means = np.array([flat(val.images[:])[val.labels == digit].mean(0) for digit in range(10)])
+    arrays = {"layer1/kernel": means - means.mean(0), "layer1/bias": -(means**2).sum(1) / 20}
+    run = Run(folder)
+    checkpoint.save(run.weights, {name: array.astype("f4") for name, array in arrays.items()})
+    info = ModelInfo("softmax", tuple("0123456789"), "digits")
+    write_json(run.model_file, info.to_json())
     return folder
 
 
-def evaluation_of(data: str, split: str, correct: int = 70, **fields: Any) -> Evaluation:
+def evaluation(data: str, split: str, mistakes: tuple[Mistake, ...] = ()) -> Evaluation:
     return Evaluation(
         network="softmax",
         data=data,
         split=split,
-        examples=100,
-        correct=correct,
-        interval95=(0.6, 0.8),
-        confusion=[[0]],
-        mistakes=fields.get("mistakes", ()),
+        examples=10,
+        correct=7,
+        interval95=(0.4, 0.9),
+        confusion=[[3, 2], [1, 4]],
+        mistakes=mistakes,
     )
 
 
@@ -741,13 +740,13 @@ def test_a_stopped_run_may_be_continued_elsewhere(tmp_path: Path) -> None:
 
 
 def test_a_runs_accuracy_is_that_on_its_own_test_images(tmp_path: Path) -> None:
-    record = Run(write_run(tmp_path / "run")).record()
-    trained = replace(record, result=training_result("mnist", 0.9))
-    assert run_views.test_accuracy(trained, evaluation_of("mnist", "test", 99)) == 0.9
-    no_test = replace(record, result=training_result("shop", None))
-    assert run_views.test_accuracy(no_test, evaluation_of("shop", "val")) == 0.7
+    measured = Run(write_run(tmp_path / "a", result=training_result("mnist", 0.9))).record()
+    assert run_views.test_accuracy(measured, evaluation("mnist", "train")) == 0.9
+    no_test = Run(write_run(tmp_path / "b", result=training_result("shop", None))).record()
+    assert run_views.test_accuracy(no_test, evaluation("shop", "val")) == 0.7
+    assert run_views.test_accuracy(no_test, evaluation("shop", "train")) is None
+    assert run_views.test_accuracy(no_test, evaluation("fair", "val")) is None
     assert run_views.test_accuracy(no_test, None) is None
-    assert run_views.test_accuracy(record, None) is None  # it still trains
 
 
 def test_damaged_run_folders_are_named_and_the_rest_is_shown(site: Site, runs: Path) -> None:
@@ -822,10 +821,10 @@ def test_mistakes_among_ones_own_pictures_are_shown(site: Site, runs: Path) -> N
             picture = np.full((90, 120, 3), (i, 200, 10 * len(name)), np.uint8)
             Image.fromarray(picture).save(shop / name / f"{i}.png")
     folder = write_run(runs / "shop", str(shop))
-    write_json(folder / "pictures.json", list_pictures(shop).to_json())
+    run = Run(folder)
+    write_json(run.pictures_file, list_pictures(shop).to_json())
     wrong = Mistake(index=1, label=1, predicted=0, confidence=0.9)
-    evaluation = evaluation_of("shop", "test", mistakes=(wrong,))
-    write_json(folder / "evaluation.json", evaluation.to_json())
+    write_json(run.evaluation_file, evaluation("shop", "test", (wrong,)).to_json())
     path = "/api/runs/shop/mistakes?label=1&predicted=0"
     (mistake,) = site.get(path).json["mistakes"]
     image = np.frombuffer(base64.b64decode(mistake["image"]), np.uint8).reshape(mistake["size"])

@@ -17,12 +17,12 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import layers
 
 from firstlight.datasets import Images
 from firstlight.errors import UsageError
 from firstlight.explanation import deconvnet
 from firstlight.explanation.deconvnet import Stage, Stages, Unit
+from firstlight.explanation.kernels import kernel_images
 from firstlight.explanation.occlusion import Region
 from firstlight.progress import in_batches
 
@@ -130,12 +130,7 @@ def filters(layer: Any, size: tuple[int, int, int]) -> np.ndarray:
             (classes, pixels).
         size: of the network's input, which is the size of a dense layer's filters.
     """
-    kernel: np.ndarray = layer.kernel.numpy()
-    if isinstance(layer, layers.Conv2D):
-        return kernel.transpose(3, 0, 1, 2)
-    if isinstance(layer, layers.Dense):
-        kernel = kernel.T
-    return kernel.reshape(-1, *size)
+    return kernel_images(layer.kernel.numpy(), size)
 
 
 def contributions(stages: Stages, weights: np.ndarray, image: np.ndarray) -> np.ndarray:

@@ -1,5 +1,7 @@
 """The weights of a first layer as images. NumPy alone: the page's server uses this too."""
 
+import math
+
 import numpy as np
 
 
@@ -13,6 +15,6 @@ def kernel_images(kernel: np.ndarray, size: tuple[int, int, int]) -> np.ndarray:
     """
     if kernel.ndim == 4:
         return kernel.transpose(3, 0, 1, 2)
-    pixels = np.prod(size)
-    rows = kernel if kernel.shape[1] == pixels else kernel.T
+    is_dense = kernel.shape[0] == math.prod(size)
+    rows = kernel.T if is_dense else kernel
     return rows.reshape(-1, *size)

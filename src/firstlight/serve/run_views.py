@@ -182,7 +182,8 @@ def test_accuracy(record: RunRecord, evaluation: Evaluation | None) -> float | N
     if record.result is None:
         return None
     if record.result.test_accuracy is None and evaluation:
-        return evaluation.accuracy
+        if evaluation.data == record.result.data and evaluation.split != "train":
+            return evaluation.accuracy
     return record.result.test_accuracy
 
 
