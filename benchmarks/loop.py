@@ -52,12 +52,12 @@ def loop_rate(folder: Path) -> float:
         state.run.metrics_file.open("w", encoding="utf-8") as file,
         Progress(STEPS, quiet=True) as progress,
     ):
-        log = loop.Log(state, file)
+        log = loop.Log(state, file, progress)
         began, skipped = 0.0, 0  # the first call compiles
         for batch in loop.batches(state):
             if batch.end in state.epoch_ends:
                 continue  # the session does not validate either
-            loop.run_call(state, run_steps, batch, log, progress, began)
+            loop.run_call(state, run_steps, batch, log)
             if not skipped:
                 began, skipped = time.perf_counter(), batch.end
         return (STEPS - skipped) / (time.perf_counter() - began)

@@ -29,9 +29,10 @@ def test_the_graph_has_the_lessons_names_and_shapes() -> None:
 def test_its_cost_falls_as_the_lesson_says() -> None:
     costs: list[float] = []
     test = mnist.load("test")
-    _, _, logits = first_graph.train(
-        mnist.load("train"), test.images, on_cost=lambda step, cost: costs.append(cost)
+    learned = first_graph.train(
+        mnist.load("train"), test.images[:], on_cost=lambda step, cost: costs.append(cost)
     )
+    logits = learned.test_logits
     assert len(costs) == 1000
     assert 9 < costs[0] < 17 and 2 < costs[-1] < 5
     assert logits.shape == (10_000, 10)
@@ -41,7 +42,9 @@ def test_its_cost_falls_as_the_lesson_says() -> None:
 def test_predictions_do_not_depend_on_the_batch_size() -> None:
     examples, images = mnist.load("val"), mnist.load("test").images[:250]
     by_7, by_100 = (
-        first_graph.train(examples, images, steps=1, batch_size=size, learning_rate=1e-9)[2]
+        first_graph.train(
+            examples, images, steps=1, batch_size=size, learning_rate=1e-9
+        ).test_logits
         for size in (7, 100)
     )
     assert by_7.shape == (250, 10)

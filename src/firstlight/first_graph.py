@@ -1,14 +1,14 @@
 """The first lesson's program: one layer of ten neurons, as an explicit TensorFlow graph.
 
-First the computation is described, as a graph of operations in which nothing is computed yet;
-then a session runs it, fed with 100 images at a time.
+First the computation is described: a graph of operations, in which nothing is computed yet. Then a
+session runs the graph, and is fed with 100 images at a time.
 
     input  (100, 784) ──┐
                         matmul ── + ── logits (100, 10) ──┐
     layer1_weights ─────┘         │                       softmax cross entropy ── mean ── cost
     layer1_biases ────────────────┘    labels (100, 10) ──┘
 
-TensorFlow 2 keeps this way of working in `tf.compat.v1`: it computes at once by default, but a
+TensorFlow 2 computes at once by default, and keeps this way of working in `tf.compat.v1`. A
 placeholder, a session and a feed show what `tf.function` and Keras do out of sight.
 """
 
@@ -22,7 +22,6 @@ from firstlight.datasets import Examples, flat, one_hot, shuffled
 from firstlight.errors import FirstlightError, UsageError
 
 v1 = tf.compat.v1
-Result = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 PIXELS = 28 * 28
 CLASSES = 10
@@ -32,12 +31,20 @@ class FirstGraph(NamedTuple):
     """The graph, and the tensors and operations in it that the session asks for."""
 
     graph: tf.Graph
-    weights: tf.Variable  # (784, 10): how much each pixel speaks for each digit
+    weights: tf.Variable  # (784, 10): how much ink at each pixel speaks for each digit
     biases: tf.Variable  # (10,)
-    logits: tf.Tensor  # (100, 10): the higher, the more likely that digit
+    logits: tf.Tensor  # (100, 10): the higher, the more probable is that digit
     cost: tf.Tensor  # (): mean cross entropy, in nats
     optimizer: tf.Operation  # running it changes weights and biases by one step
-    initialize: tf.Operation
+    initialize: tf.Operation  # running it gives weights and biases their first values
+
+
+class Learned(NamedTuple):
+    """What a training leaves."""
+
+    weights: np.ndarray  # (784, 10)
+    biases: np.ndarray  # (10,)
+    test_logits: np.ndarray  # (N, 10), of the test images
 
 
 def build(batch_size: int = 100, learning_rate: float = 0.01, seed: int = 0) -> FirstGraph:
@@ -45,12 +52,12 @@ def build(batch_size: int = 100, learning_rate: float = 0.01, seed: int = 0) -> 
     graph = tf.Graph()
     with graph.as_default():
         v1.set_random_seed(seed)
-        # Placeholders: the two ends that are fed, anew at each step.
+        # Placeholders: the two open ends of the graph. Each step is fed with new values for them.
         images = v1.placeholder(tf.float32, (batch_size, PIXELS), name="input")
         labels = v1.placeholder(tf.float32, (batch_size, CLASSES), name="labels")
 
-        # Variables: what is learned, and kept from step to step.
-        # Normal random numbers; those beyond two deviations are drawn again.
+        # Variables: what the network learns. They keep their values from step to step. The weights
+        # begin as normal random numbers; those beyond two standard deviations are drawn again.
         normal = tf.random.truncated_normal((PIXELS, CLASSES))
         weights = v1.get_variable("layer1_weights", initializer=normal)
         biases = v1.get_variable("layer1_biases", initializer=tf.zeros(CLASSES))
@@ -62,29 +69,39 @@ def build(batch_size: int = 100, learning_rate: float = 0.01, seed: int = 0) -> 
         )
         cost = tf.reduce_mean(losses, name="cost")
 
-        # Training: the gradient of the cost, and a small step against it.
+        # Training: compute the gradient of the cost, and take a small step against it.
         descent = v1.train.GradientDescentOptimizer(learning_rate)
         optimizer = descent.minimize(cost, name="optimizer")
         initialize = v1.global_variables_initializer()
-    return FirstGraph(graph, weights, biases, logits, cost, optimizer, initialize)
+    return FirstGraph(
+        graph=graph,
+        weights=weights,
+        biases=biases,
+        logits=logits,
+        cost=cost,
+        optimizer=optimizer,
+        initialize=initialize,
+    )
 
 
 def train(
     examples: Examples,
     test_images: np.ndarray,
+    *,
     steps: int = 1000,
     batch_size: int = 100,
     learning_rate: float = 0.01,
     seed: int = 0,
     on_cost: Callable[[int, float], None] = lambda step, cost: None,
-) -> Result:
-    """Run the graph in a session: `steps` times, `batch_size` images at a time.
+) -> Learned:
+    """Run the graph in a session: `steps` times, with `batch_size` images each time.
 
-    `on_cost(step, cost)` is told each step's cost, step counting from 1. Returns the weights
-    (784, 10), the biases (10,) and the logits (N, 10) of the test images.
+    Args:
+        test_images: (N, 28, 28, 1) uint8.
+        on_cost: is called after each step with its number, counting from 1, and its cost.
 
     Raises:
-        FirstlightError: the cost is no longer a number.
+        FirstlightError: the cost is not a number.
     """
     images, labels = flat(examples.images), one_hot(examples.labels, CLASSES)
     rows = shuffled(len(images), seed)
@@ -96,7 +113,8 @@ def train(
             cost = take_step(session, first, images[batch], labels[batch], step + 1)
             on_cost(step + 1, cost)
         weights, biases = session.run([first.weights, first.biases])
-        return weights, biases, predict(session, first, flat(test_images), batch_size)
+        test_logits = predict(session, first, flat(test_images), batch_size)
+    return Learned(weights, biases, test_logits)
 
 
 def take_step(
@@ -106,12 +124,13 @@ def take_step(
     labels: np.ndarray,
     step: int,
 ) -> float:
-    """Run one step on a batch of images (100, 784) and labels (100, 10); returns its cost.
+    """Run one step on a batch of images (100, 784) and labels (100, 10); return its cost.
 
-    `step` is the step's number, counting from 1.
+    Args:
+        step: the step's number, counting from 1.
 
     Raises:
-        FirstlightError: the cost is no longer a number.
+        FirstlightError: the cost is not a number.
     """
     fed = feed(first.graph, input=images, labels=labels)
     _, cost = session.run([first.optimizer, first.cost], fed)
@@ -123,37 +142,38 @@ def take_step(
 def predict(
     session: tf.compat.v1.Session, first: FirstGraph, images: np.ndarray, size: int
 ) -> np.ndarray:
-    """Logits (N, 10) for images (N, 784), through the same graph, so in batches of its size."""
-    nobody = np.zeros((size, CLASSES))  # the logits do not depend on the labels, but a feed does
+    """Return logits (N, 10) for images (N, 784), in batches of the size that the graph takes."""
+    no_labels = np.zeros((size, CLASSES))  # the logits do not depend on them, but a feed needs them
     logits = []
     for start in range(0, len(images), size):
-        # np.resize fills the last batch up with repeated images, which [:len(images)] cuts off.
+        # np.resize fills the last batch up with repeated images; [:len(images)] cuts them off.
         batch = np.resize(images[start : start + size], (size, PIXELS))
-        logits.append(session.run(first.logits, feed(first.graph, input=batch, labels=nobody)))
+        fed = feed(first.graph, input=batch, labels=no_labels)
+        logits.append(session.run(first.logits, fed))
     return np.concatenate(logits)[: len(images)]
 
 
 def feed(graph: tf.Graph, **values: np.ndarray) -> dict[str, np.ndarray]:
-    """What to feed, by the names of the graph's placeholders, as `session.run` wants it.
+    """Check the values for the graph's placeholders, by name; return them as a session takes them.
 
     Raises:
-        UsageError: a placeholder is missing, unknown, or is given another shape.
+        UsageError: a placeholder has no value, does not exist, or gets another shape or type.
     """
-    placeholders = {op.name: op.outputs[0] for op in graph.get_operations() if _is_fed(op)}
+    placeholders = {
+        operation.name: operation.outputs[0]
+        for operation in graph.get_operations()
+        if operation.type == "Placeholder"
+    }
     for name in values.keys() - placeholders.keys():
-        there = ", ".join(map(_describe, placeholders.values()))
-        raise UsageError(f"no placeholder {name!r} to feed; there are: {there}")
+        known = ", ".join(map(_describe, placeholders.values()))
+        raise UsageError(f"no placeholder {name!r} to feed; the graph has: {known}")
     for name, tensor in placeholders.items():
         if name not in values:
             raise UsageError(f"the feed misses a placeholder: {_describe(tensor)}")
-        given = np.asarray(values[name])
-        if given.dtype.kind not in "fiu" or not tensor.shape.is_compatible_with(given.shape):
-            raise UsageError(f"{_describe(tensor)} was fed {given.dtype} {given.shape}")
+        value = np.asarray(values[name])
+        if value.dtype.kind not in "fiu" or not tensor.shape.is_compatible_with(value.shape):
+            raise UsageError(f"{_describe(tensor)} was fed {value.dtype} {value.shape}")
     return {f"{name}:0": value for name, value in values.items()}
-
-
-def _is_fed(operation: tf.Operation) -> bool:
-    return bool(operation.type == "Placeholder")
 
 
 def _describe(placeholder: tf.Tensor) -> str:

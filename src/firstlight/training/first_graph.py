@@ -5,14 +5,16 @@ every later verb take the run.
 """
 
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TextIO
 
 import numpy as np
 
 from firstlight import first_graph, model
-from firstlight.datasets import mnist
+from firstlight.datasets import Examples, mnist
 from firstlight.recipe import Recipe
 from firstlight.runs import card
 from firstlight.runs.documents import LoggedStep, ModelInfo, TrainingResult
@@ -47,36 +49,19 @@ def train(
         DataError: the images are damaged.
         FirstlightError: the cost is not a number.
     """
-    from firstlight.figures.training import draw_training  # matplotlib takes 0.3 s to import
-
-    examples, test = mnist.load("train"), mnist.load("test")
+    recipe = Recipe(steps=steps, batch_size=batch_size, learning_rate=learning_rate)
     settings = Settings(
         network="first-graph",
         data="mnist",
-        recipe=Recipe(steps=steps, batch_size=batch_size, learning_rate=learning_rate),
+        recipe=recipe,
         seed=seed,
         sha256=mnist.SHA256,
         command=command,
     )
+    examples, test = mnist.load("train"), mnist.load("test")
     run = Run.create(settings, total_steps=steps)
-    costs: list[float] = []
-    began = time.monotonic()
-    with run.metrics_file.open("w", encoding="utf-8") as log:
-
-        def log_cost(step: int, cost: float) -> None:
-            costs.append(cost)
-            logged = LoggedStep(
-                step=step,
-                epoch=round(step * batch_size / len(examples), 4),
-                split="train",
-                loss=cost,
-                accuracy=None,
-                lr=learning_rate,
-                seconds=round(time.monotonic() - began, 3),
-            )
-            log.write(json.dumps(logged.to_json()) + "\n")
-            on_cost(step, cost)
-
+    with run.metrics_file.open("w", encoding="utf-8") as file:
+        log = Log(file, recipe, len(examples), on_cost)
         weights, biases, logits = first_graph.train(
             examples,
             test.images[:],
@@ -84,7 +69,7 @@ def train(
             batch_size=batch_size,
             learning_rate=learning_rate,
             seed=seed,
-            on_cost=log_cost,
+            on_cost=log.step,
         )
     # The network `softmax` keeps its weights transposed: a row for each digit.
     arrays = {"layer1/kernel": weights.T, "layer1/bias": biases}
@@ -94,13 +79,54 @@ def train(
         network="first-graph",
         data="mnist",
         steps=steps,
-        first_cost=costs[0],
-        final_cost=costs[-1],
+        first_cost=log.first_cost,
+        final_cost=log.last_cost,
         test_accuracy=float(np.mean(predicted == test.labels)),
-        seconds=round(time.monotonic() - began, 3),
+        seconds=log.seconds(),
         run=str(run.folder),
     )
+    finish(run, result, examples)
+    return FirstRun(result, predicted, test.labels)
+
+
+class Log:
+    """Writes each step's cost into metrics.jsonl."""
+
+    def __init__(
+        self,
+        file: TextIO,
+        recipe: Recipe,
+        examples: int,
+        on_cost: Callable[[int, float], None],
+    ) -> None:
+        self.file, self.recipe, self.examples, self.on_cost = file, recipe, examples, on_cost
+        self.began = time.monotonic()
+        self.first_cost = self.last_cost = math.nan
+
+    def seconds(self) -> float:
+        return round(time.monotonic() - self.began, 3)
+
+    def step(self, step: int, cost: float) -> None:
+        if step == 1:
+            self.first_cost = cost
+        self.last_cost = cost
+        logged = LoggedStep(
+            step=step,
+            epoch=round(step * self.recipe.batch_size / self.examples, 4),
+            split="train",
+            loss=cost,
+            accuracy=None,
+            lr=self.recipe.learning_rate,
+            seconds=self.seconds(),
+        )
+        self.file.write(json.dumps(logged.to_json()) + "\n")
+        self.on_cost(step, cost)
+
+
+def finish(run: Run, result: TrainingResult, examples: Examples) -> None:
+    """Write the result, the model card and the figures into the run folder."""
+    from firstlight.figures.training import draw_training  # matplotlib takes 0.3 s to import
+
     run.write_record(replace(run.record(), result=result))
     card.write(run, (28, 28, 1), result)
     draw_training(run, examples, "mnist", mnist.CLASSES)
-    return FirstRun(result, predicted, test.labels)

@@ -140,15 +140,14 @@ def run_training(
     if state.status.stopped:
         return
     run_steps = compile_steps(state)
-    began = time.monotonic() - state.status.seconds
     checkpoint_due = time.monotonic() + MIN_SECONDS_BETWEEN_CHECKPOINTS
     with (
         stop_signals() as signalled,
         state.run.metrics_file.open("a", buffering=1, encoding="utf-8") as file,
     ):
-        log = Log(state, file)
+        log = Log(state, file, progress)
         for batch in batches(state):
-            run_call(state, run_steps, batch, log, progress, began)
+            run_call(state, run_steps, batch, log)
             is_interrupted = (stop_asked or signalled)()
             if time.monotonic() > checkpoint_due or is_interrupted or state.status.stopped:
                 checkpoint_due = save_checkpoint(state)
@@ -171,23 +170,13 @@ class Batch:
     labels: tf.Tensor  # (steps_per_call, batch) int32
 
 
-def run_call(
-    state: TrainState,
-    run_steps: RunSteps,
-    batch: Batch,
-    log: "Log",
-    progress: Progress,
-    began: float,
-) -> None:
+def run_call(state: TrainState, run_steps: RunSteps, batch: Batch, log: "Log") -> None:
     """Run the steps of one call, log them, and validate if an epoch ends."""
-    status = state.status
     history = run_steps(batch.images, batch.labels, batch.start, batch.end - batch.start)
-    status.step, status.seconds = batch.end, time.monotonic() - began
+    state.status.step = batch.end
     log.steps(batch.start, history)
-    accuracy = history.accuracies[-1]
-    progress.at(batch.end, f"cost {status.final_cost:.4f}  accuracy {accuracy:.2%}")
     if batch.end in state.epoch_ends:
-        validate(state, log, progress, float(history.learning_rates[-1]))
+        validate(state, log, rate=float(history.learning_rates[-1]))
 
 
 def save_checkpoint(state: TrainState) -> float:
@@ -243,15 +232,17 @@ def calls(step: int, epoch_ends: list[int], count: int) -> list[tuple[int, int]]
 
 
 class Log:
-    """Writes metrics.jsonl, and TensorBoard's events if they are wanted."""
+    """Writes metrics.jsonl, shows progress, and writes TensorBoard's events if they are wanted."""
 
-    def __init__(self, state: TrainState, file: TextIO) -> None:
-        self.state, self.file = state, file
+    def __init__(self, state: TrainState, file: TextIO, progress: Progress) -> None:
+        self.state, self.file, self.progress = state, file, progress
         self.every = math.ceil(state.total_steps / MAX_LOGGED_STEPS)
+        self.began = time.monotonic() - state.status.seconds
 
     def steps(self, start: int, history: History) -> None:
         """Log the steps of one call. Raises FirstlightError at a loss that is not a number."""
         status = self.state.status
+        status.seconds = time.monotonic() - self.began
         measured = zip(history.losses, history.accuracies, history.learning_rates, strict=True)
         for step, (loss, accuracy, rate) in enumerate(measured, start + 1):
             if not math.isfinite(loss):
@@ -261,6 +252,8 @@ class Log:
             if step == 1 or step % self.every == 0:
                 self.line(step, "train", loss=loss, accuracy=accuracy, rate=rate)
         status.final_cost = float(history.losses[-1])
+        accuracy = history.accuracies[-1]
+        self.progress.at(status.step, f"cost {status.final_cost:.4f}  accuracy {accuracy:.2%}")
 
     def line(self, step: int, split: str, *, loss: float, accuracy: float, rate: float) -> None:
         state = self.state
@@ -280,7 +273,7 @@ class Log:
                 tf.summary.scalar(f"{split}/accuracy", accuracy)
 
 
-def validate(state: TrainState, log: Log, progress: Progress, rate: float) -> None:
+def validate(state: TrainState, log: Log, rate: float) -> None:
     """Measure the validation images, keep the weights if they are to be kept, decide to stop."""
     status, labels = state.status, state.val.labels
     logits = state.eval_logits(state.val.images)
@@ -295,7 +288,7 @@ def validate(state: TrainState, log: Log, progress: Progress, rate: float) -> No
     status.epochs_without_better = 0 if is_better else status.epochs_without_better + 1
     epoch = state.epoch_ends.index(status.step) + 1
     mark = "  (best so far)" if is_better else ""
-    progress.say(f"epoch {epoch}  validation accuracy {accuracy:.2%}  cost {loss:.4f}{mark}")
+    log.progress.say(f"epoch {epoch}  validation accuracy {accuracy:.2%}  cost {loss:.4f}{mark}")
     status.stopped = reason_to_stop(state)
     lower_rate_on_plateau(state, rate)
 
