@@ -13,9 +13,10 @@ run: .venv/$(EXTRA)
 	$(FIRSTLIGHT) graph first-graph
 	@echo "Look at the pictures: runs/*/figures/*.png and runs/graph-first-graph/*.svg"
 
-# -rs counts the skipped tests at the end and says why: those of the page need chromium.
+# Two processes, each with whole files. -rs counts the skipped tests at the end and says why: those
+# of the page need chromium.
 test: .venv/dev
-	$(BIN)/pytest -rs -m "not large"
+	$(BIN)/pytest -rs -m "not large" -n 2 --dist loadfile
 
 test-large: .venv/dev
 	$(BIN)/pytest -m large

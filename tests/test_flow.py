@@ -75,13 +75,8 @@ def pictures(here: Path) -> Path:
     return here / "stripes"
 
 
-@pytest.mark.parametrize(
-    "network",
-    [
-        "nin-cifar",
-        *(pytest.param(n, marks=pytest.mark.large) for n in ("nin-imagenet", "zfnet", "overfeat")),
-    ],
-)
+@pytest.mark.large  # test_pictures.py does the same with a small network, in one process
+@pytest.mark.parametrize("network", ["nin-imagenet", "zfnet", "overfeat"])
 def test_the_flow_of_pictures(here: Path, network: str) -> None:
     data = pictures(here)
     facts = firstlight(here, "train", network, "--data", data, "--steps", 2)

@@ -111,13 +111,20 @@ def test_softmax_through_the_loop_is_the_first_graph(here: Path) -> None:
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_a_stopped_run_resumes_to_bit_equal_weights(network: str, digits: Path, here: Path) -> None:
+def test_a_stopped_training_continues_to_bit_equal_weights(
+    network: str, digits: Path, here: Path
+) -> None:
     """Ten steps, an epoch ends after the ninth; stopped after the fifth step."""
-    train(here / "whole", network, digits, steps=10, batch_size=60)
-    cut = prepared(network, digits, steps=10, batch_size=60, steps_per_call=1)
+    fields = {"steps": 10, "batch_size": 60, "steps_per_call": 1}
+    settings, dataset = prepared(network, digits, **fields)
+    run_all(TrainState(settings, dataset), here / "whole")
     with pytest.raises(Interrupted, match=r"after step 5; go on with: .* --resume .*cut"):
-        stop_after(5, *cut, here / "cut")
-    loop.resume(Run.open(here / "cut"), quiet=True)
+        stop_after(5, settings, dataset, here / "cut")
+    run = Run.open(here / "cut")
+    state = TrainState(run.record().settings, run.dataset()).into(run)
+    state.restore()
+    with Progress(state.total_steps, quiet=True) as progress:
+        loop.run_training(state, progress)
     assert_bit_equal(here / "whole", here / "cut")
 
 

@@ -8,15 +8,23 @@ from pathlib import Path
 import numpy as np
 
 from firstlight.datasets import Examples
+from firstlight.figures.page import (
+    CAPTION,
+    IMAGE_GAP,
+    PAGE_HEADER,
+    PAGE_MARGIN,
+    TITLE_HEIGHT,
+    Grid,
+    Page,
+    as_heat,
+    as_paper,
+)
 from firstlight.figures.style import (
     ACCENT,
-    FOR_AND_AGAINST,
     SHADES,
     WARNING,
-    image_grid,
     new_panels,
     save_figure,
-    show_image,
     styled,
 )
 from firstlight.runs import checkpoint
@@ -25,6 +33,8 @@ from firstlight.runs.run import Run
 
 MAX_MISTAKES, MAX_PREDICTIONS = 25, 40  # images in a figure
 MAX_LABELLED_CLASSES = 20  # a confusion matrix with more has no numbers, and fewer ticks
+DIGIT_SIDE, PICTURE_SIDE, WEIGHT_SIDE = 104, 152, 132  # pixels
+MAX_NAME_LENGTH = 12  # characters of a class in a caption
 MAX_UPRIGHT_CLASSES = 10  # with more, their names below the matrix are turned
 
 
@@ -92,55 +102,85 @@ class Answers:
     classes: Sequence[str]
     probabilities: np.ndarray  # (N, classes)
 
-    def caption(self, index: int, separator: str) -> str:
+    @property
+    def have_names(self) -> bool:
+        """Whether classes are called by names, longer than digits."""
+        return max(map(len, self.classes)) > 3
+
+    def is_right(self, index: int) -> bool:
+        return bool(self.probabilities[index].argmax() == self.examples.labels[index])
+
+    def caption(self, index: int) -> str:
         """Return what the image is, what was answered, and how confident that was."""
-        label, answer = self.label(index), self.answer(index)
+        label = shortened(self.classes[int(self.examples.labels[index])])
+        answer = shortened(self.classes[int(self.probabilities[index].argmax())])
         confidence = f"{self.probabilities[index].max():.0%}"
-        if label == answer:
+        separator = "\n" if self.have_names else " "
+        if self.is_right(index):
             return f"{label}{separator}✓  {confidence}"
         return f"{label} → {answer}{separator}✗  {confidence}"
 
-    def label(self, index: int) -> str:
-        return self.classes[int(self.examples.labels[index])]
 
-    def answer(self, index: int) -> str:
-        return self.classes[int(self.probabilities[index].argmax())]
+def shortened(name: str) -> str:
+    if len(name) <= MAX_NAME_LENGTH:
+        return name
+    return name[: MAX_NAME_LENGTH - 1] + "…"
 
 
 @styled
 def draw_answers(answers: Answers, indices: np.ndarray, path: Path, title: str) -> None:
-    """Draw these images, each with its label and its answer."""
-    has_names = max(map(len, answers.classes)) > 3  # digits need no line of their own
+    """Draw these images, each with its label and its answer above it."""
+    side, caption = DIGIT_SIDE, CAPTION
+    if answers.have_names:  # they need more room, and a line of their own
+        side, caption = PICTURE_SIDE, 2 * CAPTION
     columns = 5 if len(indices) <= MAX_MISTAKES else 8
-    figure, panels = image_grid(len(indices), columns, captions=2 if has_names else 1)
-    for panel, index in zip(panels, indices, strict=False):
-        show_image(panel, answers.examples.images[int(index)])
-        is_right = answers.label(index) == answers.answer(index)
-        panel.set_title(
-            answers.caption(index, separator="\n" if has_names else " "),
-            loc="center",
-            color=ACCENT if is_right else WARNING,
-            fontsize=7 if has_names else 8,
-        )
+    rows = max(1, math.ceil(len(indices) / columns))
+    grid = Grid(
+        left=PAGE_MARGIN,
+        top=PAGE_MARGIN + TITLE_HEIGHT + caption,
+        side=side,
+        across=side + IMAGE_GAP,
+        down=side + IMAGE_GAP + caption,
+    )
+    page = Page(
+        width=grid.right(min(columns, len(indices))) + PAGE_MARGIN,
+        height=grid.bottom(rows) - caption + PAGE_MARGIN,
+        title=title,
+    )
+    for number, index in enumerate(indices):
+        square = grid.cell(*divmod(number, columns))
+        page.image(square, as_paper(answers.examples.images[int(index)]))
+        color = ACCENT if answers.is_right(index) else WARNING
+        page.text(square.x, square.y - 3, answers.caption(index), size=7, color=color, va="bottom")
     if not len(indices):
-        panels[0].text(0.5, 0.5, "no mistakes", ha="center", va="center", fontsize=12)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    save_figure(figure, path)
+        page.text(grid.left, grid.top, "no mistakes", size=10)
+    save_figure(page.figure, path)
 
 
 @styled
 def class_weights(weights: np.ndarray, classes: Sequence[str], path: Path) -> None:
     """Draw weights (classes, height, width): where ink speaks for a class, and where against it."""
-    figure, panels = image_grid(len(classes), columns=5)
-    largest = np.abs(weights).max()
-    for panel, image, name in zip(panels, weights, classes, strict=False):
-        drawn = panel.imshow(image, cmap=FOR_AND_AGAINST, vmin=-largest, vmax=largest)
-        panel.set_title(name, loc="center", fontsize=9)
-    bar = figure.colorbar(drawn, ax=panels, shrink=0.7, aspect=30)
-    bar.set_label("ink here speaks: against  ·  for", fontsize=8)
-    bar.outline.set_visible(False)
-    figure.suptitle("The weights of each class", x=0.01, ha="left", fontsize=11)
-    save_figure(figure, path)
+    columns = min(5, len(classes))
+    rows = math.ceil(len(classes) / columns)
+    grid = Grid(
+        left=PAGE_MARGIN,
+        top=PAGE_HEADER,
+        side=WEIGHT_SIDE,
+        across=WEIGHT_SIDE + IMAGE_GAP,
+        down=WEIGHT_SIDE + IMAGE_GAP + CAPTION,
+    )
+    page = Page(
+        width=grid.right(columns) + PAGE_MARGIN,
+        height=grid.bottom(rows) + PAGE_MARGIN,
+        title="The weights of each class",
+        lines=["Blue: ink here speaks for the class. Red: ink here speaks against it."],
+    )
+    largest = float(np.abs(weights).max()) or 1.0
+    for number, (image, name) in enumerate(zip(weights, classes, strict=True)):
+        square = grid.cell(*divmod(number, columns))
+        page.image(square, as_heat(image, largest))
+        page.text(square.x, square.y - 3, name, size=9, va="bottom")
+    save_figure(page.figure, path)
 
 
 def weights_as_images(run: Run, size: tuple[int, int]) -> np.ndarray | None:

@@ -8,15 +8,22 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from firstlight.datasets import Examples, Images
+from firstlight.figures.page import (
+    CHARACTER,
+    IMAGE_GAP,
+    PAGE_MARGIN,
+    TITLE_HEIGHT,
+    Grid,
+    Page,
+    as_paper,
+)
 from firstlight.figures.style import (
     ACCENT,
     INK,
     PALE,
     WARNING,
-    image_grid,
     new_panels,
     save_figure,
-    show_image,
     styled,
 )
 from firstlight.runs.documents import LoggedStep, RunRecord
@@ -24,6 +31,7 @@ from firstlight.runs.run import Run
 from firstlight.training.augment import augmented
 
 SAMPLES_PER_CLASS, MAX_SAMPLED_CLASSES = 12, 20
+SAMPLE_SIDE = 64  # pixels
 SMOOTHED_FRACTION = 20  # the running mean averages a twentieth of the steps
 
 
@@ -147,15 +155,12 @@ def running_mean(values: np.ndarray) -> np.ndarray:
 def samples(examples: Examples, classes: Sequence[str], path: Path, title: str) -> None:
     """Draw a row for each class: its name and its first images; at most twenty classes."""
     classes = classes[:MAX_SAMPLED_CLASSES]
-    figure, panels = image_grid(SAMPLES_PER_CLASS * len(classes), SAMPLES_PER_CLASS, captions=0)
-    for label, name in enumerate(classes):
-        row = panels[label * SAMPLES_PER_CLASS : (label + 1) * SAMPLES_PER_CLASS]
-        row[0].text(-0.35, 0.5, name, transform=row[0].transAxes, ha="right", va="center")
+    page, grid = labelled_rows(classes, SAMPLES_PER_CLASS, title)
+    for label in range(len(classes)):
         indices = np.flatnonzero(examples.labels == label)[:SAMPLES_PER_CLASS]
-        for panel, image in zip(row, examples.images[indices], strict=False):
-            show_image(panel, image)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    save_figure(figure, path)
+        for column, image in enumerate(examples.images[indices]):
+            page.image(grid.cell(label, column), as_paper(image))
+    save_figure(page.figure, path)
 
 
 @styled
@@ -166,13 +171,31 @@ def augmentations(images: Images, strengths: Mapping[str, float], path: Path) ->
     for name, strength in strengths.items():
         rows[f"{name} {strength:g}"] = {name: strength}
     rows["together"] = strengths
-    columns = len(indices)
-    figure, panels = image_grid(len(rows) * columns, columns, captions=0)
-    for number, (title, chosen) in enumerate(rows.items()):
-        row = panels[number * columns : (number + 1) * columns]
-        row[0].text(-0.2, 0.5, title, transform=row[0].transAxes, ha="right", va="center")
+    page, grid = labelled_rows(list(rows), len(indices), "What augmentation does")
+    for row, chosen in enumerate(rows.values()):
         cropped = images.augmented(indices, chosen, seed=0, first=0)
-        for panel, image in zip(row, augmented(cropped, chosen), strict=True):
-            show_image(panel, image)
-    figure.suptitle("What augmentation does", x=0.01, ha="left", fontsize=11)
-    save_figure(figure, path)
+        for column, image in enumerate(augmented(cropped, chosen)):
+            page.image(grid.cell(row, column), as_paper(image))
+    save_figure(page.figure, path)
+
+
+def labelled_rows(labels: Sequence[str], columns: int, title: str) -> tuple[Page, Grid]:
+    """Return a page with a text at the left of each row, and a grid for the images."""
+    step = SAMPLE_SIDE + IMAGE_GAP
+    label_width = CHARACTER * max(map(len, labels), default=0) + IMAGE_GAP
+    grid = Grid(
+        left=PAGE_MARGIN + label_width,
+        top=PAGE_MARGIN + TITLE_HEIGHT,
+        side=SAMPLE_SIDE,
+        across=step,
+        down=step,
+    )
+    page = Page(
+        width=grid.right(columns) + PAGE_MARGIN,
+        height=grid.bottom(len(labels)) + PAGE_MARGIN,
+        title=title,
+    )
+    for row, label in enumerate(labels):
+        square = grid.cell(row, 0)
+        page.text(square.x - IMAGE_GAP, square.y + SAMPLE_SIDE / 2, label, ha="right", va="center")
+    return page, grid
