@@ -13,7 +13,7 @@ from firstlight import catalog, model
 from firstlight.datasets import Examples, array_examples, mnist
 from firstlight.errors import DataError, UsageError
 from firstlight.evaluation import accuracy
-from firstlight.evaluation.accuracy import evaluate, interval95, predict, summarize
+from firstlight.evaluation.accuracy import evaluate, interval95, predict_probabilities, summarize
 from firstlight.probabilities import softmax
 from firstlight.runs.documents import Evaluation, ModelInfo
 from firstlight.runs.run import Run
@@ -61,7 +61,7 @@ def test_an_evaluation_of_a_run_is_what_its_network_answers(copy: Run) -> None:
     test = copy.dataset().load("test")
     network, _ = model.load(copy)
     logits = network(test.images[:]).numpy()
-    probabilities = predict(copy, copy.dataset(), test)
+    probabilities = predict_probabilities(copy, copy.dataset(), test)
     np.testing.assert_allclose(probabilities, softmax(logits), atol=1e-6)
     assert evaluation.correct == np.sum(logits.argmax(1) == test.labels)
     assert sum(map(sum, evaluation.confusion)) == evaluation.examples == 100
@@ -101,7 +101,7 @@ def test_an_ensemble_averages_probabilities(copy: Run, digits: Path, here: Path)
     other = Run.open(here / "other")
     dataset = copy.dataset()
     test = dataset.load("test")
-    mean = np.mean([predict(run, dataset, test) for run in (copy, other)], axis=0)
+    mean = np.mean([predict_probabilities(run, dataset, test) for run in (copy, other)], axis=0)
     evaluation = evaluate([copy, other])
     assert evaluation.correct == np.sum(mean.argmax(1) == test.labels)
     assert evaluation.network == "mlp + softmax"
@@ -126,7 +126,7 @@ def test_a_run_may_know_more_classes_than_the_data_has(copy: Run) -> None:
     model.save(copy, ModelInfo("mlp", classes, "digits"), arrays)
     dataset = catalog.dataset("mnist")
     val = dataset.load("val")
-    probabilities = predict(copy, dataset, val)
+    probabilities = predict_probabilities(copy, dataset, val)
     assert probabilities.shape == (5000, 11)
     correct = evaluate([copy], "mnist", "val").correct  # "none" is wrong for a digit
     assert correct == (probabilities.argmax(1) == val.labels).sum()

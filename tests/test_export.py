@@ -23,7 +23,7 @@ from firstlight.errors import ExportError
 from firstlight.evaluation.calibration import Calibration
 from firstlight.exports.check import Opened, largest_difference
 from firstlight.exports.export import FORMATS, export
-from firstlight.exports.metadata import Metadata
+from firstlight.exports.metadata import Metadata, Provenance
 from firstlight.exports.onnx import open_onnx
 from firstlight.model import predictor
 from firstlight.networks._layers import LocalResponseNorm
@@ -60,7 +60,7 @@ METADATA = Metadata(
     image_kind="arrays",
     data="noise",
     preprocessing="",
-    trained={},
+    trained=Provenance(seed=0, steps=1, test_accuracy=None, firstlight="0"),
     calibration=Calibration(
         temperature=1.0, threshold=0.5, calibration_error=(0.0, 0.0), coverage=1.0, error_rate=0.0
     ),

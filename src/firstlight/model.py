@@ -6,7 +6,6 @@ network is built from our own source by its name, and the arrays of a file are p
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import numpy as np
@@ -44,7 +43,7 @@ def load(run: Run) -> tuple[keras.Model, tuple[str, ...]]:
     return model, info.classes
 
 
-def variables(model: keras.Model) -> dict[str, Any]:
+def variables(model: keras.Model) -> dict[str, keras.Variable]:
     """Return the model's weights by path: trained ones, and batch norm's moving statistics."""
     return {weight.path: weight for weight in model.weights}
 

@@ -42,7 +42,7 @@ def evaluate(
     if split == "test":
         split = dataset.evaluation_split
     examples = dataset.load(split)
-    predictions = [predict(run, dataset, examples, crops, quiet) for run in runs]
+    predictions = [predict_probabilities(run, dataset, examples, crops, quiet) for run in runs]
     if len({probabilities.shape for probabilities in predictions}) > 1:
         raise UsageError("runs with different classes cannot form an ensemble")
     probabilities = np.mean(predictions, axis=0)
@@ -71,7 +71,7 @@ def open_dataset(run: Run, data: str, quiet: bool) -> Dataset:
     return dataset
 
 
-def predict(
+def predict_probabilities(
     run: Run, dataset: Dataset, examples: Examples, crops: str = "middle", quiet: bool = True
 ) -> np.ndarray:
     """Return a run's probabilities (N, classes) for the examples of a dataset.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from firstlight.errors import UsageError
-from firstlight.evaluation.accuracy import open_dataset, predict
+from firstlight.evaluation.accuracy import open_dataset, predict_probabilities
 from firstlight.runs.run import Run
 
 SIGNIFICANCE = 0.05  # a probability below this counts as a difference
@@ -81,7 +81,7 @@ def compare(
         split = dataset.evaluation_split
     examples = dataset.load(split)
     first_right, second_right = (
-        predict(run, dataset, examples, quiet=quiet).argmax(1) == examples.labels
+        predict_probabilities(run, dataset, examples, quiet=quiet).argmax(1) == examples.labels
         for run in (first, second)
     )
     return Comparison(

@@ -32,7 +32,7 @@ EXAMPLES = 256  # images on which the file is compared with the network
 
 
 @dataclass(frozen=True)
-class Format:
+class ExportFormat:
     """A file format: how it is written, and opened again."""
 
     file: str  # its name in model/ of the run
@@ -41,9 +41,9 @@ class Format:
 
 
 FORMATS = {
-    "onnx": Format("{network}.onnx", write_onnx, open_onnx),
-    "litert": Format("{network}.tflite", write_litert, open_litert),
-    "savedmodel": Format("saved_model", write_saved_model, open_saved_model),
+    "onnx": ExportFormat("{network}.onnx", write_onnx, open_onnx),
+    "litert": ExportFormat("{network}.tflite", write_litert, open_litert),
+    "savedmodel": ExportFormat("saved_model", write_saved_model, open_saved_model),
 }
 
 

@@ -1,8 +1,7 @@
 """What an exported file says about itself: all that a program needs to use it."""
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
 
 import keras
 
@@ -11,6 +10,16 @@ from firstlight.images.crops import Size
 from firstlight.images.kinds import ImageKind
 from firstlight.runs import card
 from firstlight.runs.run import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """Where an exported network comes from."""
+
+    seed: int
+    steps: int | None  # None if its training has no result
+    test_accuracy: float | None
+    firstlight: str  # the version
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +32,7 @@ class Metadata:
     image_kind: ImageKind
     data: str
     preprocessing: str  # a sentence: which images to give it
-    trained: dict[str, Any]  # seed, steps, test_accuracy, firstlight's version
+    trained: Provenance
     calibration: Calibration
 
     @classmethod
@@ -37,12 +46,12 @@ class Metadata:
             image_kind=info.image_kind,
             data=data,
             preprocessing=card.describe_preprocessing(info.image_kind, size, data),
-            trained={
-                "seed": record.settings.seed,
-                "steps": record.result.steps if record.result else None,
-                "test_accuracy": record.result.test_accuracy if record.result else None,
-                "firstlight": record.versions["firstlight"],
-            },
+            trained=Provenance(
+                seed=record.settings.seed,
+                steps=record.result.steps if record.result else None,
+                test_accuracy=record.result.test_accuracy if record.result else None,
+                firstlight=record.versions["firstlight"],
+            ),
             calibration=calibration,
         )
 
@@ -54,7 +63,7 @@ class Metadata:
             "image_kind": self.image_kind,
             "data": self.data,
             "preprocessing": self.preprocessing,
-            "trained": self.trained,
+            "trained": asdict(self.trained),
             **self.calibration.to_json(),
         }
         return json.dumps(document, ensure_ascii=False)

@@ -53,7 +53,7 @@ def write_onnx(network: keras.Model, path: Path, metadata: Metadata) -> None:
             file.write(contiguous.data)
 
 
-def with_weights_as_inputs(network: keras.Model, weights: dict[str, Any]) -> Any:
+def with_weights_as_inputs(network: keras.Model, weights: dict[str, keras.Variable]) -> Any:
     """Return the network's answer as a function of an image and all its weights."""
     image = tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8, name="image")
     specs = [
@@ -78,7 +78,7 @@ def with_weights_as_inputs(network: keras.Model, weights: dict[str, Any]) -> Any
     return serve
 
 
-def take_out_transposes(graph: Any, weights: dict[str, Any]) -> dict[str, Initializer]:
+def take_out_transposes(graph: Any, weights: dict[str, keras.Variable]) -> dict[str, Initializer]:
     """Remove the operations that transpose weights; return each initializer that is needed."""
     initializers: dict[str, Initializer] = {}
     for node in list(graph.node):

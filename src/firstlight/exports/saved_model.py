@@ -44,5 +44,5 @@ def open_saved_model(path: Path) -> Opened:
     return Opened(_tensors(inputs), _tensors(serve.structured_outputs), logits)
 
 
-def _tensors(specs: dict[str, Any]) -> Tensors:
+def _tensors(specs: dict[str, tf.TensorSpec]) -> Tensors:
     return {name: (spec.dtype.name, tuple(spec.shape)) for name, spec in specs.items()}

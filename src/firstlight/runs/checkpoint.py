@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,6 +14,17 @@ from firstlight.errors import DataError
 from firstlight.runs.files import atomic_write
 
 Arrays = dict[str, np.ndarray]
+
+
+class Variable(Protocol):
+    """A Keras or TensorFlow variable."""
+
+    @property
+    def shape(self) -> Any: ...
+
+    def assign(self, value: np.ndarray) -> Any: ...
+
+
 _DOCUMENT = "status.json"  # a JSON text, as an array of bytes
 
 
@@ -35,7 +46,7 @@ def load(path: Path) -> tuple[Arrays, dict[str, Any]]:
         return arrays, json.loads(stored[_DOCUMENT].tobytes())
 
 
-def load_into(variables: dict[str, Any], path: Path) -> dict[str, Any]:
+def load_into(variables: Mapping[str, Variable], path: Path) -> dict[str, Any]:
     """Assign each variable its array, one at a time: memory never holds all of them twice.
 
     Returns the document. Raises what `load` and `restore` raise.
@@ -58,7 +69,9 @@ def open_arrays(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
         raise DataError(f"{path}: not a whole checkpoint ({error})") from None
 
 
-def restore(variables: dict[str, Any], arrays: Mapping[str, np.ndarray], path: Path) -> None:
+def restore(
+    variables: Mapping[str, Variable], arrays: Mapping[str, np.ndarray], path: Path
+) -> None:
     """Assign each variable the array of its name.
 
     Raises:

@@ -24,7 +24,7 @@ from firstlight.serve.fields import int_field, int_query, json_body, number_fiel
 from firstlight.serve.jobs import MAX_SEED, JobJson, Jobs
 from firstlight.serve.questions import (
     BeginLesson,
-    GraphPictures,
+    DrawGraph,
     LayerMaps,
     LayerMapsJson,
     Samples,
@@ -272,7 +272,7 @@ async def graph_pictures(request: Request) -> Response:
     names = ["first-graph", *(entry.name for entry in catalog.networks())]
     if not isinstance(target, str) or target not in names:
         raise UsageError(f"no network {target!r}; there are: {', '.join(names)}")
-    return JSONResponse(await service_of(request).worker.ask(GraphPictures(target=target)))
+    return JSONResponse(await service_of(request).worker.ask(DrawGraph(target=target)))
 
 
 async def begin_lesson(request: Request) -> Response:

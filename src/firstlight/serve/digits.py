@@ -54,7 +54,7 @@ def read_picture(body: bytes, network: Recognizer, model: Path) -> ReadingJson:
     if drawing is not None:
         return read_drawing(drawing, network)
     with decode_errors():
-        reading = reader.read(open_photograph(body), model)
+        reading = reader.read(decode_photograph(body), model)
     lines = [list(line.digits) for line in reading.lines]
     return to_json(lines, reading.picture.size, network)
 
@@ -78,7 +78,7 @@ def read_squashed(body: bytes, network: Recognizer) -> ReadingJson:
     """
     drawing = decode_drawing(body)
     with decode_errors():
-        picture = open_picture(open_photograph(body) if drawing is None else drawing)
+        picture = open_picture(decode_photograph(body) if drawing is None else drawing)
     dark_on_light = ink.polarities(picture.grey)[0]
     light_ink = 255 - picture.grey if dark_on_light else picture.grey
     if light_ink.max() <= MIN_INK:
@@ -143,7 +143,7 @@ def decode_drawing(body: bytes) -> Pixels | None:
     return np.frombuffer(pixels, np.uint8).reshape(height, width)
 
 
-def open_photograph(body: bytes) -> Image.Image:
+def decode_photograph(body: bytes) -> Image.Image:
     return Image.open(io.BytesIO(body), formats=PICTURE_FORMATS)
 
 

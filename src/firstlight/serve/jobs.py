@@ -58,7 +58,7 @@ class Job(Protocol):
     def stop(self) -> None: ...
 
 
-class Training:
+class TrainingJob:
     """`firstlight train` in a process."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
@@ -86,7 +86,7 @@ class Training:
                 self.process.send_signal(signal.SIGINT)
 
 
-class Evaluation:
+class EvaluationJob:
     """A run's evaluation, asked of a worker process."""
 
     def __init__(self, run: Run, evaluator: Worker) -> None:
@@ -185,7 +185,7 @@ class Jobs:
         async with self.start_lock:
             run = self.folders.find(name)
             self.refuse_busy(name)
-            self.watch(name, Evaluation(run, self.evaluator))
+            self.watch(name, EvaluationJob(run, self.evaluator))
 
     async def start_training(self, name: str, *arguments: str) -> None:
         process = await asyncio.create_subprocess_exec(
@@ -196,7 +196,7 @@ class Jobs:
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,  # Ctrl-C in the server's terminal must not reach it as well
         )
-        self.watch(name, Training(process))
+        self.watch(name, TrainingJob(process))
 
     def watch(self, name: str, job: Job) -> None:
         """Make it the run's job, and wait for its end in the background."""

@@ -70,7 +70,7 @@ class Samples(Question[SamplesJson]):
 
 
 @dataclass(frozen=True)
-class GraphPictures(Question[dict[str, str]]):
+class DrawGraph(Question[dict[str, str]]):
     """What do the two pictures of a graph look like? The answer: name → SVG."""
 
     target: str  # the name of a network, or "first-graph"
@@ -103,7 +103,7 @@ class Evaluate(Question[Done]):
 
 QUESTIONS: dict[str, type[Question[Any]]] = {
     kind.__name__: kind
-    for kind in (LayerMaps, Samples, GraphPictures, BeginLesson, TakeSteps, Evaluate)
+    for kind in (LayerMaps, Samples, DrawGraph, BeginLesson, TakeSteps, Evaluate)
 }
 
 

@@ -24,8 +24,8 @@ from firstlight.serve import digits, run_views
 from firstlight.serve.questions import (
     BeginLesson,
     Done,
+    DrawGraph,
     Evaluate,
-    GraphPictures,
     LayerJson,
     LayerMaps,
     LayerMapsJson,
@@ -79,7 +79,7 @@ def answer(question: Question[Any]) -> Any:
             return layer_maps(question)
         case Samples():
             return predict_samples(question)
-        case GraphPictures():
+        case DrawGraph():
             return graph_pictures(question)
         case BeginLesson():
             return begin_lesson(question)
@@ -179,7 +179,7 @@ def predict_samples(question: Samples) -> SamplesJson:
     examples, network = sample_images(question.run), newest_network(question.run)
     predicted = network.logits(examples.images).argmax(1)
     modified = network.loaded[1] if network.loaded else 0.0
-    return {**predictions(examples, predicted), "modified": modified}
+    return {**predictions_json(examples, predicted), "modified": modified}
 
 
 @lru_cache(maxsize=2)
@@ -196,7 +196,7 @@ def sample_images(folder: str) -> Examples:
     return examples
 
 
-def predictions(examples: Examples, predicted: np.ndarray) -> PredictionsJson:
+def predictions_json(examples: Examples, predicted: np.ndarray) -> PredictionsJson:
     return {
         "predicted": predicted.tolist(),
         "labels": examples.labels.tolist(),
@@ -204,7 +204,7 @@ def predictions(examples: Examples, predicted: np.ndarray) -> PredictionsJson:
     }
 
 
-def graph_pictures(question: GraphPictures) -> dict[str, str]:
+def graph_pictures(question: DrawGraph) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         pictures = draw_graph(question.target, Path(folder))
         return {path.stem: path.read_text("utf-8") for path in pictures.files}
@@ -253,7 +253,7 @@ class Lesson:
         batch_images = (self.images[batch[:BATCH_SHOWN]] * 255).astype(np.uint8)
         learned = weights - self.initial_weights
         return {
-            **predictions(self.test.first(SAMPLES), predicted[:SAMPLES]),
+            **predictions_json(self.test.first(SAMPLES), predicted[:SAMPLES]),
             "lesson": self.id,
             "step": self.step,
             "costs": costs,

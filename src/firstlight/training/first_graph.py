@@ -61,7 +61,7 @@ def train(
     examples, test = mnist.load("train"), mnist.load("test")
     run = Run.create(settings, total_steps=steps)
     with run.metrics_file.open("w", encoding="utf-8") as file:
-        log = Log(file, recipe, len(examples), on_cost)
+        log = CostLog(file, recipe, len(examples), on_cost)
         weights, biases, logits = first_graph.train(
             examples,
             test.images[:],
@@ -85,11 +85,11 @@ def train(
         seconds=log.seconds(),
         run=str(run.folder),
     )
-    finish(run, result, examples)
+    write_results(run, result, examples)
     return FirstRun(result, predicted, test.labels)
 
 
-class Log:
+class CostLog:
     """Writes each step's cost into metrics.jsonl."""
 
     def __init__(
@@ -123,7 +123,7 @@ class Log:
         self.on_cost(step, cost)
 
 
-def finish(run: Run, result: TrainingResult, examples: Examples) -> None:
+def write_results(run: Run, result: TrainingResult, examples: Examples) -> None:
     """Write the result, the model card and the figures into the run folder."""
     from firstlight.figures.training import draw_training  # matplotlib takes 0.3 s to import
 

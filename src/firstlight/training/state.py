@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import Any
 
 import keras
 import numpy as np
@@ -89,7 +88,7 @@ class TrainState:
             for kept, mean in zip(self.eval_model.trainable_weights, self.averages, strict=True):
                 kept.assign(mean)
 
-    def variables(self) -> dict[str, Any]:
+    def variables(self) -> dict[str, keras.Variable]:
         """Return all variables that training changes, by name."""
         weights = model.variables(self.network)
         weight_ids = {id(weight) for weight in weights.values()}
