@@ -414,6 +414,11 @@ def expect_tidy(page: Any) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
 
 
+def test_every_view_of_the_page_is_tried(open_page: Any) -> None:
+    links = open_page("draw").locator("nav a").evaluate_all("all => all.map((a) => a.hash)")
+    assert links == [f"#{view}" for view in STARTED]
+
+
 @pytest.mark.parametrize("view", STARTED)
 def test_nothing_sticks_out_and_everything_has_a_name(open_page: Any, view: str) -> None:
     page = open_page(view, viewport=PHONE)
