@@ -247,7 +247,8 @@ def test_a_run_that_has_not_ended_is_one_line_that_says_how_to_go_on(
     run = Run.create(settings, total_steps=2, folder=here / "run")
     answer = firstlight(*verb.format(run.folder).split())
     assert answer.code == 4 and answer.err.count("\n") == 1
-    assert answer.err.endswith(f"run has no model yet: firstlight train --resume {run.folder}\n")
+    assert "run has no model yet; continue its training with: " in answer.err
+    assert answer.err.endswith(f"firstlight train --resume {run.folder}\n")
     write_json(run.model_file, {})
     answer = firstlight(*verb.format(run.folder).split())
     assert answer.code == 4 and "model.json: damaged" in answer.err

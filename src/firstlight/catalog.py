@@ -160,7 +160,7 @@ def dataset(name: str, listing: Listing | None = None, quiet: bool = True) -> Da
         return _picture_dataset(path, listing, quiet)
     files = ", ".join(sorted(file.name for file in path.iterdir())[:6]) or "nothing"
     raise DataError(
-        f"{path}: neither IDX files, {_npz.NAME}, nor class folders of pictures; it has: {files}"
+        f"{path} has no IDX files, no {_npz.NAME} and no class folders of pictures; it has: {files}"
     )
 
 

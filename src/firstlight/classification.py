@@ -142,5 +142,5 @@ def single_digit(path: Path) -> NDArray[np.uint8]:
     """
     reading = read(path, single=True)
     if not reading.lines:
-        raise DataError(f"{path}: no digit found, and the network takes digits")
+        raise DataError(f"{path}: no digit found, but the network classifies digits")
     return reading.lines[0].digits[0].image[..., 0]

@@ -68,7 +68,7 @@ def predictor(
         with Progress(len(images), quiet=quiet, unit="image") as progress:
             for batch in ahead(lambda start: images[start : start + size], starts):
                 answers.append(answer(batch).numpy())
-                progress.at(min(len(answers) * size, len(images)), "answered")
+                progress.at(min(len(answers) * size, len(images)), "predicted")
         return np.concatenate(answers)
 
     return logits

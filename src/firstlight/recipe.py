@@ -167,7 +167,7 @@ def _check_fractions(name: str, values: Any) -> None:
         allowed = all(first < second for first, second in pairwise(bounds))
     if not allowed:
         raise UsageError(
-            f"{name} is {values!r}; they must be fractions of the training that increase, "
+            f"{name} is {values!r}; it must be fractions of the training in increasing order, each "
             "above 0 and below 1"
         )
 

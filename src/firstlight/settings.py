@@ -1,4 +1,4 @@
-"""Settings: all that decides a training, from the flags of `train` to what run.json holds."""
+"""Settings: everything that determines a training. `train` makes them from its flags."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,8 +68,8 @@ def prepare(
     """Return the settings of a training, and its data.
 
     Args:
-        recipe: the name of one of the network's recipes; without, its first.
-        overrides: fields of the recipe that flags have set; None leaves a field as it is.
+        recipe: the name of one of the network's recipes; "" for the first.
+        overrides: fields of the recipe that flags have set; None does not change a field.
 
     Raises:
         UsageError: no such network or recipe, both epochs and steps, or an impossible rate.
@@ -101,10 +101,14 @@ def prepare(
 
 
 def overridden(recipe: Recipe, overrides: dict[str, float | None]) -> Recipe:
-    """Return the recipe with these fields; epochs and steps replace one another."""
+    """Return the recipe with these fields; epochs replaces steps, and steps replaces epochs.
+
+    Raises:
+        UsageError: both epochs and steps are given, or a value is not allowed.
+    """
     fields: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
     if {"epochs", "steps"} <= fields.keys():
-        raise UsageError("--epochs and --steps are two ways to say one thing: give one of them")
+        raise UsageError("--epochs and --steps both set the length of a training: give only one")
     if "epochs" in fields:
         fields["steps"] = None
     elif "steps" in fields:
@@ -113,13 +117,14 @@ def overridden(recipe: Recipe, overrides: dict[str, float | None]) -> Recipe:
 
 
 def refuse_single_class(dataset: Dataset, data: str) -> None:
+    """Raises DataError if the dataset has fewer than two classes."""
     if not dataset.classes:
-        raise DataError(f"{data}: no picture can be used; `firstlight data check` says why")
+        raise DataError(f"{data}: no picture can be used; `firstlight data check` shows why")
     if len(dataset.classes) == 1:
         raise DataError(f"{data} has one class, {dataset.classes[0]}: a network needs at least two")
 
 
 def multiplies_bfloat16() -> bool:
-    """Whether the processor has matrix units for bfloat16 (AMX); elsewhere bfloat16 is slower."""
+    """Return whether the processor has matrix units for bfloat16 (AMX); else it is slower."""
     cpuinfo = Path("/proc/cpuinfo")
     return cpuinfo.exists() and "amx_bf16" in cpuinfo.read_text()

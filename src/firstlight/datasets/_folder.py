@@ -169,7 +169,7 @@ def _split_folders(directory: Path) -> list[str]:
 
 def _unknown_splits(directory: Path, splits: list[str]) -> dict[str, str]:
     return {
-        name: f"no such split, left out; splits are: {', '.join(SPLITS)}"
+        name: f"not the name of a split, so it is left out; the splits are: {', '.join(SPLITS)}"
         for name in _subfolders(directory)
         if name not in splits and any(_pictures_below(directory, directory, [name]))
     }

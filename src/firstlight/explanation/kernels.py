@@ -6,7 +6,7 @@ import numpy as np
 
 
 def kernel_images(kernel: np.ndarray, size: tuple[int, int, int]) -> np.ndarray:
-    """A first layer's weights as images, one per unit: (units, height, width, channels).
+    """Return a first layer's weights as images, one per unit: (units, height, width, channels).
 
     Args:
         kernel: of a convolution (height, width, channels, units), of a dense layer (pixels, units),

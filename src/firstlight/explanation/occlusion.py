@@ -20,13 +20,13 @@ from firstlight.progress import in_batches
 SIDE_RATIO = 3.5  # the image's side ÷ the occluder's: 8 of 28 pixels, 64 of 224
 POSITIONS_PER_SIDE = 28  # each of 28 pixels, every eighth of 224
 GREY, PAPER = 128, 0
-_BATCH = 32
+OCCLUSION_BATCH_SIZE = 32  # positions of the occluder that the network classifies at a time
 
 Region = tuple[int, int, int, int]  # top, left, bottom, right in pixels; the last two are exclusive
 ImageArray = NDArray[np.uint8]  # (height, width, channels), or (N, height, width, channels)
 # Images (N, height, width, channels) → probabilities (N, classes), and activity (N,): the sum of
 # the watched feature map, or 0 if there is none.
-Predict = Callable[[ImageArray], tuple[np.ndarray, np.ndarray]]
+PredictAndWatch = Callable[[ImageArray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class Occlusion:
 
 
 def occlude(
-    predict: Predict,
+    predict: PredictAndWatch,
     feature_map: str,
     image: ImageArray,
     label: int,
@@ -54,8 +54,8 @@ def occlude(
     """Cover one part of the image after another, and record what the network predicts.
 
     Args:
-        predict: the network's outputs, see `Predict`.
-        feature_map: the name of the one that `predict` watches; "" if there is none.
+        predict: returns the network's outputs, see `PredictAndWatch`.
+        feature_map: the name of the map that `predict` watches; "" if it watches none.
         image: (height, width, channels), as the network takes it.
         label: the class whose probability is recorded.
         colour: the occluder's, 0 to 255.
@@ -63,7 +63,8 @@ def occlude(
     """
     regions = occluders(image)
     outputs = []
-    for batch in in_batches(len(regions), _BATCH, "covering one part after another", quiet):
+    text = "covering one part after another"
+    for batch in in_batches(len(regions), OCCLUSION_BATCH_SIZE, text, quiet):
         covered = np.array([cover(image, region, colour) for region in regions[batch]])
         outputs.append(predict(covered))
     probabilities = np.concatenate([part for part, _ in outputs])

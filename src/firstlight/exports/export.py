@@ -2,7 +2,7 @@
 
 Exporters write wrong files silently: an operation that they do not know, weights that they did not
 find. So the file is opened as its user would open it, and must give the network's own answers to
-real images; else it is removed.
+real images; otherwise it is removed.
 """
 
 import tempfile
@@ -94,7 +94,7 @@ def export(run: Run, format: str, out: Path | None = None) -> Export:
             chosen.write(network, new, metadata)
             difference = largest_difference(chosen.open(new), network, images)
         except Exception as error:  # exporters raise anything
-            raise ExportError(f"no {format} of {run.folder} is kept: {reason(error)}") from error
+            raise ExportError(f"{format} of {run.folder} is not kept: {reason(error)}") from error
     return Export(
         run=str(run.folder),
         format=format,
@@ -146,7 +146,7 @@ def refuse_to_replace(path: Path, format: str) -> None:
 
 
 def _is_saved_model(path: Path) -> bool:
-    """Whether this is a folder in which everything was written by TensorFlow."""
+    """Return whether this is a folder in which TensorFlow has written everything."""
     written = {"saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra"}
     is_folder = path.is_dir() and not path.is_symlink()
     return is_folder and {file.name for file in path.iterdir()} <= written

@@ -54,7 +54,7 @@ def write_onnx(network: keras.Model, path: Path, metadata: Metadata) -> None:
 
 
 def with_weights_as_inputs(network: keras.Model, weights: dict[str, keras.Variable]) -> Any:
-    """Return the network's answer as a function of an image and all its weights."""
+    """Return the network as a function of images and of all its weights: {"logits": logits}."""
     image = tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8, name="image")
     specs = [
         tf.TensorSpec(weight.shape, weight.dtype, name=name) for name, weight in weights.items()
@@ -64,7 +64,7 @@ def with_weights_as_inputs(network: keras.Model, weights: dict[str, keras.Variab
     @tf.function(input_signature=[image, *specs])
     def serve(image: tf.Tensor, *values: tf.Tensor) -> dict[str, tf.Tensor]:
         def inputs_for(variables: list[Any]) -> list[Any]:
-            """Return the input for each weight; a dropout's random state is no weight."""
+            """Return the input for each weight; the random state of a dropout is not a weight."""
             return [values[number[id(v)]] if id(v) in number else v.value for v in variables]
 
         logits, _ = network.stateless_call(

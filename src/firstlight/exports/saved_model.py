@@ -12,7 +12,7 @@ from firstlight.exports.metadata import Metadata
 
 
 def serving_function(network: keras.Model) -> Any:
-    """Return the network's answer as a TensorFlow function, from which the file is made."""
+    """Return the network as a TensorFlow function: images (N, *INPUT) → {"logits": logits}."""
     image = tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8, name="image")
 
     @tf.function(input_signature=[image])

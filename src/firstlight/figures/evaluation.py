@@ -159,7 +159,7 @@ def draw_answers(answers: Answers, indices: np.ndarray, path: Path, title: str) 
 
 @styled
 def class_weights(weights: np.ndarray, classes: Sequence[str], path: Path) -> None:
-    """Draw weights (classes, height, width): where ink speaks for a class, and where against it."""
+    """Draw weights (classes, height, width): where ink counts for a class, and where against it."""
     columns = min(5, len(classes))
     rows = math.ceil(len(classes) / columns)
     grid = Grid(
@@ -173,7 +173,7 @@ def class_weights(weights: np.ndarray, classes: Sequence[str], path: Path) -> No
         width=grid.right(columns) + PAGE_MARGIN,
         height=grid.bottom(rows) + PAGE_MARGIN,
         title="The weights of each class",
-        lines=["Blue: ink here speaks for the class. Red: ink here speaks against it."],
+        lines=["Blue: ink here counts for the class. Red: ink here counts against it."],
     )
     largest = float(np.abs(weights).max()) or 1.0
     for number, (image, name) in enumerate(zip(weights, classes, strict=True)):

@@ -277,7 +277,7 @@ def number_below(page: Page, cell: Square, number: int) -> None:
 
 
 def has_few_pixels(explanation: Explanation) -> bool:
-    """Whether an image is so small that each pixel shall be visible."""
+    """Return whether an image is so small that each pixel must be visible."""
     height, width, _ = explanation.image.shape
     return bool(max(height, width) <= 32)
 

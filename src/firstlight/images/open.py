@@ -128,7 +128,7 @@ def _refuse_unusual(image: Image.Image) -> None:
     # A phone's JPEG may hold a second version of the same picture (MPO). That is allowed.
     several = getattr(image, "is_animated", False)
     if several and image.format in ("GIF", "PNG", "WEBP", "TIFF"):
-        raise DataError("animated, or of several pages; save one of its pictures")
+        raise DataError("animated, or with several pages; save one of its pictures as a file")
 
 
 def _problem(path: Path, error: Exception) -> str:

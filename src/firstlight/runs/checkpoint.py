@@ -66,7 +66,7 @@ def open_arrays(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
     except FileNotFoundError:
         raise DataError(f"{path} is missing: the run has no such checkpoint") from None
     except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path}: not a whole checkpoint ({error})") from None
+        raise DataError(f"{path}: damaged or incomplete checkpoint ({error})") from None
 
 
 def restore(

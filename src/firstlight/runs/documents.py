@@ -89,7 +89,7 @@ class RunRecord:
             if document.get("format") != FORMAT:
                 raise DataError(
                     f"a run of format {document.get('format')}, but this version of "
-                    f"firstlight reads format {FORMAT}; train anew"
+                    f"firstlight reads format {FORMAT}; train again"
                 )
             status, result = document["status"], document["result"]
             return cls(

@@ -84,7 +84,8 @@ class Run:
         """Raises DataError if training has not ended, or model.json is damaged."""
         if not self.model_file.is_file():
             raise DataError(
-                f"{self.folder} has no model yet: firstlight train --resume {self.folder}"
+                f"{self.folder} has no model yet; continue its training with: "
+                f"firstlight train --resume {self.folder}"
             )
         return ModelInfo.from_json(read_json(self.model_file), self.model_file)
 

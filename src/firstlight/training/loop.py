@@ -68,7 +68,7 @@ def resume(run: Run, quiet: bool = False) -> TrainingResult:
     settings, dataset = run.record().settings, run.dataset()
     state = TrainState(settings, dataset).into(run)
     if dataset.fingerprint() != settings.sha256:
-        raise DataError(f"{settings.data} is not what {run.folder} was trained on; train anew")
+        raise DataError(f"{settings.data} has changed since {run.folder} was made; train again")
     state.restore()
     run.forget_after(state.status.step)
     return finish(state, quiet)
@@ -155,7 +155,7 @@ def run_training(
                 return
             if is_interrupted:
                 raise Interrupted(
-                    f"interrupted after step {state.status.step:,}; go on with: "
+                    f"interrupted after step {state.status.step:,}; continue with: "
                     f"firstlight train --resume {state.run.folder}"
                 )
 

@@ -5,7 +5,7 @@ import { errorLine, h, integer, percent, sleep } from "./dom.js";
 import { decode, photograph } from "./pixels.js";
 import { get, post, runPath } from "./server.js";
 
-const POLL = 700; // milliseconds between two looks at an evaluation that is under way
+const POLL = 700; // milliseconds between two requests about an evaluation that is running
 
 /** Show a run's evaluation in `element`, or a button that starts it. */
 export async function showEvaluation(element, run, refresh) {

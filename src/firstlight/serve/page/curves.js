@@ -11,7 +11,7 @@ const RIGHT = 12;
 const TOP = 10;
 const BOTTOM = 26;
 const MIN_LOG_VALUE = 1e-5; // on a logarithmic scale, smaller values (a cost of 0) are drawn here
-const MAX_POINTS = 160; // of a curve; noisy ones are averaged down to so many
+const MAX_POINTS = 160; // of a curve; a longer one is averaged down to this number
 const VALUE_LINE_HEIGHT = 16;
 
 /**
