@@ -33,7 +33,7 @@ def is_one_line(answer: Answer) -> bool:
         (["train"], 2, f"no network ''; there are: {NETWORKS}"),
         (["train", "lenet"], 2, f"no network 'lenet'; there are: {NETWORKS}"),
         (["train", "softmax", "--recipe", "fast"], 2, "no recipe 'fast' for softmax; there are: d"),
-        (["train", "softmax", "--epochs", "1", "--steps", "1"], 2, "give one of them"),
+        (["train", "softmax", "--epochs", "1", "--steps", "1"], 2, "give only one"),
         (["train", "softmax", "--epochs", "0"], 2, "--epochs"),
         (["train", "softmax", "--lr", "-1"], 2, "a learning rate is above 0"),
         (["train", "softmax", "--lr", "nan"], 2, "a learning rate is above 0"),

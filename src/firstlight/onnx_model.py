@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firstlight.errors import DataError, UsageError
+from firstlight.images.crops import Size
 from firstlight.images.kinds import ImageKind
 from firstlight.probabilities import softmax
 
@@ -32,7 +33,7 @@ Signature = dict[str, tuple[str, list[Any]]]  # name → type, shape without the
 class ModelMetadata:
     """What the property `firstlight` says about a model."""
 
-    input: tuple[int, int, int]  # height, width, channels
+    input: Size
     classes: tuple[str, ...]  # one of a reader's classes is "none": not a digit
     image_kind: ImageKind
     temperature: float = 1.0  # calibration: logits are divided by it
@@ -67,7 +68,7 @@ class OnnxModel:
         self.metadata = _read_metadata(self._session, path)
 
     @property
-    def input(self) -> tuple[int, int, int]:
+    def input(self) -> Size:
         return self.metadata.input
 
     @property

@@ -85,10 +85,9 @@ def prepare(
     if chosen.precision == "bfloat16" and not multiplies_bfloat16():
         chosen = replace(chosen, precision="float32")
         notices.append("computing in float32: this processor does not multiply bfloat16 matrices")
-    known_names = {entry.name for entry in catalog.datasets()}
     settings = Settings(
         network=network,
-        data=data if data in known_names else str(Path(data).resolve()),
+        data=name_or_path(data),
         recipe=chosen,
         seed=seed,
         patience=patience,
@@ -98,6 +97,13 @@ def prepare(
         command=command,
     )
     return settings, dataset
+
+
+def name_or_path(data: str) -> str:
+    """Return the name of a dataset of the catalogue as it is, and any other path as absolute."""
+    if data in {entry.name for entry in catalog.datasets()}:
+        return data
+    return str(Path(data).resolve())
 
 
 def overridden(recipe: Recipe, overrides: dict[str, float | None]) -> Recipe:

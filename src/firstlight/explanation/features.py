@@ -24,6 +24,7 @@ from firstlight.explanation import deconvnet
 from firstlight.explanation.deconvnet import Stage, Stages, Unit
 from firstlight.explanation.kernels import kernel_images
 from firstlight.explanation.occlusion import Region
+from firstlight.images.crops import Size
 from firstlight.progress import in_batches
 
 MAX_FILTERS = 100
@@ -122,7 +123,7 @@ def first_layer(
     )
 
 
-def filters(layer: Any, size: tuple[int, int, int]) -> np.ndarray:
+def filters(layer: Any, size: Size) -> np.ndarray:
     """Return a first layer's weights as images: (filters, height, width, channels).
 
     Args:

@@ -28,6 +28,8 @@ MIN_WORKING_SIDE = 96  # smaller pictures are enlarged: on coarse pixels a thres
 MAX_ENLARGEMENT = 8
 MIN_PHOTOGRAPH_SIDE = 8  # pixels
 MAX_ASPECT_RATIO = 20  # of a photograph
+MIN_OPACITY = 128  # 0 to 255: more transparent pixels do not count as ink
+MIN_WHITE = 201  # 0 to 255: if all ink is lighter, the paper is black
 
 Source = str | PathLike[str] | Image.Image | NDArray[Any]
 
@@ -194,8 +196,8 @@ def _over_paper(image: Image.Image) -> Image.Image:
     if image.mode != "RGBA":
         return image.convert("RGB")
     pixels = np.asarray(image)
-    ink = pixels[pixels[..., 3] > 127, :3]
-    ink_is_white = len(ink) > 0 and ink.min() > 200
+    ink = pixels[pixels[..., 3] >= MIN_OPACITY, :3]
+    ink_is_white = len(ink) > 0 and ink.min() >= MIN_WHITE
     paper = Image.new("RGBA", image.size, "black" if ink_is_white else "white")
     return Image.alpha_composite(paper, image).convert("RGB")
 
