@@ -76,7 +76,7 @@ def stop_after(calls: int, settings: Settings, dataset: Dataset, folder: Path) -
     state.save()
     answers = iter([False] * (calls - 1))
     with Progress(state.total_steps, quiet=True) as progress:
-        loop.run_training(state, progress, stop_asked=lambda: next(answers, True))
+        loop.run_training(state, progress, stop_requested=lambda: next(answers, True))
 
 
 def assert_bit_equal(one: Path, other: Path) -> None:

@@ -47,7 +47,7 @@ def occlude(
     feature_map: str,
     image: ImageArray,
     label: int,
-    colour: int,
+    color: int,
     *,
     quiet: bool = True,
 ) -> Occlusion:
@@ -58,14 +58,14 @@ def occlude(
         feature_map: the name of the map that `predict` watches; "" if it watches none.
         image: (height, width, channels), as the network takes it.
         label: the class whose probability is recorded.
-        colour: the occluder's, 0 to 255.
+        color: the occluder's, 0 to 255.
         quiet: show no progress.
     """
     regions = occluders(image)
     outputs = []
     text = "covering one part after another"
     for batch in in_batches(len(regions), OCCLUSION_BATCH_SIZE, text, quiet):
-        covered = np.array([cover(image, region, colour) for region in regions[batch]])
+        covered = np.array([cover(image, region, color) for region in regions[batch]])
         outputs.append(predict(covered))
     probabilities = np.concatenate([part for part, _ in outputs])
     activity = np.concatenate([part for _, part in outputs])
@@ -75,7 +75,7 @@ def occlude(
     rows, columns = positions(image)
     shape = len(rows), len(columns)
     return Occlusion(
-        covered=cover(image, strongest, colour),
+        covered=cover(image, strongest, color),
         occluder=strongest,
         probability=probabilities[:, label].reshape(shape),
         predicted=probabilities.argmax(1).reshape(shape),
@@ -106,9 +106,9 @@ def square(image: ImageArray, row: int, column: int, side: int) -> Region:
     return max(0, top), max(0, left), min(height, top + side), min(width, left + side)
 
 
-def cover(image: ImageArray, region: Region, colour: int) -> ImageArray:
-    """Return a copy of the image in which the region has one colour."""
+def cover(image: ImageArray, region: Region, color: int) -> ImageArray:
+    """Return a copy of the image in which the region has one colour, 0 to 255."""
     copy = image.copy()
     top, left, bottom, right = region
-    copy[top:bottom, left:right] = colour
+    copy[top:bottom, left:right] = color
     return copy

@@ -211,8 +211,8 @@ def _as_uint8(array: NDArray[Any]) -> NDArray[np.uint8]:
     pixels = array
     if array.ndim == 3 and array.shape[2] == 1:
         pixels = array[..., 0]
-    is_colour = pixels.ndim == 3 and pixels.shape[2] in (3, 4)
-    if not array.size or not (pixels.ndim == 2 or is_colour):
+    is_color = pixels.ndim == 3 and pixels.shape[2] in (3, 4)
+    if not array.size or not (pixels.ndim == 2 or is_color):
         raise UsageError(f"an array of shape {array.shape}; a picture is (h, w), or (h, w, 1|3|4)")
     if pixels.dtype == np.uint8:
         return np.ascontiguousarray(pixels)

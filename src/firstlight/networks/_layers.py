@@ -109,7 +109,7 @@ class LocalResponseNorm(keras.layers.Layer):
 
 @tf.function(jit_compile=True)  # one pass forward and one back: half of TensorFlow's time
 def local_response_norm(x: Any) -> Any:
-    """Compute the same of maps (N, height, width, maps) float32 as TensorFlow's operation does."""
+    """Return what TensorFlow's operation does, for maps (N, height, width, maps) float32."""
     maps = x.shape[-1]
     squares = tf.pad(tf.square(x), ((0, 0), (0, 0), (0, 0), (2, 2)))
     sums = sum(squares[..., first : first + maps] for first in range(5))

@@ -3,8 +3,8 @@
 A training is `firstlight train` in a process of its own: it goes on when the page is closed. When
 the server stops, the training is interrupted: it writes a checkpoint and can be continued.
 
-An evaluation runs in a worker process, another one than the page's questions are asked of, because
-it may take minutes. Evaluations wait for one another. One that is stopped leaves nothing.
+An evaluation may take minutes, so it runs in its own worker process, beside the one that answers
+the page's questions. Evaluations wait for one another. One that is stopped leaves nothing.
 """
 
 import asyncio
