@@ -136,6 +136,8 @@ def compute(
     label_index = class_index(label, classes) if label else int(logits.argmax())
     predict, watched_map = occlusion_predictor(network, stages, image)
     color = GREY if image_kind == "pictures" else PAPER
+    occlusion = occlude(predict, watched_map, image, label_index, color, quiet=quiet)
+    projections = project_maps(chosen, image, outputs, examples.images, quiet=quiet)
     return Explanation(
         run=run.folder,
         file=picture,
@@ -148,9 +150,9 @@ def compute(
         first_layer=first_layer(network, stages, outputs, image),
         last_layer=last_layer,
         feature_maps={name: maps for name, maps in outputs.items() if has_feature_maps(maps)},
-        projections=project_maps(chosen, image, outputs, examples.images, quiet=quiet),
+        projections=projections,
         data=data_name,
-        occlusion=occlude(predict, watched_map, image, label_index, color, quiet=quiet),
+        occlusion=occlusion,
     )
 
 

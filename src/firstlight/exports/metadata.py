@@ -56,7 +56,8 @@ class Metadata:
             calibration=calibration,
         )
 
-    def to_json(self) -> str:
+    def json_text(self) -> str:
+        """Return the metadata as the text of a JSON document."""
         document = {
             "network": self.network,
             "classes": list(self.classes),

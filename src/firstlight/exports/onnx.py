@@ -27,13 +27,14 @@ OPSET = 17  # the newest that passes ONNX's full check here; tf2onnx would take 
 
 @dataclass(frozen=True)
 class Initializer:
-    """A weight as ONNX wants it: its axes in another order."""
+    """A weight whose axes ONNX takes in another order."""
 
     weight: str
     axes: list[int]
 
 
 def write_onnx(network: keras.Model, path: Path, metadata: Metadata) -> None:
+    """Write the network and its metadata to an .onnx file."""
     weights = {f"weight{i}": weight for i, weight in enumerate(network.weights)}
     serve = with_weights_as_inputs(network, weights)
     proto, _ = tf2onnx.convert.from_function(serve, serve.input_signature, opset=OPSET)
@@ -43,7 +44,7 @@ def write_onnx(network: keras.Model, path: Path, metadata: Metadata) -> None:
         tensor.type.tensor_type.shape.dim[0].dim_param = "N"
     proto.graph.name = network.name
     proto.doc_string = f"{network.name}, trained on {metadata.data}. {metadata.preprocessing}"
-    onnx.helper.set_model_props(proto, {"firstlight": metadata.to_json()})
+    onnx.helper.set_model_props(proto, {"firstlight": metadata.json_text()})
     with path.open("wb") as file:
         file.write(proto.SerializeToString())
         for name, initializer in initializers.items():
@@ -94,6 +95,7 @@ def take_out_transposes(graph: Any, weights: dict[str, keras.Variable]) -> dict[
 
 
 def open_onnx(path: Path) -> Opened:
+    """Check a file that `write_onnx` wrote, and open it with ONNX Runtime."""
     onnx.checker.check_model(path, full_check=True)
     session = open_session(path)  # as `classify` and `read` do
 

@@ -20,6 +20,7 @@ from firstlight.figures.page import (
     Page,
     Rgb,
     Square,
+    shortened,
 )
 from firstlight.figures.style import (
     ACCENT,
@@ -310,9 +311,7 @@ def predicted_text(explanation: Explanation) -> str:
 
 
 def class_name(explanation: Explanation, number: int, max_length: int) -> str:
-    """Return a class's name, cut off if it is longer."""
-    name = explanation.classes[number]
-    return name if len(name) <= max_length else name[: max_length - 1] + "…"
+    return shortened(explanation.classes[number], max_length)
 
 
 def unit_name(explanation: Explanation, layer: str, projections: MapProjections) -> str:
