@@ -7,7 +7,7 @@ import tensorflow as tf
 from firstlight.datasets import mnist
 from firstlight.errors import UsageError
 from firstlight.images import crops
-from firstlight.images.augmentations import AUGMENTATIONS, check_strengths, names_of
+from firstlight.images.augmentations import AUGMENTATIONS, check_strengths
 from firstlight.training import augment
 
 IMAGES = mnist.load("val").images[:200]
@@ -24,6 +24,10 @@ def augmented(strengths: dict[str, float], seed: tf.Tensor = SEED) -> np.ndarray
     result = augment.augmenter(strengths)(tf.constant(IMAGES), seed).numpy()
     assert result.shape == IMAGES.shape and result.dtype == np.uint8
     return result
+
+
+def names_of(kind: str) -> list[str]:
+    return [name for name, augmentation in AUGMENTATIONS.items() if augmentation.kind == kind]
 
 
 def ink(images: np.ndarray) -> np.ndarray:

@@ -193,8 +193,8 @@ def test_unreadable_files_do_not_stop_the_others(in_folder: Path, firstlight: Fi
     [
         ("nowhere", 4, "no run at nowhere"),
         ("nowhere.onnx", 4, "no model at nowhere.onnx"),
-        ("0.png", 4, "0.png is no ONNX model that can be run"),
-        ("foreign.onnx", 2, "not a model of ours"),
+        ("0.png", 4, "0.png is not an ONNX model that can be run"),
+        ("foreign.onnx", 2, "not a model of firstlight"),
     ],
 )
 def test_a_network_that_is_not_ours_is_refused(

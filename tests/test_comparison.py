@@ -40,7 +40,9 @@ def comparison(only_first: int, only_second: int) -> Comparison:
 
 
 def test_the_verdict_names_the_better_or_none() -> None:
-    assert comparison(2, 20).verdict.startswith("b is better: 2 images only a gets right, 20 only")
+    assert comparison(2, 20).verdict.startswith(
+        "b is better: only a is right on 2 images, only b on 20"
+    )
     assert comparison(20, 2).verdict.startswith("a is better")
     assert comparison(9, 10).verdict.startswith("no significant difference")
 

@@ -22,7 +22,7 @@ from firstlight.datasets import mnist
 from firstlight.errors import ExportError
 from firstlight.evaluation.calibration import Calibration
 from firstlight.exports.check import Opened, largest_difference
-from firstlight.exports.export import FORMATS, export
+from firstlight.exports.export import EXPORT_FORMATS, export
 from firstlight.exports.metadata import Metadata, Provenance
 from firstlight.exports.onnx import open_onnx
 from firstlight.model import predictor
@@ -73,7 +73,7 @@ def leftovers(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", EXPORT_FORMATS)
 def test_every_network_in_every_format(trained: Make, network: str, format: str) -> None:
     folder = trained(network)
     exported = export(Run.open(folder), format)
@@ -85,7 +85,7 @@ def test_every_network_in_every_format(trained: Make, network: str, format: str)
     assert exported.largest_difference <= 1e-4
     assert exported.examples == 256 and exported.bytes > 0
     images, logits = source(folder)
-    opened = FORMATS[format].open(file)
+    opened = EXPORT_FORMATS[format].open(file)
     assert opened.inputs == {"image": ("uint8", (None, 28, 28, 1))}
     assert opened.outputs == {"logits": ("float32", (None, 10))}
     for count in (1, 7):
@@ -93,7 +93,7 @@ def test_every_network_in_every_format(trained: Make, network: str, format: str)
     assert metadata_in(file)["network"] == network and not leftovers(folder)
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", EXPORT_FORMATS)
 def test_layers_of_2013_in_every_format(tmp_path: Path, format: str) -> None:
     """Contrast normalisation, frames, and pools that "same" fills up on one side only."""
     keras.utils.set_random_seed(0)
@@ -103,14 +103,14 @@ def test_layers_of_2013_in_every_format(tmp_path: Path, format: str) -> None:
     x = layers.Conv2D(6, 3, 2, padding="same", activation="relu")(LocalResponseNorm()(x))
     network = keras.Model(image, layers.Dense(4)(layers.Flatten()(x)), name="small")
     images = np.random.default_rng(0).integers(0, 256, (60, 40, 40, 3), np.uint8)
-    chosen = FORMATS[format]
+    chosen = EXPORT_FORMATS[format]
     path = tmp_path / chosen.file.format(network="small")
     chosen.write(network, path, METADATA)
     assert largest_difference(chosen.open(path), network, images) < 1e-4
 
 
 def test_the_command_line_knows_every_format() -> None:
-    assert [str(format) for format in Format] == list(FORMATS) == list(exports.FORMATS)
+    assert [str(format) for format in Format] == list(EXPORT_FORMATS) == list(exports.FORMATS)
 
 
 def test_the_first_graphs_run_says_where_it_is_from(firstlight: Firstlight, here: Path) -> None:
@@ -148,7 +148,7 @@ def test_other_data_than_mnist(firstlight: Firstlight, here: Path) -> None:
     assert "28×28×1" in said["preprocessing"] and "digit" not in said["preprocessing"]
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", EXPORT_FORMATS)
 def test_a_wrong_export_is_removed(
     firstlight: Firstlight,
     trained: Make,
@@ -157,7 +157,7 @@ def test_a_wrong_export_is_removed(
     format: str,
 ) -> None:
     """Its weights are others: exit 5, and what was there before is untouched."""
-    right = FORMATS[format]
+    right = EXPORT_FORMATS[format]
     old = here / "old" / "saved_model.pb" if format == "savedmodel" else here / "old"
     old.parent.mkdir(exist_ok=True)
     old.write_text("as it was")
@@ -167,7 +167,7 @@ def test_a_wrong_export_is_removed(
         other.set_weights([weight + 0.01 for weight in network.get_weights()])
         right.write(other, path, metadata)
 
-    monkeypatch.setitem(FORMATS, format, replace(right, write=wrong))
+    monkeypatch.setitem(EXPORT_FORMATS, format, replace(right, write=wrong))
     for out in ("old", "new"):
         answer = firstlight("export", trained("softmax"), "--format", format, "--out", out)
         assert answer.code == 5 and answer.out == "" and answer.err.count("\n") == 1
@@ -247,7 +247,8 @@ def test_a_run_that_has_not_ended_is_one_line_that_says_how_to_go_on(
     run = Run.create(settings, total_steps=2, folder=here / "run")
     answer = firstlight(*verb.format(run.folder).split())
     assert answer.code == 4 and answer.err.count("\n") == 1
-    assert answer.err.endswith(f"run has no model yet: firstlight train --resume {run.folder}\n")
+    assert "run has no model yet; continue its training with: " in answer.err
+    assert answer.err.endswith(f"firstlight train --resume {run.folder}\n")
     write_json(run.model_file, {})
     answer = firstlight(*verb.format(run.folder).split())
     assert answer.code == 4 and "model.json: damaged" in answer.err

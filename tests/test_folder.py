@@ -110,7 +110,7 @@ def spoiled(splits: Path) -> dict[str, tuple[Callable[[Path], object], str]]:
         ),
         "train/caf\udce9": (lambda p: write(p / "1.png", "plum", 85), "named in UTF-8; rename"),
         "train/void": (lambda p: p.mkdir(), "empty class"),
-        "valid": (lambda p: write(p / "apple/1.png", "apple", 83), "no such split"),
+        "valid": (lambda p: write(p / "apple/1.png", "apple", 83), "not the name of a split"),
     }
 
 
@@ -296,7 +296,7 @@ def test_a_picture_that_has_changed_or_gone_ends_resuming(
     assert firstlight("train", "--resume", "run").code == 0
     write(splits / "train/apple/0.png", "plum", 99)
     answer = firstlight("train", "--resume", "run")
-    assert answer.code == 4 and "is not what run was trained on" in answer.err
+    assert answer.code == 4 and "has changed since run was made" in answer.err
     (splits / "train/apple/0.png").unlink()
     answer = firstlight("train", "--resume", "run")
     assert answer.code == 4 and "apple/0.png: cannot be read" in answer.err

@@ -76,7 +76,7 @@ def stop_after(calls: int, settings: Settings, dataset: Dataset, folder: Path) -
     state.save()
     answers = iter([False] * (calls - 1))
     with Progress(state.total_steps, quiet=True) as progress:
-        loop.run_training(state, progress, stop_asked=lambda: next(answers, True))
+        loop.run_training(state, progress, stop_requested=lambda: next(answers, True))
 
 
 def assert_bit_equal(one: Path, other: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_stopped_training_continues_to_bit_equal_weights(
     fields = {"steps": 10, "batch_size": 60, "steps_per_call": 1}
     settings, dataset = prepared(network, digits, **fields)
     run_all(TrainState(settings, dataset), here / "whole")
-    with pytest.raises(Interrupted, match=r"after step 5; go on with: .* --resume .*cut"):
+    with pytest.raises(Interrupted, match=r"after step 5; continue with: .* --resume .*cut"):
         stop_after(5, settings, dataset, here / "cut")
     run = Run.open(here / "cut")
     state = TrainState(run.record().settings, run.dataset()).into(run)
@@ -177,7 +177,7 @@ def test_a_run_does_not_go_on_with_other_data(digits: Path, here: Path) -> None:
     train(here / "run", "softmax", data, steps=2)
     labels = data / "train-labels-idx1-ubyte"
     labels.write_bytes(labels.read_bytes()[:-1] + b"\0")
-    with pytest.raises(DataError, match=r"is not what .*run was trained on"):
+    with pytest.raises(DataError, match=r"has changed since .*run was made"):
         loop.resume(Run(here / "run"))
 
 
@@ -376,7 +376,7 @@ def test_what_cannot_be_trained_leaves_no_folder(tmp_path: Path, here: Path) -> 
 def test_a_damaged_checkpoint_is_named(run: Run, here: Path) -> None:
     copy = Run(Path(shutil.copytree(run.folder, here / "run")))
     copy.last.write_bytes(copy.last.read_bytes()[:-50])
-    with pytest.raises(DataError, match=r"last\.npz: not a whole checkpoint"):
+    with pytest.raises(DataError, match=r"last\.npz: damaged or incomplete checkpoint"):
         loop.resume(copy, quiet=True)
 
 

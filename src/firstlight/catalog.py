@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from firstlight.datasets import Dataset, Examples, Listing, _folder, _idx, _npz
 from firstlight.errors import DataError, UsageError
+from firstlight.images.crops import Size
 from firstlight.recipe import Recipe
 
 PACKAGE = Path(__file__).parent
@@ -21,10 +22,10 @@ PACKAGE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class NetworkEntry:
-    """What `list` says of a network, read without importing its file."""
+    """What `firstlight list` shows about a network, read without importing its file."""
 
     name: str
-    input: tuple[int, int, int]  # height, width, channels
+    input: Size
     parameters: int  # trainable, for ten classes or for the file's CLASSES
     recipes: tuple[str, ...]  # the first is the default
 
@@ -42,7 +43,7 @@ class Network:
     """A network of the folder networks/, imported."""
 
     name: str
-    input: tuple[int, int, int]  # height, width, channels
+    input: Size
     parameters: int  # trainable, for `classes` classes
     classes: int
     recipes: dict[str, Recipe]  # the first is the default
@@ -51,13 +52,26 @@ class Network:
 
 @dataclass(frozen=True)
 class DatasetEntry:
-    """A line of `firstlight list`."""
+    """What `firstlight list` shows about a dataset."""
 
     name: str
     classes: int
 
     def to_json(self) -> dict[str, Any]:
         return {"name": self.name, "classes": self.classes}
+
+
+class ArrayFormat(Protocol):
+    """A module that reads a file format of images and labels: _idx or _npz."""
+
+    def classes(self, path: Path, /) -> tuple[str, ...]:
+        """Return the names of the classes."""
+
+    def load(self, split: str, path: Path, /) -> Examples:
+        """Return the images and labels of a split."""
+
+    def fingerprint(self, path: Path, /) -> dict[str, str]:
+        """Return a SHA-256 for each file."""
 
 
 @cache
@@ -106,12 +120,12 @@ def network(name: str) -> Network:
 def recipe(name: str, network_name: str) -> tuple[str, Recipe]:
     """Return a recipe and the name of the network that it trains.
 
-    An empty name stands for the network's first recipe. The recipes of the networks whose names
-    begin with this one's are found too, after its own: `convnet`, recipe `record`, trains
-    `convnet-record`.
+    An empty name stands for the network's first recipe. After the network's own recipes, those of
+    all networks whose names begin with its name are searched: `convnet` with the recipe `record`
+    trains `convnet-record`.
 
     Raises:
-        UsageError: there is no such network or recipe.
+        UsageError: no network or recipe has that name.
     """
     own = network(network_name)
     prefix = f"{network_name}-"
@@ -131,11 +145,12 @@ def dataset(name: str, listing: Listing | None = None, quiet: bool = True) -> Da
     """Return a dataset by its name, or the one at a path: IDX files, an .npz file, or pictures.
 
     Args:
-        listing: the pictures to use of a folder, as a run has kept them; without, every picture is
-            decoded once to see whether it can be used.
+        listing: which pictures of a folder to use, as a run has recorded them; None: every picture
+            is decoded once to find out whether it can be used.
+        quiet: show no progress.
 
     Raises:
-        DataError: no such dataset or path, or it is damaged.
+        DataError: the dataset or path does not exist, or is damaged.
     """
     names = [entry.name for entry in datasets()]
     if name in names:
@@ -151,25 +166,25 @@ def dataset(name: str, listing: Listing | None = None, quiet: bool = True) -> Da
         raise DataError(f"no dataset or path {name!r}; datasets: {', '.join(names)}")
     npz_file = path if path.is_file() else path / _npz.NAME
     if npz_file.is_file():
-        # mnist.npz is the same name everywhere: its folder's name says more.
-        named = npz_file.parent if npz_file.name == _npz.NAME else npz_file.resolve()
-        return _array_dataset(named.name, npz_file, _npz)
+        # Every mnist.npz has the same name: its folder's name tells more.
+        name_source = npz_file.parent if npz_file.name == _npz.NAME else npz_file.resolve()
+        return _array_dataset(name_source.name, npz_file, _npz)
     if _idx.has_files(path):
         return _array_dataset(path.resolve().name, path, _idx)
     if _folder.has_class_folders(path):
         return _picture_dataset(path, listing, quiet)
     files = ", ".join(sorted(file.name for file in path.iterdir())[:6]) or "nothing"
     raise DataError(
-        f"{path}: neither IDX files, {_npz.NAME}, nor class folders of pictures; it has: {files}"
+        f"{path} has no IDX files, no {_npz.NAME} and no class folders of pictures; it has: {files}"
     )
 
 
-def _array_dataset(name: str, path: Path, file_format: Any) -> Dataset:
-    """Return the dataset in a file or directory of a format (_idx or _npz)."""
+def _array_dataset(name: str, path: Path, file_format: ArrayFormat) -> Dataset:
+    """Return the dataset in a file or directory of a format."""
     classes = file_format.classes(path)
 
     def load(split: str) -> Examples:
-        examples: Examples = file_format.load(split, path)
+        examples = file_format.load(split, path)
         largest = examples.labels.max()
         if largest >= len(classes):
             raise DataError(
@@ -187,6 +202,7 @@ def _array_dataset(name: str, path: Path, file_format: Any) -> Dataset:
 
 
 def _picture_dataset(path: Path, kept: Listing | None, quiet: bool) -> Dataset:
+    """Return the dataset in a folder of pictures; `kept` is the listing of a run, if any."""
     listing = kept or _folder.list_pictures(path, quiet)
     return Dataset(
         name=path.resolve().name or "data",

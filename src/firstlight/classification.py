@@ -7,7 +7,7 @@ images/kinds.py):
                picture is such an image already. For a larger network the result is enlarged.
     arrays     The picture's middle square.
     pictures   The centre crop, as of ZFNet's test images (arXiv 1311.2901, section 3): if the
-               shortest side is 256 pixels, the middle 224; for other sizes in proportion.
+               shortest side is 256 pixels, the middle 224; other sizes in proportion.
 """
 
 import math
@@ -30,14 +30,14 @@ from firstlight.reading.normalize import IMAGE_SIDE
 from firstlight.reading.reader import read
 from firstlight.reading.recognizer import Recognizer
 
-PICTURES_PER_BATCH = 32  # so many images are in memory at once
+PICTURES_PER_BATCH = 32  # pictures that are in memory at the same time
 
 
 class Classifier(Protocol):
     """A trained network, from a run folder or from a file."""
 
     @property
-    def input(self) -> tuple[int, int, int]:
+    def input(self) -> Size:
         """Height, width, channels."""
 
     @property
@@ -129,7 +129,7 @@ def preprocess(path: Path, size: Size, image_kind: ImageKind) -> NDArray[np.uint
 
 
 def has_dark_frame(grey: NDArray[np.uint8]) -> bool:
-    """Return whether most of the outermost pixels are dark, as those of MNIST's images are."""
+    """Return whether most of the outermost pixels (h, w) are dark, as in MNIST's images."""
     frame = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     return bool(np.median(frame) < 128)
 
@@ -142,5 +142,5 @@ def single_digit(path: Path) -> NDArray[np.uint8]:
     """
     reading = read(path, single=True)
     if not reading.lines:
-        raise DataError(f"{path}: no digit found, and the network takes digits")
+        raise DataError(f"{path}: no digit found, but the network classifies digits")
     return reading.lines[0].digits[0].image[..., 0]

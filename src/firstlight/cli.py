@@ -69,22 +69,22 @@ ChosenSplit = Annotated[Split, typer.Option(help="Which split to measure.")]
 
 
 def main() -> None:
-    """Run a verb; a user's mistake is one line on stderr, and an exit code of its own."""
-    for stream in (sys.stdout, sys.stderr):  # a file's name can hold what they cannot encode
+    """Run a verb; print an error as one line on stderr, and exit with the code of its kind."""
+    for stream in (sys.stdout, sys.stderr):  # a file name can have characters they cannot encode
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    warnings.filterwarnings("ignore", "Image size")  # Pillow's; images/open.py refuses large ones
+    warnings.filterwarnings("ignore", "Image size")  # images/open.py refuses large pictures
     try:
         code = app(standalone_mode=False)
     except (FirstlightError, TyperException) as error:
         message = error.format_message() if isinstance(error, TyperException) else str(error)
         print("firstlight:", " ".join(message.split()), file=sys.stderr)
         code = error.exit_code
-    except BrokenPipeError:  # the output's reader has ended, as in `firstlight list | head -1`
+    except BrokenPipeError:  # nobody reads the output any more, as in `firstlight list | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except OSError as error:  # a full disk, a read-only place, a file in place of a folder
-        named = f"{error.filename}: " if error.filename else ""
-        print(f"firstlight: {named}{error.strerror or error}", file=sys.stderr)
+        prefix = f"{error.filename}: " if error.filename else ""
+        print(f"firstlight: {prefix}{error.strerror or error}", file=sys.stderr)
         code = 1
     sys.exit(code)
 
@@ -145,15 +145,20 @@ def train(
         int | None, typer.Option(min=1, help="Batches to train on, instead of --epochs.")
     ] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images in a batch.")] = None,
-    lr: Annotated[float | None, typer.Option(help="Learning rate: the schedule's highest.")] = None,
+    lr: Annotated[float | None, typer.Option(help="Highest learning rate of the schedule.")] = None,
     seed: Seed = 0,
     patience: Annotated[
         int,
-        typer.Option(min=0, help="Stop after N epochs without a better accuracy; 0: never."),
+        typer.Option(
+            min=0, help="Stop after N epochs without a better accuracy. 0: never stop early."
+        ),
     ] = 0,
-    out: Annotated[Path | None, typer.Option(metavar="RUN", help="The run folder.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Folder for the run; by default runs/NETWORK-DATA-N."),
+    ] = None,
     resume: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Continue a run that was stopped.")
+        Path | None, typer.Option(metavar="RUN", help="Run folder of a stopped training.")
     ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Use only N training and N validation images.")
@@ -165,7 +170,7 @@ def train(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Train a network; leaves a run folder."""
+    """Train a network, and leave a run folder."""
     if resume:
         refuse_beside_resume(context)
         run = Run.open(resume)
@@ -215,7 +220,7 @@ def evaluate(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Measure how accurate a run is, and what it got wrong; several runs form an ensemble."""
+    """Measure how accurate a run is, and what it gets wrong; several runs form an ensemble."""
     with tensorflow(verbose):
         from firstlight.evaluation import accuracy
     runs = [Run.open(folder) for folder in folders]
@@ -275,18 +280,18 @@ def explain(
     ] = None,
     layer: Annotated[
         list[str] | None,
-        typer.Option(metavar="LAYER", help="Layer to look into; may be repeated."),
+        typer.Option(metavar="LAYER", help="Layer to look into; repeat it for several layers."),
     ] = None,
     label: Annotated[
         str,
         typer.Option(
-            metavar="CLASS", help="Class that occlusion is about; by default the predicted one."
+            metavar="CLASS", help="Class to measure in occlusion; by default the predicted one."
         ),
     ] = "",
     data: Annotated[
         str,
         typer.Option(
-            metavar="NAME|DIR", help="Images for the top nine, instead of the run's own data."
+            metavar="NAME|DIR", help="Data to find the top nine in, instead of the run's own."
         ),
     ] = "",
     json_: Json = False,
@@ -307,12 +312,12 @@ def explain(
 def classify(
     model: Annotated[Path, typer.Argument(metavar="RUN|MODEL.onnx")],
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...")],
-    top: Annotated[int, typer.Option(min=1, help="So many labels of each.")] = 5,
+    top: Annotated[int, typer.Option(min=1, help="Labels per picture.")] = 5,
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """The most probable classes of pictures."""
+    """Print the most probable classes of each picture."""
     from firstlight import classification
 
     if model.suffix == ".onnx" or model.is_file():
@@ -331,15 +336,16 @@ def classify(
 @app.command()
 def export(
     folder: Annotated[Path, typer.Argument(metavar="RUN")],
-    format_: Annotated[Format, typer.Option("--format", help="The file format.")],
+    format_: Annotated[Format, typer.Option("--format", help="File format.")],
     out: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="The file; for savedmodel, a folder.")
+        Path | None,
+        typer.Option(metavar="PATH", help="File to write; for savedmodel, a folder."),
     ] = None,
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Write a run's network for other programs; it is kept only if its answers are the same."""
+    """Write a run's network for other programs; keep it only if its answers are the same."""
     run = Run.open(folder)
     with tensorflow(verbose):
         from firstlight.exports.export import export as export_run
@@ -352,12 +358,14 @@ def export(
 def read(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...")],
     model: Annotated[
-        Path | None, typer.Option(metavar="MODEL.onnx", help="Another model than our own.")
+        Path | None,
+        typer.Option(metavar="MODEL.onnx", help="Model to read with, instead of the built-in one."),
     ] = None,
     explain: Annotated[
-        Path | None, typer.Option(metavar="PICTURE", help="Draw how they were read, as a PNG.")
+        Path | None,
+        typer.Option(metavar="PICTURE", help="PNG file that shows how the digits were read."),
     ] = None,
-    single: Annotated[bool, typer.Option("--single", help="Each image is one digit.")] = False,
+    single: Annotated[bool, typer.Option("--single", help="Each picture shows one digit.")] = False,
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -382,7 +390,7 @@ def check(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Look at every file of a dataset; exit with code 3 if a file has a fault."""
+    """Check every file of a dataset; exit with code 3 if a file has a fault."""
     checked = catalog.dataset(data, quiet=quiet).check()
     show(checked.to_json(), json_, console.check(checked))
     if checked.faults:
@@ -391,13 +399,11 @@ def check(
 
 @app.command()
 def serve(
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes any free one.")] = 8000,
     model: Annotated[
         Path | None,
-        typer.Option(
-            metavar="MODEL.onnx|RUN", help="A model to read with, or a run to look inside."
-        ),
+        typer.Option(metavar="MODEL.onnx|RUN", help="Model to read with, or run to look inside."),
     ] = None,
     token: Annotated[
         str, typer.Option(envvar="FIRSTLIGHT_TOKEN", help="Token that visitors must enter.")
@@ -428,7 +434,7 @@ def list_(json_: Json = False, quiet: Quiet = False, verbose: Verbose = False) -
 
 
 def show(document: Any, as_json: bool, lines: list[str]) -> None:
-    """Print a verb's answer on stdout: the JSON document alone, or lines for a person."""
+    """Print a verb's result on stdout: the JSON document alone, or lines for a person."""
     if as_json:
         is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
         print(json.dumps(document, ensure_ascii=not is_utf8))
@@ -442,7 +448,7 @@ def command_line() -> str:
 
 
 def complain(problems: list[str]) -> None:
-    """Print why some files could not be read, and exit with code 1: the others were answered."""
+    """Print why some files could not be read, and exit with code 1; do nothing without problems."""
     for problem in problems:
         print("firstlight:", problem, file=sys.stderr)
     if problems:
@@ -458,5 +464,6 @@ def refuse_beside_resume(context: typer.Context) -> None:
 
 
 def was_given(context: typer.Context, name: str) -> bool:
+    """Return whether the user has given this parameter on the command line."""
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"

@@ -1,4 +1,4 @@
-"""What a verb prints for a person who has not asked for JSON: a function for each verb."""
+"""What each verb prints for a person (without --json): each function returns a verb's lines."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def training(result: TrainingResult) -> list[str]:
 
 
 def predictions(predicted: np.ndarray, labels: np.ndarray) -> list[str]:
-    """The first answers above their labels; a mark below those that are wrong."""
+    """Return the first predictions above their labels, and a mark below each wrong one."""
     pairs = list(
         zip(predicted[:MAX_PREDICTIONS_SHOWN], labels[:MAX_PREDICTIONS_SHOWN], strict=True)
     )
@@ -58,7 +58,9 @@ def evaluation(measured: Evaluation, runs: list[Run]) -> list[str]:
         f"{high:.2%})"
     ]
     if measured.top5 is not None:
-        lines.append(f"the right class is among the five most probable for {measured.top5:.2%}")
+        lines.append(
+            f"the right class is among the five most probable for {measured.top5:.2%} of the images"
+        )
     classes = runs[0].model_info().classes
     lines += [_mistake(wrong, classes) for wrong in measured.mistakes[:MAX_MISTAKES_SHOWN]]
     if len(runs) == 1:
@@ -69,7 +71,7 @@ def evaluation(measured: Evaluation, runs: list[Run]) -> list[str]:
 def _mistake(mistake: Mistake, classes: tuple[str, ...]) -> str:
     image = mistake.file or f"image {mistake.index}"
     label, answer = classes[mistake.label], classes[mistake.predicted]
-    return f"  {image}: {label} taken for {answer}, confidence {mistake.confidence:.1%}"
+    return f"  {image}: {label} predicted as {answer}, confidence {mistake.confidence:.1%}"
 
 
 def export(exported: Export) -> list[str]:
@@ -86,7 +88,7 @@ def export(exported: Export) -> list[str]:
 
 
 def reading(results: list[FileReading]) -> list[str]:
-    """Return the text of one file; of several, every line starts with the file's name."""
+    """Return the lines of text; with several files, each line starts with its file's name."""
     lines = []
     for result in results:
         if result.reading is None:
@@ -98,7 +100,7 @@ def reading(results: list[FileReading]) -> list[str]:
 
 
 def classes(results: list[Classification]) -> list[str]:
-    """Return one picture's labels, one on each line; of several, one picture on each line."""
+    """Return a line for each label of a single picture, or a line for each of several pictures."""
     if len(results) == 1:
         return [f"{each.probability:6.1%}  {each.label}" for each in results[0].labels]
     lines = []
@@ -110,7 +112,7 @@ def classes(results: list[Classification]) -> list[str]:
 
 
 def explanation(explained: Explanation) -> list[str]:
-    """The most probable labels, then the files that were written."""
+    """Return the most probable labels, then the files that were written."""
     labels = [f"{label.probability:6.1%}  {label.label}" for label in explained.labels]
     return [*labels, *map(str, explained.files)]
 

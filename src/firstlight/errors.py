@@ -1,14 +1,14 @@
-"""What can go wrong, and the exit code that says so.
+"""The exceptions of firstlight, and the exit code of each.
 
     FirstlightError   1   the run failed
     ├── UsageError    2   unknown network, recipe, layer or option
-    │   └── NotFound      the page asked for what does not exist: it answers 404
+    │   └── NotFound      the page asked for something that does not exist: HTTP status 404
     ├── GateMissed    3   --min-accuracy was not reached, or data has faults
     ├── DataError     4   data or a run is missing or damaged
     ├── ExportError   5   an exported file differs from its network
-    └── Interrupted 130   the user stopped it, after a checkpoint
+    └── Interrupted 130   the user stopped a training; it has written a checkpoint
 
-A message is one line: what was given, what exists, what to do.
+A message is one line: what the user gave, what exists, and what to do.
 """
 
 

@@ -1,7 +1,8 @@
-"""A run's network, as Keras: saved as a name of our catalogue and plain arrays, loaded, asked.
+"""A run's network as a Keras model: saves it, loads it, and predicts with it.
 
-A model file that somebody else made can hold code that runs when it is loaded. This one cannot: the
-network is built from our own source by its name, and the arrays of a file are put into it.
+A foreign model file can hold code that runs when it is loaded. Ours cannot: it holds the name of a
+network in the catalogue and plain arrays. The network is built from our own source by its name, and
+the arrays are assigned to its weights.
 """
 
 import math
@@ -20,8 +21,8 @@ from firstlight.runs.documents import ModelInfo
 from firstlight.runs.files import write_json
 from firstlight.runs.run import Run
 
-MAX_BATCH, MIN_BATCH = 500, 16  # images that a network answers at once
-MAX_BATCH_VALUES = 5_000_000  # few enough for any memory, enough to keep the cores busy
+MAX_BATCH, MIN_BATCH = 500, 16  # images that a network classifies at once
+MAX_BATCH_VALUES = 5_000_000  # pixels × channels: they fit into any memory, and keep cores busy
 
 
 def save(run: Run, info: ModelInfo, arrays: Arrays) -> None:
@@ -49,6 +50,7 @@ def variables(model: keras.Model) -> dict[str, keras.Variable]:
 
 
 def arrays(model: keras.Model) -> Arrays:
+    """Return the values of the model's weights by path."""
     return {name: weight.numpy() for name, weight in variables(model).items()}
 
 
@@ -58,17 +60,17 @@ def predictor(
     """Return a function from images (N, *INPUT) uint8 to logits (N, classes), compiled."""
     # The signature takes batches of any length: the last, shorter one needs no second graph.
     signature = tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8)
-    answer = tf.function(lambda x: network(x, training=False), input_signature=[signature])
+    compiled = tf.function(lambda x: network(x, training=False), input_signature=[signature])
     fitting = MAX_BATCH_VALUES // math.prod(network.input_shape[1:])
     size = max(MIN_BATCH, min(MAX_BATCH, fitting))
 
     def logits(images: Images | np.ndarray) -> np.ndarray:
         starts = [(start,) for start in range(0, len(images), size)]
-        answers = []
+        outputs = []
         with Progress(len(images), quiet=quiet, unit="image") as progress:
             for batch in ahead(lambda start: images[start : start + size], starts):
-                answers.append(answer(batch).numpy())
-                progress.at(min(len(answers) * size, len(images)), "answered")
-        return np.concatenate(answers)
+                outputs.append(compiled(batch).numpy())
+                progress.at(min(len(outputs) * size, len(images)), "predicted")
+        return np.concatenate(outputs)
 
     return logits

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firstlight.errors import DataError, UsageError
+from firstlight.images.crops import Size
 from firstlight.images.kinds import ImageKind
 from firstlight.probabilities import softmax
 
@@ -25,14 +26,14 @@ LARGE_FILE = 20_000_000  # bytes
 EXTERNAL_DATA_FOLDER = "session.model_external_initializers_file_folder_path"
 
 Document = dict[str, Any]
-Tensors = dict[str, tuple[str, list[Any]]]  # name → type, shape without the batch's dimension
+Signature = dict[str, tuple[str, list[Any]]]  # name → type, shape without the batch's dimension
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelMetadata:
     """What the property `firstlight` says about a model."""
 
-    input: tuple[int, int, int]  # height, width, channels
+    input: Size
     classes: tuple[str, ...]  # one of a reader's classes is "none": not a digit
     image_kind: ImageKind
     temperature: float = 1.0  # calibration: logits are divided by it
@@ -40,10 +41,10 @@ class ModelMetadata:
 
     @classmethod
     def from_json(cls, document: Document) -> "ModelMetadata":
-        """Raise KeyError, TypeError or ValueError if the document is not one of ours."""
+        """Raises KeyError, TypeError or ValueError if firstlight did not write the document."""
         height, width, channels = document["input"]
         if document["image_kind"] not in get_args(ImageKind):
-            raise ValueError(f"no kind of images: {document['image_kind']}")
+            raise ValueError(f"unknown kind of images: {document['image_kind']}")
         return cls(
             input=(height, width, channels),
             classes=tuple(document["classes"]),
@@ -67,7 +68,7 @@ class OnnxModel:
         self.metadata = _read_metadata(self._session, path)
 
     @property
-    def input(self) -> tuple[int, int, int]:
+    def input(self) -> Size:
         return self.metadata.input
 
     @property
@@ -114,14 +115,14 @@ def open_session(path: Path) -> Any:
         raise DataError(f"{path}: {error.strerror}") from None
     except Exception as error:  # ONNX Runtime's own exceptions have no other common base class
         reason = " ".join(str(error).split())
-        raise DataError(f"{path} is no ONNX model that can be run ({reason[:120]})") from None
+        raise DataError(f"{path} is not an ONNX model that can be run ({reason[:120]})") from None
 
 
 def _path_or_bytes(path: Path) -> str | bytes:
     """Return the path if the model names no other file, otherwise the file's bytes.
 
-    With a path, ONNX Runtime holds large weights in memory once less while it opens the model, but
-    it ignores EXTERNAL_DATA_FOLDER. ONNX names other files under the key `location`, so a model
+    With a path, ONNX Runtime holds one copy fewer of large weights while it opens the model, but it
+    ignores EXTERNAL_DATA_FOLDER. ONNX names other files under the key `location`, so a model
     that contains this word is given as bytes.
     """
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
@@ -135,7 +136,7 @@ def _read_metadata(session: Any, path: Path) -> ModelMetadata:
     Raises:
         UsageError: the property is missing or damaged, or does not fit.
     """
-    inputs, outputs = _tensors(session.get_inputs()), _tensors(session.get_outputs())
+    inputs, outputs = _signature(session.get_inputs()), _signature(session.get_outputs())
     try:
         document = json.loads(session.get_modelmeta().custom_metadata_map["firstlight"])
         metadata = ModelMetadata.from_json(document)
@@ -146,12 +147,12 @@ def _read_metadata(session: Any, path: Path) -> ModelMetadata:
     if not fits:
         actual = ", ".join(f"{name} {kind} {shape}" for name, (kind, shape) in inputs.items())
         raise UsageError(
-            f"{path} takes {actual}: not a model of ours; `firstlight export` writes models that "
-            "take image uint8 (n, height, width, channels) and name their classes"
+            f"{path} takes {actual}: not a model of firstlight; `firstlight export` writes models "
+            "that take image uint8 (n, height, width, channels) and name their classes"
         )
     return metadata
 
 
-def _tensors(nodes: Any) -> Tensors:
-    """Return type and shape of a session's inputs or outputs by name."""
+def _signature(nodes: Any) -> Signature:
+    """Return the types and shapes of a session's inputs or outputs by name."""
     return {node.name: (node.type, node.shape[1:]) for node in nodes}

@@ -13,7 +13,7 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 class Progress:
-    """Shows how far a task is: `with Progress(total) as progress: progress.at(step, text)`."""
+    """Shows the progress of a task: `with Progress(total) as progress: progress.at(step, text)`."""
 
     def __init__(self, total: int, start: int = 0, quiet: bool = False, unit: str = "step") -> None:
         console = Console(stderr=True, quiet=quiet)

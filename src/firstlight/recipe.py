@@ -23,7 +23,7 @@ FLAGS = {  # of the command line, by the field that each sets
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a network is trained. Some network needs each of these fields; flags set the first four.
+    """How a network is trained. Flags of the command line set the first four fields.
 
     An epoch is one pass over the training images; a step trains on one batch.
 
@@ -35,7 +35,7 @@ class Recipe:
     learning_rate: float  # the highest of the schedule
     epochs: int | None = None  # either epochs or steps is given
     steps: int | None = None
-    momentum: float = 0.0
+    momentum: float = 0.0  # 0 to 1
     nesterov: bool = True  # Nesterov's momentum; False: plain momentum, as in the papers of 2013
     weight_decay: float = 0.0  # decoupled; biases and batch norm do not decay
     l2: float = 0.0  # weight decay as a part of the gradient, as in papers before 2017
@@ -46,14 +46,14 @@ class Recipe:
     schedule: Schedule = "constant"
     # For the constant schedule: when the learning rate is multiplied by lr_drop_factor.
     lr_drops: tuple[float, ...] = ()  # after these fractions of the training
-    plateau_epochs: int = 0  # after so many epochs without a better validation accuracy; 0: never
+    plateau_epochs: int = 0  # after this many epochs without a better accuracy on val; 0: never
     lr_drop_factor: float = 0.1
-    init_stddev: float = 0.0  # of normal first kernels; 0: as the network's file has them
-    steps_per_call: int = 1  # steps in one call of the compiled graph: more suit small networks
+    init_stddev: float = 0.0  # of normal first kernels; 0: the network's own first kernels
+    steps_per_call: int = 1  # steps in one call of the compiled graph: small networks need more
     keep: Keep = "best"  # the weights that are best on the validation images, or the last
     ema_decay: float = 0.0  # of an exponential moving average of the weights; 0: none is kept
     augment: dict[str, float] = field(default_factory=dict)  # strengths by images/augmentations.py
-    no_augment_epochs: int = 0  # the last epochs, which see the images as they are
+    no_augment_epochs: int = 0  # number of last epochs in which images are not augmented
     precision: Precision = "float32"  # of the computations; weights are always float32
     xla: bool = False  # compile with XLA: faster for dense layers on a CPU, slower for convolutions
 
@@ -105,12 +105,13 @@ class Recipe:
         """Return the recipe of a JSON document, such as a run keeps in run.json.
 
         Raises:
-            DataError: the document is no recipe: a field is unknown, missing or not allowed.
+            DataError: the document is not a recipe: a field is unknown, missing or not allowed.
         """
         if not isinstance(document, dict):
             raise DataError(f"a recipe is a JSON object of fields, not {document!r}")
         names = [each.name for each in fields(cls)]
-        if unknown := [name for name in document if name not in names]:
+        unknown = [name for name in document if name not in names]
+        if unknown:
             raise DataError(f"a recipe has no field {unknown[0]!r}; it has: {', '.join(names)}")
         for name in ("batch_size", "learning_rate"):
             if name not in document:
@@ -124,17 +125,19 @@ class Recipe:
             raise DataError(f"the recipe is not valid: {error}") from error
 
     def to_json(self) -> dict[str, Any]:
-        """Return all fields as JSON has them; `from_json` takes them back."""
+        """Return all fields as a JSON document, which `from_json` reads."""
         return asdict(self) | {"lr_drops": list(self.lr_drops)}
 
     def epoch_ends(self, examples: int) -> list[int]:
-        """Return the last step of each epoch on that many images; training ends with the last."""
-        images = (self.steps or 0) * self.batch_size
-        epochs = self.epochs or math.ceil(images / examples)
-        ends = [math.ceil(epoch * examples / self.batch_size) for epoch in range(1, epochs + 1)]
+        """Return the last step of each epoch for `examples` training images."""
         if self.steps is None:
-            return ends
-        return [min(end, self.steps) for end in ends]
+            assert self.epochs is not None  # see _check_length
+            return self._full_epoch_ends(examples, self.epochs)
+        epochs = math.ceil(self.steps * self.batch_size / examples)
+        return [min(end, self.steps) for end in self._full_epoch_ends(examples, epochs)]
+
+    def _full_epoch_ends(self, examples: int, epochs: int) -> list[int]:
+        return [math.ceil(epoch * examples / self.batch_size) for epoch in range(1, epochs + 1)]
 
 
 def _label(name: str) -> str:
@@ -167,7 +170,7 @@ def _check_fractions(name: str, values: Any) -> None:
         allowed = all(first < second for first, second in pairwise(bounds))
     if not allowed:
         raise UsageError(
-            f"{name} is {values!r}; they must be fractions of the training that increase, "
+            f"{name} is {values!r}; it must be fractions of the training in increasing order, each "
             "above 0 and below 1"
         )
 

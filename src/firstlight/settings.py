@@ -1,4 +1,4 @@
-"""Settings: all that decides a training, from the flags of `train` to what run.json holds."""
+"""Settings: everything that determines a training. `train` makes them from its flags."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,8 +68,8 @@ def prepare(
     """Return the settings of a training, and its data.
 
     Args:
-        recipe: the name of one of the network's recipes; without, its first.
-        overrides: fields of the recipe that flags have set; None leaves a field as it is.
+        recipe: the name of one of the network's recipes; "" for the first.
+        overrides: fields of the recipe that flags have set; None does not change a field.
 
     Raises:
         UsageError: no such network or recipe, both epochs and steps, or an impossible rate.
@@ -85,10 +85,9 @@ def prepare(
     if chosen.precision == "bfloat16" and not multiplies_bfloat16():
         chosen = replace(chosen, precision="float32")
         notices.append("computing in float32: this processor does not multiply bfloat16 matrices")
-    known_names = {entry.name for entry in catalog.datasets()}
     settings = Settings(
         network=network,
-        data=data if data in known_names else str(Path(data).resolve()),
+        data=name_or_path(data),
         recipe=chosen,
         seed=seed,
         patience=patience,
@@ -100,11 +99,22 @@ def prepare(
     return settings, dataset
 
 
+def name_or_path(data: str) -> str:
+    """Return the name of a dataset of the catalogue as it is, and any other path as absolute."""
+    if data in {entry.name for entry in catalog.datasets()}:
+        return data
+    return str(Path(data).resolve())
+
+
 def overridden(recipe: Recipe, overrides: dict[str, float | None]) -> Recipe:
-    """Return the recipe with these fields; epochs and steps replace one another."""
+    """Return the recipe with these fields; epochs replaces steps, and steps replaces epochs.
+
+    Raises:
+        UsageError: both epochs and steps are given, or a value is not allowed.
+    """
     fields: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
     if {"epochs", "steps"} <= fields.keys():
-        raise UsageError("--epochs and --steps are two ways to say one thing: give one of them")
+        raise UsageError("--epochs and --steps both set the length of a training: give only one")
     if "epochs" in fields:
         fields["steps"] = None
     elif "steps" in fields:
@@ -113,13 +123,14 @@ def overridden(recipe: Recipe, overrides: dict[str, float | None]) -> Recipe:
 
 
 def refuse_single_class(dataset: Dataset, data: str) -> None:
+    """Raises DataError if the dataset has fewer than two classes."""
     if not dataset.classes:
-        raise DataError(f"{data}: no picture can be used; `firstlight data check` says why")
+        raise DataError(f"{data}: no picture can be used; `firstlight data check` shows why")
     if len(dataset.classes) == 1:
         raise DataError(f"{data} has one class, {dataset.classes[0]}: a network needs at least two")
 
 
 def multiplies_bfloat16() -> bool:
-    """Whether the processor has matrix units for bfloat16 (AMX); elsewhere bfloat16 is slower."""
+    """Return whether the processor has matrix units for bfloat16 (AMX); else it is slower."""
     cpuinfo = Path("/proc/cpuinfo")
     return cpuinfo.exists() and "amx_bf16" in cpuinfo.read_text()

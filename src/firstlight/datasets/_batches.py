@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+Result = TypeVar("Result")
 
 
 def shuffled(examples: int, seed: int) -> Callable[[int, int], NDArray[np.int64]]:
@@ -32,13 +34,14 @@ def shuffled(examples: int, seed: int) -> Callable[[int, int], NDArray[np.int64]
     return rows
 
 
-def ahead(compute: Callable[..., Any], calls: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+def ahead(compute: Callable[..., Result], calls: Iterable[tuple[Any, ...]]) -> Iterator[Result]:
     """Yield `compute(*call)` for each call; a thread computes the next one meanwhile."""
     with ThreadPoolExecutor(1) as thread:
-        ready = None
+        current = None
         for call in calls:
-            current, ready = ready, thread.submit(compute, *call)
+            following = thread.submit(compute, *call)
             if current:
                 yield current.result()
-        if ready:
-            yield ready.result()
+            current = following
+        if current:
+            yield current.result()

@@ -26,7 +26,7 @@ class Fault:
 class Listing:
     """The pictures of a folder that are used, and those that are not.
 
-    A run keeps its listing in pictures.json, and so keeps to these very pictures.
+    A run keeps its listing in pictures.json, so it always uses exactly these pictures.
     """
 
     classes: tuple[str, ...]
@@ -91,7 +91,7 @@ class Dataset:
         return "test" if "test" in self.splits else "val"
 
     def notices(self) -> list[str]:
-        """Return what a user must know of a folder of pictures before they are used."""
+        """Return what a user must know about a folder of pictures: the faults, the made splits."""
         if self.listing is None:
             return []
         faults = self.listing.faults

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from firstlight.datasets._images import ArrayImages, Images
 from firstlight.errors import DataError
+from firstlight.images.crops import Size
 
 SPLITS = ("train", "val", "test")
 HOLD_OUT_EVERY = 12  # one of twelve training images is for validation: 5,000 of MNIST's 60,000
@@ -27,7 +28,7 @@ class Examples:
         """Return the first `count` examples; all of them for None."""
         return Examples(self.images.first(count), self.labels[:count])
 
-    def resized(self, size: tuple[int, int, int]) -> "Examples":
+    def resized(self, size: Size) -> "Examples":
         """Return the same examples with images of another size (height, width, channels)."""
         return Examples(self.images.resized(size), self.labels)
 

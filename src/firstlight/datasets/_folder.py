@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -27,8 +27,10 @@ from firstlight.datasets._images import FolderImages
 from firstlight.errors import DataError
 from firstlight.images.open import is_picture, open_photograph
 
-PICTURES_PER_HELD_OUT = 10  # of a class, one of ten goes into each split that is made here
-_QUEUED_FILES = 256  # that wait for a thread
+PICTURES_PER_HELD_OUT = 10  # one in ten pictures of a class goes into each split that is made here
+_QUEUED_FILES = 256  # files that wait for a thread at the same time
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,9 @@ def fingerprint(directory: Path, listing: Listing, from_files: bool) -> dict[str
     return hashes
 
 
-def _map_files(function: Callable[[Path], Any], directory: Path, names: list[str]) -> Iterator[Any]:
+def _map_files(
+    function: Callable[[Path], Result], directory: Path, names: list[str]
+) -> Iterator[Result]:
     """Yield `function(file)` for each file: a thread for each core, few files queued at a time."""
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         for start in range(0, len(names), _QUEUED_FILES):
@@ -102,11 +106,12 @@ def _sha256(path: Path) -> str:
 
 
 def has_class_folders(directory: Path) -> bool:
+    """Return whether the directory has a subfolder, which may be a class or a split."""
     return any(_subfolders(directory))
 
 
 def list_pictures(directory: Path, quiet: bool = True) -> Listing:
-    """Look at every file of a folder; return which pictures can be used, and the faults.
+    """Decode every file of a folder; return which pictures can be used, and the faults.
 
     Raises:
         DataError: no class folder holds a file.
@@ -168,8 +173,9 @@ def _split_folders(directory: Path) -> list[str]:
 
 
 def _unknown_splits(directory: Path, splits: list[str]) -> dict[str, str]:
+    """Return the faults of folders beside the splits that hold pictures but are not a split."""
     return {
-        name: f"no such split, left out; splits are: {', '.join(SPLITS)}"
+        name: f"not the name of a split, so it is left out; the splits are: {', '.join(SPLITS)}"
         for name in _subfolders(directory)
         if name not in splits and any(_pictures_below(directory, directory, [name]))
     }
@@ -294,6 +300,7 @@ def natural(text: str) -> tuple[list[Any], str]:
 
 
 def class_of(path: str) -> str:
+    """Return a picture's class: the name of the folder that it lies in."""
     return path.split("/")[-2]
 
 

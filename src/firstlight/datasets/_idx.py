@@ -68,11 +68,12 @@ def classes(directory: Path) -> tuple[str, ...]:
 
 
 def has_files(directory: Path) -> bool:
-    """Whether one of the four files lies in the directory, plain or gzipped."""
+    """Return whether one of the four files lies in the directory, plain or gzipped."""
     return any((directory / file).is_file() for name in NAMES for file in (name, f"{name}.gz"))
 
 
 def find(directory: Path, name: str) -> Path:
+    """Return the file of that name, plain or gzipped. Raises DataError if there is none."""
     for path in (directory / name, directory / f"{name}.gz"):
         if path.is_file():
             return path

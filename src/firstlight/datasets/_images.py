@@ -1,10 +1,10 @@
 """Images, in memory or in files: two classes that are used alike, as an array is.
 
-    ArrayImages     images in memory, resized to another size when they are asked for
-    FolderImages    pictures in files, decoded and cropped when they are asked for
+    ArrayImages     images in memory, resized to another size when they are needed
+    FolderImages    pictures in files, decoded and cropped when they are needed
 
-This is the only place that makes images of the size that a network takes. A picture is decoded by
-several threads in the moment it is asked for, and then forgotten.
+This is the only place that makes images of the size that a network takes. Pictures are decoded by
+several threads when they are needed, and are not kept in memory.
 """
 
 import math
@@ -65,10 +65,10 @@ class Images(Protocol):
         """Return the same images at another size."""
 
     def picture(self, row: int, shortest: int) -> Image.Image:
-        """Return the uncropped picture, perhaps reduced: its short side to `shortest` pixels."""
+        """Return the uncropped picture; it may be reduced: its short side to `shortest` pixels."""
 
     def file(self, row: int) -> str | None:
-        """Return the image's file below the dataset's folder; None if it has none of its own."""
+        """Return the path of the image's own file in the dataset's folder; None if it has none."""
 
     def kind(self, classes: Sequence[str]) -> ImageKind:
         """Return what kind of images a network learns from these."""

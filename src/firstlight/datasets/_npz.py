@@ -41,6 +41,7 @@ def load(split: str, path: Path) -> Examples:
 
 
 def classes(path: Path) -> tuple[str, ...]:
+    """Return the numbers up to the largest label: the file does not name its classes."""
     return tuple(str(label) for label in range(int(_labels(path, "y_train").max()) + 1))
 
 

@@ -1,4 +1,4 @@
-"""MNIST, and what a reader cuts out of pictures beside it: other digits, and what is no digit.
+"""MNIST, and images that a reader cuts out of pictures: more digits, and images without a digit.
 
 MNIST's digits are enlarged and written side by side, so that many touch, and cut apart by the
 reader itself (see reading/split.py). A cut-out is a digit if it holds most of one and little of
@@ -31,7 +31,7 @@ NONE_LABEL = len(CLASSES) - 1
 SHA256 = mnist.SHA256
 LINES_PER_SPLIT = {"train": 6000, "val": 600, "test": 1200}
 DIGITS_PER_LINE = 4
-KEPT_NONE = 0.3  # of the cut-outs that are no digit; otherwise they would be most
+KEPT_NONE = 0.3  # fraction of the "none" cut-outs that is kept; otherwise they would be most
 
 # Fractions of ink that decide what a cut-out is; between them even a person would hesitate.
 MIN_DIGIT, MAX_NOT_DIGIT = 0.9, 0.5  # of a digit's own ink
@@ -60,7 +60,7 @@ def load(split: str) -> Examples:
     grain.
 
     Raises:
-        DataError: a file of MNIST is missing, or is not byte for byte the published one.
+        DataError: a file of MNIST is missing, or differs from the published one.
     """
     digits = mnist.load(split)
     lines = LINES_PER_SPLIT[split]

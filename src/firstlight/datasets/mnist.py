@@ -24,6 +24,6 @@ def load(split: str) -> Examples:
     N is 55,000 for "train", 5,000 for "val", 10,000 for "test".
 
     Raises:
-        DataError: a file is missing, or is not byte for byte the published one.
+        DataError: a file is missing, or differs from the published one.
     """
     return _idx.load(split, DIRECTORY, SHA256)

@@ -2,7 +2,7 @@
 
 accuracy.py      accuracy with its interval, confusion, mistakes; of one run or an ensemble
 crops.py         which crops of a picture are shown, and averaged
-comparison.py    is one of two runs better, or was it chance?
+comparison.py    is one of two runs better, or is the difference chance?
 calibration.py   the temperature and threshold that go with an exported model
 """
 

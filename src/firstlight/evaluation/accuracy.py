@@ -1,4 +1,4 @@
-"""How accurate is it, and what did it get wrong?"""
+"""Measures how accurate runs are, and what they get wrong."""
 
 import math
 import sys
@@ -10,7 +10,7 @@ import numpy as np
 from firstlight import catalog, model
 from firstlight.datasets import Dataset, Examples
 from firstlight.errors import UsageError
-from firstlight.evaluation.crops import PREDICT
+from firstlight.evaluation.crops import PREDICT_WITH_CROPS
 from firstlight.images.crops import Size
 from firstlight.images.kinds import ImageKind
 from firstlight.probabilities import softmax
@@ -18,7 +18,7 @@ from firstlight.runs.documents import Evaluation, Mistake
 from firstlight.runs.files import write_json
 from firstlight.runs.run import Run
 
-MAX_CLASSES_NAMED = 12  # in a message
+MAX_CLASSES_IN_MESSAGE = 12
 Z95 = 1.959964  # standard deviations to each side that hold 95 % of a normal distribution
 
 
@@ -61,7 +61,7 @@ def evaluate(
 
 
 def open_dataset(run: Run, data: str, quiet: bool) -> Dataset:
-    """Return the data to measure on; tell what of a folder of pictures is not used."""
+    """Return the data to measure on; print which pictures of a folder are left out."""
     if not data:
         return run.dataset()
     dataset = catalog.dataset(data, quiet=quiet)
@@ -80,12 +80,13 @@ def predict_probabilities(
         UsageError: the data's classes are not the network's.
     """
     network, classes = model.load(run)
-    if classes[: len(dataset.classes)] != dataset.classes:  # the network may know more, as "none"
+    if classes[: len(dataset.classes)] != dataset.classes:  # the network may add some, as "none"
         raise UsageError(
             f"{run.folder} knows the classes {name_classes(classes)}; "
             f"{dataset.name} has {name_classes(dataset.classes)}"
         )
-    return PREDICT[crops](network, examples.images.resized(network.input_shape[1:]), quiet)
+    images = examples.images.resized(network.input_shape[1:])
+    return PREDICT_WITH_CROPS[crops](network, images, quiet)
 
 
 def summarize(
@@ -103,8 +104,18 @@ def summarize(
     confusion = np.zeros((count, count), int)
     np.add.at(confusion, (labels, predicted), 1)
     wrong = np.flatnonzero(predicted != labels)
-    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")]  # the most confident first
-    correct = len(labels) - len(wrong)
+    most_confident_first = wrong[np.argsort(-confidence[wrong], kind="stable")]
+    mistakes = tuple(
+        Mistake(
+            index=int(index),
+            label=int(labels[index]),
+            predicted=int(predicted[index]),
+            confidence=round(float(confidence[index]), 6),
+            file=examples.images.file(int(index)),
+        )
+        for index in most_confident_first
+    )
+    correct = len(labels) - len(mistakes)
     return Evaluation(
         network=network,
         data=data,
@@ -115,16 +126,7 @@ def summarize(
         interval95=interval95(correct, len(labels)),
         top5=top5_accuracy(probabilities, labels) if count > 10 else None,
         confusion=confusion.tolist(),
-        mistakes=tuple(
-            Mistake(
-                index=int(index),
-                label=int(labels[index]),
-                predicted=int(predicted[index]),
-                confidence=round(float(confidence[index]), 6),
-                file=examples.images.file(int(index)),
-            )
-            for index in wrong
-        ),
+        mistakes=mistakes,
     )
 
 
@@ -145,7 +147,7 @@ def interval95(correct: int, examples: int) -> tuple[float, float]:
 
 
 def is_own_data(run: Run, data: str) -> bool:
-    """Whether `data` is what the run was trained on; "" always is."""
+    """Return whether `data` names the data that the run was trained on, as "" always does."""
     return not data or run.record().settings.data in (data, str(Path(data).resolve()))
 
 
@@ -180,14 +182,15 @@ def keep(
 
 
 def name_classes(classes: tuple[str, ...]) -> str:
-    named = ", ".join(classes[:MAX_CLASSES_NAMED])
-    if len(classes) > MAX_CLASSES_NAMED:
-        named += f" and {len(classes) - MAX_CLASSES_NAMED} more"
+    """Return the names of the classes for a message: the first ones, if there are many."""
+    named = ", ".join(classes[:MAX_CLASSES_IN_MESSAGE])
+    if len(classes) > MAX_CLASSES_IN_MESSAGE:
+        named += f" and {len(classes) - MAX_CLASSES_IN_MESSAGE} more"
     return named
 
 
 class KerasClassifier:
-    """A run's network, as `classify` asks it: see classification.Classifier."""
+    """A run's network in the form that `classify` needs: see classification.Classifier."""
 
     def __init__(self, network: keras.Model, classes: tuple[str, ...], kind: ImageKind) -> None:
         self.input: Size = network.input_shape[1:]
@@ -201,6 +204,10 @@ class KerasClassifier:
 
 
 def classifier(run: Run) -> KerasClassifier:
-    """Return a run's network, as `classify` asks it."""
+    """Return a run's network in the form that `classify` needs.
+
+    Raises:
+        DataError: training has not ended, or the run is damaged.
+    """
     network, classes = model.load(run)
     return KerasClassifier(network, classes, run.model_info().image_kind)

@@ -26,7 +26,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """What goes with an exported model, and what it is worth on images that it has not learned."""
+    """The calibration of an exported model, measured on images that it has not learned."""
 
     temperature: float  # the logits are divided by it
     threshold: float  # an answer with less confidence is not given
@@ -70,7 +70,7 @@ def calibrate(logits: Floats, labels: NDArray[np.int32], classes: tuple[str, ...
 
 
 def best_temperature(logits: Floats, labels: NDArray[np.int32]) -> float:
-    """Return the temperature with the least cross entropy."""
+    """Return the temperature with the lowest cross entropy."""
     rows = np.arange(len(labels))
     costs = [
         -np.log(softmax(logits / temperature)[rows, labels] + 1e-12).mean()

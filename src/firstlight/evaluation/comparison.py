@@ -1,4 +1,4 @@
-"""Is one run better than another, or was it chance? Both answer the same images: a paired test."""
+"""Tests whether one run is better than another or the difference is chance: on the same images."""
 
 import math
 from dataclasses import dataclass
@@ -37,11 +37,12 @@ class Comparison:
         """A sentence that says which run is better, or that the difference may be chance."""
         first, second = self.runs
         counts = (
-            f"{len(self.only_first)} images only {first} gets right, "
-            f"{len(self.only_second)} only {second}"
+            f"only {first} is right on {len(self.only_first)} images, "
+            f"only {second} on {len(self.only_second)}"
         )
-        below = self.p < SMALLEST_P
-        chance = "below 0.0001" if below else f"{self.p:.2g}"
+        chance = f"{self.p:.2g}"
+        if self.p < SMALLEST_P:
+            chance = f"below {SMALLEST_P}"
         reason = f"{counts}; the probability of a difference this large by chance is {chance}"
         if self.p >= SIGNIFICANCE:
             return f"no significant difference: {reason}"

@@ -29,12 +29,14 @@ from firstlight.progress import Progress
 # The shortest sides of the paper's six scales (table 5), divided by the accurate network's input.
 SCALES = tuple(side / 221 for side in (245, 281, 317, 389, 425, 461))
 
+_ENDINGS = (layers.Flatten, layers.GlobalAveragePooling2D)  # where maps end and classes begin
+
 # A network and images (N, *INPUT) uint8 → probabilities (N, classes); True: show no progress.
-Predict = Callable[[keras.Model, Images, bool], np.ndarray]
+PredictWithCrops = Callable[[keras.Model, Images, bool], np.ndarray]
 
 
 def middle(network: keras.Model, images: Images, quiet: bool = True) -> np.ndarray:
-    """Return probabilities (N, classes) of each image; of a picture, of its middle."""
+    """Return the probabilities (N, classes) of each image, or of the middle of each picture."""
     return softmax(predictor(network, quiet)(images))
 
 
@@ -49,7 +51,7 @@ def ten_crops(network: keras.Model, images: Images, quiet: bool = True) -> np.nd
             picture = images.picture(row, shortest)
             crops = np.array([crop_and_resize(picture, crop, images.size) for crop in TEN_CROPS])
             means.append(softmax(logits(crops)).mean(axis=0))
-            progress.at(row + 1, "answered, ten crops each")
+            progress.at(row + 1, "predicted, ten crops each")
     return np.array(means)
 
 
@@ -62,7 +64,7 @@ def dense(network: keras.Model, images: Images, quiet: bool = True) -> np.ndarra
         for row in range(len(images)):
             scores = np.mean([scores_of(image) for image in scaled_pictures(images, row)], axis=0)
             answers.append(scores / scores.sum())
-            progress.at(row + 1, f"answered, whole pictures at {len(SCALES)} scales")
+            progress.at(row + 1, f"predicted, whole pictures at {len(SCALES)} scales")
     return np.array(answers)
 
 
@@ -95,9 +97,9 @@ def dense_scores(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     # The zeros that padding "same" adds behind the maps at the network's own input size. At other
     # sizes Keras would add another number of them.
     behind = max(0, (pool.output.shape[1] - 1) * stride + window - pool.input.shape[1])
-    signature = tf.TensorSpec((None, None, network.input_shape[-1]), tf.uint8)
+    image_spec = tf.TensorSpec((None, None, network.input_shape[-1]), tf.uint8)
 
-    @tf.function(input_signature=[signature])
+    @tf.function(input_signature=[image_spec])
     def scores(image: tf.Tensor) -> tf.Tensor:
         maps = image[tf.newaxis]
         for layer in features:
@@ -112,9 +114,6 @@ def dense_scores(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
         return tf.reduce_max(best, 0)
 
     return lambda image: scores(tf.constant(image)).numpy()
-
-
-_ENDINGS = (layers.Flatten, layers.GlobalAveragePooling2D)  # where maps end and classes begin
 
 
 def _split_at_last_pool(network: keras.Model) -> tuple[list[Any], Any, list[Any]]:
@@ -148,4 +147,8 @@ def _refuse_arrays(images: Images, crops: str) -> None:
         raise UsageError(f"--views {crops} is for folders of pictures; these images have no crops")
 
 
-PREDICT: dict[str, Predict] = {"middle": middle, "ten-crops": ten_crops, "dense": dense}
+PREDICT_WITH_CROPS: dict[str, PredictWithCrops] = {
+    "middle": middle,
+    "ten-crops": ten_crops,
+    "dense": dense,
+}

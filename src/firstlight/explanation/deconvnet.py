@@ -77,7 +77,7 @@ def stages(network: keras.Model) -> Stages:
 
 
 def begins_stage(layer: Any) -> bool:
-    """Whether the layer is a pool, or has weights of its own and is not a normalisation."""
+    """Return whether the layer is a pool, or has weights and is not a normalisation."""
     if isinstance(layer, _POOLS):
         return True
     return bool(layer.weights) and not isinstance(layer, BatchNorm)

@@ -28,7 +28,7 @@ from firstlight.explanation.features import (
     has_feature_maps,
     project_maps,
 )
-from firstlight.explanation.occlusion import GREY, PAPER, Occlusion, Predict, occlude
+from firstlight.explanation.occlusion import GREY, PAPER, Occlusion, PredictAndWatch, occlude
 from firstlight.images.kinds import ImageKind
 from firstlight.probabilities import Label, softmax, top_labels
 from firstlight.runs.run import Run
@@ -133,9 +133,11 @@ def compute(
     outputs = activations(stages, image)
     *_, last_layer = stages
     logits = outputs[last_layer]
-    class_number = number_of(label, classes) if label else int(logits.argmax())
-    predict, watched = occlusion_predictor(network, stages, image)
-    colour = GREY if image_kind == "pictures" else PAPER
+    label_index = class_index(label, classes) if label else int(logits.argmax())
+    predict, watched_map = occlusion_predictor(network, stages, image)
+    color = GREY if image_kind == "pictures" else PAPER
+    occlusion = occlude(predict, watched_map, image, label_index, color, quiet=quiet)
+    projections = project_maps(chosen, image, outputs, examples.images, quiet=quiet)
     return Explanation(
         run=run.folder,
         file=picture,
@@ -144,13 +146,13 @@ def compute(
         image_kind=image_kind,
         image=image,
         logits=logits,
-        label=class_number,
+        label=label_index,
         first_layer=first_layer(network, stages, outputs, image),
         last_layer=last_layer,
         feature_maps={name: maps for name, maps in outputs.items() if has_feature_maps(maps)},
-        projections=project_maps(chosen, image, outputs, examples.images, quiet=quiet),
+        projections=projections,
         data=data_name,
-        occlusion=occlude(predict, watched, image, class_number, colour, quiet=quiet),
+        occlusion=occlusion,
     )
 
 
@@ -163,11 +165,11 @@ def validation_images(
     return dataset.name, examples.resized(network.input_shape[1:])
 
 
-def number_of(label: str, classes: tuple[str, ...]) -> int:
-    """Return a class's number by its name.
+def class_index(label: str, classes: tuple[str, ...]) -> int:
+    """Return the index of a class by its name.
 
     Raises:
-        UsageError: there is no class of that name.
+        UsageError: no class has that name.
     """
     if label not in classes:
         raise UsageError(f"no class {label!r}; the network knows: {name_classes(classes)}")
@@ -176,8 +178,8 @@ def number_of(label: str, classes: tuple[str, ...]) -> int:
 
 def occlusion_predictor(
     network: keras.Model, stages: Stages, image: np.ndarray
-) -> tuple[Predict, str]:
-    """Return the outputs that occlusion watches, as a compiled function, and the map's name.
+) -> tuple[PredictAndWatch, str]:
+    """Return a compiled function of the outputs that occlusion watches, and the map's name.
 
     The watched feature map is, as in the paper's figure 7, the one of the last convolution with
     the strongest response to the uncovered image; "" for a network without convolutions.

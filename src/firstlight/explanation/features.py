@@ -24,13 +24,14 @@ from firstlight.explanation import deconvnet
 from firstlight.explanation.deconvnet import Stage, Stages, Unit
 from firstlight.explanation.kernels import kernel_images
 from firstlight.explanation.occlusion import Region
+from firstlight.images.crops import Size
 from firstlight.progress import in_batches
 
 MAX_FILTERS = 100
 DEFAULT_LAYERS = 5  # projected from, unless the user names layers
 MAPS_PER_LAYER = 4
 TOP_NINE = 9  # images for each feature map
-_BATCH = 32
+SEARCH_BATCH_SIZE = 32  # images that are searched for the top nine at a time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +91,7 @@ def activations(stages: Stages, image: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def has_feature_maps(output: np.ndarray) -> bool:
-    """Whether a stage's output has maps of more than one unit, which can be drawn as images."""
+    """Return whether a stage's output has maps of more than one unit: they can be drawn."""
     return output.ndim == 3 and output.shape[0] * output.shape[1] > 1
 
 
@@ -122,7 +123,7 @@ def first_layer(
     )
 
 
-def filters(layer: Any, size: tuple[int, int, int]) -> np.ndarray:
+def filters(layer: Any, size: Size) -> np.ndarray:
     """Return a first layer's weights as images: (filters, height, width, channels).
 
     Args:
@@ -230,7 +231,7 @@ def active_maps(values: np.ndarray) -> list[int]:
 def top_nine(values: np.ndarray) -> np.ndarray:
     """Return the rows of the nine largest values (N,), the largest first.
 
-    Images for which the map is zero are no examples of what activates it, and are left out.
+    Images for which the map is zero do not show what activates it, and are left out.
     """
     rows = np.argsort(-values, kind="stable")[:TOP_NINE]
     return rows[values[rows] != 0]
@@ -256,7 +257,9 @@ def spatial_maxima(
         return pairs
 
     batches = []
-    for rows in in_batches(len(images), _BATCH, "searching the validation images", quiet):
+    for rows in in_batches(
+        len(images), SEARCH_BATCH_SIZE, "searching the validation images", quiet
+    ):
         batches.append(maxima(images[rows]))
     return [
         (np.concatenate([value for value, _ in pairs]), np.concatenate([at for _, at in pairs]))

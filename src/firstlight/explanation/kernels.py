@@ -4,9 +4,11 @@ import math
 
 import numpy as np
 
+from firstlight.images.crops import Size
 
-def kernel_images(kernel: np.ndarray, size: tuple[int, int, int]) -> np.ndarray:
-    """A first layer's weights as images, one per unit: (units, height, width, channels).
+
+def kernel_images(kernel: np.ndarray, size: Size) -> np.ndarray:
+    """Return a first layer's weights as images, one per unit: (units, height, width, channels).
 
     Args:
         kernel: of a convolution (height, width, channels, units), of a dense layer (pixels, units),

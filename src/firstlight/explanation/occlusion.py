@@ -20,13 +20,13 @@ from firstlight.progress import in_batches
 SIDE_RATIO = 3.5  # the image's side ÷ the occluder's: 8 of 28 pixels, 64 of 224
 POSITIONS_PER_SIDE = 28  # each of 28 pixels, every eighth of 224
 GREY, PAPER = 128, 0
-_BATCH = 32
+OCCLUSION_BATCH_SIZE = 32  # positions of the occluder that the network classifies at a time
 
 Region = tuple[int, int, int, int]  # top, left, bottom, right in pixels; the last two are exclusive
 ImageArray = NDArray[np.uint8]  # (height, width, channels), or (N, height, width, channels)
 # Images (N, height, width, channels) → probabilities (N, classes), and activity (N,): the sum of
 # the watched feature map, or 0 if there is none.
-Predict = Callable[[ImageArray], tuple[np.ndarray, np.ndarray]]
+PredictAndWatch = Callable[[ImageArray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,28 +43,29 @@ class Occlusion:
 
 
 def occlude(
-    predict: Predict,
+    predict: PredictAndWatch,
     feature_map: str,
     image: ImageArray,
     label: int,
-    colour: int,
+    color: int,
     *,
     quiet: bool = True,
 ) -> Occlusion:
     """Cover one part of the image after another, and record what the network predicts.
 
     Args:
-        predict: the network's outputs, see `Predict`.
-        feature_map: the name of the one that `predict` watches; "" if there is none.
+        predict: returns the network's outputs, see `PredictAndWatch`.
+        feature_map: the name of the map that `predict` watches; "" if it watches none.
         image: (height, width, channels), as the network takes it.
         label: the class whose probability is recorded.
-        colour: the occluder's, 0 to 255.
+        color: the occluder's, 0 to 255.
         quiet: show no progress.
     """
     regions = occluders(image)
     outputs = []
-    for batch in in_batches(len(regions), _BATCH, "covering one part after another", quiet):
-        covered = np.array([cover(image, region, colour) for region in regions[batch]])
+    text = "covering one part after another"
+    for batch in in_batches(len(regions), OCCLUSION_BATCH_SIZE, text, quiet):
+        covered = np.array([cover(image, region, color) for region in regions[batch]])
         outputs.append(predict(covered))
     probabilities = np.concatenate([part for part, _ in outputs])
     activity = np.concatenate([part for _, part in outputs])
@@ -74,7 +75,7 @@ def occlude(
     rows, columns = positions(image)
     shape = len(rows), len(columns)
     return Occlusion(
-        covered=cover(image, strongest, colour),
+        covered=cover(image, strongest, color),
         occluder=strongest,
         probability=probabilities[:, label].reshape(shape),
         predicted=probabilities.argmax(1).reshape(shape),
@@ -105,9 +106,9 @@ def square(image: ImageArray, row: int, column: int, side: int) -> Region:
     return max(0, top), max(0, left), min(height, top + side), min(width, left + side)
 
 
-def cover(image: ImageArray, region: Region, colour: int) -> ImageArray:
-    """Return a copy of the image in which the region has one colour."""
+def cover(image: ImageArray, region: Region, color: int) -> ImageArray:
+    """Return a copy of the image in which the region has one colour, 0 to 255."""
     copy = image.copy()
     top, left, bottom, right = region
-    copy[top:bottom, left:right] = colour
+    copy[top:bottom, left:right] = color
     return copy

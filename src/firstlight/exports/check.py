@@ -10,7 +10,7 @@ from firstlight.errors import ExportError
 from firstlight.model import predictor
 
 MAX_DIFFERENCE = 1e-4  # of a logit: rounding, when sums are taken in another order
-_BATCH = 50  # the 256 images are no multiple of it: the file must take the shorter last batch too
+CHECK_BATCH_SIZE = 50  # 256 is not a multiple: the file must take a shorter last batch too
 
 Tensors = dict[str, tuple[str, tuple[int | None, ...]]]  # inputs or outputs: name → type, shape
 
@@ -34,7 +34,8 @@ def largest_difference(opened: Opened, network: keras.Model, images: np.ndarray)
     outputs = {"logits": ("float32", network.output_shape)}
     if (opened.inputs, opened.outputs) != (inputs, outputs):
         raise ExportError(f"it takes {opened.inputs} and gives {opened.outputs}")
-    batches = [images[start : start + _BATCH] for start in range(0, len(images), _BATCH)]
+    starts = range(0, len(images), CHECK_BATCH_SIZE)
+    batches = [images[start : start + CHECK_BATCH_SIZE] for start in starts]
     expected = predictor(network)(images)
     actual = np.concatenate([opened.logits(batch) for batch in batches])
     difference = float(np.abs(actual - expected).max())

@@ -2,7 +2,7 @@
 
 Exporters write wrong files silently: an operation that they do not know, weights that they did not
 find. So the file is opened as its user would open it, and must give the network's own answers to
-real images; else it is removed.
+real images; otherwise it is removed.
 """
 
 import tempfile
@@ -40,7 +40,7 @@ class ExportFormat:
     open: Callable[[Path], Opened]
 
 
-FORMATS = {
+EXPORT_FORMATS = {
     "onnx": ExportFormat("{network}.onnx", write_onnx, open_onnx),
     "litert": ExportFormat("{network}.tflite", write_litert, open_litert),
     "savedmodel": ExportFormat("saved_model", write_saved_model, open_saved_model),
@@ -72,7 +72,7 @@ class Export:
 
 
 def export(run: Run, format: str, out: Path | None = None) -> Export:
-    """Write the run's network in one of FORMATS, to `out` or into model/ of the run.
+    """Write the run's network in one of EXPORT_FORMATS, to `out` or into model/ of the run.
 
     A file that exists at that path is replaced only by one that passes the check.
 
@@ -82,7 +82,7 @@ def export(run: Run, format: str, out: Path | None = None) -> Export:
         DataError: the run, or the data it was trained on, is missing or damaged.
     """
     network, _ = model.load(run)
-    chosen = FORMATS[format]
+    chosen = EXPORT_FORMATS[format]
     path = out or run.weights.with_name(chosen.file.format(network=network.name))
     refuse_to_replace(path, format)
     dataset = run.dataset()
@@ -94,7 +94,7 @@ def export(run: Run, format: str, out: Path | None = None) -> Export:
             chosen.write(network, new, metadata)
             difference = largest_difference(chosen.open(new), network, images)
         except Exception as error:  # exporters raise anything
-            raise ExportError(f"no {format} of {run.folder} is kept: {reason(error)}") from error
+            raise ExportError(f"{format} of {run.folder} is not kept: {reason(error)}") from error
     return Export(
         run=str(run.folder),
         format=format,
@@ -129,7 +129,7 @@ def real_images(dataset: Dataset, network: keras.Model) -> np.ndarray:
 
 
 def reason(error: Exception) -> str:
-    """Return an exporter's error as one line: the first of what can be pages."""
+    """Return an exporter's error as one line: the first line of a text that can be very long."""
     if isinstance(error, ExportError):
         return str(error)
     first = str(error).strip().partition("\n")[0]
@@ -146,7 +146,7 @@ def refuse_to_replace(path: Path, format: str) -> None:
 
 
 def _is_saved_model(path: Path) -> bool:
-    """Whether this is a folder in which everything was written by TensorFlow."""
+    """Return whether this is a folder in which TensorFlow has written everything."""
     written = {"saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra"}
     is_folder = path.is_dir() and not path.is_symlink()
     return is_folder and {file.name for file in path.iterdir()} <= written
@@ -154,13 +154,14 @@ def _is_saved_model(path: Path) -> bool:
 
 @contextmanager
 def kept_if_right(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to; without an exception, it then replaces `path`."""
+    """Give a temporary path to write to; if no exception is raised, it then replaces `path`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = tempfile.TemporaryDirectory(".part", f".{path.name}.", path.parent)
     except OSError as error:
-        why = error.strerror
-        raise UsageError(f"{path} cannot be written ({why}); give another --out") from None
+        raise UsageError(
+            f"{path} cannot be written ({error.strerror}); give another --out"
+        ) from None
     with temporary as folder:
         new = Path(folder) / path.name
         yield new

@@ -16,17 +16,19 @@ from firstlight.exports.saved_model import write_saved_model
 
 
 def write_litert(network: keras.Model, path: Path, metadata: Metadata) -> None:
+    """Write the network and its metadata to a .tflite file."""
     with tempfile.TemporaryDirectory() as folder:
         write_saved_model(network, Path(folder), metadata)
         path.write_bytes(tf.lite.TFLiteConverter.from_saved_model(folder).convert())
     # LiteRT keeps its own metadata in this way: the file is a zip archive too, and still runs.
     with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr("firstlight.json", metadata.to_json())
+        archive.writestr("firstlight.json", metadata.json_text())
 
 
 def open_litert(path: Path) -> Opened:
+    """Open a file that `write_litert` wrote, with LiteRT's interpreter."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # TensorFlow says that LiteRT will become its own package
+        warnings.simplefilter("ignore")  # TensorFlow warns that LiteRT will be another package
         runner = tf.lite.Interpreter(str(path)).get_signature_runner()
 
     def logits(images: np.ndarray) -> np.ndarray:

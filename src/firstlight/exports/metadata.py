@@ -37,6 +37,7 @@ class Metadata:
 
     @classmethod
     def of(cls, run: Run, network: keras.Model, data: str, calibration: Calibration) -> "Metadata":
+        """Return the metadata of a run's network; `data` is the dataset's name."""
         record, info = run.record(), run.model_info()
         size: Size = network.input_shape[1:]
         return cls(
@@ -55,7 +56,8 @@ class Metadata:
             calibration=calibration,
         )
 
-    def to_json(self) -> str:
+    def json_text(self) -> str:
+        """Return the metadata as the text of a JSON document."""
         document = {
             "network": self.network,
             "classes": list(self.classes),

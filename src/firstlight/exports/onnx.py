@@ -27,13 +27,14 @@ OPSET = 17  # the newest that passes ONNX's full check here; tf2onnx would take 
 
 @dataclass(frozen=True)
 class Initializer:
-    """A weight as ONNX wants it: its axes in another order."""
+    """A weight whose axes ONNX takes in another order."""
 
     weight: str
     axes: list[int]
 
 
 def write_onnx(network: keras.Model, path: Path, metadata: Metadata) -> None:
+    """Write the network and its metadata to an .onnx file."""
     weights = {f"weight{i}": weight for i, weight in enumerate(network.weights)}
     serve = with_weights_as_inputs(network, weights)
     proto, _ = tf2onnx.convert.from_function(serve, serve.input_signature, opset=OPSET)
@@ -43,7 +44,7 @@ def write_onnx(network: keras.Model, path: Path, metadata: Metadata) -> None:
         tensor.type.tensor_type.shape.dim[0].dim_param = "N"
     proto.graph.name = network.name
     proto.doc_string = f"{network.name}, trained on {metadata.data}. {metadata.preprocessing}"
-    onnx.helper.set_model_props(proto, {"firstlight": metadata.to_json()})
+    onnx.helper.set_model_props(proto, {"firstlight": metadata.json_text()})
     with path.open("wb") as file:
         file.write(proto.SerializeToString())
         for name, initializer in initializers.items():
@@ -54,7 +55,7 @@ def write_onnx(network: keras.Model, path: Path, metadata: Metadata) -> None:
 
 
 def with_weights_as_inputs(network: keras.Model, weights: dict[str, keras.Variable]) -> Any:
-    """Return the network's answer as a function of an image and all its weights."""
+    """Return the network as a function of images and of all its weights: {"logits": logits}."""
     image = tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8, name="image")
     specs = [
         tf.TensorSpec(weight.shape, weight.dtype, name=name) for name, weight in weights.items()
@@ -64,7 +65,7 @@ def with_weights_as_inputs(network: keras.Model, weights: dict[str, keras.Variab
     @tf.function(input_signature=[image, *specs])
     def serve(image: tf.Tensor, *values: tf.Tensor) -> dict[str, tf.Tensor]:
         def inputs_for(variables: list[Any]) -> list[Any]:
-            """Return the input for each weight; a dropout's random state is no weight."""
+            """Return the input for each weight; the random state of a dropout is not a weight."""
             return [values[number[id(v)]] if id(v) in number else v.value for v in variables]
 
         logits, _ = network.stateless_call(
@@ -94,6 +95,7 @@ def take_out_transposes(graph: Any, weights: dict[str, keras.Variable]) -> dict[
 
 
 def open_onnx(path: Path) -> Opened:
+    """Check a file that `write_onnx` wrote, and open it with ONNX Runtime."""
     onnx.checker.check_model(path, full_check=True)
     session = open_session(path)  # as `classify` and `read` do
 

@@ -12,7 +12,7 @@ from firstlight.exports.metadata import Metadata
 
 
 def serving_function(network: keras.Model) -> Any:
-    """Return the network's answer as a TensorFlow function, from which the file is made."""
+    """Return the network as a TensorFlow function: images (N, *INPUT) → {"logits": logits}."""
     image = tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8, name="image")
 
     @tf.function(input_signature=[image])
@@ -23,16 +23,18 @@ def serving_function(network: keras.Model) -> Any:
 
 
 def write_saved_model(network: keras.Model, path: Path, metadata: Metadata) -> None:
+    """Write the network and its metadata to a folder."""
     module = tf.Module()
     module.serve = serving_function(network)
     # TensorFlow's variables, without Keras's around them: LiteRT's converter would lose those.
     module.weights = [weight.value for weight in network.weights]
     tf.saved_model.save(module, str(path), signatures=module.serve)
     (path / "assets.extra").mkdir()
-    (path / "assets.extra" / "firstlight.json").write_text(metadata.to_json(), "utf-8")
+    (path / "assets.extra" / "firstlight.json").write_text(metadata.json_text(), "utf-8")
 
 
 def open_saved_model(path: Path) -> Opened:
+    """Open a folder that `write_saved_model` wrote, with TensorFlow."""
     module = tf.saved_model.load(str(path))
     serve = module.signatures["serving_default"]
 

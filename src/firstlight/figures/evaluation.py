@@ -18,6 +18,7 @@ from firstlight.figures.page import (
     Page,
     as_heat,
     as_paper,
+    shortened,
 )
 from firstlight.figures.style import (
     ACCENT,
@@ -35,7 +36,7 @@ MAX_MISTAKES, MAX_PREDICTIONS = 25, 40  # images in a figure
 MAX_LABELLED_CLASSES = 20  # a confusion matrix with more has no numbers, and fewer ticks
 DIGIT_SIDE, PICTURE_SIDE, WEIGHT_SIDE = 104, 152, 132  # pixels
 MAX_NAME_LENGTH = 12  # characters of a class in a caption
-MAX_UPRIGHT_CLASSES = 10  # with more, their names below the matrix are turned
+MAX_UPRIGHT_CLASSES = 10  # with more, the names below the matrix are rotated by 90 degrees
 
 
 def draw_evaluation(
@@ -96,7 +97,7 @@ def confusion_matrix(counts: np.ndarray, classes: Sequence[str], path: Path, tit
 
 @dataclass(frozen=True)
 class Answers:
-    """A network's answers to images."""
+    """A network's probabilities for some images."""
 
     examples: Examples
     classes: Sequence[str]
@@ -104,7 +105,7 @@ class Answers:
 
     @property
     def have_names(self) -> bool:
-        """Whether classes are called by names, longer than digits."""
+        """Whether the classes have names, which are longer than digits."""
         return max(map(len, self.classes)) > 3
 
     def is_right(self, index: int) -> bool:
@@ -112,19 +113,16 @@ class Answers:
 
     def caption(self, index: int) -> str:
         """Return what the image is, what was answered, and how confident that was."""
-        label = shortened(self.classes[int(self.examples.labels[index])])
-        answer = shortened(self.classes[int(self.probabilities[index].argmax())])
+        label = self._class_name(int(self.examples.labels[index]))
+        answer = self._class_name(int(self.probabilities[index].argmax()))
         confidence = f"{self.probabilities[index].max():.0%}"
         separator = "\n" if self.have_names else " "
         if self.is_right(index):
             return f"{label}{separator}✓  {confidence}"
         return f"{label} → {answer}{separator}✗  {confidence}"
 
-
-def shortened(name: str) -> str:
-    if len(name) <= MAX_NAME_LENGTH:
-        return name
-    return name[: MAX_NAME_LENGTH - 1] + "…"
+    def _class_name(self, number: int) -> str:
+        return shortened(self.classes[number], MAX_NAME_LENGTH)
 
 
 @styled
@@ -159,7 +157,7 @@ def draw_answers(answers: Answers, indices: np.ndarray, path: Path, title: str) 
 
 @styled
 def class_weights(weights: np.ndarray, classes: Sequence[str], path: Path) -> None:
-    """Draw weights (classes, height, width): where ink speaks for a class, and where against it."""
+    """Draw weights (classes, height, width): where ink counts for a class, and where against it."""
     columns = min(5, len(classes))
     rows = math.ceil(len(classes) / columns)
     grid = Grid(
@@ -173,7 +171,7 @@ def class_weights(weights: np.ndarray, classes: Sequence[str], path: Path) -> No
         width=grid.right(columns) + PAGE_MARGIN,
         height=grid.bottom(rows) + PAGE_MARGIN,
         title="The weights of each class",
-        lines=["Blue: ink here speaks for the class. Red: ink here speaks against it."],
+        lines=["Blue: ink here counts for the class. Red: ink here counts against it."],
     )
     largest = float(np.abs(weights).max()) or 1.0
     for number, (image, name) in enumerate(zip(weights, classes, strict=True)):

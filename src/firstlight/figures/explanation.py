@@ -20,6 +20,7 @@ from firstlight.figures.page import (
     Page,
     Rgb,
     Square,
+    shortened,
 )
 from firstlight.figures.style import (
     ACCENT,
@@ -117,21 +118,27 @@ def weights_page(explanation: Explanation, contributions: np.ndarray) -> Page:
     for row, name in enumerate(("weights", "times the picture")):
         y = grid.cell(row, 0).y + side / 2
         page.text(grid.left - 12, y, name, ha="right", va="center", rotation=90, color=GREY_TEXT)
-    largest_weight = max(
-        np.abs(weights).max() for weights in explanation.first_layer.filters.values()
-    )
+    filters = explanation.first_layer.filters
+    largest_weight = max(np.abs(weights).max() for weights in filters.values())
     largest_product = np.abs(contributions).max()
     for column, number in enumerate(chosen):
-        style: dict[str, Any] = {"ha": "center"}
-        if number == explanation.predicted:
-            style |= {"color": ACCENT, "weight": "bold"}
         upper, lower = grid.cell(0, column), grid.cell(1, column)
-        middle = upper.x + side / 2
-        page.text(middle, upper.y - 18, class_name(explanation, number, 13), 9, **style)
-        page.image(upper, signed(explanation.first_layer.filters[number], largest_weight))
+        page.image(upper, signed(filters[number], largest_weight))
         page.image(lower, signed(contributions[number], largest_product))
-        page.text(middle, lower.bottom + 4, f"sum {explanation.logits[number]:+.1f}", **style)
+        class_texts(page, explanation, number, upper=upper, lower=lower)
     return page
+
+
+def class_texts(
+    page: Page, explanation: Explanation, number: int, *, upper: Square, lower: Square
+) -> None:
+    """Write a class's name above its weights, and the sum of the products below them."""
+    style: dict[str, Any] = {"ha": "center"}
+    if number == explanation.predicted:
+        style |= {"color": ACCENT, "weight": "bold"}
+    middle = upper.x + upper.side / 2
+    page.text(middle, upper.y - 18, class_name(explanation, number, 13), 9, **style)
+    page.text(middle, lower.bottom + 4, f"sum {explanation.logits[number]:+.1f}", **style)
 
 
 def maps_page(explanation: Explanation) -> Page:
@@ -204,13 +211,20 @@ def strongest_page(explanation: Explanation) -> Page:
         layer_name(page, grid, row, layer, maps)
         for column, projections in enumerate(maps):
             cell, projection = grid.cell(row, column), projections.picture
-            page.image(cell, signed(field_of(projection.pixels, projection)))
-            page.image(cell.shifted(side + 4), field_of(image, projection))
             page.region(picture, projection.receptive_field, explanation.image, ACCENT, 0.7)
+            projection_pair(page, cell, projection, image, gap=4)
             name = unit_name(explanation, layer, projections)
             caption = f"{name}, activation {projection.activation:.1f}"
             page.text(cell.x, cell.bottom + 3, caption, color=GREY_TEXT, size=7)
     return page
+
+
+def projection_pair(
+    page: Page, cell: Square, projection: Projection, image: Rgb, *, gap: float
+) -> None:
+    """Draw a unit's projection, and beside it the receptive field in the image."""
+    page.image(cell, signed(field_of(projection.pixels, projection)))
+    page.image(cell.shifted(cell.side + gap), field_of(image, projection))
 
 
 def top_nine_page(explanation: Explanation) -> Page:
@@ -242,13 +256,20 @@ def top_nine_page(explanation: Explanation) -> Page:
             cell = grid.cell(row, column)
             name = unit_name(explanation, layer, projections)
             page.text(cell.x, cell.y + 3 * side + 5, name, color=GREY_TEXT, size=7)
-            nine = Grid(left=cell.x, top=cell.y, side=side - 2, across=side, down=side)
-            for number, projection in enumerate(projections.top_nine):
-                place = nine.cell(*divmod(number, 3))
-                page.image(place, signed(field_of(projection.pixels, projection)))
-                image = displayed(explanation, projection.image)
-                page.image(place.shifted(3 * side + 6), field_of(image, projection))
+            nine_images(page, cell, explanation, projections)
     return page
+
+
+def nine_images(
+    page: Page, cell: Square, explanation: Explanation, projections: MapProjections
+) -> None:
+    """Draw the nine projections as a block of 3×3, and beside it the nine receptive fields."""
+    side = cell.side
+    nine = Grid(left=cell.x, top=cell.y, side=side - 2, across=side, down=side)
+    for number, projection in enumerate(projections.top_nine):
+        place = nine.cell(*divmod(number, 3))
+        image = displayed(explanation, projection.image)
+        projection_pair(page, place, projection, image, gap=2 * side + 8)
 
 
 def layer_name(
@@ -263,8 +284,8 @@ def layer_name(
         ]
     )
     height, width = (fields[:, 2:] - fields[:, :2]).max(0)  # a unit at an edge has a smaller one
-    everything = (height, width) == maps[0].picture.image.shape[:2]
-    field = "sees all pixels" if everything else f"sees {height}×{width} pixels"
+    is_whole_image = (height, width) == maps[0].picture.image.shape[:2]
+    field = "sees all pixels" if is_whole_image else f"sees {height}×{width} pixels"
     x, y = grid.left - 20, grid.cell(row, 0).y
     page.text(x, y + 34, layer, ha="right", weight="bold", size=9)
     page.text(x, y + 50, field, ha="right", color=GREY_TEXT)
@@ -277,24 +298,24 @@ def number_below(page: Page, cell: Square, number: int) -> None:
 
 
 def has_few_pixels(explanation: Explanation) -> bool:
-    """Whether an image is so small that each pixel shall be visible."""
+    """Return whether an image is so small that each pixel must be visible."""
     height, width, _ = explanation.image.shape
     return bool(max(height, width) <= 32)
 
 
 def predicted_text(explanation: Explanation) -> str:
+    """Return the prediction as a part of a title: "lenet5 predicts 7 (99.8%)"."""
     probability = explanation.probabilities[explanation.predicted]
     name = explanation.classes[explanation.predicted]
     return f"{explanation.network} predicts {name} ({probability:.1%})"
 
 
 def class_name(explanation: Explanation, number: int, max_length: int) -> str:
-    """Return a class's name, cut off if it is longer."""
-    name = explanation.classes[number]
-    return name if len(name) <= max_length else name[: max_length - 1] + "…"
+    return shortened(explanation.classes[number], max_length)
 
 
 def unit_name(explanation: Explanation, layer: str, projections: MapProjections) -> str:
+    """Return what a caption calls the unit: "class 7", "map 12" or "unit 12"."""
     if layer == explanation.last_layer:
         return f"class {class_name(explanation, projections.number, 16)}"
     kind = "map" if layer in explanation.feature_maps else "unit"
@@ -302,6 +323,7 @@ def unit_name(explanation: Explanation, layer: str, projections: MapProjections)
 
 
 def projection_meaning(explanation: Explanation) -> str:
+    """Return what the colours of a projection mean."""
     if explanation.image.shape[-1] == 1:
         return "Blue: ink here activates the unit; red: ink here inhibits it."
     return "Grey: this pixel does not matter."

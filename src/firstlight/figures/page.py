@@ -148,6 +148,13 @@ class Page:
         self.text(x + width, y + 11, ends[1], color=GREY_TEXT, ha="right")
 
 
+def shortened(text: str, max_length: int) -> str:
+    """Return the text, or its beginning and an ellipsis if it is longer than `max_length`."""
+    if len(text) <= max_length:
+        return text
+    return text[: max_length - 1] + "…"
+
+
 def as_paper(image: np.ndarray) -> Rgb:
     """Return an image (height, width, 1 or 3) uint8 in colours; grey ink becomes dark on white."""
     if image.shape[-1] == 1:

@@ -52,7 +52,7 @@ def draw_graph(target: str, out: Path | None = None) -> GraphPictures:
         out: the folder for the files; by default the run's figures, or runs/graph-NAME.
 
     Raises:
-        UsageError, DataError: there is no such network or run; or the run is not trained yet.
+        UsageError, DataError: the network or run does not exist, or the run is not trained yet.
     """
     name, classes, default_folder = find_target(target)
     if name == FIRST_GRAPH:
@@ -77,7 +77,7 @@ def draw_graph(target: str, out: Path | None = None) -> GraphPictures:
 
 
 def find_target(target: str) -> Target:
-    """Find what the user names; raises what `draw_graph` raises."""
+    """Return what the user names. Raises what `draw_graph` raises."""
     run = Run(Path(target))
     if run.record_file.is_file():
         record = run.record()
@@ -92,6 +92,7 @@ def find_target(target: str) -> Target:
 
 
 def parameter_count(boxes: list[Box]) -> str:
+    """Return the subtitle: how many parameters the boxes train."""
     return f"{sum(box.parameters for box in boxes):,} trainable parameters"
 
 

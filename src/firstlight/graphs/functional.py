@@ -74,7 +74,7 @@ def from_graph(graph: tf.Graph) -> tuple[list[Box], list[Arrow]]:
 
     Placeholders, variables and the operations between them and the cost are found by walking the
     graph. What TensorFlow added for itself (reads, reshapes, gradients) is passed through. The
-    optimizer is a box of its own.
+    optimizer gets a separate box.
     """
     boxes: dict[str, Box] = {}
     arrows: list[Arrow] = []

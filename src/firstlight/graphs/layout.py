@@ -5,7 +5,7 @@ This is Sugiyama's method ("Methods for visual understanding of hierarchical sys
 
 1. Each box gets a layer, by the longest path that leads to it.
 2. An arrow that crosses layers gets a waypoint in each of them. Then each layer is ordered by the
-   barycentre of its neighbours, so that few arrows cross.
+   barycenter of its neighbours, so that few arrows cross.
 3. Boxes and waypoints get their positions.
 
 A tall diagram is then cut into columns. All sizes and positions are in pixels.
@@ -79,7 +79,7 @@ class PlacedBox(NamedTuple):
         return self.top + self.box.height
 
     @property
-    def centre(self) -> float:
+    def center(self) -> float:
         return self.left + self.box.width / 2
 
 
@@ -99,11 +99,11 @@ class Layers:
         default_factory=dict
     )  # an arrow's boxes and waypoints
 
-    def left(self, name: str, centres: dict[str, float]) -> float:
-        return centres[name] - self.widths[name] / 2
+    def left(self, name: str, centers: dict[str, float]) -> float:
+        return centers[name] - self.widths[name] / 2
 
-    def right(self, name: str, centres: dict[str, float]) -> float:
-        return centres[name] + self.widths[name] / 2
+    def right(self, name: str, centers: dict[str, float]) -> float:
+        return centers[name] + self.widths[name] / 2
 
 
 def with_equal_widths(boxes: list[Box]) -> list[Box]:
@@ -116,11 +116,11 @@ def lay_out(boxes: list[Box], arrows: list[Arrow]) -> Layout:
     """Place the boxes, and find the arrows' routes; none of the arrows is a feedback."""
     layer_of = assign_layers(boxes, arrows)
     layers = add_waypoints(boxes, arrows, layer_of)
-    centres = place_across(layers)
+    centers = place_across(layers)
     tops = place_down(layers, {box.name: box.height for box in boxes})
-    lanes = cut_into_columns(layers, centres, tops)
+    lanes = cut_into_columns(layers, centers, tops)
     placed = {
-        box.name: PlacedBox(box, centres[box.name] - box.width / 2, tops[layer_of[box.name]])
+        box.name: PlacedBox(box, centers[box.name] - box.width / 2, tops[layer_of[box.name]])
         for box in boxes
     }
     routes = {}
@@ -130,7 +130,7 @@ def lay_out(boxes: list[Box], arrows: list[Arrow]) -> Layout:
             routes[source, target] = route_to_next_column(start, end, lanes[target])
         else:
             waypoints = [
-                [(centres[name], tops[layer] - 6), (centres[name], tops[layer + 1] - LAYER_GAP + 6)]
+                [(centers[name], tops[layer] - 6), (centers[name], tops[layer + 1] - LAYER_GAP + 6)]
                 for layer, name in enumerate(chain[1:-1], layer_of[source] + 1)
             ]
             routes[source, target] = route_down(start, waypoints, end)
@@ -187,31 +187,31 @@ def add_waypoints(boxes: list[Box], arrows: list[Arrow], layer_of: dict[str, int
 
 
 def place_across(layers: Layers) -> dict[str, float]:
-    """Order each layer by barycentres, in sweeps down and up; return the horizontal centres."""
-    centres: dict[str, float] = {}
+    """Order each layer by barycenters, in sweeps down and up; return the horizontal centers."""
+    centers: dict[str, float] = {}
     for row in layers.rows:
-        centres |= pack(row, layers.widths, dict.fromkeys(row, 0.0))
+        centers |= pack(row, layers.widths, dict.fromkeys(row, 0.0))
     for sweep in range(SWEEPS):
         rows = layers.rows if sweep % 2 == 0 else layers.rows[::-1]
         for row in rows:
-            barycentres = {}
+            barycenters = {}
             for name in row:
-                near = [centres[neighbour] for neighbour in layers.neighbours.get(name, [])]
-                barycentres[name] = sum(near) / len(near) if near else centres[name]
-            row.sort(key=lambda name: barycentres[name])
-            centres |= pack(row, layers.widths, barycentres)
-    return centres
+                near = [centers[neighbour] for neighbour in layers.neighbours.get(name, [])]
+                barycenters[name] = sum(near) / len(near) if near else centers[name]
+            row.sort(key=lambda name: barycenters[name])
+            centers |= pack(row, layers.widths, barycenters)
+    return centers
 
 
 def pack(row: list[str], widths: dict[str, float], wanted: dict[str, float]) -> dict[str, float]:
-    """Return the centres of a layer in this order, without overlap, near the wanted ones."""
-    centres: dict[str, float] = {}
+    """Return the centers of a layer in this order, without overlap, near the wanted ones."""
+    centers: dict[str, float] = {}
     edge = float("-inf")
     for name in row:
-        centres[name] = max(wanted[name], edge + widths[name] / 2)
-        edge = centres[name] + widths[name] / 2 + BOX_GAP
-    mean_shift = sum(centres[name] - wanted[name] for name in row) / max(1, len(row))
-    return {name: centre - mean_shift for name, centre in centres.items()}
+        centers[name] = max(wanted[name], edge + widths[name] / 2)
+        edge = centers[name] + widths[name] / 2 + BOX_GAP
+    mean_shift = sum(centers[name] - wanted[name] for name in row) / max(1, len(row))
+    return {name: center - mean_shift for name, center in centers.items()}
 
 
 def place_down(layers: Layers, heights: dict[str, float]) -> list[float]:
@@ -224,22 +224,22 @@ def place_down(layers: Layers, heights: dict[str, float]) -> list[float]:
 
 
 def cut_into_columns(
-    layers: Layers, centres: dict[str, float], tops: list[float]
+    layers: Layers, centers: dict[str, float], tops: list[float]
 ) -> dict[str, float]:
     """Move the lower layers of a tall diagram beside the upper ones, as in a newspaper.
 
-    Changes `centres` and `tops`. Returns the lane at the left of each box's column, in which an
+    Changes `centers` and `tops`. Returns the lane at the left of each box's column, in which an
     arrow from the column before comes up.
     """
     left = 0.0
     lanes = {}
     for start, end in pairwise([*column_starts(layers, tops), len(layers.rows)]):
         names = [name for row in layers.rows[start:end] for name in row]
-        shift = left - min(layers.left(name, centres) for name in names)
+        shift = left - min(layers.left(name, centers) for name in names)
         for name in names:
-            centres[name] += shift
+            centers[name] += shift
             lanes[name] = left - BOX_GAP
-        left = max(layers.right(name, centres) for name in names) + 2 * BOX_GAP
+        left = max(layers.right(name, centers) for name in names) + 2 * BOX_GAP
         tops[start:end] = [top - tops[start] for top in tops[start:end]]
     return lanes
 
@@ -265,11 +265,11 @@ def column_starts(layers: Layers, tops: list[float]) -> list[int]:
 
 def route_to_next_column(start: PlacedBox, end: PlacedBox, lane: float) -> Route:
     """Return the route from the foot of a column up the lane to the head of the next."""
-    (x0, y0), (x1, y1) = (start.centre, start.bottom), (end.centre, end.top - 2)
+    (x0, y0), (x1, y1) = (start.center, start.bottom), (end.center, end.top - 2)
     return [(x0, y0), (x0, y0 + 18), (lane, y0 + 18), (lane, y1 - 16), (x1, y1 - 16), (x1, y1)]
 
 
 def route_down(start: PlacedBox, waypoints: list[list[Point]], end: PlacedBox) -> Route:
     """Return the route from a box down to another, straight through each waypoint's layer."""
     between = [point for points in waypoints for point in points]
-    return [(start.centre, start.bottom), *between, (end.centre, end.top - 2)]
+    return [(start.center, start.bottom), *between, (end.center, end.top - 2)]

@@ -10,7 +10,7 @@ from firstlight.graphs.layout import Arrow, ArrowEnds, Box, Role
 
 MAX_LISTED = 5  # operations listed in a box; a scope with more has its commonest types counted
 VARIABLE_TYPES = {"VarHandleOp", "VariableV2"}
-_MINOR_TYPES = {"Const", "NoOp", "Identity"}  # a scope of nothing else gets no box
+_MINOR_TYPES = {"Const", "NoOp", "Identity"}  # a scope with only these types gets no box
 _GOAL_SCOPES = {"gradients", "optimizer", "cost", "softmax_cross_entropy"}
 
 
@@ -25,13 +25,13 @@ def from_operations(graph: tf.Graph) -> tuple[list[Box], list[Arrow]]:
     drawn = {box.name for box in boxes}
     arrows = [
         Arrow(source, target, label=label)
-        for (source, target), label in _tensors(operations, root).items()
+        for (source, target), label in _connections(operations, root).items()
         if source != target and {source, target} <= drawn
     ]
     return boxes, arrows
 
 
-def _tensors(operations: list[tf.Operation], root: str) -> dict[ArrowEnds, str]:
+def _connections(operations: list[tf.Operation], root: str) -> dict[ArrowEnds, str]:
     """Return the pairs of scopes that a tensor or a trigger connects, each with a tensor's shape.
 
     A pair that several tensors connect has the last one's shape.
@@ -59,12 +59,12 @@ def _scope(operation: tf.Operation, root: str) -> str:
 
 
 def _is_drawn(members: list[tf.Operation]) -> bool:
-    """Whether a scope has more than constants and operations that pass a value on."""
+    """Return whether a scope has more than constants and operations that pass a value on."""
     return any(op.type not in _MINOR_TYPES or _is_initializer(op) for op in members)
 
 
 def _is_initializer(operation: tf.Operation) -> bool:
-    """Whether the operation only makes others run that give variables their first values."""
+    """Return whether the operation only runs the ones that give variables their first values."""
     triggered = {op.type for op in operation.control_inputs}
     return (
         operation.type == "NoOp" and triggered == {"AssignVariableOp"} and "init" in operation.name
@@ -111,5 +111,5 @@ def _scope_role(name: str, members: list[tf.Operation]) -> Role:
 
 
 def _is_outer_variable(operation: tf.Operation) -> bool:
-    """Whether this is a variable from outside the traced function, passed in as a resource."""
+    """Return whether this is a variable from outside the traced function, as a resource."""
     return bool(operation.type == "Placeholder" and operation.outputs[0].dtype == tf.resource)

@@ -112,7 +112,7 @@ def _line(route: Route) -> str:
 def _labels(placed: PlacedBox, arrows: list[Arrow]) -> str:
     """Return the labels of a box's outgoing arrows, below the box; equal labels once."""
     own = [arrow.label for arrow in arrows if arrow.source == placed.box.name and arrow.label]
-    x, y = placed.centre + 6, placed.bottom + 14
+    x, y = placed.center + 6, placed.bottom + 14
     return "".join(
         f'<text x="{x:.0f}" y="{y + 12 * i:.0f}" font-size="11" '
         f'fill="{MUTED}" paint-order="stroke" stroke="#ffffff" stroke-width="3">'
@@ -125,7 +125,7 @@ def _feedback_line(source: PlacedBox, target: PlacedBox, lane: float) -> str:
     """Return a dashed arrow back up, along a lane at the left of all boxes."""
     y0, y1 = source.top + source.box.height / 2, target.top - 14
     path = (
-        f"M{source.left:.0f} {y0:.0f} H{lane:.0f} V{y1:.0f} H{target.centre - 16:.0f} "
+        f"M{source.left:.0f} {y0:.0f} H{lane:.0f} V{y1:.0f} H{target.center - 16:.0f} "
         f"V{target.top - 2:.0f}"
     )
     style = f'stroke="{EDGE["goal"]}" stroke-dasharray="5 4" marker-end="url(#tip)"'

@@ -1,7 +1,7 @@
 """The catalogue of augmentations: every change that a recipe may make to its training images.
 
-A recipe names some of them, each with a strength; what it does not name is not done. Each image
-gets a random part of the change, up to the strength.
+A recipe names some of them, each with a strength; the others are not applied. Each image gets a
+random part of the change, up to the strength.
 
     "crop"    chooses what is cut out of a picture while it is decoded (images/crops.py)
     "pixel"   changes the pixels of a batch, in the graph (training/augment.py)
@@ -21,8 +21,8 @@ class Augmentation:
     name: str
     kind: Literal["crop", "pixel"]
     unit: str  # of the strength
-    max_strength: float  # the largest that is sensible
-    meaning: str
+    max_strength: float  # the largest that is allowed
+    meaning: str  # what an image becomes
 
 
 _ALL = (
@@ -55,15 +55,11 @@ _ALL = (
 AUGMENTATIONS = {augmentation.name: augmentation for augmentation in _ALL}
 
 
-def names_of(kind: Literal["crop", "pixel"]) -> list[str]:
-    return [name for name, augmentation in AUGMENTATIONS.items() if augmentation.kind == kind]
-
-
 def check_strengths(strengths: Mapping[str, float]) -> None:
     """Check a recipe's augmentations.
 
     Raises:
-        UsageError: there is no augmentation of that name, or it does not allow that strength.
+        UsageError: no augmentation has that name, or it does not allow that strength.
     """
     for name, strength in strengths.items():
         if name not in AUGMENTATIONS:

@@ -9,7 +9,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +58,7 @@ def random_crop(strengths: Mapping[str, float], seed: int, number: int) -> Crop:
 
 
 def crop_and_resize(picture: Image.Image, crop: Crop, size: Size) -> NDArray[np.uint8]:
-    """Return that part of the picture as an image (height, width, channels), 0 to 255."""
+    """Return the crop of the picture as an image (height, width, channels) uint8, 0 to 255."""
     height, width, channels = size
     scale = crop.fraction * min(picture.width / width, picture.height / height)
     cropped_width, cropped_height = width * scale, height * scale
@@ -67,7 +66,7 @@ def crop_and_resize(picture: Image.Image, crop: Crop, size: Size) -> NDArray[np.
     top = round((picture.height - cropped_height) * crop.down)
     right = min(left + cropped_width, picture.width)
     bottom = min(top + cropped_height, picture.height)
-    box: Any = (left, top, right, bottom)
+    box = (left, top, right, bottom)
     if (cropped_width, cropped_height) == (width, height):
         image = picture.crop(box)
     else:

@@ -28,6 +28,8 @@ MIN_WORKING_SIDE = 96  # smaller pictures are enlarged: on coarse pixels a thres
 MAX_ENLARGEMENT = 8
 MIN_PHOTOGRAPH_SIDE = 8  # pixels
 MAX_ASPECT_RATIO = 20  # of a photograph
+MIN_OPACITY = 128  # 0 to 255: more transparent pixels do not count as ink
+MIN_WHITE = 201  # 0 to 255: if all ink is lighter, the paper is black
 
 Source = str | PathLike[str] | Image.Image | NDArray[Any]
 
@@ -128,7 +130,7 @@ def _refuse_unusual(image: Image.Image) -> None:
     # A phone's JPEG may hold a second version of the same picture (MPO). That is allowed.
     several = getattr(image, "is_animated", False)
     if several and image.format in ("GIF", "PNG", "WEBP", "TIFF"):
-        raise DataError("animated, or of several pages; save one of its pictures")
+        raise DataError("animated, or with several pages; save one of its pictures as a file")
 
 
 def _problem(path: Path, error: Exception) -> str:
@@ -194,8 +196,8 @@ def _over_paper(image: Image.Image) -> Image.Image:
     if image.mode != "RGBA":
         return image.convert("RGB")
     pixels = np.asarray(image)
-    ink = pixels[pixels[..., 3] > 127, :3]
-    ink_is_white = len(ink) > 0 and ink.min() > 200
+    ink = pixels[pixels[..., 3] >= MIN_OPACITY, :3]
+    ink_is_white = len(ink) > 0 and ink.min() >= MIN_WHITE
     paper = Image.new("RGBA", image.size, "black" if ink_is_white else "white")
     return Image.alpha_composite(paper, image).convert("RGB")
 
@@ -209,8 +211,8 @@ def _as_uint8(array: NDArray[Any]) -> NDArray[np.uint8]:
     pixels = array
     if array.ndim == 3 and array.shape[2] == 1:
         pixels = array[..., 0]
-    is_colour = pixels.ndim == 3 and pixels.shape[2] in (3, 4)
-    if not array.size or not (pixels.ndim == 2 or is_colour):
+    is_color = pixels.ndim == 3 and pixels.shape[2] in (3, 4)
+    if not array.size or not (pixels.ndim == 2 or is_color):
         raise UsageError(f"an array of shape {array.shape}; a picture is (h, w), or (h, w, 1|3|4)")
     if pixels.dtype == np.uint8:
         return np.ascontiguousarray(pixels)

@@ -70,7 +70,7 @@ class BatchNorm(keras.layers.Layer):
         moving.assign(moving * self.momentum + batch * (1 - self.momentum))
 
 
-class CentredHe(keras.initializers.VarianceScaling):
+class CenteredHe(keras.initializers.VarianceScaling):
     """He initialisation (He et al., arXiv 1502.01852) with the mean of each filter subtracted.
 
     The outputs of a ReLU are never negative, so they share a positive mean. Through plain kernels
@@ -109,7 +109,7 @@ class LocalResponseNorm(keras.layers.Layer):
 
 @tf.function(jit_compile=True)  # one pass forward and one back: half of TensorFlow's time
 def local_response_norm(x: Any) -> Any:
-    """Compute the same of maps (N, height, width, maps) float32 as TensorFlow's operation does."""
+    """Return what TensorFlow's operation does, for maps (N, height, width, maps) float32."""
     maps = x.shape[-1]
     squares = tf.pad(tf.square(x), ((0, 0), (0, 0), (0, 0), (2, 2)))
     sums = sum(squares[..., first : first + maps] for first in range(5))
@@ -127,24 +127,24 @@ def relu_convolution(
     padding: str = "same",
     input_stddev: float = 1.0,
 ) -> Any:
-    """Return a convolution of size × size with ReLU, its first kernel drawn by CentredHe."""
+    """Return a convolution of size × size with ReLU, its first kernel drawn by CenteredHe."""
     return layers.Conv2D(
         maps,
         size,
         stride,
         padding=padding,
         activation="relu",
-        kernel_initializer=CentredHe(input_stddev),
+        kernel_initializer=CenteredHe(input_stddev),
         name=name,
     )(x)
 
 
 def dropped_dense(x: Any, width: int, *, name: str, dropout_name: str) -> Any:
     """Return `width` neurons with ReLU, half of them dropped in training."""
-    x = layers.Dense(width, activation="relu", kernel_initializer=CentredHe(), name=name)(x)
+    x = layers.Dense(width, activation="relu", kernel_initializer=CenteredHe(), name=name)(x)
     return layers.Dropout(0.5, name=dropout_name)(x)
 
 
 def dense_logits(x: Any, classes: int, *, name: str) -> Any:
     """Return the last layer, the logits (N, classes): float32 also where maps are bfloat16."""
-    return layers.Dense(classes, kernel_initializer=CentredHe(), dtype="float32", name=name)(x)
+    return layers.Dense(classes, kernel_initializer=CenteredHe(), dtype="float32", name=name)(x)

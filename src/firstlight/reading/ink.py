@@ -25,7 +25,7 @@ GRAIN_DEVIATIONS = 4  # ink differs from the paper by more than this times the g
 
 
 def find_ink(grey: Grey, dark_on_light: bool) -> Floats:
-    """Return the contrast of every pixel to the paper under it, (h, w), 0..1; 0 where no ink is."""
+    """Return the contrast of each pixel to the paper under it, (h, w), 0..1; 0 without ink."""
     dark_ink = grey if dark_on_light else 255 - grey
     return contrast_to_paper(dark_ink, estimate_paper(dark_ink))
 
@@ -155,7 +155,7 @@ def _sliding_extremum_of_columns(
 
 
 def _shrink(grey: Grey, longest_side: int) -> Grey:
-    """Reduce a picture by averaging areas until its longer side has at most so many pixels."""
+    """Reduce a picture by averaging areas: its longer side gets at most `longest_side` pixels."""
     factor = longest_side / max(grey.shape)
     if factor >= 1:
         return grey

@@ -21,15 +21,17 @@ from firstlight.reading.normalize import normalize
 from firstlight.reading.recognizer import DIGITS_MODEL, NOT_A_DIGIT, Recognizer, recognizer
 
 UNSURE = "?"
-CANDIDATES = 3  # classes that are reported of a digit
+CANDIDATES = 3  # classes that are reported for a digit
 
 
 @dataclass(frozen=True)
 class Digit:
+    """A digit that was read, and where it is in the picture."""
+
     digit: str  # "?" if its confidence is below the model's threshold
-    confidence: float  # 0..1, the probability of the likeliest candidate
+    confidence: float  # 0..1, the probability of the most probable class
     box: tuple[int, int, int, int]  # x, y, width, height in pixels of the original picture
-    candidates: tuple[tuple[str, float], ...]  # the three likeliest classes, their probabilities
+    candidates: tuple[tuple[str, float], ...]  # the three most probable classes, probabilities
     image: NDArray[np.uint8] = field(repr=False)  # (28, 28, 1), 0..255: the network's input
 
     def to_json(self) -> dict[str, Any]:
@@ -48,6 +50,8 @@ class Digit:
 
 @dataclass(frozen=True)
 class Line:
+    """A line of digits, from left to right."""
+
     digits: tuple[Digit, ...]
 
     @property
@@ -202,7 +206,7 @@ def candidate_costs(
 
 
 def to_digits(recognized: Sequence[Recognition], network: Recognizer, scale: float) -> list[Digit]:
-    """Return the digits of a line, without what is no digit.
+    """Return the digits of a line, without the candidates that are not digits.
 
     Args:
         scale: pixels of the original picture per pixel of the working picture.

@@ -1,4 +1,4 @@
-"""Which digit does an image show? A model of digits, as the reader uses it."""
+"""The reader's network: a model of digits that says which digit an image shows."""
 
 import functools
 from pathlib import Path
@@ -7,14 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firstlight.errors import UsageError
+from firstlight.images.crops import Size
 from firstlight.images.kinds import ImageKind
 from firstlight.onnx_model import OnnxModel
 from firstlight.probabilities import softmax
 
 DIGITS_MODEL = Path(__file__).parent / "digits.onnx"
 NOT_A_DIGIT = "none"  # the class of letters, of pieces of digits and of two digits in one
-# How often an image shows no digit, compared with the training images, a fifth of which do not:
-# what the reader cuts out of a picture is mostly a digit.
+# A fifth of the training images show no digit, but nearly all images that the reader cuts out of a
+# picture show one. This is the ratio of the two prior probabilities of "none".
 NOT_A_DIGIT_PRIOR_RATIO = 0.05
 DIGIT_INPUT = (28, 28, 1)
 
@@ -34,7 +35,7 @@ class Recognizer:
         self._log_ratios = np.log(ratios).astype(np.float32)
 
     @property
-    def input(self) -> tuple[int, int, int]:
+    def input(self) -> Size:
         return self._model.input
 
     @property
@@ -55,10 +56,10 @@ class Recognizer:
         return softmax(self._model.logits(images) + self._log_ratios)
 
     def digit_confidence(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return how sure the model is that an image shows a digit, and which: (n, classes) → (n,).
+        """Return the probability of the most probable digit: (n, classes) → (n,).
 
-        "none" does not count, however sure it is. Otherwise the two halves of a digit, which are
-        certainly no digits, would be preferred to the whole digit.
+        The probability of "none" is ignored. Otherwise the two halves of a digit, which are
+        certainly "none", would be preferred to the whole digit.
         """
         return np.asarray(probabilities[:, self._is_digit].max(axis=1))
 

@@ -1,4 +1,4 @@
-"""Draws how pictures were read: what was found in each, and what the network saw and answered."""
+"""Draws how pictures were read: the ink that was found, the network's input and its answers."""
 
 import math
 from collections.abc import Sequence
@@ -142,7 +142,7 @@ def ink_picture(reading: Reading) -> Image.Image:
 
 
 def digit_card(digit: Digit) -> Image.Image:
-    """Draw the network's input, enlarged, and a bar for each of the likeliest classes."""
+    """Draw the network's input, enlarged, and a bar for each of the most probable classes."""
     card = Image.new("RGB", (CARD_WIDTH, CARD_HEIGHT), PAGE_COLOR)
     image = Image.fromarray(digit.image[..., 0])
     card.paste(image.resize((DIGIT_SIDE, DIGIT_SIDE), Image.Resampling.NEAREST), (0, 0))

@@ -52,7 +52,7 @@ class Seam(NamedTuple):
 
 @dataclass
 class BlobPart:
-    """What is cut off a blob, and how many strokes were cut on its left."""
+    """A part that is cut off a blob, and how many strokes the cut on its left goes through."""
 
     blob: Blob
     strokes_cut: float
@@ -213,12 +213,12 @@ def strokes_cut(pieces: Sequence[Piece], start: int, end: int) -> float:
 
 
 def gap_penalty(joined: Sequence[Piece]) -> float:
-    """Return what it costs that one digit would have gaps: all its pieces but the first."""
+    """Return the cost of the gaps in one digit; `joined` is all its pieces except the first."""
     return sum(0.15 + 2.5 * piece.gap for piece in joined if piece.strokes_cut == 0)
 
 
 def shape_penalty(blob: Blob, height: float) -> float:
-    """Return what it costs that one digit would be low or wide, in a line of that height."""
+    """Return the cost of one digit that is low or wide, in a line of that height."""
     low = 5 * max(0.0, 0.6 - blob.height / height)
     wide_in_line = 3 * max(0.0, blob.width / height - 1)
     wide_in_itself = 3 * max(0.0, blob.width / blob.height - 1.3)
@@ -229,10 +229,10 @@ def shape_penalty(blob: Blob, height: float) -> float:
 
 
 def costs(candidates: Sequence[Candidate], confidences: Floats) -> Floats:
-    """Return each candidate's cost, (n,): its penalty and the improbability of its likeliest digit.
+    """Return each candidate's cost, (n,): its penalty, minus the logarithm of its confidence.
 
     Args:
-        confidences: probability of the likeliest digit of each candidate, (n,).
+        confidences: the probability of each candidate's most probable digit, (n,).
     """
     penalties = np.array([candidate.penalty for candidate in candidates], np.float32)
     return np.asarray(penalties - np.log(np.maximum(confidences, 1e-4)), np.float32)

@@ -10,7 +10,7 @@ runs/NETWORK-DATA-N/
 ├── evaluation.json     on the test split; evaluation-train.json and so on: on anything else
 └── MODEL_CARD.md
 
-    run.py          the folder: found, made, read       documents.py   its JSON, a type each
+    run.py          finds, makes, reads the folder      documents.py   its JSON, a type each
     files.py        files written whole or not at all   checkpoint.py  arrays in a file
     card.py         MODEL_CARD.md
 """

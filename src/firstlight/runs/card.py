@@ -1,4 +1,4 @@
-"""The model card of a run: what somebody who is handed the model needs to know."""
+"""The model card of a run: what a user of the model needs to know."""
 
 from firstlight.images.crops import Size
 from firstlight.images.kinds import ImageKind
@@ -6,10 +6,10 @@ from firstlight.runs.documents import RunRecord, TrainingResult
 from firstlight.runs.files import write_text
 from firstlight.runs.run import Run
 
-MAX_CLASSES_NAMED = 20
+MAX_CLASSES_IN_CARD = 20
 CARD = """# {network} on {data}
 
-This network answers which of these classes an image shows: {classes}. firstlight {version} trained
+This network predicts which of these classes an image shows: {classes}. firstlight {version} trained
 it with
 
     {command}
@@ -35,7 +35,7 @@ def write(run: Run, size: Size, result: TrainingResult) -> None:
     """Write MODEL_CARD.md of a run that has just been trained."""
     record, info = run.record(), run.model_info()
     classes = f"{len(info.classes)} classes"
-    if len(info.classes) <= MAX_CLASSES_NAMED:
+    if len(info.classes) <= MAX_CLASSES_IN_CARD:
         classes = ", ".join(info.classes)
     text = CARD.format(
         network=result.network,
@@ -61,18 +61,18 @@ def write(run: Run, size: Size, result: TrainingResult) -> None:
 def describe_preprocessing(image_kind: ImageKind, size: Size, data: str) -> str:
     """Return which images (height, width, channels) the network must be given."""
     shape = "×".join(map(str, size))
-    look = f"Give it images like those of {data}."
+    advice = f"Give it images like those of {data}."
     if image_kind == "digits":
-        look = (
-            "Give it one digit, light on black, as MNIST draws it: fitted into 20×20 pixels, and "
-            "its centre of mass in the middle of 28×28."
+        advice = (
+            "Give it one digit, light on black, as in MNIST: the digit is scaled to fit into 20×20 "
+            "pixels, and its centre of mass is in the middle of 28×28."
         )
     if image_kind == "pictures":
-        look = (
+        advice = (
             "Give it the middle of an upright photograph: a crop of 7/8 of the photograph's "
             "shortest side."
         )
-    return f"It takes uint8 images {shape}, 0 to 255, and scales them itself. {look}"
+    return f"It takes uint8 images {shape}, 0 to 255, and scales them itself. {advice}"
 
 
 def describe_splits(run: Run) -> str:
@@ -81,7 +81,8 @@ def describe_splits(run: Run) -> str:
     if listing is None:
         return "one of twelve training images is held out for validation"
     counts = ", ".join(f"{len(files):,} {split}" for split, files in listing.splits.items())
-    return f"{counts}; {listing.made or 'split as the folder is'} (pictures.json)"
+    origin = listing.made or "the folder's own splits"
+    return f"{counts}; {origin} (pictures.json)"
 
 
 def describe_validation(record: RunRecord) -> str:

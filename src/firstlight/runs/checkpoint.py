@@ -59,14 +59,14 @@ def load_into(variables: Mapping[str, Variable], path: Path) -> dict[str, Any]:
 
 @contextmanager
 def open_arrays(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
-    """Open an .npz file; an array is read when it is asked for. Raises what `load` raises."""
+    """Open an .npz file; each array is read only when it is used. Raises what `load` raises."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             yield stored
     except FileNotFoundError:
         raise DataError(f"{path} is missing: the run has no such checkpoint") from None
     except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path}: not a whole checkpoint ({error})") from None
+        raise DataError(f"{path}: damaged or incomplete checkpoint ({error})") from None
 
 
 def restore(

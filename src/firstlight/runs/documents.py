@@ -11,7 +11,7 @@ from firstlight.errors import DataError
 from firstlight.images.kinds import ImageKind
 from firstlight.settings import Settings
 
-FORMAT = 1  # of a run folder; another one is refused
+FORMAT = 1  # of run folders; folders of another format are refused
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def undamaged(path: Path) -> Iterator[None]:
 
 @dataclass
 class TrainingStatus:
-    """How far a training is: what a checkpoint holds beside the arrays."""
+    """The progress of a training: what a checkpoint holds beside the arrays."""
 
     step: int = 0
     seconds: float = 0.0  # of training so far, validation included
@@ -45,7 +45,7 @@ class TrainingStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingResult:
-    """What `train` and `first-graph` answer."""
+    """What `train` and `first-graph` return."""
 
     network: str
     data: str
@@ -62,7 +62,7 @@ class TrainingResult:
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """run.json: what was trained, with what, and what came of it."""
+    """run.json: what was trained, with which versions, and the result."""
 
     settings: Settings
     total_steps: int
@@ -89,7 +89,7 @@ class RunRecord:
             if document.get("format") != FORMAT:
                 raise DataError(
                     f"a run of format {document.get('format')}, but this version of "
-                    f"firstlight reads format {FORMAT}; train anew"
+                    f"firstlight reads format {FORMAT}; train again"
                 )
             status, result = document["status"], document["result"]
             return cls(
@@ -142,7 +142,7 @@ class LoggedStep:
 
 @dataclass(frozen=True, kw_only=True)
 class Mistake:
-    """An image that was answered wrongly."""
+    """An image whose predicted class is wrong."""
 
     index: int  # of the image in its split
     label: int

@@ -1,4 +1,4 @@
-"""A run folder: found, made, and read. The package's docstring lists its files."""
+"""Finds, makes and reads a run folder. The package's docstring lists its files."""
 
 import json
 import os
@@ -84,7 +84,8 @@ class Run:
         """Raises DataError if training has not ended, or model.json is damaged."""
         if not self.model_file.is_file():
             raise DataError(
-                f"{self.folder} has no model yet: firstlight train --resume {self.folder}"
+                f"{self.folder} has no model yet; continue its training with: "
+                f"firstlight train --resume {self.folder}"
             )
         return ModelInfo.from_json(read_json(self.model_file), self.model_file)
 
@@ -97,7 +98,7 @@ class Run:
             return Listing.from_json(document)
 
     def dataset(self) -> Dataset:
-        """Return the data that the run was trained on; of a folder, the very same pictures."""
+        """Return the data that the run was trained on; for a folder, exactly the same pictures."""
         return catalog.dataset(self.record().settings.data, self.listing())
 
     def metrics(self) -> list[LoggedStep]:

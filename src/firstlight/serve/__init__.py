@@ -7,7 +7,7 @@
                    ├── run_views   run folders → what the page shows
                    ├── jobs        trainings (a process each) and evaluations
                    └── worker      the client of tf_worker.py, the process with TensorFlow;
-                                   questions.py is what they exchange
+                                   questions.py defines what they exchange
 
 The server itself never imports TensorFlow. It stores nothing that is sent to it, and it opens no
 path that a request names: runs are found by their names in a list of the folder runs/.

@@ -33,7 +33,7 @@ from firstlight.serve.questions import (
 from firstlight.serve.run_views import MetricsJson, RunFolders, RunSummary
 from firstlight.serve.worker import Worker, has_tensorflow
 
-READER_THREADS = 2  # so many pictures are read at the same time
+READER_THREADS = 2  # pictures that are read at the same time
 WORKER_SECONDS_TO_ANSWER = 100.0  # less than the guard's limit
 WORKER_SECONDS_IDLE = 15 * 60.0  # after which the worker process gives its memory back
 MEDIA_TYPES = {
@@ -89,7 +89,11 @@ class Service:
 
 
 def build(service: Service, page_token: str) -> Starlette:
-    """The application. `page_token` is put into the page; if it is empty, the page asks for it."""
+    """Return the application.
+
+    Args:
+        page_token: is put into the page; if it is empty, the page asks the visitor for a token.
+    """
     page = page_files()
     routes = [
         Route("/", index_page(page["index.html"], page_token)),
@@ -128,7 +132,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
 
 
 def page_files() -> dict[str, bytes]:
-    """All files of the folder page/, by name.
+    """Return all files of the folder page/, by name.
 
     They are read once, at the start: no path is ever made from a request.
     """
@@ -158,7 +162,7 @@ def static_file(contents: dict[str, bytes]) -> Handler:
 
 
 async def about(request: Request) -> Response:
-    """What the page needs to know when it starts."""
+    """Return what the page needs to know when it starts."""
     service = service_of(request)
     extra = service.folders.extra
     is_own_model = service.model == DIGITS_MODEL
@@ -185,7 +189,7 @@ async def read(request: Request) -> Response:
 
 
 async def occlusion(request: Request) -> Response:
-    """Which part of an image the reader looks at; with a run, its network's layers too."""
+    """Show which part of an image the reader looks at; with a run, its network's layers too."""
     service = service_of(request)
     document = await json_body(request)
     image = digits.decode_image(document.get("image"))
@@ -215,7 +219,7 @@ async def list_runs(request: Request) -> Response:
 
 
 async def run_metrics(request: Request) -> Response:
-    """The metrics logged since `?after=` lines, and a summary: the page polls this."""
+    """Return the logged metrics from line `?after=` on, and a summary; the page polls this."""
     service, run = service_of(request), run_of(request)
     name, start = request.path_params["name"], int_query(request, "after") or 0
     ended_at = service.jobs.training_ended_at().get(name)
@@ -239,7 +243,7 @@ async def run_evaluation(request: Request) -> Response:
 
 
 async def run_mistakes(request: Request) -> Response:
-    """A page of a run's mistakes: all, or those of a `?label=` that were `?predicted=`."""
+    """Return a page of a run's mistakes: all, or those of a `?label=` with a `?predicted=`."""
     service, run = service_of(request), run_of(request)
     label, predicted = int_query(request, "label"), int_query(request, "predicted")
     start = int_query(request, "from") or 0
@@ -267,7 +271,7 @@ async def start_training(request: Request) -> Response:
 
 
 async def graph_pictures(request: Request) -> Response:
-    """Both pictures of the graph of a network, or of the first graph."""
+    """Draw both pictures of the graph of a network, or of the first graph."""
     target = (await json_body(request)).get("network")
     names = ["first-graph", *(entry.name for entry in catalog.networks())]
     if not isinstance(target, str) or target not in names:
@@ -287,7 +291,7 @@ async def begin_lesson(request: Request) -> Response:
 
 
 async def take_steps(request: Request) -> Response:
-    """Run the first graph some more times."""
+    """Run some more steps of the first graph."""
     document = await json_body(request)
     question = TakeSteps(
         lesson=str(document.get("lesson")),
@@ -303,7 +307,7 @@ def service_of(request: Request) -> Service:
 
 
 def run_of(request: Request) -> Run:
-    """The run that the path names. Raises NotFound."""
+    """Return the run that the path names. Raises NotFound."""
     return service_of(request).folders.find(request.path_params["name"])
 
 

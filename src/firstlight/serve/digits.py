@@ -1,4 +1,4 @@
-"""Reads a picture that the page sent: its digits, and for each what the network was shown."""
+"""Reads the digits of a picture that the page sent, and returns each digit's network input too."""
 
 import base64
 import io
@@ -20,7 +20,7 @@ from firstlight.reading.reader import Digit, Line
 from firstlight.reading.recognizer import NOT_A_DIGIT, Recognizer
 
 Pixels = NDArray[np.uint8]
-Predict = Callable[[Pixels], np.ndarray]  # images (N, 28, 28, 1) → probabilities (N, classes)
+PredictProbabilities = Callable[[Pixels], np.ndarray]  # (N, 28, 28, 1) → (N, classes)
 
 PGM_HEADER = re.compile(rb"P5 (\d{1,4}) (\d{1,4}) 255\n")  # width, height; the pixels follow
 MAX_DRAWING_PIXELS = 1_000_000
@@ -33,7 +33,7 @@ class DigitJson(TypedDict):
     confidence: float
     box: tuple[int, int, int, int]  # x, y, width, height in pixels of the picture
     probabilities: list[float]  # one per class of ReadingJson
-    image: str  # the 28×28 pixels that the network was shown, in base64
+    image: str  # the network's input, 28×28 pixels in base64
 
 
 class ReadingJson(TypedDict):
@@ -48,7 +48,7 @@ def read_picture(body: bytes, network: Recognizer, model: Path) -> ReadingJson:
     """Read a drawing or a photograph.
 
     Raises:
-        DataError: the body is no picture, is damaged, or is too large.
+        DataError: the body is not a picture, is damaged, or is too large.
     """
     drawing = decode_drawing(body)
     if drawing is not None:
@@ -122,12 +122,12 @@ def digit_json(digit: Digit, probabilities: list[float]) -> DigitJson:
 
 
 def digit_classes(network: Recognizer) -> list[int]:
-    """The indexes of the classes that the page shows: the digits, without "none"."""
+    """Return the indexes of the classes that the page shows: the digits, without "none"."""
     return [index for index, name in enumerate(network.classes) if name != NOT_A_DIGIT]
 
 
 def decode_drawing(body: bytes) -> Pixels | None:
-    """The pixels of a drawing (height, width), black on white; None if it is no PGM file.
+    """Return a drawing (height, width), black on white; None if the body is not a PGM file.
 
     Raises:
         DataError: the header and the number of pixels do not agree, or there are too many pixels.
@@ -161,13 +161,13 @@ def decode_errors() -> Iterator[None]:
         Image.DecompressionBombWarning,
     ) as error:
         formats = ", ".join(PICTURE_FORMATS)
-        raise DataError(f"not a picture that can be read ({formats}), or damaged") from error
+        raise DataError(f"not a picture that can be read ({formats}), or a damaged one") from error
 
 
-def occlusion_map(image: Pixels, predict: Predict, label: int) -> list[list[float]]:
-    """The label's probability while a square covers a part of the image (28, 28, 1).
+def occlusion_map(image: Pixels, predict: PredictProbabilities, label: int) -> list[list[float]]:
+    """Return the label's probability while a square covers a part of the image (28, 28, 1).
 
-    Returns 28 rows of 28 probabilities, one for each position of the square's centre.
+    The result has 28 rows of 28 probabilities, one for each position of the square's centre.
     """
 
     def predict_without_maps(images: Pixels) -> tuple[np.ndarray, np.ndarray]:
@@ -179,15 +179,15 @@ def occlusion_map(image: Pixels, predict: Predict, label: int) -> list[list[floa
 
 
 def encode(array: NDArray[Any]) -> str:
-    """An array's bytes in base64, for JSON."""
+    """Return an array's bytes in base64, for JSON."""
     return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
 
 
 def decode_image(encoded: Any) -> Pixels:
-    """The image (28, 28, 1) that the page sent back.
+    """Return the image (28, 28, 1) uint8 that the page sent back.
 
     Raises:
-        DataError: it is no base64 of 28×28 pixels.
+        DataError: it is not the base64 of 28×28 pixels.
     """
     try:
         body = base64.b64decode(encoded, validate=True)

@@ -13,10 +13,11 @@ MAX_DIGITS_IN_QUERY = 9
 
 
 async def json_body(request: Request) -> dict[str, Any]:
-    """The JSON object that was sent.
+    """Return the JSON object that the request holds.
 
     Raises:
         DataError: the body is not JSON, or not an object.
+        HTTPException: the body is longer than JSON may be (413).
     """
     body = await request.body()
     if len(body) > guard.MAX_JSON_BYTES:  # a body sent as a picture gets past the guard's limit
@@ -33,13 +34,13 @@ async def json_body(request: Request) -> dict[str, Any]:
 def int_field(
     document: dict[str, Any], name: str, *, minimum: int, maximum: int, default: int | None = None
 ) -> int:
-    """An integer in the range.
+    """Return a field that must be an integer from `minimum` to `maximum`.
 
     Raises:
-        UsageError: it is missing and has no default, is no integer, or is out of range.
+        UsageError: it is missing and has no default, is not an integer, or is out of range.
     """
     value = document.get(name, default)
-    if type(value) is not int or not minimum <= value <= maximum:  # a bool is no integer here
+    if type(value) is not int or not minimum <= value <= maximum:  # type: a bool is refused
         raise UsageError(f"{name} {value!r}: must be an integer from {minimum} to {maximum:,}")
     return value
 
@@ -47,10 +48,10 @@ def int_field(
 def number_field(
     document: dict[str, Any], name: str, *, above: float, below: float, default: float
 ) -> float:
-    """A number between two limits, which are both excluded.
+    """Return a field that must be a number between two limits, both excluded.
 
     Raises:
-        UsageError: it is no number, or out of range.
+        UsageError: it is not a number, or is out of range.
     """
     value = document.get(name, default)
     if type(value) not in (int, float) or not above < value < below:
@@ -59,10 +60,10 @@ def number_field(
 
 
 def int_query(request: Request, name: str) -> int | None:
-    """An integer ≥ 0 in the query; None if the query does not have it.
+    """Return an integer ≥ 0 from the query; None if the query does not have it.
 
     Raises:
-        UsageError: it is no such integer, or has more than nine digits.
+        UsageError: it is not an integer ≥ 0, or has more than nine digits.
     """
     value = request.query_params.get(name, "")
     if not value:

@@ -54,7 +54,7 @@ def is_ip_address(host: str) -> bool:
 
 
 def without_port(host: str) -> str:
-    """`127.0.0.1:8000` → `127.0.0.1`, `[::1]:8000` → `::1`."""
+    """Return the host alone: `127.0.0.1:8000` → `127.0.0.1`, `[::1]:8000` → `::1`."""
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0].lower()
@@ -93,7 +93,7 @@ class Guard:
             self.open_requests -= 1
 
     def refusal(self, scope: Scope) -> Refusal | None:
-        """The status and reason with which a request is refused; None if a route may see it."""
+        """Return the status and reason to refuse a request with; None if a route may see it."""
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self.is_own_host(without_port(hosts[0])):
@@ -171,7 +171,7 @@ def with_security_headers(send: Send) -> Send:
 
 
 def refuse(status: int, reason: str) -> JSONResponse:
-    """The response to a refused request.
+    """Return the response to a refused request.
 
     The connection is closed, so that the server need not receive the rest of the request.
     """

@@ -3,8 +3,8 @@
 A training is `firstlight train` in a process of its own: it goes on when the page is closed. When
 the server stops, the training is interrupted: it writes a checkpoint and can be continued.
 
-An evaluation runs in a worker process, another one than the page's questions are asked of, because
-it may take minutes. Evaluations wait for one another. One that is stopped leaves nothing.
+An evaluation may take minutes, so it runs in its own worker process, beside the one that answers
+the page's questions. Evaluations wait for one another. One that is stopped leaves nothing.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ class JobJson(TypedDict):
     kind: Kind
     exit_code: int | None  # None while it runs
     output: list[str]  # the last lines that it printed
-    stopping: bool  # it was told to stop
+    stopping: bool  # the user has stopped it, and it has not ended yet
 
 
 class Job(Protocol):
@@ -130,11 +130,11 @@ class Jobs:
         return {name for name, job in self.by_run.items() if job.ended_at == RUNNING}
 
     def training_ended_at(self) -> dict[str, float]:
-        """When each training of this server ended; RUNNING for those that have not."""
+        """Return the time at which each training of this server ended; RUNNING until then."""
         return {name: job.ended_at for name, job in self.by_run.items() if job.kind == "train"}
 
     def status(self, name: str) -> JobJson | None:
-        """The last job of a run; None if this server has started none."""
+        """Return the last job of a run; None if this server has started none."""
         job = self.by_run.get(name)
         if not job:
             return None
@@ -146,7 +146,7 @@ class Jobs:
         }
 
     async def train(self, document: dict[str, Any]) -> str:
-        """Start a training; returns the name of its run.
+        """Start a training; return the name of its run.
 
         Raises:
             UsageError: there is no such network or recipe, or a number is out of range; or
@@ -232,7 +232,7 @@ class Jobs:
         """Raises UsageError if TensorFlow is not installed or MAX_JOBS are running."""
         require_tensorflow()
         if len(self.running()) >= MAX_JOBS:
-            raise UsageError(f"{MAX_JOBS} jobs are running already: stop one, or wait")
+            raise UsageError(f"{MAX_JOBS} jobs are already running: stop one, or wait")
 
     def refuse_busy(self, name: str) -> None:
         """Raises UsageError if the run has a running job, and what `refuse_too_many` does."""
@@ -242,7 +242,7 @@ class Jobs:
 
 
 def train_arguments(document: dict[str, Any]) -> list[str]:
-    """The arguments of `firstlight train`, each checked: none is passed on as it was sent.
+    """Return the arguments of `firstlight train`, each checked: none is passed on unchecked.
 
     Raises:
         UsageError: there is no such network or recipe, or a number is out of range.

@@ -108,12 +108,12 @@ QUESTIONS: dict[str, type[Question[Any]]] = {
 
 
 def to_line(question: Question[Any]) -> str:
-    """A question as a line of JSON."""
+    """Return a question as a line of JSON."""
     fields = asdict(question)  # type: ignore[call-overload]
     return json.dumps({"question": type(question).__name__, "fields": fields}) + "\n"
 
 
 def from_line(line: str) -> Question[Any]:
-    """The question that `to_line` wrote."""
+    """Return the question that `to_line` wrote."""
     document = json.loads(line)
     return QUESTIONS[document["question"]](**document["fields"])

@@ -97,7 +97,7 @@ class RunFolders:
         self.started: dict[str, Path] = {}  # by this server: their run.json may not exist yet
 
     def by_name(self) -> dict[str, Path]:
-        """Name → folder, the newest first; `extra` hides a run of the same name."""
+        """Return the folder of each run, the newest first; `extra` hides a run of its name."""
         folders = {path.parent.name: path.parent for path in self.root.glob("*/run.json")}
         if self.extra:
             folders[self.extra.name] = self.extra
@@ -106,14 +106,14 @@ class RunFolders:
         return starting | dict(newest_first)
 
     def find(self, name: str) -> Run:
-        """The run of that name. Raises NotFound."""
+        """Return the run of that name. Raises NotFound."""
         folders = self.by_name()
         if name not in folders:
             raise NotFound(f"no run {name!r} in {self.root}")
         return Run(folders[name])
 
     def summaries(self, ended_at: dict[str, float]) -> list[RunSummary]:
-        """A summary of each run; `ended_at` is of this server's trainings (see `run_state`)."""
+        """Return a summary of each run; `ended_at` holds run_state's argument for each, if any."""
         return [
             run_summary(folder, name, ended_at.get(name)) for name, folder in self.by_name().items()
         ]
@@ -124,7 +124,7 @@ def _settings_modified_at(named_folder: tuple[str, Path]) -> float:
 
 
 def modified_at(path: Path) -> float:
-    """When the file was written, in seconds since 1970; 0 if it does not exist."""
+    """Return when the file was written, in seconds since 1970; 0 if it does not exist."""
     return path.stat().st_mtime if path.exists() else 0.0
 
 
@@ -175,9 +175,9 @@ def read_evaluation(run: Run) -> Evaluation:
 
 
 def test_accuracy(record: RunRecord, evaluation: Evaluation | None) -> float | None:
-    """The accuracy on the test images of the run's own data.
+    """Return the accuracy on the test images of the run's own data; None if it is not known.
 
-    If the data has no test images, the accuracy that the run was evaluated with, on val.
+    If the data has no test images, this is the accuracy on val that `evaluate` measured.
     """
     if record.result is None:
         return None
@@ -188,11 +188,14 @@ def test_accuracy(record: RunRecord, evaluation: Evaluation | None) -> float | N
 
 
 def run_state(run: Run, has_result: bool, ended_at: float | None) -> State:
-    """done, running (in this server), elsewhere (running, but not in this server), or stopped.
+    """Return done, running (in this server), elsewhere (not in this server), or stopped.
 
-    `ended_at` is the time at which this server's training of the run ended: RUNNING if it has not,
-    None if this server did not start one. Where that does not decide, the files do: a training that
-    has written nothing for a while, or nothing since it ended here, is stopped.
+    If `ended_at` does not decide, the files do: a training that has written nothing for a while, or
+    nothing since it ended here, is stopped.
+
+    Args:
+        ended_at: the time at which this server's training of the run ended: RUNNING if it has not
+            ended, None if this server did not start one.
     """
     if ended_at == RUNNING:
         return "running"
@@ -205,7 +208,7 @@ def run_state(run: Run, has_result: bool, ended_at: float | None) -> State:
 
 
 def metrics_from(run: Run, start: int) -> MetricsJson:
-    """The logged lines from that index on; all of them if there are fewer by now."""
+    """Return the logged lines from index `start` on; all lines if there are fewer by now."""
     lines = run.metrics()
     if start > len(lines):
         start = 0
@@ -213,7 +216,7 @@ def metrics_from(run: Run, start: int) -> MetricsJson:
 
 
 def newest_weights(run: Run) -> Path:
-    """The file with a run's newest weights: those in model/, or the latest checkpoint.
+    """Return the file with a run's newest weights: the one in model/, or the latest checkpoint.
 
     Raises:
         DataError: the run has no weights yet.
@@ -226,7 +229,7 @@ def newest_weights(run: Run) -> Path:
 
 
 def first_weights(run: Run) -> WeightsJson:
-    """The first layer's weights as pictures, one per filter or neuron."""
+    """Return the first layer's weights as pictures, one per filter or neuron."""
     path = newest_weights(run)
     name, kernel, biases = _first_kernel(path)
     maps = encode_maps(weight_maps(kernel))
@@ -234,10 +237,10 @@ def first_weights(run: Run) -> WeightsJson:
 
 
 def _first_kernel(path: Path) -> tuple[str, np.ndarray, list[float]]:
-    """The name and values of the first kernel in a file, and its biases. No other array is read.
+    """Return the name and values of a file's first kernel, and its biases. Reads no other array.
 
     Raises:
-        DataError: the file is no whole checkpoint, or has no kernel.
+        DataError: the file is damaged or incomplete, or has no kernel.
     """
     with checkpoint.open_arrays(path) as arrays:
         for name in arrays:
@@ -245,14 +248,14 @@ def _first_kernel(path: Path) -> tuple[str, np.ndarray, list[float]]:
                 bias = name.removesuffix("kernel") + "bias"
                 biases = arrays[bias].tolist() if bias in arrays else []
                 return name, arrays[name], biases
-    raise DataError(f"{path.name}: no weights that can be shown as pictures")
+    raise DataError(f"{path.name} has no weights that can be shown as pictures")
 
 
 def weight_maps(kernel: np.ndarray) -> np.ndarray:
-    """A first layer's weights (n, height, width): the mean over the channels.
+    """Return a first layer's weights (n, height, width): the mean over the channels.
 
     Raises:
-        DataError: the kernel of a dense layer whose inputs are no square picture.
+        DataError: the kernel of a dense layer whose inputs are not a square picture.
     """
     if kernel.ndim == 4:
         height, width, channels, _ = kernel.shape
@@ -262,11 +265,11 @@ def weight_maps(kernel: np.ndarray) -> np.ndarray:
         side = math.isqrt(pixels)
         if side * side == pixels:
             return kernel_images(kernel, (side, side, 1))[..., 0]
-    raise DataError("the first weights are no pictures")
+    raise DataError("the first layer's weights cannot be shown as pictures")
 
 
 def encode_maps(maps: np.ndarray) -> MapsJson:
-    """The first MAX_MAPS of the maps (n, height, width) as int8, scaled by the largest value."""
+    """Return the first MAX_MAPS maps (n, height, width) as int8, scaled by the largest value."""
     shown = maps[:MAX_MAPS].astype(np.float32)
     largest = float(np.abs(shown).max()) or 1.0
     pixels = (shown * (127 / largest)).round().astype(np.int8)
@@ -280,7 +283,7 @@ def encode_maps(maps: np.ndarray) -> MapsJson:
 
 
 def evaluation_summary(run: Run) -> EvaluationJson:
-    """What evaluation.json holds, with the number of mistakes in place of the mistakes.
+    """Return the contents of evaluation.json, with the number of mistakes in place of the list.
 
     Raises:
         DataError: the run has not been evaluated, or the file is damaged.
@@ -301,10 +304,10 @@ def evaluation_summary(run: Run) -> EvaluationJson:
 
 
 def mistakes_page(run: Run, label: int | None, predicted: int | None, start: int) -> MistakesJson:
-    """A page of a run's mistakes with their pictures, the most confident first.
+    """Return a page of a run's mistakes with their pictures, the most confident first.
 
     Args:
-        label, predicted: of these mistakes alone; None for any.
+        label, predicted: select the mistakes with this label and this prediction; None: any.
         start: the index of the first mistake of the page.
 
     Raises:
@@ -333,7 +336,7 @@ def mistake_thumbnails(run: Run, evaluation: Evaluation, mistakes: Sequence[Mist
 
 
 def thumbnails(examples: Examples, rows: np.ndarray) -> np.ndarray:
-    """Those images (n, height, width, channels) uint8; photographs and large images are reduced."""
+    """Return images (n, height, width, channels) uint8; photographs and large ones are reduced."""
     images = examples.images
     if images.are_crops or max(images.size) > THUMBNAIL_SIZE:
         images = images.resized((THUMBNAIL_SIZE, THUMBNAIL_SIZE, 3))
@@ -342,7 +345,7 @@ def thumbnails(examples: Examples, rows: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=2)
 def evaluated_examples(folder: Path, data: str, split: str) -> Examples:
-    """The images of a run's own data.
+    """Return the examples of a split of a run's own data.
 
     Raises:
         DataError: the run was not trained on `data`, or the data has been moved or deleted.

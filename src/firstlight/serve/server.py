@@ -24,11 +24,11 @@ RUNS = Path("runs")
 def serve(
     host: str, port: int, model: Path | None, token: str, on_ready: Callable[[str], None]
 ) -> None:
-    """Serve the page until Ctrl-C; calls `on_ready(url)` when it can be opened.
+    """Serve the page until Ctrl-C; call `on_ready(url)` when it can be opened.
 
     Raises:
         UsageError: the address is not a loopback one and the token is missing or too short.
-        DataError: the model does not exist.
+        DataError: the model does not exist, or cannot be read.
         FirstlightError: the address cannot be bound.
     """
     server, listener = create_server(host, port, model, token)
@@ -40,7 +40,7 @@ def serve(
 def create_server(
     host: str, port: int, model: Path | None, token: str
 ) -> tuple[uvicorn.Server, socket.socket]:
-    """A server, and its socket, which already accepts connections. Raises what `serve` does."""
+    """Return a server, and its socket, which already listens. Raises what `serve` does."""
     private = not guard.is_loopback(host) or bool(token)
     if private and len(token) < MIN_TOKEN_LENGTH:
         raise UsageError(
@@ -66,14 +66,14 @@ def create_server(
 
 
 def create_service(model: Path | None) -> app.Service:
-    """`model` is an ONNX file to read with, or a run folder to look inside."""
+    """Return what the routes share; `model` is an ONNX file, or a run folder to look inside."""
     if model and (model / "run.json").is_file():
         return app.Service(model=None, root=RUNS, run=model)
     return app.Service(model=model, root=RUNS, run=None)
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes any free port."""
+    """Return a listening socket; port 0 takes any free port. Raises FirstlightError."""
     listener = None
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]

@@ -125,16 +125,16 @@ class LiveNetwork:
 
 @lru_cache(maxsize=4)
 def live_network(folder: str, name: str, classes: int) -> LiveNetwork:
-    """The network of a run folder: one for each, because each has its own weights."""
+    """Return the network of a run folder: one per folder, because each has its own weights."""
     return LiveNetwork(name, classes)
 
 
 def newest_network(folder: str) -> LiveNetwork:
-    """A run's network with its newest weights.
+    """Return a run's network with its newest weights.
 
     Raises:
         DataError: the run has no weights yet, or is damaged.
-        UsageError: the network takes no digits.
+        UsageError: the network does not take digits.
     """
     run = Run(Path(folder))
     weights = run_views.newest_weights(run)
@@ -167,7 +167,7 @@ def layer_maps(question: LayerMaps) -> LayerMapsJson:
 
 
 def layer_json(layer: keras.Layer, output: np.ndarray) -> LayerJson:
-    """A layer's output: its feature maps, or its neurons as one row."""
+    """Return a layer's output for the page: its feature maps, or its neurons as one row."""
     if output.ndim == 3:
         maps = output.transpose(2, 0, 1)  # (height, width, maps) → (maps, height, width)
     else:
@@ -184,10 +184,10 @@ def predict_samples(question: Samples) -> SamplesJson:
 
 @lru_cache(maxsize=2)
 def sample_images(folder: str) -> Examples:
-    """The first test images of a run's data.
+    """Return the first test images of a run's data.
 
     Raises:
-        UsageError: they are no digits.
+        UsageError: they are not images of 28×28 pixels.
     """
     dataset = Run(Path(folder)).dataset()
     examples = dataset.load(dataset.evaluation_split).first(SAMPLES)
@@ -275,7 +275,7 @@ def begin_lesson(question: BeginLesson) -> LessonJson:
 
 def take_steps(question: TakeSteps) -> LessonJson:
     if lesson is None or (lesson.id, lesson.step) != (question.lesson, question.after):
-        raise UsageError("the graph has been started again since: press Start again")
+        raise UsageError("this graph has been replaced by a newer one: press Start again")
     return lesson.take_steps(question.count)
 
 

@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import Any, cast
+from typing import cast
 
 from firstlight.errors import FirstlightError, UsageError
 from firstlight.serve.questions import Answer, Question, to_line
@@ -30,7 +30,7 @@ def require_tensorflow() -> None:
 
 
 def printed_line(line: bytes) -> str:
-    """A line that a process printed on stderr, as the page shows it."""
+    """Return a line that a process printed on stderr, as the page shows it."""
     return line.decode(errors="replace").rstrip()[:MAX_LINE_LENGTH]
 
 
@@ -78,7 +78,14 @@ class Worker:
         return cast(Answer, answer)
 
     async def exchange_in_time(self, question: str) -> bytes:
-        """Kills the process if anything goes wrong: its late answer must not be the next one's."""
+        """Return the process's answer, a line of JSON.
+
+        If anything goes wrong, the process is killed: a late answer must not be taken for the
+        answer to the next question.
+
+        Raises:
+            FirstlightError: the process took too long, or ended.
+        """
         try:
             async with asyncio.timeout(self.seconds_to_answer):
                 return await self.exchange(question)
@@ -138,5 +145,5 @@ class Worker:
             await self.output_task
 
 
-def ignore_line(line: str) -> Any:
-    """What is done with the process's output while nobody wants it."""
+def ignore_line(line: str) -> None:
+    """Do nothing with a line of the process's output, while nobody wants it."""

@@ -2,9 +2,9 @@
 
     images (N, height, width, channels) uint8 → the same, warped, thickened or thinned, noised ...
 
-This file has the augmentations of the kind "pixel"; images/augmentations.py has the list of all,
-with what each means and the unit of its strength. Each image gets a random part of it, up to the
-strength. All random numbers depend on the given seed and on nothing else.
+This file has the augmentations of the kind "pixel"; images/augmentations.py lists all, with the
+meaning of each and the unit of its strength. Each image gets a random part of the change, up to the
+strength. All random numbers depend on the seed alone.
 
 Elastic distortions are those of Simard, Steinkraus and Platt (2003), section 2, with a cubic
 B-spline to smooth the random field.
@@ -16,8 +16,8 @@ import numpy as np
 import tensorflow as tf
 
 KNOTS = 7  # of a smooth random field, along each side of an image
-SCRIBBLE_CORNERS = 9  # its two ends among them
-SEEDS_PER_STEP, SEEDS_PER_TRANSFORM = 1000, 10  # so that no two use the same random numbers
+SCRIBBLE_CORNERS = 9  # of a path, with its two ends
+SEEDS_PER_STEP, SEEDS_PER_TRANSFORM = 1000, 10  # so that no two transforms share random numbers
 Strengths = Mapping[str, float]
 
 
@@ -92,7 +92,7 @@ def blur_images(images: tf.Tensor, seed: tf.Tensor, *, blur: float) -> tf.Tensor
 
 
 def outline_strokes(images: tf.Tensor, seed: tf.Tensor, *, outline: float) -> tf.Tensor:
-    """Leave only the pixels of the paper that touch ink. Ink is what exceeds a random level."""
+    """Keep only the pixels of the paper that touch ink: pixels lighter than a random level."""
     level = uniform(images, seed + 1, 0.15, 0.85)
     lightest = tf.reduce_max(images, (1, 2, 3), keepdims=True)
     ink = tf.where(images > level * lightest, 255.0, 0.0)

@@ -1,7 +1,7 @@
-"""The verb `first-graph`: MNIST into the first graph, a run folder out.
+"""The verb `first-graph`: trains the first graph on MNIST, and leaves a run folder.
 
 The run's model is saved as the network `softmax`, which is the same computation. So `evaluate` and
-every later verb take the run.
+every later verb can use the run.
 """
 
 import json
@@ -24,7 +24,7 @@ from firstlight.settings import Settings
 
 @dataclass(frozen=True)
 class FirstRun:
-    """What the first graph learned, and what it answers to the test images."""
+    """The result of training the first graph, and its predictions for the test images."""
 
     result: TrainingResult
     predicted: np.ndarray  # (10000,)
@@ -43,7 +43,8 @@ def train(
     """Train and measure the first graph; leave a run folder.
 
     Args:
-        on_cost: is called with each step, counting from 1, and its cost.
+        command: the command that the user gave, for run.json; "" from Python.
+        on_cost: is called after each step with its number, counting from 1, and its cost.
 
     Raises:
         DataError: the images are damaged.

@@ -18,7 +18,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TextIO
+from types import FrameType
+from typing import TextIO
 
 import numpy as np
 import tensorflow as tf
@@ -68,14 +69,14 @@ def resume(run: Run, quiet: bool = False) -> TrainingResult:
     settings, dataset = run.record().settings, run.dataset()
     state = TrainState(settings, dataset).into(run)
     if dataset.fingerprint() != settings.sha256:
-        raise DataError(f"{settings.data} is not what {run.folder} was trained on; train anew")
+        raise DataError(f"{settings.data} has changed since {run.folder} was made; train again")
     state.restore()
     run.forget_after(state.status.step)
     return finish(state, quiet)
 
 
 def dry_run(settings: Settings, dataset: Dataset) -> TrainingResult:
-    """Run a single step on one batch through everything that `train` does; keep nothing."""
+    """Do everything that `train` does with a single step on one batch; keep nothing."""
     recipe = replace(settings.recipe, epochs=None, steps=1, steps_per_call=1)
     short = replace(settings, recipe=recipe, limit=recipe.batch_size)
     with tempfile.TemporaryDirectory() as folder:
@@ -107,7 +108,11 @@ def finish(state: TrainState, quiet: bool, test_limit: int | None = None) -> Tra
 
 
 def measure(state: TrainState, test_limit: int | None, quiet: bool) -> TrainingResult:
-    """Measure the kept network on the test images, if the data has any: in float32."""
+    """Measure the kept network on the test images in float32, if the data has test images.
+
+    Args:
+        test_limit: the number of test images to measure; None for all.
+    """
     status, test_accuracy = state.status, None
     if "test" in state.dataset.splits:
         network, _ = model.load(state.run)
@@ -127,15 +132,16 @@ def measure(state: TrainState, test_limit: int | None, quiet: bool) -> TrainingR
 
 
 def run_training(
-    state: TrainState, progress: Progress, stop_asked: Callable[[], bool] | None = None
+    state: TrainState, progress: Progress, stop_requested: Callable[[], bool] | None = None
 ) -> None:
     """Run the steps that are left, until the recipe's end or an early stop.
 
     Args:
-        stop_asked: is asked after each call of the graph; without, SIGINT and SIGTERM stop it.
+        stop_requested: is called after each call of the graph; True stops the training. None:
+            SIGINT and SIGTERM stop it.
 
     Raises:
-        Interrupted: it was asked to stop; a checkpoint has been written.
+        Interrupted: a stop was requested; a checkpoint has been written.
     """
     if state.status.stopped:
         return
@@ -148,14 +154,14 @@ def run_training(
         log = Log(state, file, progress)
         for batch in batches(state):
             run_call(state, run_steps, batch, log)
-            is_interrupted = (stop_asked or signalled)()
+            is_interrupted = stop_requested() if stop_requested else signalled()
             if time.monotonic() > checkpoint_due or is_interrupted or state.status.stopped:
                 checkpoint_due = save_checkpoint(state)
             if state.status.stopped:
                 return
             if is_interrupted:
                 raise Interrupted(
-                    f"interrupted after step {state.status.step:,}; go on with: "
+                    f"interrupted after step {state.status.step:,}; continue with: "
                     f"firstlight train --resume {state.run.folder}"
                 )
 
@@ -164,8 +170,8 @@ def run_training(
 class Batch:
     """What one call of the compiled graph takes."""
 
-    start: int  # the number of steps before it
-    end: int  # and after it
+    start: int  # the number of steps before the call
+    end: int  # the number of steps after the call
     images: tf.Tensor  # (steps_per_call, batch, height, width, channels) uint8
     labels: tf.Tensor  # (steps_per_call, batch) int32
 
@@ -180,7 +186,7 @@ def run_call(state: TrainState, run_steps: RunSteps, batch: Batch, log: "Log") -
 
 
 def save_checkpoint(state: TrainState) -> float:
-    """Write a checkpoint; return the moment at which the next one is due.
+    """Write a checkpoint; return when the next one is due, on the clock of time.monotonic().
 
     The page redraws weights at each checkpoint, so small networks are saved often.
     """
@@ -222,7 +228,10 @@ def batches(state: TrainState) -> Iterator[Batch]:
 
 
 def calls(step: int, epoch_ends: list[int], count: int) -> list[tuple[int, int]]:
-    """Return first and last step of each call that is left; an epoch's end ends a call."""
+    """Return (start, end) of each remaining call: the steps before it and after it.
+
+    A call ends at `count` steps or at the end of an epoch.
+    """
     bounds = []
     for end in epoch_ends:
         while step < end:
@@ -256,6 +265,7 @@ class Log:
         self.progress.at(status.step, f"cost {status.final_cost:.4f}  accuracy {accuracy:.2%}")
 
     def line(self, step: int, split: str, *, loss: float, accuracy: float, rate: float) -> None:
+        """Write one measurement; see LoggedStep for the units."""
         state = self.state
         logged = LoggedStep(
             step=step,
@@ -274,7 +284,7 @@ class Log:
 
 
 def validate(state: TrainState, log: Log, rate: float) -> None:
-    """Measure the validation images, keep the weights if they are to be kept, decide to stop."""
+    """Measure accuracy on the validation images, keep the best weights, decide whether to stop."""
     status, labels = state.status, state.val.labels
     logits = state.eval_logits(state.val.images)
     loss = float(np.mean(cross_entropy(labels, logits, smoothing=0.0)))
@@ -315,18 +325,18 @@ def reason_to_stop(state: TrainState) -> str:
 
 @contextmanager
 def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Let SIGINT and SIGTERM stop the loop after its call; a second signal stops it at once."""
-    is_asked = False
+    """Give a function that tells whether SIGINT or SIGTERM came; a second signal stops at once."""
+    is_requested = False
 
-    def ask(number: int, frame: Any) -> None:
-        nonlocal is_asked
-        if is_asked:
+    def request(number: int, frame: FrameType | None) -> None:
+        nonlocal is_requested
+        if is_requested:
             raise KeyboardInterrupt
-        is_asked = True
+        is_requested = True
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: is_asked
+        yield lambda: is_requested
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -44,10 +44,10 @@ def build_schedule(recipe: Recipe, total_steps: int) -> Any:
     return peak
 
 
-def init_kernels(variables: list[Any], stddev: float, seed: int) -> None:
+def init_kernels(variables: list[keras.Variable], stddev: float, seed: int) -> None:
     """Initialise as old papers do: kernels normal with this standard deviation, biases 0.
 
-    A standard deviation of 0 leaves the first weights as the network's file has them.
+    A standard deviation of 0 keeps the network's own first weights.
     """
     if not stddev:
         return
@@ -60,13 +60,13 @@ def init_kernels(variables: list[Any], stddev: float, seed: int) -> None:
 
 
 def adjust_gradients(
-    gradients: list[tf.Tensor], variables: list[Any], recipe: Recipe
+    gradients: list[tf.Tensor], variables: list[keras.Variable], recipe: Recipe
 ) -> list[tf.Tensor]:
     """Return the gradients with the recipe's `l2` added, times its `lr_multipliers`."""
     if not recipe.l2 and not recipe.lr_multipliers:
         return gradients
 
-    def adjust(gradient: tf.Tensor, variable: Any) -> tf.Tensor:
+    def adjust(gradient: tf.Tensor, variable: keras.Variable) -> tf.Tensor:
         if recipe.l2 and not variable.path.endswith(NOT_DECAYED):
             gradient = gradient + recipe.l2 * variable
         return gradient * lr_multiplier(variable.path, recipe)
@@ -86,7 +86,7 @@ def lr_multiplier(path: str, recipe: Recipe) -> float:
     return recipe.lr_multipliers[max(endings, key=len)]
 
 
-def clip_filter_norm(variables: list[Any], max_rms: float) -> None:
+def clip_filter_norm(variables: list[keras.Variable], max_rms: float) -> None:
     """Scale each convolution filter whose RMS exceeds `max_rms` back to it (ZFNet, section 3.1).
 
     A limit of 0 leaves all filters alone. keras.constraints.MaxNorm is not the same: it adds an
@@ -100,7 +100,7 @@ def clip_filter_norm(variables: list[Any], max_rms: float) -> None:
             variable.assign(variable * (max_rms / tf.maximum(rms, max_rms)))
 
 
-def ema_variables(weights: list[Any], decay: float) -> list[tf.Variable]:
+def ema_variables(weights: list[keras.Variable], decay: float) -> list[tf.Variable]:
     """Return a variable for the exponential moving average of each weight; none for decay 0."""
     if not decay:
         return []
@@ -108,7 +108,9 @@ def ema_variables(weights: list[Any], decay: float) -> list[tf.Variable]:
     return [tf.Variable(weight, trainable=False, aggregation=aggregation) for weight in weights]
 
 
-def update_ema(averages: list[tf.Variable], weights: list[Any], decay: float, step: Any) -> None:
+def update_ema(
+    averages: list[tf.Variable], weights: list[keras.Variable], decay: float, step: tf.Tensor
+) -> None:
     """Update the moving averages; their decay warms up as (1 + t) / (10 + t), up to `decay`."""
     if not averages:
         return

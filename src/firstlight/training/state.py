@@ -1,4 +1,4 @@
-"""What is being trained: a network, its optimizer, its data, and how far it is."""
+"""The state of a training: the network, its optimizer, its data, and its progress."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,8 +20,11 @@ from firstlight.training.optimizer import build_optimizer, ema_variables, init_k
 class TrainState:
     """A training's network, optimizer, data and status.
 
-    `network` learns; `eval_model` is validated and kept: its weights are the averages of the
-    network's, if the recipe averages.
+    `network` learns; `eval_model` is validated and kept. Its weights are those of the network, or
+    their moving averages if the recipe has an `ema_decay`.
+
+    Raises:
+        DataError, UsageError: the data is damaged, or does not fit the network.
     """
 
     run: Run
@@ -55,15 +58,16 @@ class TrainState:
         return self.epoch_ends[-1]
 
     def _last_augmented_step(self) -> int:
-        """Return the step from which on images are no longer augmented.
+        """Return the last step with augmented images.
 
-        In the last epochs the network, and its batch statistics, adapt to images as they are.
+        In the last epochs the network and its batch statistics adapt to images without
+        augmentation.
         """
         augmented = len(self.epoch_ends) - self.recipe.no_augment_epochs
         return self.epoch_ends[augmented - 1] if augmented > 0 else 0
 
     def into(self, run: Run) -> "TrainState":
-        """Choose the run folder that the training writes to."""
+        """Choose the run folder that the training writes to; return the same state."""
         self.run = run
         # With the extra that reads them, TensorBoard's files are written beside metrics.jsonl.
         has_tensorboard = find_spec("tensorboard") is not None
@@ -111,7 +115,7 @@ class TrainState:
 
 @contextmanager
 def computing_in(precision: str) -> Iterator[None]:
-    """Let layers that are built in here compute in that precision; weights stay float32."""
+    """Make layers that are built in this context compute in a precision; weights stay float32."""
     policy = {"float32": "float32", "bfloat16": "mixed_bfloat16"}[precision]
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)

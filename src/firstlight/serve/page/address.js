@@ -1,5 +1,5 @@
-// The page's whole state is in its address, after the #: `#draw?ink=...`. Who opens the address of
-// another person sees what that person sees.
+// The page's whole state is in its address, after the #: `#draw?ink=...`. Everybody who opens the
+// same address sees the same page.
 
 export const address = { view: "", query: new URLSearchParams() };
 

@@ -1,4 +1,4 @@
-// What was read: the digits, and for each what the network was shown and how sure it is.
+// The answer of the reader: for each digit, the network's input and the class probabilities.
 
 import { h, percent, svg } from "./dom.js";
 import { decode, greyPicture } from "./pixels.js";
@@ -35,7 +35,7 @@ export function headline(answer) {
 /** A card for each digit. */
 export function cards(answer) {
   return (answer?.digits ?? []).map((digit) => {
-    const label = "what the network was shown: 28 by 28 pixels";
+    const label = "the network's input: 28 by 28 pixels";
     const shown = greyPicture(decode(digit.image), 28, label);
     const text = verdictLine(verdict(digit, answer.classes), digit.confidence);
     const details = h("div", {}, text, bars(digit, answer.classes));

@@ -5,7 +5,7 @@ import { errorLine, h, integer, percent, sleep } from "./dom.js";
 import { decode, photograph } from "./pixels.js";
 import { get, post, runPath } from "./server.js";
 
-const POLL = 700; // milliseconds between two looks at an evaluation that is under way
+const POLL = 700; // milliseconds between two requests about an evaluation that is running
 
 /** Show a run's evaluation in `element`, or a button that starts it. */
 export async function showEvaluation(element, run, refresh) {
@@ -114,7 +114,7 @@ function summary({ accuracy, correct, examples, split, data, interval95 }) {
 /** Counts by label (rows) and prediction (columns); the more mistakes, the darker the cell. */
 function confusionMatrix(counts, className, select) {
   const mistakes = counts.flatMap((row, label) => row.filter((_, i) => i !== label));
-  const most = Math.max(1, ...mistakes);
+  const largest = Math.max(1, ...mistakes);
   const heading = (index) => h("span", { title: className(index) }, className(index));
   const grid = h("div", { class: "confusion" }, h("span"), ...counts.map((_, i) => heading(i)));
   grid.style.setProperty("--classes", counts.length);
@@ -134,7 +134,7 @@ function confusionMatrix(counts, className, select) {
       onclick: () => select(label, predicted),
     };
     const button = h("button", attributes, count ? String(count) : "");
-    const shade = count ? 0.12 + 0.88 * Math.sqrt(count / most) : 0;
+    const shade = count ? 0.12 + 0.88 * Math.sqrt(count / largest) : 0;
     button.style.setProperty("--shade", `${Math.round(100 * shade)}%`);
     return button;
   }

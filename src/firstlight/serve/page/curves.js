@@ -11,7 +11,7 @@ const RIGHT = 12;
 const TOP = 10;
 const BOTTOM = 26;
 const MIN_LOG_VALUE = 1e-5; // on a logarithmic scale, smaller values (a cost of 0) are drawn here
-const MAX_POINTS = 160; // of a curve; noisy ones are averaged down to so many
+const MAX_POINTS = 160; // of a curve; a longer one is averaged down to this number
 const VALUE_LINE_HEIGHT = 16;
 
 /**
@@ -169,23 +169,23 @@ function ticks(low, high, count) {
   const minDistance = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(minDistance));
   const distance = [1, 2, 2.5, 5, 10].map((n) => n * power).find((each) => each >= minDistance);
-  const found = [];
-  for (let at = Math.ceil(low / distance) * distance; at <= high + 1e-9; at += distance)
-    found.push(Number(at.toPrecision(12)));
-  return found;
+  const values = [];
+  for (let value = Math.ceil(low / distance) * distance; value <= high + 1e-9; value += distance)
+    values.push(Number(value.toPrecision(12)));
+  return values;
 }
 
 /** The powers of ten between two logarithms; 2 and 5 times them too if the range is small. */
 function logTicks(low, high) {
   const factors = high - low > 1.5 ? [1] : [1, 2, 5];
-  const found = [];
+  const values = [];
   for (let power = Math.floor(low); power <= high; power++) {
     for (const factor of factors) {
       const logarithm = Math.log10(factor) + power;
-      if (logarithm >= low && logarithm <= high) found.push(factor * 10 ** power);
+      if (logarithm >= low && logarithm <= high) values.push(factor * 10 ** power);
     }
   }
-  return found;
+  return values;
 }
 
 /** A number with three significant digits, or a large one without decimals. */

@@ -74,7 +74,7 @@ export function enter(page) {
         h(
           "p",
           { class: "quiet" },
-          "One picture per digit. Ink on a blue pixel speaks for it, ink on a grey one against it.",
+          "One picture per digit. Ink on a blue pixel counts for it, ink on a grey one against it.",
         ),
       ),
       h("section", { class: "card" }, h("h2", {}, "100 test images"), tests.element),

@@ -66,7 +66,7 @@ export function enter(page) {
 
   let digits = []; // that were read on the sheet
   let classes = []; // of the reader
-  let selected = 0; // the index of the digit that is looked at
+  let selected = 0; // the index of the digit whose layers are shown
   let requests = 0;
   let left = false;
   const pad = new Pad(canvas, (lifted) => {
@@ -147,7 +147,11 @@ export function enter(page) {
     );
     occlusion.replaceChildren(
       occlusionPicture(image, answer.occlusion.flat()),
-      h("figcaption", {}, "where it looks: covering 8×8 pixels at a blue place makes it less sure"),
+      h(
+        "figcaption",
+        {},
+        "where the network looks: it is less sure if 8×8 pixels around a blue pixel are covered",
+      ),
     );
     layers.replaceChildren(...blocks(image, answer.layers, weights));
   }
@@ -241,8 +245,8 @@ function productBlock(weights, image) {
     ),
   );
   const note =
-    "Blue speaks for the digit, grey against it. The number is the sum plus the digit's bias; " +
-    "the largest one wins.";
+    "Blue counts for the digit, grey against it. The number is the sum plus the digit's bias; " +
+    "the digit with the largest number is the prediction.";
   return block("weights, and weights × input", note, h("div", { class: "maps ten" }, ...figures));
 }
 

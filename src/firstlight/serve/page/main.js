@@ -3,7 +3,7 @@
 import { address, onAddress } from "./address.js";
 import { h } from "./dom.js";
 
-const PAD_VIEWS = ["draw", "inside"]; // a drawing on one of them is on the other too
+const PAD_VIEWS = ["draw", "inside"]; // these two views share one drawing
 const main = document.getElementById("view");
 const headerLinks = [...document.querySelectorAll("header a")];
 const navLinks = [...document.querySelectorAll("nav a")];

@@ -100,7 +100,7 @@ export function panzoom(svgText, label) {
     { class: "tools" },
     h("button", { onclick: keys["+"], "aria-label": "Zoom in" }, "+"),
     h("button", { onclick: keys["-"], "aria-label": "Zoom out" }, "−"),
-    h("button", { onclick: showAll, "aria-label": "Show all of it" }, "Fit"),
+    h("button", { onclick: showAll, "aria-label": "Show the whole picture" }, "Fit"),
   );
   return h("div", { class: "stack" }, frame, tools);
 }

@@ -57,7 +57,7 @@ export async function post(path, content = {}) {
 
 export const runPath = (name) => `runs/${encodeURIComponent(name)}`;
 
-/** What the server says about itself. It is asked once, and again if that failed. */
+/** What the server says about itself. The page asks once, and again only if that failed. */
 let aboutAnswer;
 export function about() {
   aboutAnswer ??= get("about").catch((error) => {

@@ -131,7 +131,7 @@ export function enter(page) {
   };
 }
 
-/** Watches a run; returns a function that stops it. */
+/** Watches a run; returns a function that ends the watching. */
 function watchRun(element, name) {
   const path = runPath(name);
   const query = `run=${encodeURIComponent(name)}`;
@@ -194,8 +194,8 @@ function watchRun(element, name) {
   let weightsVersion = 0; // when the weights that are shown were written
   let samplesVersion = 0; // when the weights were written that the shown predictions are from
   let samplesAreWatched = false;
-  let samplesAreAsked = false;
-  let nextPoll = 0; // when the server is asked again, on the clock of performance.now()
+  let samplesAreRequested = false;
+  let nextPoll = 0; // the time of the next request, on the clock of performance.now()
 
   async function act(action) {
     error.textContent = "";
@@ -260,8 +260,8 @@ function watchRun(element, name) {
 
   async function showSamples() {
     const isCurrent = samplesVersion && samplesVersion === weightsVersion;
-    if (samplesAreAsked || isCurrent) return;
-    samplesAreAsked = true;
+    if (samplesAreRequested || isCurrent) return;
+    samplesAreRequested = true;
     if (!samplesVersion) watchSamples.textContent = "TensorFlow is starting …";
     try {
       const answer = await post(`${path}/samples`);
@@ -272,7 +272,7 @@ function watchRun(element, name) {
       error.textContent = problem.message;
       samplesAreWatched = false;
     }
-    samplesAreAsked = false;
+    samplesAreRequested = false;
   }
 
   async function poll() {
