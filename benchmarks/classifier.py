@@ -92,7 +92,7 @@ def main() -> None:
     }
     result = {"processor": processor(), "versions": versions(), "medians": medians}
     (RESULTS / "classifier.json").write_text(json.dumps(result | {"rounds": results}) + "\n")
-    rows = ["| the reader's network | images a second, 500 at a time | one alone, ms |"]
+    rows = ["| the reader's network | images per second, batches of 500 | one image alone, ms |"]
     rows += ["|---|--:|--:|"]
     rows += [
         f"| {name} | {m['images_per_second']:,.0f} | {m['milliseconds_alone']:.2f} |"

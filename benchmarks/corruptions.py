@@ -31,7 +31,7 @@ from firstlight.runs.run import Run, versions
 RESULTS = Path(__file__).parent / "results" / "corruptions.json"
 SEED = 0
 SIDE = 28
-NAMES = {"clean": "as they are", "mean": "**mean of the 15**"}
+NAMES = {"clean": "not corrupted", "mean": "**mean of the 15**"}
 BATCH_SIZE = 250  # images: fog alone needs a map of 256 × 256 for each
 
 Corruption = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -345,7 +345,7 @@ def table(records: list[dict[str, Any]]) -> str:
     last = records[-1]
     measured_on = circumstances(last["processor"], last["versions"])
     return "\n".join(
-        [*rows, "", f"{last['examples']:,} images each, a run a column; {measured_on}"]
+        [*rows, "", f"Each column is one run, measured on {last['examples']:,} images; {measured_on}"]
     )
 
 

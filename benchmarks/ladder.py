@@ -35,7 +35,7 @@ class Rung(NamedTuple):
 RUNGS = [
     Rung("first graph", ("first-graph",), 5, "12.0 % (LeCun 1998, linear classifier)"),
     Rung("softmax", ("train", "softmax"), 5, "12.0 % (LeCun 1998, linear classifier)"),
-    Rung("softmax, long", ("train", "softmax", "--recipe", "long"), 5, "12.0 % (the same)"),
+    Rung("softmax, long", ("train", "softmax", "--recipe", "long"), 5, "12.0 % (LeCun 1998, linear classifier)"),
     Rung("mlp", ("train", "mlp"), 5, "1.6 % (Simard 2003, 800 hidden units)"),
     Rung("lenet5", ("train", "lenet5"), 5, "0.95 % (LeCun 1998)"),
     Rung("nin", ("train", "nin"), 3, "0.47 % (Lin 2013)"),
@@ -45,7 +45,7 @@ RUNGS = [
         "convnet, record",
         ("train", "convnet", "--recipe", "record"),
         5,
-        "0.359 ± 0.047 % (Deotte 2018, over 1,500 networks)",
+        "0.359 ± 0.047 % (Deotte 2018, mean of 1,500 networks)",
     ),
 ]
 
@@ -75,7 +75,7 @@ def measure(rung: Rung, seed: int) -> None:
 
 def table(lines: list[dict[str, Any]]) -> str:
     rows = [
-        "| network | parameters | seconds | cost, first → last | test error, % | n | published |",
+        "| network | parameters | seconds | cost, first → last | test error, % | n | published error |",
         "|---|--:|--:|--:|--:|--:|---|",
     ]
     listed = subprocess.run(

@@ -216,7 +216,7 @@ def operations(network: str) -> int:
 
 
 def table(result: dict[str, Any]) -> str:
-    rows = ["| images a second | training | share of peak | answering | share of peak |"]
+    rows = ["| images per second | training | share of peak | inference | share of peak |"]
     rows += ["|---|--:|--:|--:|--:|"]
     for network in NETWORKS:
         rates = result["rates"].get(network, {})
@@ -228,7 +228,7 @@ def table(result: dict[str, Any]) -> str:
                 cells += [f"{rate:,.1f}", f"{done / result['peak'][name.split(', ')[1]]:.0%}"]
             rows.append(f"| {' | '.join(cells)} |")
     where = circumstances(f"{result['processor']}, {peaks(result['peak'])}", result["versions"])
-    return "\n".join([*rows, "", f"Batches of {BATCH}, medians of up to {ROUNDS} rounds; {where}"])
+    return "\n".join([*rows, "", f"Batches of {BATCH} images; medians of up to {ROUNDS} rounds; {where}"])
 
 
 def measure() -> None:

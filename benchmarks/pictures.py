@@ -110,7 +110,7 @@ def simple(data: str) -> dict[str, float]:
 
 def table(lines: list[dict[str, Any]], without: dict[str, float], classes: int) -> str:
     rows = [
-        "| | parameters | seconds on cores | top-1, % | ten crops, % | n |",
+        "| method | parameters | seconds of training | top-1, % | top-1 with ten crops, % | n |",
         "|---|--:|--:|--:|--:|--:|",
     ]
     rows += [f"| {name} | | | {100 * value:.1f} | | |" for name, value in without.items()]
@@ -120,7 +120,10 @@ def table(lines: list[dict[str, Any]], without: dict[str, float], classes: int) 
             parameters = catalog.network(row.command[0]).build(classes).count_params()
             cores = sorted({line["cores"] for line in found})
             times = [[line["seconds"] for line in found if line["cores"] == n] for n in cores]
-            seconds = [f"{spread(t, 0)} on {n}" for t, n in zip(times, cores, strict=True)]
+            seconds = [
+                f"{spread(t, 0)} on {n} {'core' if n == 1 else 'cores'}"
+                for t, n in zip(times, cores, strict=True)
+            ]
             accuracies = [
                 spread([100 * line[f"{views}_accuracy"] for line in found], 1)
                 for views in ("middle", "ten-crops")
@@ -128,10 +131,11 @@ def table(lines: list[dict[str, Any]], without: dict[str, float], classes: int) 
             cells = (row.name, f"{parameters:,}", ", ".join(seconds), *accuracies, len(found))
             rows.append(f"| {' | '.join(map(str, cells))} |")
     last = lines[-1]
-    told = (
-        f"Of {last['examples']:,} {last['split']} pictures, mean ± standard deviation over n seeds"
+    measured = (
+        f"Measured on {last['examples']:,} {last['split']} pictures; mean ± standard deviation over "
+        f"n seeds; {circumstances(last['processor'], last['versions'])}"
     )
-    return "\n".join([*rows, "", f"{told}; {circumstances(last['processor'], last['versions'])}"])
+    return "\n".join([*rows, "", measured])
 
 
 def picture(lines: list[dict[str, Any]], without: dict[str, float]) -> None:

@@ -159,12 +159,12 @@ def table(facts: dict[str, Any]) -> str:
     speed, memory = facts["images a second and core"], facts["megabytes"]
     cores = list(speed["ours"])
     heads = [f"{n} core{'s' if n != '1' else ''}" for n in cores]
-    lines = [f"| images a second and core | {' | '.join(heads)} |", "|---|--:|--:|"]
+    lines = [f"| images per second and core | {' | '.join(heads)} |", "|---|--:|--:|"]
     lines += [
         f"| {way} | {' | '.join(str(each[n]) for n in cores)} |" for way, each in speed.items()
     ]
-    took = " and ".join(f"{megabytes} MB of {count}" for count, megabytes in memory.items())
-    return "\n".join([*lines, "", f"Memory for a folder: {took} files; {facts['where']}"])
+    used = ", ".join(f"{megabytes} MB for {count} files" for count, megabytes in memory.items())
+    return "\n".join([*lines, "", f"Memory that a folder needs: {used}; {facts['where']}"])
 
 
 def main() -> None:

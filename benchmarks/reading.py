@@ -45,7 +45,8 @@ from firstlight.runs.run import versions
 class Step(NamedTuple):
     """A step of the reader, and what is put in its place to switch it off."""
 
-    name: str
+    name: str  # in reading.json
+    label: str  # in README, of the row that is measured without the step
     module: Any
     function: str
     replacement: Callable[..., Any]
@@ -80,17 +81,78 @@ def all_blobs(blobs: Sequence[locate.MeasuredBlob]) -> list[Blob]:
 
 
 STEPS = [
-    Step("dark or light ink decided", ink, "polarities", lambda grey: [True]),
-    Step("paper flattened", ink, "estimate_paper", median_paper),
-    Step("ruled lines taken out", locate, "without_ruled_lines", lambda mask: mask),
-    Step("edges left out", locate, "without_border_blobs", lambda blobs, shape: blobs),
-    Step("pale ink left out", locate, "without_pale_blobs", all_blobs),
-    Step("strokes joined, dots left out", locate, "join_strokes", lambda blobs: blobs),
-    Step("touching digits cut", split, "split_blob", uncut),
-    Step("thin pens broadened", normalize, "thicken", lambda ink: ink),
-    Step("centre of mass", normalize, "center_by_mass", center_box),
-    Step("normalised as MNIST", reader, "normalize", stretched),
+    Step(
+        name="dark or light ink decided",
+        label="without deciding whether the ink is dark or light",
+        module=ink,
+        function="polarities",
+        replacement=lambda grey: [True],
+    ),
+    Step(
+        name="paper flattened",
+        label="without correcting uneven paper",
+        module=ink,
+        function="estimate_paper",
+        replacement=median_paper,
+    ),
+    Step(
+        name="ruled lines taken out",
+        label="without removing ruled lines",
+        module=locate,
+        function="without_ruled_lines",
+        replacement=lambda mask: mask,
+    ),
+    Step(
+        name="edges left out",
+        label="without removing blobs at the picture's border",
+        module=locate,
+        function="without_border_blobs",
+        replacement=lambda blobs, shape: blobs,
+    ),
+    Step(
+        name="pale ink left out",
+        label="without removing pale blobs",
+        module=locate,
+        function="without_pale_blobs",
+        replacement=all_blobs,
+    ),
+    Step(
+        name="strokes joined, dots left out",
+        label="without joining strokes and removing dots",
+        module=locate,
+        function="join_strokes",
+        replacement=lambda blobs: blobs,
+    ),
+    Step(
+        name="touching digits cut",
+        label="without cutting touching digits apart",
+        module=split,
+        function="split_blob",
+        replacement=uncut,
+    ),
+    Step(
+        name="thin pens broadened",
+        label="without thickening thin strokes",
+        module=normalize,
+        function="thicken",
+        replacement=lambda ink: ink,
+    ),
+    Step(
+        name="centre of mass",
+        label="without centring by the centre of mass",
+        module=normalize,
+        function="center_by_mass",
+        replacement=center_box,
+    ),
+    Step(
+        name="normalised as MNIST",
+        label="without normalising as MNIST does",
+        module=reader,
+        function="normalize",
+        replacement=stretched,
+    ),
 ]
+LABELS = {f"without: {step.name}": step.label for step in STEPS}  # of rows in README
 
 
 @contextmanager
@@ -209,7 +271,7 @@ def tables(result: dict[str, Any]) -> str:
     """What README shows of it."""
     rows = []
     if "strings" in result:
-        rows = ["| handwriting that is not MNIST | pictures | read right | Tesseract |"]
+        rows = ["| handwriting from outside MNIST | pictures | read correctly | Tesseract |"]
         rows += ["|---|--:|--:|--:|"]
         for name, facts in result["single"].items():
             share = facts["right"] / facts["pictures"]
@@ -221,16 +283,17 @@ def tables(result: dict[str, Any]) -> str:
             f"| {share} |"
         )
     styles = list(next(iter(result["lines_right"].values())))
-    rows += ["", f"| lines of composed pages, % right | {' | '.join(styles)} |"]
+    rows += ["", f"| lines read correctly, by style of page | {' | '.join(styles)} |"]
     rows += ["|---|" + "--:|" * len(styles)]
     for name, shares in result["lines_right"].items():
-        rows.append(f"| {name} | {' | '.join(f'{shares[style]:.0%}' for style in styles)} |")
+        cells = " | ".join(f"{shares[style]:.0%}" for style in styles)
+        rows.append(f"| {LABELS.get(name, name)} | {cells} |")
     shell = result["from_the_shell"]
     rows += [
         "",
-        f"`firstlight read` on a photograph of 12 megapixels: {shell['seconds']:.2f} s, "
-        f"{shell['megabytes']:.0f} MB at most. In one process: "
-        f"{result['photographs_a_second']:.1f} photographs of 1,600 pixels a second. "
+        f"`firstlight read` on a photograph of 12 megapixels takes {shell['seconds']:.2f} s and at "
+        f"most {shell['megabytes']:.0f} MB. One process reads {result['photographs_a_second']:.1f} "
+        "photographs per second, if their longer side has 1,600 pixels. "
         f"{result['pages_of_each_style']} pages of each style; "
         + circumstances(result["processor"], result["versions"]),
     ]

@@ -217,7 +217,7 @@ def draw(page: Any, digit: str) -> None:
 
 def table(result: dict[str, Any]) -> str:
     lines = [
-        "| clients | drawings a second | p50, ms | p99, ms | lost or mixed up |",
+        "| clients | drawings per second | p50, ms | p99, ms | answers lost or swapped |",
         "|--:|--:|--:|--:|--:|",
     ]
     for row in result["load"]:
@@ -226,15 +226,17 @@ def table(result: dict[str, Any]) -> str:
         lines.append(f"| {' | '.join(map(str, numbers))} | {lost} |")
     memory = result.get("memory_mb", {})
     memory_text = ", ".join(f"{mb:.0f} MB after {int(n):,} requests" for n, mb in memory.items())
-    start = f"Server start to first answer: {result['start_to_first_answer_s']} s."
+    if memory_text:
+        memory_text = f"Memory of the server: {memory_text}."
+    start = f"From the server's start to the first answer: {result['start_to_first_answer_s']} s."
     lines += ["", f"{start} {memory_text}".strip()]
     if browser := result.get("browser"):
         lines += [
             "",
             f"In Chromium, medians of {len(STROKES) * ROUNDS} drawings: "
-            f"{browser['pen_lifted_to_answer_ms']:.0f} ms from the lifted pen to the answer, "
+            f"{browser['pen_lifted_to_answer_ms']:.0f} ms from lifting the pen to the answer on the page, "
             f"{browser['asked_to_answer_ms']:.0f} ms from the request to the answer; "
-            f"first paint after {browser['first_paint_ms']:.0f} ms.",
+            f"the first paint is after {browser['first_paint_ms']:.0f} ms.",
         ]
     return "\n".join([*lines, "", circumstances(result["processor"], result["versions"])])
 

@@ -319,7 +319,7 @@ def seconds_to(curve: list[list[float]], target: float) -> float:
 
 
 def tables(result: dict[str, Any]) -> str:
-    rows = ["| training | n | seconds to 99.0 % | seconds to 99.5 % | at its end |"]
+    rows = ["| training | n | seconds to 99.0 % | seconds to 99.5 % | at the end of training |"]
     rows += ["|---|--:|--:|--:|--:|"]
     for name, curves in result["curves"].items():
         if not curves:
@@ -335,7 +335,7 @@ def tables(result: dict[str, Any]) -> str:
         spread = f" ± {np.std(ends, axis=0, ddof=1)[1]:.2f}" if len(ends) > 1 else ""
         cells.append(f"{accuracy:.2f}{spread} % in {seconds:.1f} s")
         rows.append(f"| {' | '.join(cells)} |")
-    rows += ["", "| a training step of `convnet`, batch 128 | images a second | share of peak |"]
+    rows += ["", "| training step of `convnet`, batch size 128 | images per second | share of peak |"]
     rows += ["|---|--:|--:|"]
     for name, found in result["throughput"].items():
         rate = found["images_per_second"]
