@@ -345,7 +345,11 @@ def table(records: list[dict[str, Any]]) -> str:
     last = records[-1]
     measured_on = circumstances(last["processor"], last["versions"])
     return "\n".join(
-        [*rows, "", f"Each column is one run, measured on {last['examples']:,} images; {measured_on}"]
+        [
+            *rows,
+            "",
+            f"Each column is one run, measured on {last['examples']:,} images; {measured_on}",
+        ]
     )
 
 

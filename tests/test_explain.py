@@ -16,7 +16,8 @@ from firstlight import catalog, model
 from firstlight.datasets import mnist
 from firstlight.errors import DataError, UsageError
 from firstlight.explanation import deconvnet, features, occlusion
-from firstlight.explanation.explain import Explanation, compute, explain
+from firstlight.explanation.explain import explain
+from firstlight.explanation.explanation import Explanation, compute_explanation
 from firstlight.explanation.features import FirstLayer, MapProjections, Projection
 from firstlight.explanation.occlusion import Occlusion
 from firstlight.figures.explanation import draw_explanation
@@ -109,7 +110,7 @@ def test_every_network_is_explained(
     stages = deconvnet.stages(built(name, 10))
     layers = list(dict.fromkeys([*stages][:1] + [*stages][-1:]))  # the first and the last
     run = untrained(name, digits, here / "run")
-    explanation = compute(run, picture, layers=layers, quiet=True)
+    explanation = compute_explanation(run, picture, layers=layers, quiet=True)
     assert explanation.predicted == explanation.label == explanation.probabilities.argmax()
     assert list(explanation.projections) == layers and all(explanation.projections.values())
     convolutions = [layer for layer, stage in stages.items() if stage.is_convolution]
@@ -219,7 +220,7 @@ def test_a_mistake_is_one_line(
 def test_missing_data_of_the_run_is_named(here: Path, picture: Path) -> None:
     run = untrained("mlp", here / "gone", here / "run")
     with pytest.raises(DataError, match="gone"):
-        compute(run, picture)
+        compute_explanation(run, picture)
 
 
 def colour_explanation(classes: tuple[str, ...]) -> Explanation:

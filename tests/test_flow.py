@@ -75,7 +75,7 @@ def pictures(here: Path) -> Path:
     return here / "stripes"
 
 
-@pytest.mark.large  # test_pictures.py does the same with a small network, in one process
+@pytest.mark.large  # test_folder_flow.py does the same with a small network, in one process
 @pytest.mark.parametrize("network", ["nin-imagenet", "zfnet", "overfeat"])
 def test_the_flow_of_pictures(here: Path, network: str) -> None:
     data = pictures(here)

@@ -31,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-data_app = typer.Typer(help="Check data.", no_args_is_help=True, rich_markup_mode=None)
+data_app = typer.Typer(help="Check a dataset.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data_app, name="data")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
@@ -109,7 +109,10 @@ def first_graph(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Train the first network: an explicit graph that a session runs."""
+    """Train the first graph, in a session.
+
+    The network is one layer of ten neurons, written as an explicit TensorFlow graph.
+    """
     with tensorflow(verbose):
         from firstlight.training import first_graph as training
 
@@ -170,7 +173,7 @@ def train(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Train a network, and leave a run folder."""
+    """Train a network; leave a run folder."""
     if resume:
         refuse_beside_resume(context)
         run = Run.open(resume)
@@ -220,7 +223,10 @@ def evaluate(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Measure how accurate a run is, and what it gets wrong; several runs form an ensemble."""
+    """Measure a run's accuracy and mistakes.
+
+    Several runs form an ensemble: their probabilities are averaged.
+    """
     with tensorflow(verbose):
         from firstlight.evaluation import accuracy
     runs = [Run.open(folder) for folder in folders]
@@ -247,7 +253,10 @@ def compare(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Compare two runs image by image: is one better, or may the difference be chance?"""
+    """Compare two runs image by image.
+
+    Is one better, or may the difference be chance?
+    """
     with tensorflow(verbose):
         from firstlight.evaluation import comparison
     compared = comparison.compare(Run.open(first), Run.open(second), data, split, quiet)
@@ -264,7 +273,10 @@ def graph(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Draw a network's graph twice: its layers, and TensorFlow's own operations."""
+    """Draw a network's graph.
+
+    Two pictures: its layers, and TensorFlow's own operations.
+    """
     with tensorflow(verbose):
         from firstlight.graphs.draw import draw_graph
     pictures = draw_graph(target, out)
@@ -298,7 +310,10 @@ def explain(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show what a network looks at in a picture: filters, feature maps, deconvnet, occlusion."""
+    """Show what a network looks at.
+
+    The pictures show filters, feature maps, deconvnet projections and occlusion.
+    """
     run = Run.open(folder)
     with tensorflow(verbose):
         from firstlight.explanation.explain import explain
@@ -345,7 +360,10 @@ def export(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Write a run's network for other programs; keep it only if its answers are the same."""
+    """Write a network for other programs.
+
+    The file is kept only if its answers are the network's.
+    """
     run = Run.open(folder)
     with tensorflow(verbose):
         from firstlight.exports.export import export as export_run
@@ -412,7 +430,10 @@ def serve(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Serve a page to draw digits on, to watch networks learn, and to look inside them."""
+    """Serve the page on this machine.
+
+    Draw digits and see them read, watch networks learn, look inside them.
+    """
     from firstlight.serve import server
 
     def on_ready(url: str) -> None:

@@ -15,7 +15,7 @@ from firstlight.runs.run import Run
 if TYPE_CHECKING:  # these modules import TensorFlow
     from firstlight.classification import Classification
     from firstlight.evaluation.comparison import Comparison
-    from firstlight.explanation.explain import Explanation
+    from firstlight.explanation.explanation import Explanation
     from firstlight.exports.export import Export
     from firstlight.graphs.draw import GraphPictures
     from firstlight.reading import FileReading

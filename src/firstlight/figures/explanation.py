@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import LinearSegmentedColormap
 
-from firstlight.explanation.explain import Explanation
+from firstlight.explanation.explanation import Explanation
 from firstlight.explanation.features import MapProjections, Projection, strongest_maps
 from firstlight.figures.page import (
     CAPTION,
