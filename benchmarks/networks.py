@@ -228,7 +228,9 @@ def table(result: dict[str, Any]) -> str:
                 cells += [f"{rate:,.1f}", f"{done / result['peak'][name.split(', ')[1]]:.0%}"]
             rows.append(f"| {' | '.join(cells)} |")
     where = circumstances(f"{result['processor']}, {peaks(result['peak'])}", result["versions"])
-    return "\n".join([*rows, "", f"Batches of {BATCH} images; medians of up to {ROUNDS} rounds; {where}"])
+    return "\n".join(
+        [*rows, "", f"Batches of {BATCH} images; medians of up to {ROUNDS} rounds; {where}"]
+    )
 
 
 def measure() -> None:

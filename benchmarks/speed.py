@@ -335,7 +335,10 @@ def tables(result: dict[str, Any]) -> str:
         spread = f" ± {np.std(ends, axis=0, ddof=1)[1]:.2f}" if len(ends) > 1 else ""
         cells.append(f"{accuracy:.2f}{spread} % in {seconds:.1f} s")
         rows.append(f"| {' | '.join(cells)} |")
-    rows += ["", "| training step of `convnet`, batch size 128 | images per second | share of peak |"]
+    rows += [
+        "",
+        "| training step of `convnet`, batch size 128 | images per second | share of peak |",
+    ]
     rows += ["|---|--:|--:|"]
     for name, found in result["throughput"].items():
         rate = found["images_per_second"]
