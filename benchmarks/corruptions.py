@@ -344,13 +344,8 @@ def table(records: list[dict[str, Any]]) -> str:
         rows.append(f"| {NAMES.get(name, name.replace('_', ' '))} | {cells} |")
     last = records[-1]
     measured_on = circumstances(last["processor"], last["versions"])
-    return "\n".join(
-        [
-            *rows,
-            "",
-            f"Each column is one run, measured on {last['examples']:,} images; {measured_on}",
-        ]
-    )
+    columns = f"Each column is one run, measured on {last['examples']:,} images"
+    return "\n".join([*rows, "", f"{columns}; {measured_on}"])
 
 
 def draw_picture(examples: Examples, path: Path) -> None:

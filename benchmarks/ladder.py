@@ -32,15 +32,11 @@ class Rung(NamedTuple):
     published: str  # test error of such a network, and whose
 
 
+LINEAR = "12.0 % (LeCun 1998, linear classifier)"
 RUNGS = [
-    Rung("first graph", ("first-graph",), 5, "12.0 % (LeCun 1998, linear classifier)"),
-    Rung("softmax", ("train", "softmax"), 5, "12.0 % (LeCun 1998, linear classifier)"),
-    Rung(
-        "softmax, long",
-        ("train", "softmax", "--recipe", "long"),
-        5,
-        "12.0 % (LeCun 1998, linear classifier)",
-    ),
+    Rung("first graph", ("first-graph",), 5, LINEAR),
+    Rung("softmax", ("train", "softmax"), 5, LINEAR),
+    Rung("softmax, long", ("train", "softmax", "--recipe", "long"), 5, LINEAR),
     Rung("mlp", ("train", "mlp"), 5, "1.6 % (Simard 2003, 800 hidden units)"),
     Rung("lenet5", ("train", "lenet5"), 5, "0.95 % (LeCun 1998)"),
     Rung("nin", ("train", "nin"), 3, "0.47 % (Lin 2013)"),

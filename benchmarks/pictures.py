@@ -132,9 +132,8 @@ def table(lines: list[dict[str, Any]], without: dict[str, float], classes: int) 
             rows.append(f"| {' | '.join(map(str, cells))} |")
     last = lines[-1]
     measured = (
-        f"Measured on {last['examples']:,} {last['split']} pictures; "
-        "mean ± standard deviation over "
-        f"n seeds; {circumstances(last['processor'], last['versions'])}"
+        f"Measured on {last['examples']:,} {last['split']} pictures; mean ± standard deviation "
+        f"over n seeds; {circumstances(last['processor'], last['versions'])}"
     )
     return "\n".join([*rows, "", measured])
 

@@ -234,9 +234,8 @@ def table(result: dict[str, Any]) -> str:
         lines += [
             "",
             f"In Chromium, medians of {len(STROKES) * ROUNDS} drawings: "
-            f"{browser['pen_lifted_to_answer_ms']:.0f} ms from lifting the pen to the "
-            "answer on the page, "
-            f"{browser['asked_to_answer_ms']:.0f} ms from the request to the answer; "
+            f"{browser['pen_lifted_to_answer_ms']:.0f} ms from lifting the pen to the answer "
+            f"on the page, {browser['asked_to_answer_ms']:.0f} ms from the request to the answer; "
             f"the first paint is after {browser['first_paint_ms']:.0f} ms.",
         ]
     return "\n".join([*lines, "", circumstances(result["processor"], result["versions"])])
