@@ -40,7 +40,7 @@ class FirstLayer:
 
     name: str
     filters: dict[int, np.ndarray]  # number → weights (height, width, channels); strongest first
-    filter_count: int  # of the layer: `filters` has MAX_FILTERS of them at most
+    filter_count: int  # the number of all filters; `filters` has at most MAX_FILTERS of them
     contributions: np.ndarray | None  # (classes, height, width, channels); for one layer only
 
 

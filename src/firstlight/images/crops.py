@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 Size = tuple[int, int, int]  # height, width, channels
-CROP_FRACTION = 224 / 256  # of the shortest side
+CROP_FRACTION = 224 / 256  # the crop's side divided by the picture's shortest side
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,11 @@ Ints = NDArray[np.int64]
 Labels = NDArray[np.int32]
 
 MIN_DIGIT_HEIGHT = 10  # pixels of the working picture; fewer are not enough to recognise a digit
-MIN_RELATIVE_DARKNESS = 0.35  # of the average ink; a pencil beside a pen has half of it
-MAX_LINE_SLOPE = 0.12  # of a ruled line: the sheet may be turned by 7 degrees
+MIN_RELATIVE_DARKNESS = 0.35  # compared with the average ink; a pencil beside a pen has half
+MAX_LINE_SLOPE = 0.12  # for ruled lines: the sheet may be turned by 7 degrees
 STRIP_WIDTH = 400  # pixels; within a strip, all ruled lines have the same slope
-MAX_BLOBS = 400  # of a picture: foliage has thousands, which would take minutes
-MAX_SINGLE_BLOBS = 8  # of a picture of one digit: the digit's parts and its neighbours
+MAX_BLOBS = 400  # in a picture: foliage has thousands, which would take minutes
+MAX_SINGLE_BLOBS = 8  # in a picture of one digit: the digit's parts and its neighbours
 
 
 class MeasuredBlob(NamedTuple):

@@ -39,7 +39,7 @@ class JobJson(TypedDict):
     kind: Kind
     exit_code: int | None  # None while it runs
     output: list[str]  # the last lines that it printed
-    stopping: bool  # the user has stopped it, and it has not ended yet
+    stopping: bool  # whether the user has stopped it; also after it has ended
 
 
 class Job(Protocol):
@@ -188,6 +188,7 @@ class Jobs:
             self.watch(name, EvaluationJob(run, self.evaluator))
 
     async def start_training(self, name: str, *arguments: str) -> None:
+        """Start `firstlight train` with these arguments as the job of a run."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "firstlight", "train", *arguments),

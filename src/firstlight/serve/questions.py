@@ -17,7 +17,7 @@ Answer = TypeVar("Answer")
 
 class LayerJson(MapsJson):
     name: str
-    type: str  # of the Keras layer
+    type: str  # the class of the Keras layer
 
 
 class LayerMapsJson(TypedDict):
@@ -39,7 +39,7 @@ class SamplesJson(PredictionsJson):
 class LessonJson(PredictionsJson):
     lesson: str  # identifies the graph and its session
     step: int
-    costs: list[float]  # of the steps that were just taken
+    costs: list[float]  # one for each of the new steps
     accuracy: float  # on all test images
     weights: MapsJson
     learned: MapsJson  # the weights minus the initial ones
