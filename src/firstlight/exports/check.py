@@ -17,7 +17,7 @@ Tensors = dict[str, tuple[str, tuple[int | None, ...]]]  # inputs or outputs: na
 
 @dataclass(frozen=True)
 class Opened:
-    """An exported file, as the program that opened it sees it."""
+    """An exported file, opened by a program that can run it."""
 
     inputs: Tensors
     outputs: Tensors

@@ -1,4 +1,4 @@
-"""Finds the ink that may be digits, and the order in which one reads it.
+"""Finds the ink that may be digits, and the order in which to read it.
 
     contrast (h, w)  →  blobs  →  lines of blobs, top to bottom, each from left to right
 
@@ -188,7 +188,7 @@ def without_ruled_lines(mask: Mask) -> Mask:
 def ruled_lines(mask: Mask) -> Mask:
     """Return the pixels (h, w) of horizontal lines.
 
-    They are sought strip by strip: on a sheet seen from the side, their slope changes.
+    They are searched strip by strip: on a sheet photographed from the side, their slope changes.
     """
     strips = np.array_split(mask, max(1, mask.shape[1] // STRIP_WIDTH), axis=1)
     return np.concatenate([ruled_lines_of_strip(strip) for strip in strips], axis=1)

@@ -169,7 +169,7 @@ class Evaluation:
     network: str
     data: str
     split: str
-    crops: str = "middle"  # how each picture was shown: see evaluation/crops.py
+    crops: str = "middle"  # which crops of each picture were classified: see evaluation/crops.py
     examples: int
     correct: int
     interval95: tuple[float, float]  # 95 % confidence interval of the accuracy

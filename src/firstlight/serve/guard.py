@@ -1,6 +1,6 @@
 """Checks every request before a route sees it: who sent it, its size, and its duration.
 
-A page of another site can make a browser send requests to this server, and can let its own name
+A page of another site can make a browser send requests to this server, and its host name can
 resolve to this machine (DNS rebinding). So the Host must be ours, a POST must come from our own
 page and carry a token that only our page knows, and no response header invites other sites.
 """

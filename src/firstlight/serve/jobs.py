@@ -48,7 +48,7 @@ class Job(Protocol):
     kind: Kind
     output: deque[str]
     stopping: bool
-    ended_at: float  # as files' times are given; RUNNING until then
+    ended_at: float  # in seconds since 1970, as files' times are; RUNNING until it has ended
 
     @property
     def exit_code(self) -> int | None: ...
@@ -87,7 +87,7 @@ class TrainingJob:
 
 
 class EvaluationJob:
-    """A run's evaluation, asked of a worker process."""
+    """A run's evaluation, computed by a worker process."""
 
     def __init__(self, run: Run, evaluator: Worker) -> None:
         self.kind: Kind = "evaluate"
@@ -122,7 +122,8 @@ class Jobs:
         self.folders = folders
         self.evaluator = Worker(seconds_to_answer=None, seconds_idle=EVALUATOR_SECONDS_IDLE)
         self.by_run: dict[str, Job] = {}
-        # From the checks before a start until the job is known, so that they still hold then.
+        # Held from the checks before a start until the job is in `by_run`: another start that
+        # waits meanwhile then checks with this job included.
         self.start_lock = asyncio.Lock()
         self.tasks: set[asyncio.Task[None]] = set()  # one for each running job
 

@@ -271,10 +271,10 @@ def weight_maps(kernel: np.ndarray) -> np.ndarray:
 
 def encode_maps(maps: np.ndarray) -> MapsJson:
     """Return the first MAX_MAPS maps (n, height, width) as int8, scaled by the largest value."""
-    shown = maps[:MAX_MAPS].astype(np.float32)
-    largest = float(np.abs(shown).max()) or 1.0
-    pixels = (shown * (127 / largest)).round().astype(np.int8)
-    n, height, width = shown.shape
+    first_maps = maps[:MAX_MAPS].astype(np.float32)
+    largest = float(np.abs(first_maps).max()) or 1.0
+    pixels = (first_maps * (127 / largest)).round().astype(np.int8)
+    n, height, width = first_maps.shape
     return {
         "count": len(maps),
         "shape": (n, height, width),
@@ -320,11 +320,11 @@ def mistakes_page(run: Run, label: int | None, predicted: int | None, start: int
         for mistake in evaluation.mistakes
         if label in (None, mistake.label) and predicted in (None, mistake.predicted)
     ]
-    shown = chosen[start : start + MISTAKES_PER_PAGE]
-    page = [mistake.to_json() for mistake in shown]
+    on_page = chosen[start : start + MISTAKES_PER_PAGE]
+    page = [mistake.to_json() for mistake in on_page]
     with suppress(FirstlightError):  # without pictures if the data has been moved or deleted
         with undamaged(run.evaluation_file):
-            images = mistake_thumbnails(run, evaluation, shown)
+            images = mistake_thumbnails(run, evaluation, on_page)
         for document, image in zip(page, images, strict=True):
             document["image"] = encode(image)
             document["size"] = image.shape
