@@ -73,7 +73,7 @@ def choose_stages(stages: Stages, names: Sequence[str]) -> list[Stage]:
     """
     for name in names:
         if name not in stages:
-            raise UsageError(f"no layer {name!r} to look into; there are: {', '.join(stages)}")
+            raise UsageError(f"no layer {name!r} to look into; layers: {', '.join(stages)}")
     if names:
         return [stages[name] for name in names]
     candidates = [stage for stage in stages.values() if stage.is_convolution]
@@ -218,10 +218,10 @@ def project_map(
 
 
 def active_maps(values: np.ndarray) -> list[int]:
-    """Return the strongest feature maps, without those that nothing activates; at least one.
+    """Return the numbers of the strongest feature maps, without inactive ones; at least one.
 
     Args:
-        values: (positions, maps).
+        values: the activations for the picture, (positions, maps).
     """
     numbers = strongest_maps(values, MAPS_PER_LAYER)
     active = [number for number in numbers if values[:, number].max() > 0]

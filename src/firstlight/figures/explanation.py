@@ -390,7 +390,7 @@ def change_colors(explanation: Explanation, change: np.ndarray, largest: float) 
 
 
 def change_scale(page: Page, panel: Square, largest: str, baseline: str) -> None:
-    """Draw the colours of the changes below a panel, and the value with nothing covered."""
+    """Draw the colours of the changes below a panel, and the value for the uncovered picture."""
     page.color_bar(panel, FOR_AND_AGAINST, (f"−{largest}", f"+{largest}"))
     page.text(
         panel.x + panel.side / 2,

@@ -67,7 +67,8 @@ def check_strengths(strengths: Mapping[str, float]) -> None:
     """
     for name, strength in strengths.items():
         if name not in AUGMENTATIONS:
-            raise UsageError(f"no augmentation {name!r}; there are: {', '.join(_nearest(name))}")
+            names = ", ".join(_nearest_first(name))
+            raise UsageError(f"no augmentation {name!r}; augmentations: {names}")
         augmentation = AUGMENTATIONS[name]
         is_number = isinstance(strength, Real) and not isinstance(strength, bool)
         if not is_number or not 0 <= strength <= augmentation.max_strength:
@@ -77,7 +78,7 @@ def check_strengths(strengths: Mapping[str, float]) -> None:
             )
 
 
-def _nearest(name: str) -> list[str]:
+def _nearest_first(name: str) -> list[str]:
     """Return the names of all augmentations, the one that is most like this name first."""
     near = get_close_matches(str(name), AUGMENTATIONS, n=1)
     return near + [other for other in AUGMENTATIONS if other not in near]

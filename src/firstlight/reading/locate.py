@@ -87,7 +87,7 @@ def component_darkness(contrast: Floats, labels: Labels, count: int) -> Floats:
 def large_components(boxes: Ints) -> Ints:
     """Return the numbers (from 1) of the components that are not specks, the largest first.
 
-    There are at most MAX_BLOBS.
+    At most MAX_BLOBS components are returned.
     """
     longest_side = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0)
     order = np.argsort(-longest_side, kind="stable")[:MAX_BLOBS]

@@ -69,7 +69,7 @@ def recognizer(path: Path) -> Recognizer:
     """Open a model of digits; the same path again gives the same model.
 
     Raises:
-        DataError: there is no such file, or it is not an ONNX model.
+        DataError: the file does not exist, or is not an ONNX model.
         UsageError: the model was not written by `firstlight export`, or is not a model of digits.
     """
     model = OnnxModel(path)

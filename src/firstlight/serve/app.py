@@ -279,7 +279,7 @@ async def graph_pictures(request: Request) -> Response:
     target = (await json_body(request)).get("network")
     names = ["first-graph", *(entry.name for entry in catalog.networks())]
     if not isinstance(target, str) or target not in names:
-        raise UsageError(f"no network {target!r}; there are: {', '.join(names)}")
+        raise UsageError(f"no network {target!r}; networks: {', '.join(names)}")
     return JSONResponse(await service_of(request).worker.ask(DrawGraph(target=target)))
 
 

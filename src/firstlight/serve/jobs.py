@@ -150,8 +150,8 @@ class Jobs:
         """Start a training; return the name of its run.
 
         Raises:
-            UsageError: there is no such network or recipe, or a number is out of range; or
-                MAX_JOBS are running.
+            UsageError: the network or recipe does not exist, a number is out of range, or MAX_JOBS
+                jobs are running.
         """
         arguments = train_arguments(document)
         async with self.start_lock:
@@ -165,8 +165,8 @@ class Jobs:
         """Continue a training that was stopped.
 
         Raises:
-            NotFound: there is no such run.
-            UsageError: it is not stopped, or MAX_JOBS are running.
+            NotFound: the run does not exist.
+            UsageError: it is not stopped, or MAX_JOBS jobs are running.
         """
         async with self.start_lock:
             run = self.folders.find(name)
@@ -180,8 +180,8 @@ class Jobs:
         """Start the evaluation of a run.
 
         Raises:
-            NotFound: there is no such run.
-            UsageError: it has another job, or MAX_JOBS are running.
+            NotFound: the run does not exist.
+            UsageError: it has a running job, or MAX_JOBS jobs are running.
         """
         async with self.start_lock:
             run = self.folders.find(name)
@@ -231,7 +231,7 @@ class Jobs:
         await self.evaluator.close()
 
     def refuse_too_many(self) -> None:
-        """Raises UsageError if TensorFlow is not installed or MAX_JOBS are running."""
+        """Raises UsageError if TensorFlow is not installed, or if MAX_JOBS jobs are running."""
         require_tensorflow()
         if len(self.running()) >= MAX_JOBS:
             raise UsageError(f"{MAX_JOBS} jobs are already running: stop one, or wait")
@@ -247,16 +247,18 @@ def train_arguments(document: dict[str, Any]) -> list[str]:
     """Return the arguments of `firstlight train`, each checked: none is passed on unchecked.
 
     Raises:
-        UsageError: there is no such network or recipe, or a number is out of range.
+        UsageError: the network or recipe does not exist, or a number is out of range.
     """
     network, recipe = document.get("network"), document.get("recipe", "")
     recipes = {entry.name: entry.recipes for entry in catalog.networks()}
     if not isinstance(network, str) or network not in recipes:
-        raise UsageError(f"no network {network!r}; there are: {', '.join(recipes)}")
+        raise UsageError(f"no network {network!r}; networks: {', '.join(recipes)}")
     arguments = [network]
     if recipe:
         if recipe not in recipes[network]:
-            raise UsageError(f"no recipe {recipe!r} for {network}")
+            raise UsageError(
+                f"no recipe {recipe!r} for {network}; recipes: {', '.join(recipes[network])}"
+            )
         arguments += ["--recipe", recipe]
     limits = {"steps": (1, MAX_STEPS), "epochs": (1, MAX_EPOCHS), "seed": (0, MAX_SEED)}
     for name, (minimum, maximum) in limits.items():

@@ -1,4 +1,4 @@
-"""What the server asks its worker process, and the form of each answer.
+"""The questions of the server to its worker process, and the form of each answer.
 
     server  ── {"question": "Samples", "fields": {"run": "runs/softmax-mnist-1"}} ──→  tf_worker.py
             ←── {"modified": …, "predicted": […], …} or {"error": "…"} ──────────────
@@ -47,7 +47,7 @@ class LessonJson(PredictionsJson):
 
 
 class Done(TypedDict):
-    """The answer to a question that leaves files and returns nothing."""
+    """The empty answer to a question that only writes files."""
 
 
 class Question(Generic[Answer]):
@@ -78,7 +78,7 @@ class DrawGraph(Question[dict[str, str]]):
 
 @dataclass(frozen=True)
 class BeginLesson(Question[LessonJson]):
-    """Build the first graph and open a session; a lesson that was begun before is dropped."""
+    """Build the first graph and open a session; an earlier lesson is dropped."""
 
     batch_size: int
     learning_rate: float
@@ -87,7 +87,7 @@ class BeginLesson(Question[LessonJson]):
 
 @dataclass(frozen=True)
 class TakeSteps(Question[LessonJson]):
-    """Run the first graph `count` times; refused unless it has been run `after` times."""
+    """Run the first graph `count` times; refused unless the lesson is at step `after`."""
 
     lesson: str
     after: int
