@@ -66,11 +66,11 @@ def test_the_largest_strength_is_allowed_and_anything_beyond_is_not(name: str) -
 
 
 def test_an_unknown_augmentation_is_answered_with_those_that_exist() -> None:
-    with pytest.raises(UsageError, match=r"^no augmentation 'rotat'; there are: rotate, anyw"):
+    with pytest.raises(UsageError, match=r"^no augmentation 'rotat'; augmentations: rotate, anyw"):
         check_strengths({"rotat": 9})
     with pytest.raises(UsageError) as raised:
         check_strengths({"zzz": 1})
-    assert str(raised.value).endswith(f"there are: {', '.join(AUGMENTATIONS)}")
+    assert str(raised.value).endswith(f"augmentations: {', '.join(AUGMENTATIONS)}")
 
 
 def test_nothing_named_changes_nothing() -> None:

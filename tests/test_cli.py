@@ -30,9 +30,9 @@ def is_one_line(answer: Answer) -> bool:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["train"], 2, f"no network ''; there are: {NETWORKS}"),
-        (["train", "lenet"], 2, f"no network 'lenet'; there are: {NETWORKS}"),
-        (["train", "softmax", "--recipe", "fast"], 2, "no recipe 'fast' for softmax; there are: d"),
+        (["train"], 2, f"no network ''; networks: {NETWORKS}"),
+        (["train", "lenet"], 2, f"no network 'lenet'; networks: {NETWORKS}"),
+        (["train", "softmax", "--recipe", "fast"], 2, "no recipe 'fast' for softmax; recipes: d"),
         (["train", "softmax", "--epochs", "1", "--steps", "1"], 2, "give only one"),
         (["train", "softmax", "--epochs", "0"], 2, "--epochs"),
         (["train", "softmax", "--lr", "-1"], 2, "a learning rate is above 0"),

@@ -99,7 +99,7 @@ def test_default_layers_are_spread_over_the_convolutions() -> None:
     names = [stage.name for stage in chosen]
     assert len(names) == features.DEFAULT_LAYERS
     assert (names[0], names[-1]) == ("conv1", "cccp6")
-    with pytest.raises(UsageError, match="there are: hidden, output"):
+    with pytest.raises(UsageError, match="layers: hidden, output"):
         features.choose_stages(deconvnet.stages(built("mlp", 10)), ["conv1"])
 
 
@@ -196,7 +196,7 @@ def folder_with_a_run(
         (["nowhere", "seven.png"], 4, "no run at nowhere"),
         (["run", "nowhere.png"], 4, "nowhere.png: no such file"),
         (["run", "run/run.json"], 4, "run.json: not a picture"),
-        (["run", "seven.png", "--layer", "conv9"], 2, "no layer 'conv9' to look into; there are: "),
+        (["run", "seven.png", "--layer", "conv9"], 2, "no layer 'conv9' to look into; layers: "),
         (["run", "seven.png", "--label", "ten"], 2, "no class 'ten'; the network knows: 0, 1, 2"),
         (["run", "seven.png", "--data", "nothing"], 4, "no dataset or path 'nothing'"),
     ],

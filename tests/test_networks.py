@@ -76,7 +76,7 @@ def test_a_network_that_does_not_exist_is_answered_with_those_that_do() -> None:
     for name in ("alexnet", "nin_cifar", ""):
         with pytest.raises(UsageError) as raised:
             catalog.network(name)
-        assert str(raised.value) == f"no network {name!r}; there are: {', '.join(NETWORKS)}"
+        assert str(raised.value) == f"no network {name!r}; networks: {', '.join(NETWORKS)}"
 
 
 @pytest.mark.parametrize("name", PAPER_RECIPES)
@@ -172,7 +172,7 @@ def test_convnet_record_is_trained_by_convnet_with_the_recipe_record() -> None:
 
 
 def test_a_recipe_that_does_not_exist_is_answered_with_those_that_do() -> None:
-    expected = r"no recipe 'fast' for convnet; there are: quick, short, .*record"
+    expected = r"no recipe 'fast' for convnet; recipes: quick, short, .*record"
     with pytest.raises(UsageError, match=expected):
         catalog.recipe("fast", "convnet")
 

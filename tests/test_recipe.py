@@ -97,7 +97,7 @@ def test_exactly_one_of_epochs_and_steps_is_given() -> None:
 
 
 def test_a_misspelt_augmentation_is_answered_with_the_nearest() -> None:
-    with pytest.raises(UsageError, match=r"^no augmentation 'mirorr'; there are: mirror, anywh"):
+    with pytest.raises(UsageError, match=r"^no augmentation 'mirorr'; augmentations: mirror, any"):
         recipe(augment={"mirorr": 1})
     with pytest.raises(UsageError, match=r"'rotate' has the strength 400; .* 180 \(degrees\)"):
         recipe(augment={"rotate": 400})

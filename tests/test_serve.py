@@ -579,7 +579,7 @@ def test_no_more_than_two_jobs_run_at_once(site: Site, runs: Path) -> None:
     names = [path.name for path in runs.iterdir()]
     assert statuses == [200] * MAX_JOBS + [400] * (5 - MAX_JOBS) and len(names) == MAX_JOBS
     refused = site.post("/api/trainings", body)
-    assert refused.status == 400 and "running already" in refused.json["error"]
+    assert refused.status == 400 and "are already running" in refused.json["error"]
     for name in names:
         site.ask(f"/api/runs/{name}/stop")
     for name in names:
@@ -809,7 +809,7 @@ def test_a_kernel_is_shown_as_one_picture_per_unit() -> None:
     convolution = np.arange(5 * 4 * 3 * 2).reshape(5, 4, 3, 2)
     pictures = run_views.weight_maps(convolution)
     assert np.array_equal(pictures[1], convolution[..., 1].mean(2))
-    with pytest.raises(DataError, match="no pictures"):
+    with pytest.raises(DataError, match="cannot be shown as pictures"):
         run_views.weight_maps(np.zeros((17, 10)))
 
 

@@ -105,7 +105,7 @@ def network(name: str) -> Network:
     """
     names = [entry.name for entry in networks()]
     if name not in names:
-        raise UsageError(f"no network {name!r}; there are: {', '.join(names)}")
+        raise UsageError(f"no network {name!r}; networks: {', '.join(names)}")
     module: Any = importlib.import_module(f"firstlight.networks.{name.replace('-', '_')}")
     return Network(
         name=name,
@@ -137,7 +137,7 @@ def recipe(name: str, network_name: str) -> tuple[str, Recipe]:
     if not name:
         name = next(iter(choices))
     if name not in choices:
-        raise UsageError(f"no recipe {name!r} for {network_name}; there are: {', '.join(choices)}")
+        raise UsageError(f"no recipe {name!r} for {network_name}; recipes: {', '.join(choices)}")
     return choices[name]
 
 

@@ -68,7 +68,7 @@ def from_onnx(path: Path) -> Classifier:
     """Open a file that `firstlight export --format onnx` wrote.
 
     Raises:
-        DataError: there is no such file, or it is not an ONNX model.
+        DataError: the file does not exist, or is not an ONNX model.
         UsageError: the model was not written by `firstlight export`.
     """
     model = OnnxModel(path)

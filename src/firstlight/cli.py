@@ -161,7 +161,7 @@ def train(
         typer.Option(metavar="RUN", help="Folder for the run; by default runs/NETWORK-DATA-N."),
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Run folder of a stopped training.")
+        Path | None, typer.Option(metavar="RUN", help="Stopped run to continue, unchanged.")
     ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Use only N training and N validation images.")
@@ -418,7 +418,7 @@ def check(
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes any free one.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0: any free one.")] = 8000,
     model: Annotated[
         Path | None,
         typer.Option(metavar="MODEL.onnx|RUN", help="Model to read with, or run to look inside."),

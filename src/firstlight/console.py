@@ -26,6 +26,7 @@ MAX_PREDICTIONS_SHOWN = 20
 
 
 def training(result: TrainingResult) -> list[str]:
+    """Return steps, time, cost, test accuracy, and the run folder."""
     lines = [
         f"{result.network} on {result.data}: {result.steps:,} steps in {result.seconds:.1f} s, "
         f"cost {result.first_cost:.4f} → {result.final_cost:.4f}"
@@ -51,6 +52,7 @@ def predictions(predicted: np.ndarray, labels: np.ndarray) -> list[str]:
 
 
 def evaluation(measured: Evaluation, runs: list[Run]) -> list[str]:
+    """Return the accuracy and its interval, then the most confident mistakes."""
     low, high = measured.interval95
     lines = [
         f"{measured.network} on {measured.data} ({measured.split}): {measured.accuracy:.2%} right, "
@@ -75,6 +77,7 @@ def _mistake(mistake: Mistake, classes: tuple[str, ...]) -> str:
 
 
 def export(exported: Export) -> list[str]:
+    """Return a line about the file and a line about its calibration."""
     calibration = exported.calibration
     before, after = calibration.calibration_error
     return [
@@ -126,6 +129,7 @@ def serving(url: str) -> list[str]:
 
 
 def comparison(compared: Comparison) -> list[str]:
+    """Return both accuracies, how often both runs agree, and the verdict."""
     lines = [
         f"{run}: {accuracy:.2%}"
         for run, accuracy in zip(compared.runs, compared.accuracy, strict=True)
@@ -139,6 +143,7 @@ def comparison(compared: Comparison) -> list[str]:
 
 
 def check(checked: DatasetCheck) -> list[str]:
+    """Return a line for each fault, a line for each class, and the totals."""
     width = 2 + max(map(len, checked.classes), default=0)
     return [
         *(f"{fault.file}: {fault.problem}" for fault in checked.faults),
@@ -149,6 +154,7 @@ def check(checked: DatasetCheck) -> list[str]:
 
 
 def catalog(networks: Sequence[NetworkEntry], datasets: Sequence[DatasetEntry]) -> list[str]:
+    """Return a table of the networks and a table of the datasets."""
     width = 2 + max(len(entry.name) for entry in networks)
     lines = [f"{'network':<{width}}{'input':<11}{'parameters':>11}  recipes"]
     for network in networks:

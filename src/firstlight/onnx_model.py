@@ -61,7 +61,7 @@ class OnnxModel:
         """Open the model.
 
         Raises:
-            DataError: there is no such file, or it is not an ONNX model.
+            DataError: the file does not exist, or is not an ONNX model.
             UsageError: the model was not written by `firstlight export`.
         """
         self._session = open_session(path)

@@ -13,7 +13,7 @@ from firstlight.images.augmentations import check_strengths
 Schedule = Literal["constant", "one-cycle"]
 Keep = Literal["best", "last"]
 Precision = Literal["float32", "bfloat16"]
-FLAGS = {  # of the command line, by the field that each sets
+FLAGS = {  # field → the flag of the command line that sets it
     "batch_size": "--batch-size",
     "learning_rate": "--lr",
     "epochs": "--epochs",
@@ -48,13 +48,13 @@ class Recipe:
     lr_drops: tuple[float, ...] = ()  # after these fractions of the training
     plateau_epochs: int = 0  # after this many epochs without a better accuracy on val; 0: never
     lr_drop_factor: float = 0.1
-    init_stddev: float = 0.0  # of normal first kernels; 0: the network's own first kernels
+    init_stddev: float = 0.0  # for normal first kernels; 0: the network's own first kernels
     steps_per_call: int = 1  # steps in one call of the compiled graph: small networks need more
     keep: Keep = "best"  # the weights that are best on the validation images, or the last
-    ema_decay: float = 0.0  # of an exponential moving average of the weights; 0: none is kept
+    ema_decay: float = 0.0  # for an exponential moving average of the weights; 0: no average
     augment: dict[str, float] = field(default_factory=dict)  # strengths by images/augmentations.py
     no_augment_epochs: int = 0  # number of last epochs in which images are not augmented
-    precision: Precision = "float32"  # of the computations; weights are always float32
+    precision: Precision = "float32"  # for the computations; weights are always float32
     xla: bool = False  # compile with XLA: faster for dense layers on a CPU, slower for convolutions
 
     def __post_init__(self) -> None:
@@ -77,6 +77,7 @@ class Recipe:
         check_strengths(self.augment)
 
     def _check_length(self) -> None:
+        """Check that either epochs or steps is given, and is a whole number of at least 1."""
         if self.epochs is None and self.steps is None:
             raise UsageError("neither epochs nor steps is given; give one of the two")
         if self.epochs is not None and self.steps is not None:

@@ -19,8 +19,8 @@ class Settings:
     recipe: Recipe
     seed: int
     patience: int = 0  # epochs without a better validation accuracy before it stops; 0: never
-    limit: int | None = None  # of training images, and of validation images
-    sha256: dict[str, str]  # of the data, see Dataset.fingerprint
+    limit: int | None = None  # maximum of training images, and of validation images
+    sha256: dict[str, str]  # the data's hashes, see Dataset.fingerprint
     notices: tuple[str, ...] = ()  # what a user must know before training starts
     command: str = ""  # the firstlight command that was given; "" from Python
 

@@ -4,7 +4,7 @@ mnist, cutouts              datasets that firstlight knows by name
 _idx, _npz, _folder         formats of a user's own data
 _dataset                    what they have in common: a Dataset
 _examples, _images          what a split is: images with labels, in memory or in files
-_batches                    in which order a training sees them
+_batches                    the order in which training uses them
 """
 
 from firstlight.datasets._batches import ahead, shuffled

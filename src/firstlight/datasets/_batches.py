@@ -1,4 +1,4 @@
-"""Batches: the order in which images are shown, and reading ahead."""
+"""Batches: the order in which training uses the images, and reading ahead."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -46,7 +46,7 @@ def hold_out(
     """Split the published training images: the last twelfth is "val", the others are "train".
 
     Raises:
-        DataError: there are too few to split.
+        DataError: fewer than HOLD_OUT_EVERY images, which is too few to split.
     """
     count = len(labels)
     if count < HOLD_OUT_EVERY:

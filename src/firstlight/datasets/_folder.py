@@ -57,7 +57,7 @@ def load(split: str, directory: Path, listing: Listing) -> Examples:
         splits = ", ".join(listing.splits) or "none at all"
         raise DataError(f"{directory} has no {split} pictures; it has: {splits}")
     labels = np.array([number[class_of(file)] for file in files], np.int32)
-    ranks = np.empty_like(labels)  # of each picture within its class
+    ranks = np.empty_like(labels)  # the position of each picture within its class
     for label in number.values():
         ranks[labels == label] = np.arange((labels == label).sum())
     order = np.lexsort((labels, ranks))

@@ -52,6 +52,7 @@ def fingerprint(path: Path) -> dict[str, str]:
 
 
 def _labels(path: Path, name: str) -> np.ndarray:
+    """Return an array of labels. Raises DataError if they are not whole numbers in the range."""
     labels = _array(path, name)
     if labels.dtype.kind not in "iu" or not labels.size:
         raise DataError(f"{path}: {name} is {labels.dtype} {labels.shape}, not whole numbers")
@@ -64,6 +65,7 @@ def _labels(path: Path, name: str) -> np.ndarray:
 
 
 def _array(path: Path, name: str) -> np.ndarray:
+    """Return an array of the file. Raises DataError if it is missing or the file is damaged."""
     try:
         # A pickle would run foreign code.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:

@@ -34,8 +34,8 @@ DIGITS_PER_LINE = 4
 KEPT_NONE = 0.3  # fraction of the "none" cut-outs that is kept; otherwise they would be most
 
 # Fractions of ink that decide what a cut-out is; between them even a person would hesitate.
-MIN_DIGIT, MAX_NOT_DIGIT = 0.9, 0.5  # of a digit's own ink
-MAX_FOREIGN, MIN_MIXED = 0.15, 0.4  # other digits' ink in the cut-out
+MIN_DIGIT, MAX_NOT_DIGIT = 0.9, 0.5  # fraction of a digit's own ink in the cut-out
+MAX_FOREIGN, MIN_MIXED = 0.15, 0.4  # fraction of the cut-out's ink that is other digits'
 
 LIKE_DIGITS = set("BDGILOQSTZbgijloqstyzc")
 LETTERS = sorted(set(string.ascii_letters) - LIKE_DIGITS) + list("#%&*+=?@€£$/\\")

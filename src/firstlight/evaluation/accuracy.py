@@ -30,7 +30,7 @@ def evaluate(
     Several runs are an ensemble: their probabilities are averaged.
 
     Args:
-        data: a dataset's name or path; without, the data that the first run was trained on.
+        data: a dataset's name or path; "" for the data that the first run was trained on.
         split: test, val or train; val is measured where the data has no test split.
         crops: which crops of a picture are averaged: one of CROPS.
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from firstlight.probabilities import softmax
 from firstlight.reading.recognizer import NOT_A_DIGIT
 
-BINS = 15  # of confidence, as in the paper
-MAX_ERROR_RATE = 0.02  # of the answers above the threshold
+BINS = 15  # intervals of confidence, as in the paper
+MAX_ERROR_RATE = 0.02  # among the answers above the threshold
 MIN_THRESHOLD = 0.5  # however good the network is
 TEMPERATURES = np.exp(np.linspace(np.log(0.05), np.log(20), 241))
 

@@ -1,4 +1,4 @@
-"""Which crops of a picture a network is shown when it is measured; their answers are averaged.
+"""Which crops of each picture a network classifies in an evaluation; the results are averaged.
 
 middle      one crop: the middle, 7/8 of the shortest side
 ten-crops   corners and middle, each also mirrored: probabilities averaged (ZFNet, section 3)
@@ -6,7 +6,7 @@ dense       OverFeat (arXiv 1312.6229, section 3.3 and figure 3): the whole pict
             each also mirrored; the classifier slides over all positions of the last feature maps
 
 whole picture ── convolutions ── maps ── pooled at each offset ── classifier, sliding
-    for each scale and mirror: the maximum over offsets and positions; the answer is their mean
+    for each scale and mirror: the maximum over offsets and positions; the result is their mean
 """
 
 import math

@@ -12,7 +12,7 @@ comes down; the gradient passes it where the value that went up was positive.
 
 The paper leaves some questions open. This is how they are answered here:
 
-- Biases are left out of the way down: they are the same for every picture.
+- Biases are not used on the way down: they are the same for every picture.
 - Batch norm is younger than the paper. It counts as part of the filter: on the way down its factor
   is kept and its shift is left out.
 - Contrast normalisation has no inverse in the paper. The signal is multiplied by its derivative at
@@ -113,7 +113,7 @@ def project_layer(layer: Any, signal: tf.Tensor, layer_input: tf.Tensor) -> tf.T
 
     Args:
         signal: it has the shape of the layer's output.
-        layer_input: what the layer was given on the way up; the result has its shape.
+        layer_input: the layer's input on the way up; the result has its shape.
     """
     rectifies = getattr(layer, "activation", None) is keras.activations.relu
     if rectifies or isinstance(layer, layers.ReLU):

@@ -29,7 +29,7 @@ from firstlight.images.kinds import ImageKind
 from firstlight.probabilities import Label, softmax, top_labels
 from firstlight.runs.run import Run
 
-MAX_IMAGES = 5_000  # of the validation images, among which the top nine are looked for
+MAX_IMAGES = 5_000  # validation images that are searched for the top nine
 TOP_LABELS = 5
 
 

@@ -40,7 +40,7 @@ class FirstLayer:
 
     name: str
     filters: dict[int, np.ndarray]  # number → weights (height, width, channels); strongest first
-    filter_count: int  # of the layer: `filters` has MAX_FILTERS of them at most
+    filter_count: int  # the number of all filters; `filters` has at most MAX_FILTERS of them
     contributions: np.ndarray | None  # (classes, height, width, channels); for one layer only
 
 
@@ -73,7 +73,7 @@ def choose_stages(stages: Stages, names: Sequence[str]) -> list[Stage]:
     """
     for name in names:
         if name not in stages:
-            raise UsageError(f"no layer {name!r} to look into; there are: {', '.join(stages)}")
+            raise UsageError(f"no layer {name!r} to look into; layers: {', '.join(stages)}")
     if names:
         return [stages[name] for name in names]
     candidates = [stage for stage in stages.values() if stage.is_convolution]
@@ -218,10 +218,10 @@ def project_map(
 
 
 def active_maps(values: np.ndarray) -> list[int]:
-    """Return the strongest feature maps, without those that nothing activates; at least one.
+    """Return the numbers of the strongest feature maps, without inactive ones; at least one.
 
     Args:
-        values: (positions, maps).
+        values: the activations for the picture, (positions, maps).
     """
     numbers = strongest_maps(values, MAPS_PER_LAYER)
     active = [number for number in numbers if values[:, number].max() > 0]

@@ -5,8 +5,8 @@ classifies the picture. Where the output changes, the network looks: Zeiler and 
 (arXiv 1311.2901), section 4.2 and figure 7.
 
 The paper gives neither the occluder's size nor its stride: SIDE_RATIO and POSITIONS_PER_SIDE are
-ours. The paper's occluder is grey, the mean colour of photographs. On a digit, grey would be a blob
-of ink: there the occluder is black, MNIST's paper, and removes ink.
+ours. The paper's occluder is grey, the mean colour of photographs. On a digit, grey would look like
+ink. So for digits the occluder is black, as MNIST's paper is, and removes ink.
 """
 
 from collections.abc import Callable
@@ -39,7 +39,7 @@ class Occlusion:
     predicted: np.ndarray  # the most probable class
     feature_map: str  # the watched one; "" if there is none
     activity: np.ndarray  # the feature map's sum; zeros if there is none
-    baseline: float  # the activity for the picture with nothing covered
+    baseline: float  # the activity for the uncovered picture
 
 
 def occlude(

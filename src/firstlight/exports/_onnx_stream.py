@@ -11,7 +11,7 @@ LENGTH_DELIMITED = 2  # the wire type of bytes and of messages
 
 
 def bytes_before_values(name: str, value: np.ndarray) -> bytes:
-    """Return a model that holds this initializer alone, as protobuf writes it, up to its values."""
+    """Return the bytes of a model with only this initializer, up to the initializer's values."""
     data_type = onnx.helper.np_dtype_to_tensor_dtype(value.dtype)
     tensor = onnx.TensorProto(name=name, data_type=data_type, dims=value.shape)
     head = tensor.SerializeToString() + field_head(TENSOR_RAW_DATA, value.nbytes)

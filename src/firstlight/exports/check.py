@@ -9,7 +9,7 @@ import numpy as np
 from firstlight.errors import ExportError
 from firstlight.model import predictor
 
-MAX_DIFFERENCE = 1e-4  # of a logit: rounding, when sums are taken in another order
+MAX_DIFFERENCE = 1e-4  # between two logits: sums in another order are rounded differently
 CHECK_BATCH_SIZE = 50  # 256 is not a multiple: the file must take a shorter last batch too
 
 Tensors = dict[str, tuple[str, tuple[int | None, ...]]]  # inputs or outputs: name → type, shape
@@ -17,7 +17,7 @@ Tensors = dict[str, tuple[str, tuple[int | None, ...]]]  # inputs or outputs: na
 
 @dataclass(frozen=True)
 class Opened:
-    """An exported file, as the program that opened it sees it."""
+    """An exported file, opened by a program that can run it."""
 
     inputs: Tensors
     outputs: Tensors

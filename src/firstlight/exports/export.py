@@ -54,8 +54,8 @@ class Export:
     run: str
     format: str
     path: Path
-    largest_difference: float  # of a logit, between the file and the network
-    examples: int  # on which it was measured
+    largest_difference: float  # between the file's logits and the network's
+    examples: int  # the number of images on which it was measured
     calibration: Calibration
     bytes: int
 

@@ -1,4 +1,4 @@
-"""What an exported file says about itself: all that a program needs to use it."""
+"""The metadata of an exported file: everything that a program needs to use it."""
 
 import json
 from dataclasses import asdict, dataclass

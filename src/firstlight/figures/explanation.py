@@ -108,7 +108,7 @@ def weights_page(explanation: Explanation, contributions: np.ndarray) -> Page:
         title=f"Why {predicted_text(explanation)}",
         lines=[
             "Each class has one weight for each pixel. Blue: ink there counts for the class; red: "
-            "against it. Where there is no ink, the weight does not count.",
+            "against it. A pixel without ink does not count.",
             "The products and the class's bias are added up. The class with the largest sum is "
             "the prediction.",
         ],
@@ -343,7 +343,7 @@ def occlusion_page(explanation: Explanation) -> Page:
             "A square covers one part of the picture after another, and each time the network "
             "classifies the picture.",
             "The colour of a pixel shows the result for the square centred there: red is less than "
-            "with nothing covered, blue is more.",
+            "for the uncovered picture, blue is more.",
         ],
     )
     panels = [grid.cell(0, column) for column in range(4)]
@@ -390,7 +390,7 @@ def change_colors(explanation: Explanation, change: np.ndarray, largest: float) 
 
 
 def change_scale(page: Page, panel: Square, largest: str, baseline: str) -> None:
-    """Draw the colours of the changes below a panel, and the value with nothing covered."""
+    """Draw the colours of the changes below a panel, and the value for the uncovered picture."""
     page.color_bar(panel, FOR_AND_AGAINST, (f"−{largest}", f"+{largest}"))
     page.text(
         panel.x + panel.side / 2,

@@ -133,6 +133,7 @@ def _shown_values(
 def _use_log_scale(
     panel: Axes, metrics: Sequence[LoggedStep], value: Callable[[LoggedStep], float]
 ) -> None:
+    """Show values on a logarithmic scale, from half of the smallest one above 0."""
     values = _shown_values(metrics, value)
     lowest = values[values > 0].min(initial=1.0)
     panel.set_yscale("log")
@@ -165,12 +166,12 @@ def samples(examples: Examples, classes: Sequence[str], path: Path, title: str) 
 
 @styled
 def augmentations(images: Images, strengths: Mapping[str, float], path: Path) -> None:
-    """Draw a row of images as they are, one for each augmentation alone, then all together."""
+    """Draw a row of unchanged images, one for each augmentation alone, then all together."""
     indices = np.arange(min(SAMPLES_PER_CLASS, len(images)))
-    rows: dict[str, Mapping[str, float]] = {"as it is": {}}
+    rows: dict[str, Mapping[str, float]] = {"unchanged": {}}
     for name, strength in strengths.items():
         rows[f"{name} {strength:g}"] = {name: strength}
-    rows["together"] = strengths
+    rows["all together"] = strengths
     page, grid = labelled_rows(list(rows), len(indices), "What augmentation does")
     for row, chosen in enumerate(rows.values()):
         cropped = images.augmented(indices, chosen, seed=0, first=0)

@@ -15,12 +15,13 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-CHARACTER_WIDTH, LINE_HEIGHT, PADDING = 7.3, 17, 12  # of text at 12 px, and around it
+CHARACTER_WIDTH, LINE_HEIGHT = 7.3, 17  # for text of 12 px
+PADDING = 12  # around the text in a box
 MIN_BOX_WIDTH = 110
 BOX_GAP, LAYER_GAP = 28, 52  # between the boxes of a layer, and between layers
 WAYPOINT_WIDTH = 24
-COLUMN_HEIGHT = 760  # a diagram that is much taller is cut into columns of about this height
-SWEEPS = 8  # over the layers, to order them
+COLUMN_HEIGHT = 760  # a much taller diagram is cut into columns of about this height
+SWEEPS = 8  # passes over the layers, to order them
 
 Role = Literal["data", "trained", "goal", "operation"]  # it decides a box's colour
 Point = tuple[float, float]
@@ -113,7 +114,7 @@ def with_equal_widths(boxes: list[Box]) -> list[Box]:
 
 
 def lay_out(boxes: list[Box], arrows: list[Arrow]) -> Layout:
-    """Place the boxes, and find the arrows' routes; none of the arrows is a feedback."""
+    """Place the boxes, and find the arrows' routes; the arrows must not be feedback arrows."""
     layer_of = assign_layers(boxes, arrows)
     layers = add_waypoints(boxes, arrows, layer_of)
     centers = place_across(layers)

@@ -1,4 +1,4 @@
-"""Crops: which part of a picture a network sees, at the size that the network takes.
+"""Crops: which part of a picture becomes a network's input, and how it gets the input's size.
 
     center_crop      the middle: 224 of 256 pixels of the shortest side, and in proportion
     ten crops        corners and middle, each also mirrored: averaged in tests
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 Size = tuple[int, int, int]  # height, width, channels
-CROP_FRACTION = 224 / 256  # of the shortest side
+CROP_FRACTION = 224 / 256  # the crop's side divided by the picture's shortest side
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def open_photograph(path: Path, shortest: int) -> Image.Image:
         _refuse_unusual(image)
         image.draft(None, (shortest, shortest))  # decode a JPEG at 1/2, 1/4 or 1/8 of its size
         picture = _simple_mode(image)
-        # In place: without it, Pillow copies the picture even where it has nothing to rotate.
+        # In place: otherwise Pillow copies the picture even if it does not rotate it.
         ImageOps.exif_transpose(picture, in_place=True)
         picture.load()
         if picture.mode == "RGB":

@@ -21,7 +21,7 @@ class BatchNorm(keras.layers.Layer):
 
     def __init__(self, momentum: float = 0.9, epsilon: float = 1e-3, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.momentum = momentum  # of the moving mean and variance, which inference uses
+        self.momentum = momentum  # for the moving mean and variance, which inference uses
         self.epsilon = epsilon
 
     def build(self, shape: tuple[int, ...]) -> None:

@@ -12,7 +12,7 @@ The steps, and the modules that take them:
     locate.py       connected ink becomes blobs, in lines
     split.py        blobs are split and joined into candidates for digits
     normalize.py    each candidate becomes a 28×28 image like MNIST's
-    recognizer.py   the network says which digit it is
+    recognizer.py   the network predicts which digit it is
     reader.py       all of these in order; the result is a Reading
     sheet.py        draws all of these
 """

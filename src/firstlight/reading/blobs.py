@@ -57,7 +57,7 @@ class Blob:
 
     @cached_property
     def is_dash(self) -> bool:
-        """Whether it is a dash, level or slanted: wide, with nothing above anything else."""
+        """Whether it is a dash, level or slanted: wide, and one stroke thick in most columns."""
         columns = (self.ink >= 0.5).T
         extents = [np.ptp(np.flatnonzero(column)) + 1 for column in columns if column.any()]
         thin = bool(np.percentile(extents, 75) < 2 * self.stroke_width)

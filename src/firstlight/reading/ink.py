@@ -122,7 +122,7 @@ def estimate_grain(contrast: Floats) -> tuple[Floats, Floats]:
         np.asarray(Image.fromarray(tiles).resize((width, height), Image.Resampling.BILINEAR))
         for tiles in percentiles
     )
-    # Of a normal distribution, the 5th and 25th percentiles lie 1.64 and 0.67 deviations below the
+    # In a normal distribution, the 5th and 25th percentiles are 1.64 and 0.67 deviations below the
     # mean, so they are about one deviation apart.
     deviation = middle - low
     return middle + 0.67 * deviation, deviation
@@ -143,6 +143,7 @@ def sliding_extremum(array: NDArray[Any], window: int, extremum: np.ufunc) -> ND
 def _sliding_extremum_of_columns(
     array: NDArray[Any], window: int, extremum: np.ufunc
 ) -> NDArray[Any]:
+    """Return np.maximum or np.minimum over `window` pixels of the column around every pixel."""
     height, width = array.shape
     padded_height = math.ceil((height + window - 1) / window) * window  # whole blocks
     top = window // 2

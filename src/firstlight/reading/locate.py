@@ -1,4 +1,4 @@
-"""Finds the ink that may be digits, and the order in which one reads it.
+"""Finds the ink that may be digits, and the order in which to read it.
 
     contrast (h, w)  →  blobs  →  lines of blobs, top to bottom, each from left to right
 
@@ -22,11 +22,11 @@ Ints = NDArray[np.int64]
 Labels = NDArray[np.int32]
 
 MIN_DIGIT_HEIGHT = 10  # pixels of the working picture; fewer are not enough to recognise a digit
-MIN_RELATIVE_DARKNESS = 0.35  # of the average ink; a pencil beside a pen has half of it
-MAX_LINE_SLOPE = 0.12  # of a ruled line: the sheet may be turned by 7 degrees
+MIN_RELATIVE_DARKNESS = 0.35  # compared with the average ink; a pencil beside a pen has half
+MAX_LINE_SLOPE = 0.12  # for ruled lines: the sheet may be turned by 7 degrees
 STRIP_WIDTH = 400  # pixels; within a strip, all ruled lines have the same slope
-MAX_BLOBS = 400  # of a picture: foliage has thousands, which would take minutes
-MAX_SINGLE_BLOBS = 8  # of a picture of one digit: the digit's parts and its neighbours
+MAX_BLOBS = 400  # in a picture: foliage has thousands, which would take minutes
+MAX_SINGLE_BLOBS = 8  # in a picture of one digit: the digit's parts and its neighbours
 
 
 class MeasuredBlob(NamedTuple):
@@ -87,7 +87,7 @@ def component_darkness(contrast: Floats, labels: Labels, count: int) -> Floats:
 def large_components(boxes: Ints) -> Ints:
     """Return the numbers (from 1) of the components that are not specks, the largest first.
 
-    There are at most MAX_BLOBS.
+    At most MAX_BLOBS components are returned.
     """
     longest_side = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0)
     order = np.argsort(-longest_side, kind="stable")[:MAX_BLOBS]
@@ -188,7 +188,7 @@ def without_ruled_lines(mask: Mask) -> Mask:
 def ruled_lines(mask: Mask) -> Mask:
     """Return the pixels (h, w) of horizontal lines.
 
-    They are sought strip by strip: on a sheet seen from the side, their slope changes.
+    They are searched strip by strip: on a sheet photographed from the side, their slope changes.
     """
     strips = np.array_split(mask, max(1, mask.shape[1] // STRIP_WIDTH), axis=1)
     return np.concatenate([ruled_lines_of_strip(strip) for strip in strips], axis=1)

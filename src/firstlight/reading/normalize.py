@@ -1,4 +1,4 @@
-"""Normalises a digit as MNIST's were, because a network must see what it was trained on.
+"""Normalises a digit as MNIST's were: the network was trained on such images.
 
 MNIST's digits were scaled to fit into 20×20 pixels with their aspect ratio kept, which left grey
 edges. Then they were placed into 28×28 so that their centre of mass is in the middle. Strokes are
@@ -65,7 +65,7 @@ def thicken(ink: Floats) -> Floats:
 
 
 def center_by_mass(ink: Floats) -> Floats:
-    """Place ink into 112×112 pixels with its centre of mass as near to the middle as it fits."""
+    """Place ink into 112×112 pixels, with its centre of mass as near to the middle as possible."""
     side = IMAGE_SIDE * OVERSAMPLING
     frame = np.zeros((side, side), np.float32)
     height, width = ink.shape

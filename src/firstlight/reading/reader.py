@@ -122,7 +122,7 @@ def read(source: Source, model: Path | None = None, single: bool = False) -> Rea
         read_polarity(picture, dark_on_light, network, single)
         for dark_on_light in ink.polarities(picture.grey)
     ]
-    return max(readings, key=certainty)  # of equals the first, whose polarity is more likely
+    return max(readings, key=certainty)  # if two are equal: the first, the more likely polarity
 
 
 def read_files(

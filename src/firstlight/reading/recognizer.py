@@ -1,4 +1,4 @@
-"""The reader's network: a model of digits that says which digit an image shows."""
+"""The reader's network: a model of digits that predicts which digit an image shows."""
 
 import functools
 from pathlib import Path
@@ -21,7 +21,7 @@ DIGIT_INPUT = (28, 28, 1)
 
 
 class Recognizer:
-    """A model of digits whose probabilities suit what a reader cuts out.
+    """A model of digits whose probabilities are adjusted to what a reader cuts out.
 
     It is a `classification.Classifier` too. The prior probability of "none" is lowered: the
     logarithm of the ratio is added to its logit (Saerens, Latinne and Decaestecker, "Adjusting the
@@ -69,7 +69,7 @@ def recognizer(path: Path) -> Recognizer:
     """Open a model of digits; the same path again gives the same model.
 
     Raises:
-        DataError: there is no such file, or it is not an ONNX model.
+        DataError: the file does not exist, or is not an ONNX model.
         UsageError: the model was not written by `firstlight export`, or is not a model of digits.
     """
     model = OnnxModel(path)

@@ -12,7 +12,7 @@ from firstlight.runs.files import atomic_write
 
 PAGE_WIDTH, PAGE_MARGIN = 1200, 32  # pixels, as all sizes here
 CARD_WIDTH, CARD_HEIGHT, CARD_GAP = 215, 112, 15
-DIGIT_SIDE = 112  # of the network's input on a card: four times its size
+DIGIT_SIDE = 112  # the network's input on a card is enlarged four times
 PICTURES_TOP = PAGE_MARGIN + 64
 CARDS_ACROSS = (PAGE_WIDTH - 2 * PAGE_MARGIN + CARD_GAP) // (CARD_WIDTH + CARD_GAP)
 MAX_TITLE = 80  # characters

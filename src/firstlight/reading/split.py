@@ -18,12 +18,12 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 MIN_WIDTH_TO_CUT = 0.6  # of the line's height; narrower blobs are one digit
-MAX_CUTS = 5  # of one blob
-MAX_PIECES = 6  # of one digit
-STROKE_CUT_COST = 0.2  # of cutting through one stroke
-PAPER_COST = 0.02  # of a seam's step, in ink, even where there is none: shorter seams are cheaper
-STEP_ASIDE_COST = 0.02  # of a seam's step to the side, in ink: straighter seams are cheaper
-GAP_AT_LINE_START = 9.0  # so wide that nothing is joined across it
+MAX_CUTS = 5  # per blob
+MAX_PIECES = 6  # per digit
+STROKE_CUT_COST = 0.2  # for a cut through one stroke
+PAPER_COST = 0.02  # for each step of a seam, as ink, also on paper: shorter seams are cheaper
+STEP_ASIDE_COST = 0.02  # for each step to the side, as ink: straighter seams are cheaper
+GAP_AT_LINE_START = 9.0  # line heights: too wide to join anything across it
 
 
 class Piece(NamedTuple):

@@ -72,7 +72,7 @@ def describe_preprocessing(image_kind: ImageKind, size: Size, data: str) -> str:
             "Give it the middle of an upright photograph: a crop of 7/8 of the photograph's "
             "shortest side."
         )
-    return f"It takes uint8 images {shape}, 0 to 255, and scales them itself. {advice}"
+    return f"The network takes uint8 images {shape}, 0 to 255, and scales them itself. {advice}"
 
 
 def describe_splits(run: Run) -> str:

@@ -30,7 +30,7 @@ class TrainingStatus:
     """The progress of a training: what a checkpoint holds beside the arrays."""
 
     step: int = 0
-    seconds: float = 0.0  # of training so far, validation included
+    seconds: float = 0.0  # the time of training so far, validation included
     first_cost: float = math.nan
     final_cost: float = math.nan
     best_step: int = 0
@@ -68,7 +68,7 @@ class RunRecord:
     total_steps: int
     versions: dict[str, str]
     machine: str
-    status: TrainingStatus | None = None  # of a training that has ended
+    status: TrainingStatus | None = None  # None until training has ended
     result: TrainingResult | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -144,11 +144,11 @@ class LoggedStep:
 class Mistake:
     """An image whose predicted class is wrong."""
 
-    index: int  # of the image in its split
+    index: int  # the image's row in its split
     label: int
     predicted: int
     confidence: float  # the probability of the answer, 0 to 1
-    file: str | None = None  # of a picture
+    file: str | None = None  # a picture's path in the dataset's folder; None for other images
 
     def to_json(self) -> dict[str, Any]:
         document: dict[str, Any] = {
@@ -169,10 +169,10 @@ class Evaluation:
     network: str
     data: str
     split: str
-    crops: str = "middle"  # how each picture was shown: see evaluation/crops.py
+    crops: str = "middle"  # which crops of each picture were classified: see evaluation/crops.py
     examples: int
     correct: int
-    interval95: tuple[float, float]  # of the accuracy
+    interval95: tuple[float, float]  # 95 % confidence interval of the accuracy
     top5: float | None = None  # with more than ten classes
     confusion: list[list[int]]  # a row for each label, a column for each prediction
     mistakes: tuple[Mistake, ...]  # the most confident first

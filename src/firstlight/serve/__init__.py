@@ -9,6 +9,6 @@
                    └── worker      the client of tf_worker.py, the process with TensorFlow;
                                    questions.py defines what they exchange
 
-The server itself never imports TensorFlow. It stores nothing that is sent to it, and it opens no
-path that a request names: runs are found by their names in a list of the folder runs/.
+The server itself never imports TensorFlow. It does not store the pictures that it gets, and it does
+not open a path that a request names: runs are found by their names in a list of the folder runs/.
 """

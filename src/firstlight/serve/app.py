@@ -52,7 +52,7 @@ class AboutJson(TypedDict):
     version: str
     networks: list[dict[str, Any]]  # those for digits, as `firstlight list` has them
     model: str  # the name of the model that reads
-    classes: list[str]  # of that model
+    classes: list[str]  # the classes of that model
     can_train: bool  # whether TensorFlow is installed
     run: str | None  # the run that the page looks inside at first
 
@@ -141,6 +141,7 @@ def page_files() -> dict[str, bytes]:
 
 
 def index_page(template: bytes, page_token: str) -> Handler:
+    """Return the handler of the page itself, with the token in it."""
     html = template.decode().replace("{token}", page_token).encode()
 
     async def handler(request: Request) -> Response:
@@ -150,6 +151,8 @@ def index_page(template: bytes, page_token: str) -> Handler:
 
 
 def static_file(contents: dict[str, bytes]) -> Handler:
+    """Return the handler of the page's other files."""
+
     async def handler(request: Request) -> Response:
         name = request.path_params["name"]
         if name not in contents:
@@ -209,6 +212,7 @@ async def occlusion(request: Request) -> Response:
 
 
 async def list_runs(request: Request) -> Response:
+    """List all runs, each with its summary and its last job."""
     service = service_of(request)
     ended_at = service.jobs.training_ended_at()
     summaries = await service.in_thread(service.folders.summaries, ended_at)
@@ -275,7 +279,7 @@ async def graph_pictures(request: Request) -> Response:
     target = (await json_body(request)).get("network")
     names = ["first-graph", *(entry.name for entry in catalog.networks())]
     if not isinstance(target, str) or target not in names:
-        raise UsageError(f"no network {target!r}; there are: {', '.join(names)}")
+        raise UsageError(f"no network {target!r}; networks: {', '.join(names)}")
     return JSONResponse(await service_of(request).worker.ask(DrawGraph(target=target)))
 
 

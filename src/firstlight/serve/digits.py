@@ -25,7 +25,7 @@ PredictProbabilities = Callable[[Pixels], np.ndarray]  # (N, 28, 28, 1) → (N, 
 PGM_HEADER = re.compile(rb"P5 (\d{1,4}) (\d{1,4}) 255\n")  # width, height; the pixels follow
 MAX_DRAWING_PIXELS = 1_000_000
 SIDE = 28
-MIN_INK = 64  # of 255: a sheet whose brightest ink is fainter counts as empty
+MIN_INK = 64  # 0 to 255: a sheet whose strongest ink is fainter counts as empty
 
 
 class DigitJson(TypedDict):
@@ -39,7 +39,7 @@ class DigitJson(TypedDict):
 class ReadingJson(TypedDict):
     text: str  # a line of text per line of digits
     note: str | None
-    size: tuple[int, int]  # of the picture: width, height
+    size: tuple[int, int]  # width, height of the picture
     classes: list[str]
     digits: list[DigitJson]
 
@@ -98,6 +98,7 @@ def read_squashed(body: bytes, network: Recognizer) -> ReadingJson:
 
 
 def to_json(lines: list[list[Digit]], size: tuple[int, int], network: Recognizer) -> ReadingJson:
+    """Return the answer for lines of digits in a picture of a size (width, height)."""
     digits = [digit for line in lines for digit in line]
     images = np.array([digit.image for digit in digits], np.uint8).reshape(-1, SIDE, SIDE, 1)
     indexes = digit_classes(network)

@@ -1,6 +1,6 @@
 """Checks every request before a route sees it: who sent it, its size, and its duration.
 
-A page of another site can make a browser send requests to this server, and can let its own name
+A page of another site can make a browser send requests to this server, and its host name can
 resolve to this machine (DNS rebinding). So the Host must be ours, a POST must come from our own
 page and carry a token that only our page knows, and no response header invites other sites.
 """
@@ -112,6 +112,7 @@ class Guard:
         return None
 
     def refusal_of_post(self, headers: Headers, host: str) -> Refusal | None:
+        """Return why a POST is refused: another origin, no token, or another media type."""
         if headers.get("origin") not in (f"http://{host}", f"https://{host}"):
             return 403, "not sent by this server's own page"
         if headers.get("sec-fetch-site", "same-origin") != "same-origin":
@@ -124,6 +125,7 @@ class Guard:
         return None
 
     def is_own_host(self, host: str) -> bool:
+        """Return whether a Host header without its port names this server."""
         if host in (*LOOPBACK, self.host.lower()):
             return True
         # A server that is bound to all addresses is reached by any of them. An address cannot be
@@ -160,6 +162,8 @@ class LimitedBody:
 
 
 def with_security_headers(send: Send) -> Send:
+    """Return a `send` that adds SECURITY_HEADERS to the response."""
+
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)

@@ -39,7 +39,7 @@ class JobJson(TypedDict):
     kind: Kind
     exit_code: int | None  # None while it runs
     output: list[str]  # the last lines that it printed
-    stopping: bool  # the user has stopped it, and it has not ended yet
+    stopping: bool  # whether the user has stopped it; also after it has ended
 
 
 class Job(Protocol):
@@ -48,7 +48,7 @@ class Job(Protocol):
     kind: Kind
     output: deque[str]
     stopping: bool
-    ended_at: float  # as files' times are given; RUNNING until then
+    ended_at: float  # in seconds since 1970, as files' times are; RUNNING until it has ended
 
     @property
     def exit_code(self) -> int | None: ...
@@ -87,7 +87,7 @@ class TrainingJob:
 
 
 class EvaluationJob:
-    """A run's evaluation, asked of a worker process."""
+    """A run's evaluation, computed by a worker process."""
 
     def __init__(self, run: Run, evaluator: Worker) -> None:
         self.kind: Kind = "evaluate"
@@ -122,7 +122,8 @@ class Jobs:
         self.folders = folders
         self.evaluator = Worker(seconds_to_answer=None, seconds_idle=EVALUATOR_SECONDS_IDLE)
         self.by_run: dict[str, Job] = {}
-        # From the checks before a start until the job is known, so that they still hold then.
+        # Held from the checks before a start until the job is in `by_run`: another start that
+        # waits meanwhile then checks with this job included.
         self.start_lock = asyncio.Lock()
         self.tasks: set[asyncio.Task[None]] = set()  # one for each running job
 
@@ -149,8 +150,8 @@ class Jobs:
         """Start a training; return the name of its run.
 
         Raises:
-            UsageError: there is no such network or recipe, or a number is out of range; or
-                MAX_JOBS are running.
+            UsageError: the network or recipe does not exist, a number is out of range, or MAX_JOBS
+                jobs are running.
         """
         arguments = train_arguments(document)
         async with self.start_lock:
@@ -164,8 +165,8 @@ class Jobs:
         """Continue a training that was stopped.
 
         Raises:
-            NotFound: there is no such run.
-            UsageError: it is not stopped, or MAX_JOBS are running.
+            NotFound: the run does not exist.
+            UsageError: it is not stopped, or MAX_JOBS jobs are running.
         """
         async with self.start_lock:
             run = self.folders.find(name)
@@ -179,8 +180,8 @@ class Jobs:
         """Start the evaluation of a run.
 
         Raises:
-            NotFound: there is no such run.
-            UsageError: it has another job, or MAX_JOBS are running.
+            NotFound: the run does not exist.
+            UsageError: it has a running job, or MAX_JOBS jobs are running.
         """
         async with self.start_lock:
             run = self.folders.find(name)
@@ -188,6 +189,7 @@ class Jobs:
             self.watch(name, EvaluationJob(run, self.evaluator))
 
     async def start_training(self, name: str, *arguments: str) -> None:
+        """Start `firstlight train` with these arguments as the job of a run."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "firstlight", "train", *arguments),
@@ -229,7 +231,7 @@ class Jobs:
         await self.evaluator.close()
 
     def refuse_too_many(self) -> None:
-        """Raises UsageError if TensorFlow is not installed or MAX_JOBS are running."""
+        """Raises UsageError if TensorFlow is not installed, or if MAX_JOBS jobs are running."""
         require_tensorflow()
         if len(self.running()) >= MAX_JOBS:
             raise UsageError(f"{MAX_JOBS} jobs are already running: stop one, or wait")
@@ -245,16 +247,18 @@ def train_arguments(document: dict[str, Any]) -> list[str]:
     """Return the arguments of `firstlight train`, each checked: none is passed on unchecked.
 
     Raises:
-        UsageError: there is no such network or recipe, or a number is out of range.
+        UsageError: the network or recipe does not exist, or a number is out of range.
     """
     network, recipe = document.get("network"), document.get("recipe", "")
     recipes = {entry.name: entry.recipes for entry in catalog.networks()}
     if not isinstance(network, str) or network not in recipes:
-        raise UsageError(f"no network {network!r}; there are: {', '.join(recipes)}")
+        raise UsageError(f"no network {network!r}; networks: {', '.join(recipes)}")
     arguments = [network]
     if recipe:
         if recipe not in recipes[network]:
-            raise UsageError(f"no recipe {recipe!r} for {network}")
+            raise UsageError(
+                f"no recipe {recipe!r} for {network}; recipes: {', '.join(recipes[network])}"
+            )
         arguments += ["--recipe", recipe]
     limits = {"steps": (1, MAX_STEPS), "epochs": (1, MAX_EPOCHS), "seed": (0, MAX_SEED)}
     for name, (minimum, maximum) in limits.items():

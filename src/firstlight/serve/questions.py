@@ -1,4 +1,4 @@
-"""What the server asks its worker process, and the form of each answer.
+"""The questions of the server to its worker process, and the form of each answer.
 
     server  ── {"question": "Samples", "fields": {"run": "runs/softmax-mnist-1"}} ──→  tf_worker.py
             ←── {"modified": …, "predicted": […], …} or {"error": "…"} ──────────────
@@ -17,7 +17,7 @@ Answer = TypeVar("Answer")
 
 class LayerJson(MapsJson):
     name: str
-    type: str  # of the Keras layer
+    type: str  # the class of the Keras layer
 
 
 class LayerMapsJson(TypedDict):
@@ -39,7 +39,7 @@ class SamplesJson(PredictionsJson):
 class LessonJson(PredictionsJson):
     lesson: str  # identifies the graph and its session
     step: int
-    costs: list[float]  # of the steps that were just taken
+    costs: list[float]  # one for each of the new steps
     accuracy: float  # on all test images
     weights: MapsJson
     learned: MapsJson  # the weights minus the initial ones
@@ -47,7 +47,7 @@ class LessonJson(PredictionsJson):
 
 
 class Done(TypedDict):
-    """The answer to a question that leaves files and returns nothing."""
+    """The empty answer to a question that only writes files."""
 
 
 class Question(Generic[Answer]):
@@ -78,7 +78,7 @@ class DrawGraph(Question[dict[str, str]]):
 
 @dataclass(frozen=True)
 class BeginLesson(Question[LessonJson]):
-    """Build the first graph and open a session; a lesson that was begun before is dropped."""
+    """Build the first graph and open a session; an earlier lesson is dropped."""
 
     batch_size: int
     learning_rate: float
@@ -87,7 +87,7 @@ class BeginLesson(Question[LessonJson]):
 
 @dataclass(frozen=True)
 class TakeSteps(Question[LessonJson]):
-    """Run the first graph `count` times; refused unless it has been run `after` times."""
+    """Run the first graph `count` times; refused unless the lesson is at step `after`."""
 
     lesson: str
     after: int

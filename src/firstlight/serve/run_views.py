@@ -24,7 +24,7 @@ from firstlight.runs.run import Run
 from firstlight.serve.digits import encode
 
 MAX_SECONDS_BETWEEN_WRITES = 90.0  # a training writes a checkpoint at least once a minute
-MAX_MAPS = 64  # of the filters of a first layer, or of a layer's feature maps
+MAX_MAPS = 64  # filters of a first layer, or feature maps of a layer
 MISTAKES_PER_PAGE = 60
 THUMBNAIL_SIZE = 56  # pixels per side
 DIGIT_PIXELS = 28 * 28
@@ -58,7 +58,7 @@ class MetricsJson(TypedDict):
 class MapsJson(TypedDict):
     """Arrays as grey pictures: int8, 127 stands for `largest`, 0 for 0."""
 
-    count: int  # of all maps; `pixels` has at most MAX_MAPS of them
+    count: int  # the number of all maps; `pixels` has at most MAX_MAPS of them
     shape: tuple[int, int, int]  # maps, height, width
     largest: float
     pixels: str  # base64
@@ -66,7 +66,7 @@ class MapsJson(TypedDict):
 
 class WeightsJson(MapsJson):
     modified: float  # when the file was written, in seconds since 1970
-    name: str  # of the array
+    name: str  # the array's name in the file
     biases: list[float]
 
 
@@ -83,8 +83,8 @@ class EvaluationJson(TypedDict):
 
 
 class MistakesJson(TypedDict):
-    count: int  # of all that were asked for
-    start: int  # the index of the first of this page
+    count: int  # the number of all selected mistakes
+    start: int  # the index of the first mistake of this page
     mistakes: list[dict[str, Any]]  # as in evaluation.json, with `image` and `size` added
 
 
@@ -139,6 +139,7 @@ def run_summary(folder: Path, name: str, ended_at: float | None) -> RunSummary:
 
 
 def _summary_of_files(run: Run, name: str, ended_at: float | None) -> RunSummary:
+    """Summarise a run folder by its files. Raises DataError if one is damaged."""
     record = run.record()
     evaluation = read_evaluation(run) if run.evaluation_file.is_file() else None
     summary: RunSummary = {
@@ -270,10 +271,10 @@ def weight_maps(kernel: np.ndarray) -> np.ndarray:
 
 def encode_maps(maps: np.ndarray) -> MapsJson:
     """Return the first MAX_MAPS maps (n, height, width) as int8, scaled by the largest value."""
-    shown = maps[:MAX_MAPS].astype(np.float32)
-    largest = float(np.abs(shown).max()) or 1.0
-    pixels = (shown * (127 / largest)).round().astype(np.int8)
-    n, height, width = shown.shape
+    first_maps = maps[:MAX_MAPS].astype(np.float32)
+    largest = float(np.abs(first_maps).max()) or 1.0
+    pixels = (first_maps * (127 / largest)).round().astype(np.int8)
+    n, height, width = first_maps.shape
     return {
         "count": len(maps),
         "shape": (n, height, width),
@@ -319,11 +320,11 @@ def mistakes_page(run: Run, label: int | None, predicted: int | None, start: int
         for mistake in evaluation.mistakes
         if label in (None, mistake.label) and predicted in (None, mistake.predicted)
     ]
-    shown = chosen[start : start + MISTAKES_PER_PAGE]
-    page = [mistake.to_json() for mistake in shown]
+    on_page = chosen[start : start + MISTAKES_PER_PAGE]
+    page = [mistake.to_json() for mistake in on_page]
     with suppress(FirstlightError):  # without pictures if the data has been moved or deleted
         with undamaged(run.evaluation_file):
-            images = mistake_thumbnails(run, evaluation, shown)
+            images = mistake_thumbnails(run, evaluation, on_page)
         for document, image in zip(page, images, strict=True):
             document["image"] = encode(image)
             document["size"] = image.shape

@@ -57,6 +57,7 @@ MAX_ERROR_LENGTH = 300
 
 
 def main() -> None:
+    """Answer questions, a line each, until stdin ends."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what else is printed must not be taken for an answer
     for line in sys.stdin:
@@ -65,6 +66,7 @@ def main() -> None:
 
 
 def answer_or_error(line: str) -> Any:
+    """Return the answer to a question, or {"error": message}."""
     try:
         return answer(from_line(line))
     except FirstlightError as error:
@@ -149,6 +151,7 @@ def newest_network(folder: str) -> LiveNetwork:
 
 
 def layer_maps(question: LayerMaps) -> LayerMapsJson:
+    """Return the probabilities, the occlusion map and each layer's output for an image."""
     network = newest_network(question.run)
     image = digits.decode_image(question.image)
     outputs = network.outputs(image[None])
@@ -237,6 +240,7 @@ class Lesson:
         self.initial_weights = self.session.run(self.first.weights)
 
     def take_steps(self, count: int) -> LessonJson:
+        """Run the graph `count` times, each time on the next batch of images."""
         costs = []
         batch = np.zeros(0, int)
         for _ in range(count):

@@ -14,7 +14,7 @@ from firstlight.errors import FirstlightError, UsageError
 from firstlight.serve.questions import Answer, Question, to_line
 
 MAX_ANSWER_BYTES = 64 * 2**20
-MAX_LINE_LENGTH = 500  # of what the process prints on stderr
+MAX_LINE_LENGTH = 500  # characters of a line that the process prints on stderr
 
 OnOutput = Callable[[str], object]
 
@@ -97,6 +97,7 @@ class Worker:
             raise
 
     async def exchange(self, question: str) -> bytes:
+        """Send a line to the process, and return its next line. Raises OSError if it has ended."""
         process = await self.running_process()
         assert process.stdin and process.stdout
         process.stdin.write(question.encode())
@@ -108,6 +109,7 @@ class Worker:
         return line
 
     async def running_process(self) -> asyncio.subprocess.Process:
+        """Return the worker process; start one if none is running."""
         if self.process is None or self.process.returncode is not None:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -135,6 +137,7 @@ class Worker:
         self.process = None
 
     async def close(self) -> None:
+        """End the worker process, and wait for its end."""
         process = self.process
         if self.idle_timer:
             self.idle_timer.cancel()

@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import tensorflow as tf
 
-KNOTS = 7  # of a smooth random field, along each side of an image
-SCRIBBLE_CORNERS = 9  # of a path, with its two ends
+KNOTS = 7  # along each side of an image, for a smooth random field
+SCRIBBLE_CORNERS = 9  # corners of a path, and its two ends
 SEEDS_PER_STEP, SEEDS_PER_TRANSFORM = 1000, 10  # so that no two transforms share random numbers
 Strengths = Mapping[str, float]
 

@@ -36,7 +36,7 @@ from firstlight.training.state import TrainState
 from firstlight.training.step import History, RunSteps, compile_steps, cross_entropy
 
 MIN_SECONDS_BETWEEN_CHECKPOINTS, MAX_SECONDS_BETWEEN_CHECKPOINTS = 1.0, 60.0
-CHECKPOINT_SHARE = 0.02  # of the training time; between the two limits above
+CHECKPOINT_SHARE = 0.02  # fraction of the time for checkpoints, within the two limits above
 MAX_LOGGED_STEPS = 1000  # a curve needs no more points, however long the training is
 
 
@@ -295,7 +295,10 @@ def validate(state: TrainState, log: Log, rate: float) -> None:
     if is_better or (is_last and state.recipe.keep == "last"):
         status.best_step, status.best_accuracy, status.best_loss = status.step, accuracy, loss
         checkpoint.save(state.run.best, model.arrays(state.eval_model))
-    status.epochs_without_better = 0 if is_better else status.epochs_without_better + 1
+    if is_better:
+        status.epochs_without_better = 0
+    else:
+        status.epochs_without_better += 1
     epoch = state.epoch_ends.index(status.step) + 1
     mark = "  (best so far)" if is_better else ""
     log.progress.say(f"epoch {epoch}  validation accuracy {accuracy:.2%}  cost {loss:.4f}{mark}")

@@ -1,4 +1,4 @@
-"""How weights follow gradients: the optimizer, its schedule, and what a recipe adds to them."""
+"""How gradients change the weights: the optimizer, its schedule, and what a recipe adds."""
 
 from typing import Any
 
