@@ -331,7 +331,7 @@ def test_data_check_answers_as_promised(firstlight: Callable[..., Answer], split
     }
     assert found.code == 3 and json.loads(found.out)["faults"] == [fault]
     printed = firstlight("data", "check", splits)
-    assert printed.code == 3 and odd.name in printed.out and ": 1 faults" in printed.err
+    assert printed.code == 3 and odd.name in printed.out and ": 1 fault" in printed.err
     assert firstlight("data", "check", splits / "train/apple").code == 4
     assert firstlight("data", "check", "nowhere").code == 4
 

@@ -184,8 +184,8 @@ def test_a_run_does_not_go_on_with_other_data(digits: Path, here: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 2}, "a run of format 2, but this version of firstlight reads format 1"),
-        ({"format": None}, "a run of format None"),
+        ({"format": 2}, "run folder of format 2, but this version of firstlight reads format 1"),
+        ({"format": ...}, "run folder of format 0 .it has no number"),
         ({"recipe": {"warp": 9}}, "warp"),
         ({"seed": ...}, "damaged"),
         ({"sha256": 3}, "damaged"),

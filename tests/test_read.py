@@ -221,7 +221,7 @@ def test_unreadable_files_are_named_and_the_others_are_read(
     assert [result["file"] for result in results] == [*problems, "fine.png"]
     assert results[-1]["text"] == "15"
     assert results[0]["lines"] == [] and "damaged picture" in results[0]["note"]
-    assert firstlight("read", "empty.png", "--explain", "how.png").code == 1
+    assert firstlight("read", "empty.png", "--explain", "how.png").code == 4
     assert not (here / "how.png").exists()  # nothing was read, so nothing is drawn
     with pytest.raises(DataError, match=r"empty\.png: empty file"):
         read("empty.png")

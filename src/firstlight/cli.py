@@ -17,7 +17,7 @@ import typer
 from typer.exceptions import TyperException
 
 from firstlight import __version__, catalog, console
-from firstlight.errors import FirstlightError, GateMissed, UsageError
+from firstlight.errors import DataError, FirstlightError, GateMissed, UsageError
 from firstlight.quiet import tensorflow
 from firstlight.runs.run import Run
 from firstlight.settings import prepare
@@ -345,7 +345,7 @@ def classify(
             network = evaluation.classifier(run)
     results = classification.classify(network, images, top=top)
     show([result.to_json() for result in results], json_, console.classes(results))
-    complain([result.problem for result in results if result.problem])
+    report_problems([result.problem for result in results if result.problem], len(results))
 
 
 @app.command()
@@ -398,7 +398,7 @@ def read(
 
         draw_sheet(readings, explain)
     show([result.to_json() for result in results], json_, console.reading(results))
-    complain([result.problem for result in results if result.problem])
+    report_problems([result.problem for result in results if result.problem], len(results))
 
 
 @data_app.command()
@@ -412,7 +412,7 @@ def check(
     checked = catalog.dataset(data, quiet=quiet).check()
     show(checked.to_json(), json_, console.check(checked))
     if checked.faults:
-        raise GateMissed(f"{data}: {len(checked.faults):,} faults")
+        raise GateMissed(f"{data}: {console.counted(len(checked.faults), 'fault')}")
 
 
 @app.command()
@@ -468,12 +468,12 @@ def command_line() -> str:
     return shlex.join(["firstlight", *sys.argv[1:]])
 
 
-def complain(problems: list[str]) -> None:
-    """Print why some files could not be read, and exit with code 1; do nothing without problems."""
+def report_problems(problems: list[str], files: int) -> None:
+    """Print why files could not be read; exit with code 1 for some of the files, 4 for all."""
     for problem in problems:
         print("firstlight:", problem, file=sys.stderr)
     if problems:
-        raise typer.Exit(1)
+        raise typer.Exit(DataError.exit_code if len(problems) == files else 1)
 
 
 def refuse_beside_resume(context: typer.Context) -> None:

@@ -25,10 +25,16 @@ MAX_MISTAKES_SHOWN = 5
 MAX_PREDICTIONS_SHOWN = 20
 
 
+def counted(number: int, noun: str) -> str:
+    """Return "1 step" or "1,000 steps"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def training(result: TrainingResult) -> list[str]:
     """Return steps, time, cost, test accuracy, and the run folder."""
     lines = [
-        f"{result.network} on {result.data}: {result.steps:,} steps in {result.seconds:.1f} s, "
+        f"{result.network} on {result.data}: {counted(result.steps, 'step')} in "
+        f"{result.seconds:.1f} s, "
         f"cost {result.first_cost:.4f} → {result.final_cost:.4f}"
     ]
     if result.test_accuracy is None:
@@ -65,8 +71,8 @@ def evaluation(measured: Evaluation, runs: list[Run]) -> list[str]:
         )
     classes = runs[0].model_info().classes
     lines += [_mistake(wrong, classes) for wrong in measured.mistakes[:MAX_MISTAKES_SHOWN]]
-    if len(runs) == 1:
-        lines.append(f"figures in {runs[0].figures}")
+    if measured.figures:
+        lines.append(f"figures in {measured.figures}")
     return lines
 
 
@@ -148,8 +154,8 @@ def check(checked: DatasetCheck) -> list[str]:
     return [
         *(f"{fault.file}: {fault.problem}" for fault in checked.faults),
         *(f"{name:<{width}}{count:>9,}" for name, count in checked.classes.items()),
-        f"{checked.data}: {checked.examples:,} examples in {len(checked.classes)} classes, "
-        f"{len(checked.faults)} faults",
+        f"{checked.data}: {counted(checked.examples, 'example')} in {len(checked.classes)} "
+        f"classes, {counted(len(checked.faults), 'fault')}",
     ]
 
 

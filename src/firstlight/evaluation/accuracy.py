@@ -2,6 +2,7 @@
 
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -56,7 +57,7 @@ def evaluate(
     )
     if len(runs) == 1:
         own_split = dataset.evaluation_split if is_own_data(runs[0], data) else None
-        keep(runs[0], evaluation, examples, probabilities, own_split)
+        return keep(runs[0], evaluation, examples, probabilities, own_split)
     return evaluation
 
 
@@ -157,8 +158,8 @@ def keep(
     examples: Examples,
     probabilities: np.ndarray,
     own_split: str | None,
-) -> None:
-    """Write an evaluation and its figures into the run folder.
+) -> Evaluation:
+    """Write an evaluation and its figures into the run folder; return it with the figures' folder.
 
     evaluation.json and figures/ are about the run's own test images, as training measures them. An
     evaluation of anything else has files of its own, such as evaluation-train.json.
@@ -179,6 +180,7 @@ def keep(
     figures = run.figures / name if parts else run.figures
     write_json(run.folder / f"{name}.json", evaluation.to_json())
     draw_evaluation(run, evaluation, examples, probabilities, figures)
+    return replace(evaluation, figures=figures)
 
 
 def name_classes(classes: tuple[str, ...]) -> str:

@@ -1,16 +1,17 @@
 """The model card of a run: what a user of the model needs to know."""
 
+import textwrap
+
 from firstlight.images.crops import Size
 from firstlight.images.kinds import ImageKind
-from firstlight.runs.documents import RunRecord, TrainingResult
+from firstlight.runs.documents import ModelInfo, RunRecord, TrainingResult
 from firstlight.runs.files import write_text
 from firstlight.runs.run import Run
 
 MAX_CLASSES_IN_CARD = 20
 CARD = """# {network} on {data}
 
-This network predicts which of these classes an image shows: {classes}. firstlight {version} trained
-it with
+{purpose}
 
     {command}
 
@@ -22,8 +23,7 @@ it with
 | test accuracy | {test_accuracy} |
 | versions | {versions} |
 
-The weights are in `model/weights.npz`, as arrays by name. The network has no "other" class: any
-image, even one that is not a {example}, gets one of these labels. {preprocessing}
+{advice}
 
 SHA-256 of the data:
 
@@ -37,11 +37,18 @@ def write(run: Run, size: Size, result: TrainingResult) -> None:
     classes = f"{len(info.classes)} classes"
     if len(info.classes) <= MAX_CLASSES_IN_CARD:
         classes = ", ".join(info.classes)
+    purpose = (
+        f"This network predicts which of these classes an image shows: {classes}. "
+        f"firstlight {record.versions['firstlight']} trained it with"
+    )
+    advice = (
+        f"The weights are in `model/weights.npz`, as arrays by name. {describe_rest(info)} "
+        f"{describe_preprocessing(info.image_kind, size, result.data)}"
+    )
     text = CARD.format(
         network=result.network,
         data=result.data,
-        classes=classes,
-        version=record.versions["firstlight"],
+        purpose=textwrap.fill(purpose, 100),
         command=record.settings.command or "a call from Python",
         splits=describe_splits(run),
         steps=result.steps,
@@ -51,11 +58,24 @@ def write(run: Run, size: Size, result: TrainingResult) -> None:
         validation_accuracy=describe_validation(record),
         test_accuracy=describe_test(result),
         versions=", ".join(f"{name} {number}" for name, number in record.versions.items()),
-        example="digit" if info.image_kind == "digits" else "picture of them",
-        preprocessing=describe_preprocessing(info.image_kind, size, result.data),
+        advice=textwrap.fill(advice, 100),
         hashes="\n".join(f"- `{value}` {name}" for name, value in record.settings.sha256.items()),
     )
     write_text(run.card, text)
+
+
+def describe_rest(info: ModelInfo) -> str:
+    """Return what the network answers to an image of none of its classes."""
+    if "none" in info.classes:
+        return (
+            "Every image gets one of these labels; `none` means that the image shows no digit, or "
+            "more than one."
+        )
+    example = "a digit" if info.image_kind == "digits" else "one of them"
+    return (
+        f'The network has no "other" class: any image, even one that is not {example}, gets one '
+        "of these labels."
+    )
 
 
 def describe_preprocessing(image_kind: ImageKind, size: Size, data: str) -> str:

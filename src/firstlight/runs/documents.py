@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -87,9 +87,10 @@ class RunRecord:
         """Raises DataError if the document is of another format, or damaged."""
         with undamaged(path):
             if document.get("format") != FORMAT:
+                number = document.get("format", "0 (it has no number)")
                 raise DataError(
-                    f"a run of format {document.get('format')}, but this version of "
-                    f"firstlight reads format {FORMAT}; train again"
+                    f"a run folder of format {number}, but this version of firstlight reads "
+                    f"format {FORMAT}; train again"
                 )
             status, result = document["status"], document["result"]
             return cls(
@@ -176,6 +177,9 @@ class Evaluation:
     top5: float | None = None  # with more than ten classes
     confusion: list[list[int]]  # a row for each label, a column for each prediction
     mistakes: tuple[Mistake, ...]  # the most confident first
+
+    # The folder with its pictures; None for an ensemble, or as read from a file.
+    figures: Path | None = field(default=None, compare=False)
 
     @property
     def accuracy(self) -> float:
