@@ -687,7 +687,7 @@ def test_the_first_graph_is_stepped_and_its_pictures_are_moved(open_page: Any) -
     )
     zoomed = [float(n) for n in picture.get_attribute("viewBox").split()]
     assert moved != whole and zoomed[2] < float(whole.split()[2])
-    page.get_by_role("button", name="Show all of it").click()
+    page.get_by_role("button", name="Show the whole picture").click()
     assert picture.get_attribute("viewBox") == whole
 
     fingers, (x, y) = page.context.new_cdp_session(page), (box["x"] + 200, box["y"] + 150)
@@ -698,6 +698,6 @@ def test_the_first_graph_is_stepped_and_its_pictures_are_moved(open_page: Any) -
     pinched = [float(n) for n in picture.get_attribute("viewBox").split()]
     assert 0.25 < pinched[2] / float(whole.split()[2]) < 0.45  # three times as large
     assert page.evaluate("visualViewport.scale") == 1  # the graph, and not the page
-    page.get_by_role("button", name="Show all of it").click()
+    page.get_by_role("button", name="Show the whole picture").click()
     page.get_by_role("button", name="TensorFlow's operations").click()
     assert "gradients" in page.locator(".graph").text_content()
