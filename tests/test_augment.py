@@ -42,7 +42,9 @@ def centre(images: np.ndarray) -> np.ndarray:
 
 
 def test_the_graph_changes_pixels_by_exactly_the_pixel_augmentations_of_the_catalogue() -> None:
-    names = [name for names, _ in augment.TRANSFORMS for name in names]
+    names = [name for transform in augment.TRANSFORMS for name in transform.names]
+    numbers = {transform.number for transform in augment.TRANSFORMS}
+    assert len(numbers) == len(augment.TRANSFORMS)  # each has random numbers of its own
     assert sorted(names) == sorted(names_of("pixel")) == sorted(STRENGTHS)
 
 

@@ -305,6 +305,18 @@ def test_the_catalogue_lists_every_dataset_file() -> None:
         assert entry.classes == len(catalog.dataset(entry.name).classes)
 
 
+@pytest.mark.parametrize("name", [entry.name for entry in catalog.datasets()])
+def test_every_dataset_has_images_and_labels_of_its_classes(name: str) -> None:
+    dataset = catalog.dataset(name)
+    examples = dataset.load("val")
+    pixels = examples.images[:]
+    assert pixels.dtype == np.uint8 and pixels.shape == (len(examples), *examples.images.size)
+    assert examples.labels.dtype == np.int32
+    assert set(examples.labels) <= set(range(len(dataset.classes)))
+    assert set(dataset.splits) <= {"train", "val", "test"}
+    assert all(len(value) == 64 for value in dataset.fingerprint().values())
+
+
 def test_an_unknown_dataset_is_refused_with_those_that_exist() -> None:
     names = ", ".join(entry.name for entry in catalog.datasets())
     with pytest.raises(DataError, match=f"no dataset or path 'mnits'; datasets: {names}"):

@@ -79,9 +79,7 @@ def test_every_network_in_every_format(trained: Make, network: str, format: str)
     exported = export(Run.open(folder), format)
     file = exported.path
     assert file.parent == folder / "model"
-    assert file.name == {"onnx": f"{network}.onnx", "litert": f"{network}.tflite"}.get(
-        format, "saved_model"
-    )
+    assert file.name == EXPORT_FORMATS[format].file.format(network=network)
     assert exported.largest_difference <= 1e-4
     assert exported.examples == 256 and exported.bytes > 0
     images, logits = source(folder)
@@ -212,6 +210,8 @@ def test_a_new_export_takes_the_old_ones_place(
         (["run", "--format", "savedmodel", "--out", "folder"], 2, "is not a SavedModel"),
         (["run", "--format", "savedmodel", "--out", "folder/file"], 2, "is not a SavedModel"),
         (["run", "--format", "onnx", "--out", "folder/file/x"], 2, "cannot be written"),
+        (["run", "--format", "onnx", "--out", "run/model/weights.npz"], 2, "the run's own file"),
+        (["run", "--format", "litert", "--out", "run/run.json"], 2, "the run's own file"),
     ],
 )
 def test_a_mistake_is_one_line(

@@ -221,30 +221,36 @@ def _files(folder: str, constant: str) -> list[Path]:
 
 
 def _constant(path: Path, name: str) -> Any:
-    """Return a constant of a file, which must be written as a literal."""
+    """Return a constant of a file. Raises UsageError if it is missing, or not a literal."""
     assignments = _assignments(path)
-    assert name in assignments, f"{path} does not define {name}"
-    return ast.literal_eval(assignments[name])
+    if name not in assignments:
+        raise UsageError(f"{path} does not define {name}")
+    try:
+        return ast.literal_eval(assignments[name])
+    except ValueError:
+        raise UsageError(f"{path}: {name} must be a literal, which is read, not run") from None
 
 
 def _keys(path: Path, name: str) -> tuple[str, ...]:
-    """Return the keys of a dictionary of a file, which must be written as a literal."""
+    """Return the keys of a dictionary of a file. Raises UsageError if it is not a literal."""
     dictionary = _assignments(path)[name]
-    assert isinstance(dictionary, ast.Dict), f"{path}: {name} must be written as a dictionary"
-    keys = []
-    for key in dictionary.keys:
-        assert key is not None, f"{path}: {name} must not contain **"
-        keys.append(ast.literal_eval(key))
-    return tuple(keys)
+    if not isinstance(dictionary, ast.Dict) or None in dictionary.keys:
+        raise UsageError(f"{path}: {name} must be a literal {{...}}, without dict() and **")
+    return tuple(ast.literal_eval(key) for key in dictionary.keys if key)
 
 
 @cache
 def _assignments(path: Path) -> dict[str, ast.expr]:
     """Return the expressions that a file assigns to its global names, without running the file."""
-    expressions = {}
+    expressions: dict[str, ast.expr] = {}
     for statement in ast.parse(path.read_text("utf-8")).body:
         if isinstance(statement, ast.Assign):
-            for target in statement.targets:
-                if isinstance(target, ast.Name):
-                    expressions[target.id] = statement.value
+            targets, value = statement.targets, statement.value
+        elif isinstance(statement, ast.AnnAssign) and statement.value:
+            targets, value = [statement.target], statement.value
+        else:
+            continue
+        for target in targets:
+            if isinstance(target, ast.Name):
+                expressions[target.id] = value
     return expressions

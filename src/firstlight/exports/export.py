@@ -84,7 +84,7 @@ def export(run: Run, format: str, out: Path | None = None) -> Export:
     network, _ = model.load(run)
     chosen = EXPORT_FORMATS[format]
     path = out or run.weights.with_name(chosen.file.format(network=network.name))
-    refuse_to_replace(path, format)
+    refuse_to_replace(path, format, run)
     dataset = run.dataset()
     images = real_images(dataset, network)
     calibration = measure_calibration(network, dataset, run.record().settings.recipe)
@@ -136,8 +136,10 @@ def reason(error: Exception) -> str:
     return f"{type(error).__name__}: {first} (-v shows more)"
 
 
-def refuse_to_replace(path: Path, format: str) -> None:
+def refuse_to_replace(path: Path, format: str, run: Run) -> None:
     """Raises UsageError if what exists at the path is not what this format would have written."""
+    if path.resolve() in {file.resolve() for file in run.own_files()}:
+        raise UsageError(f"{path} is the run's own file; give another --out")
     if format == "savedmodel":
         if path.exists() and not _is_saved_model(path):
             raise UsageError(f"{path} exists and is not a SavedModel; give another --out")

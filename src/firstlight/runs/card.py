@@ -2,6 +2,7 @@
 
 import textwrap
 
+from firstlight import catalog
 from firstlight.images.crops import Size
 from firstlight.images.kinds import ImageKind
 from firstlight.runs.documents import ModelInfo, RunRecord, TrainingResult
@@ -59,7 +60,7 @@ def write(run: Run, size: Size, result: TrainingResult) -> None:
         test_accuracy=describe_test(result),
         versions=", ".join(f"{name} {number}" for name, number in record.versions.items()),
         advice=textwrap.fill(advice, 100),
-        hashes="\n".join(f"- `{value}` {name}" for name, value in record.settings.sha256.items()),
+        hashes=describe_hashes(record.settings.sha256),
     )
     write_text(run.card, text)
 
@@ -99,10 +100,19 @@ def describe_splits(run: Run) -> str:
     """Return how training and validation images were split."""
     listing = run.listing()
     if listing is None:
+        data = run.record().settings.data
+        if data != "mnist" and data in {entry.name for entry in catalog.datasets()}:
+            return "split as the dataset defines it"
         return "one of twelve training images is held out for validation"
     counts = ", ".join(f"{len(files):,} {split}" for split, files in listing.splits.items())
     origin = listing.made or "the folder's own splits"
     return f"{counts}; {origin} (pictures.json)"
+
+
+def describe_hashes(sha256: dict[str, str]) -> str:
+    if not sha256:
+        return "none: the data is generated"
+    return "\n".join(f"- `{value}` {name}" for name, value in sha256.items())
 
 
 def describe_validation(record: RunRecord) -> str:

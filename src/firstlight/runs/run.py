@@ -73,6 +73,20 @@ class Run:
         )
         return run
 
+    def own_files(self) -> list[Path]:
+        """Return the files that other verbs read from this folder."""
+        return [
+            self.record_file,
+            self.pictures_file,
+            self.metrics_file,
+            self.last,
+            self.best,
+            self.model_file,
+            self.weights,
+            self.evaluation_file,
+            self.card,
+        ]
+
     def record(self) -> RunRecord:
         """Raises DataError if run.json is missing, damaged, or of another format."""
         return RunRecord.from_json(read_json(self.record_file), self.record_file)

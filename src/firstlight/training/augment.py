@@ -11,6 +11,7 @@ B-spline to smooth the random field.
 """
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -31,11 +32,11 @@ def augmenter(strengths: Strengths) -> Callable[[tf.Tensor, tf.Tensor], tf.Tenso
 
     def augment(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         x = tf.cast(images, tf.float32)
-        for number, (names, transform) in enumerate(TRANSFORMS):
-            own_strengths = {name: strengths.get(name, 0.0) for name in names}
+        for transform in TRANSFORMS:
+            own_strengths = {name: strengths.get(name, 0.0) for name in transform.names}
             if any(own_strengths.values()):
-                own_seed = seed * SEEDS_PER_STEP + number * SEEDS_PER_TRANSFORM
-                x = transform(x, own_seed, **own_strengths)
+                own_seed = seed * SEEDS_PER_STEP + transform.number * SEEDS_PER_TRANSFORM
+                x = transform.apply(x, own_seed, **own_strengths)
         return tf.cast(tf.clip_by_value(tf.round(x), 0, 255), tf.uint8)
 
     return augment
@@ -274,17 +275,31 @@ def bilinear_sample(images: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
     return upper * (1 - lower_weight) + lower * lower_weight
 
 
-# They are applied in this order. Each takes its augmentations' strengths by name.
-TRANSFORMS: tuple[tuple[tuple[str, ...], Callable[..., tf.Tensor]], ...] = (
-    (("stroke",), change_stroke),
-    (("blur",), blur_images),
-    (("rotate", "scale", "shear", "shift", "elastic"), warp),
-    (("outline",), outline_strokes),
-    (("scribble",), draw_scribble),
-    (("light",), add_light),
-    (("bright",), brighten),
-    (("colour",), change_colour),
-    (("noise",), add_noise),
-    (("specks",), add_specks),
-    (("invert",), invert_band),
+class Transform(NamedTuple):
+    """A change of images (N, height, width, channels) float32, by one or more augmentations.
+
+    number: chooses its random numbers. A new transform takes a new number, so that recipes without
+        it train on the same images as before.
+    apply: is called as apply(images, seed, NAME=strength, …), and uses the seeds from `seed` to
+        `seed` + SEEDS_PER_TRANSFORM - 1.
+    """
+
+    number: int
+    names: tuple[str, ...]
+    apply: Callable[..., tf.Tensor]
+
+
+# They are applied in this order. Values may leave 0 to 255 in between.
+TRANSFORMS = (
+    Transform(0, ("stroke",), change_stroke),
+    Transform(1, ("blur",), blur_images),
+    Transform(2, ("rotate", "scale", "shear", "shift", "elastic"), warp),
+    Transform(3, ("outline",), outline_strokes),
+    Transform(4, ("scribble",), draw_scribble),
+    Transform(5, ("light",), add_light),
+    Transform(6, ("bright",), brighten),
+    Transform(7, ("colour",), change_colour),
+    Transform(8, ("noise",), add_noise),
+    Transform(9, ("specks",), add_specks),
+    Transform(10, ("invert",), invert_band),
 )

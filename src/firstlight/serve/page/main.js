@@ -37,8 +37,12 @@ function markLink(name) {
   for (const link of navLinks) {
     const isCurrent = viewOf(link) === name;
     link.toggleAttribute("data-current", isCurrent);
-    if (isCurrent) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    if (isCurrent) {
+      link.setAttribute("aria-current", "page");
+      link.scrollIntoView({ block: "nearest", inline: "nearest" }); // on a phone the links scroll
+    } else {
+      link.removeAttribute("aria-current");
+    }
   }
 }
 
