@@ -44,7 +44,7 @@ def test_from_training_to_an_exported_file(firstlight: Firstlight, shades: Path)
     likeliest = json.loads(by_file.out)[0]["labels"][0]["label"]
     assert likeliest == by_run[0]["label"]
     card = Path("run/MODEL_CARD.md").read_text("utf-8")
-    assert "the middle of an upright photograph: a crop of 7/8" in card
+    assert "the middle of an upright photograph" in " ".join(card.split())
 
 
 @pytest.mark.parametrize("verb", [("data", "check"), ("train", "nin-cifar", "--data")])

@@ -7,7 +7,7 @@ from keras import layers
 
 from firstlight.datasets import mnist
 from firstlight.explanation import deconvnet, occlusion
-from firstlight.explanation.explain import occlusion_predictor
+from firstlight.explanation.explanation import occlusion_predictor
 
 
 def half_blind_network() -> keras.Model:
