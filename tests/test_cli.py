@@ -145,6 +145,11 @@ def test_it_starts_without_tensorflow(arguments: list[str]) -> None:
     subprocess.run([sys.executable, "-c", program, *arguments], check=True, capture_output=True)
 
 
+def test_help_starts_without_numpy() -> None:
+    program = "import sys; from firstlight import cli; assert 'numpy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help_and_takes_json_and_quiet(firstlight: Firstlight, verb: str) -> None:
     answer = firstlight(*verb.split(), "--help")

@@ -1,7 +1,7 @@
 """The command line: each verb parses its flags, calls one function, and prints what it returns.
 
-Results go to stdout, progress and notices to stderr. TensorFlow is imported inside the verbs that
-need it, so that the others start at once.
+Results go to stdout, progress and notices to stderr. Each verb imports what it needs, so that help
+starts without NumPy, and reading without TensorFlow.
 """
 
 import json
@@ -16,11 +16,9 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from firstlight import __version__, catalog, console
+from firstlight import __version__, console
 from firstlight.errors import DataError, FirstlightError, GateMissed, UsageError
 from firstlight.quiet import tensorflow
-from firstlight.runs.run import Run
-from firstlight.settings import prepare
 
 app = typer.Typer(
     name="firstlight",
@@ -174,6 +172,9 @@ def train(
     verbose: Verbose = False,
 ) -> None:
     """Train a network; leave a run folder."""
+    from firstlight.runs.run import Run
+    from firstlight.settings import prepare
+
     if resume:
         refuse_beside_resume(context)
         run = Run.open(resume)
@@ -229,6 +230,7 @@ def evaluate(
     """
     with tensorflow(verbose):
         from firstlight.evaluation import accuracy
+        from firstlight.runs.run import Run
     runs = [Run.open(folder) for folder in folders]
     evaluation = accuracy.evaluate(runs, data, split, views, quiet)
     if evaluation.split != split and not quiet:
@@ -259,6 +261,7 @@ def compare(
     """
     with tensorflow(verbose):
         from firstlight.evaluation import comparison
+        from firstlight.runs.run import Run
     compared = comparison.compare(Run.open(first), Run.open(second), data, split, quiet)
     show(compared.to_json(), json_, console.comparison(compared))
 
@@ -314,6 +317,8 @@ def explain(
 
     The pictures show filters, feature maps, deconvnet projections and occlusion.
     """
+    from firstlight.runs.run import Run
+
     run = Run.open(folder)
     with tensorflow(verbose):
         from firstlight.explanation.explain import explain
@@ -338,6 +343,8 @@ def classify(
     if model.suffix == ".onnx" or model.is_file():
         network = classification.from_onnx(model)
     else:
+        from firstlight.runs.run import Run
+
         run = Run.open(model)
         with tensorflow(verbose):
             from firstlight.evaluation import accuracy as evaluation
@@ -364,6 +371,8 @@ def export(
 
     The file is kept only if its answers are the network's.
     """
+    from firstlight.runs.run import Run
+
     run = Run.open(folder)
     with tensorflow(verbose):
         from firstlight.exports.export import export as export_run
@@ -409,6 +418,8 @@ def check(
     verbose: Verbose = False,
 ) -> None:
     """Check every file of a dataset; exit with code 3 if a file has a fault."""
+    from firstlight import catalog
+
     checked = catalog.dataset(data, quiet=quiet).check()
     show(checked.to_json(), json_, console.check(checked))
     if checked.faults:
@@ -446,6 +457,8 @@ def serve(
 @app.command("list")
 def list_(json_: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """List the networks and datasets."""
+    from firstlight import catalog
+
     networks, datasets = catalog.networks(), catalog.datasets()
     document = {
         "networks": [entry.to_json() for entry in networks],

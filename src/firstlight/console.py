@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:  # these modules take time to import, and some import TensorFlow
+    import numpy as np
 
-from firstlight.catalog import DatasetEntry, NetworkEntry
-from firstlight.datasets import DatasetCheck
-from firstlight.runs.documents import Evaluation, Mistake, TrainingResult
-from firstlight.runs.run import Run
-
-if TYPE_CHECKING:  # these modules import TensorFlow
+    from firstlight.catalog import DatasetEntry, NetworkEntry
     from firstlight.classification import Classification
+    from firstlight.datasets import DatasetCheck
     from firstlight.evaluation.comparison import Comparison
     from firstlight.explanation.explanation import Explanation
     from firstlight.exports.export import Export
     from firstlight.graphs.draw import GraphPictures
     from firstlight.reading import FileReading
-
+    from firstlight.runs.documents import Evaluation, Mistake, TrainingResult
+    from firstlight.runs.run import Run
 
 MAX_MISTAKES_SHOWN = 5
 MAX_PREDICTIONS_SHOWN = 20
