@@ -145,6 +145,24 @@ def test_it_starts_without_tensorflow(arguments: list[str]) -> None:
     subprocess.run([sys.executable, "-c", program, *arguments], check=True, capture_output=True)
 
 
+@pytest.mark.parametrize("arguments", [[], ["data"], ["-h"], ["data", "check", "-h"]])
+def test_without_a_verb_the_help_is_printed(firstlight: Firstlight, arguments: list[str]) -> None:
+    answer = firstlight(*arguments)
+    assert answer.code == 0 and not answer.err
+    lines = answer.out.splitlines()
+    assert lines[0].startswith("Usage: ") and any("-h, --help" in line for line in lines)
+
+
+@pytest.mark.parametrize(("closed", "code"), [(">&-", 0), ("2>&-", 2)])
+def test_a_closed_stream_ends_in_no_traceback(tmp_path: Path, closed: str, code: int) -> None:
+    verb = "list" if code == 0 else "no-such-verb"
+    log = tmp_path / "log"
+    other = "2>" if closed == ">&-" else ">"
+    command = f'"{sys.executable}" -m firstlight {verb} {other} "{log}" {closed}'
+    assert subprocess.run(["sh", "-c", command], check=False).returncode == code
+    assert log.read_text() == ""
+
+
 def test_help_starts_without_numpy() -> None:
     program = "import sys; from firstlight import cli; assert 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -23,13 +23,14 @@ from firstlight.quiet import tensorflow
 app = typer.Typer(
     name="firstlight",
     help="From a first neural network to one that wins competitions.",
-    no_args_is_help=True,
+    epilog="To begin: firstlight first-graph, then firstlight train convnet",
+    context_settings={"help_option_names": ["-h", "--help"]},
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
-data_app = typer.Typer(help="Check a dataset.", no_args_is_help=True, rich_markup_mode=None)
+data_app = typer.Typer(help="Check a dataset.", rich_markup_mode=None)
 app.add_typer(data_app, name="data")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
@@ -68,8 +69,7 @@ ChosenSplit = Annotated[Split, typer.Option(help="Which split to measure.")]
 
 def main() -> None:
     """Run a verb; print an error as one line on stderr, and exit with the code of its kind."""
-    for stream in (sys.stdout, sys.stderr):  # a file name can have characters they cannot encode
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    prepare_output()
     warnings.filterwarnings("ignore", "Image size")  # images/open.py refuses large pictures
     try:
         code = app(standalone_mode=False)
@@ -87,13 +87,36 @@ def main() -> None:
     sys.exit(code)
 
 
+def prepare_output() -> None:
+    """Make both streams writable: also if the shell closed one, and for any file name."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # open until the program ends
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")
+    for stream in (sys.stdout, sys.stderr):  # a file name can have characters they cannot encode
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
 @app.callback(invoke_without_command=True)
 def options(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
 ) -> None:
     if version:
         print(f"firstlight {__version__}")
         raise typer.Exit
+    help_without_verb(context)
+
+
+@data_app.callback(invoke_without_command=True)
+def data_options(context: typer.Context) -> None:
+    help_without_verb(context)
+
+
+def help_without_verb(context: typer.Context) -> None:
+    """Print the help if the user gave no verb."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 @app.command("first-graph")
