@@ -104,7 +104,7 @@ def make_drawings() -> list[bytes]:
 
 
 def measure_load(port: int, clients: int, expected: dict[bytes, bytes]) -> dict[str, Any]:
-    """Send requests from that many clients for SECONDS; `expected` is drawing → answer."""
+    """Let `clients` clients send requests for SECONDS; `expected` is drawing → answer."""
     drawings = list(expected)
     end = time.perf_counter() + SECONDS
 

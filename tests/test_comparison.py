@@ -44,6 +44,8 @@ def test_the_verdict_names_the_better_or_none() -> None:
         "b is better: only a is right on 2 images, only b on 20"
     )
     assert comparison(20, 2).verdict.startswith("a is better")
+    assert "only a is right on 1,000 images" in comparison(1000, 2).verdict
+    assert "only a is right on 1 image, only b" in comparison(1, 2).verdict
     assert comparison(9, 10).verdict.startswith("no significant difference")
 
 

@@ -278,7 +278,7 @@ def test_colours_are_drawn_and_nothing_is_cut_off_beside_long_names(here: Path) 
 
 
 def matplotlib_settings() -> dict[str, object]:
-    """All settings but the backend, which matplotlib chooses when it is asked for."""
+    """Return matplotlib's settings except the backend: matplotlib sets it when it is first read."""
     return {name: matplotlib.rcParams[name] for name in matplotlib.rcParams if name != "backend"}
 
 

@@ -519,7 +519,7 @@ def test_weights_and_answers_change_while_it_trains_and_it_is_stopped_and_contin
 
 @pytest.fixture
 def begun(home: Path) -> Iterator[Path]:
-    """A run folder as a training elsewhere leaves it that has just begun; its costs fell to 0."""
+    """Write the run folder of a training that has just begun elsewhere; its costs fell to 0."""
     folder = home / "runs" / "begun"
     folder.mkdir(parents=True)
     recipe = Recipe(learning_rate=0.1, batch_size=10, steps=9)

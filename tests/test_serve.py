@@ -535,7 +535,7 @@ def wait_for_state(site: Site, name: str, state: str) -> dict[str, Any]:
 
 
 def wait_for_job(site: Site, name: str) -> dict[str, Any]:
-    """The run's row when its job has ended."""
+    """Wait until the run's job has ended; return the run's row."""
     wait_until(lambda: summary(site, name)["job"]["exit_code"] is not None)
     return summary(site, name)
 
@@ -545,7 +545,7 @@ def logged_lines(site: Site, name: str) -> list[dict[str, Any]]:
 
 
 def statuses_at_once(site: Site, path: str, count: int, body: bytes = b"{}") -> list[int]:
-    """The statuses, sorted, of that many equal requests that are sent at the same time."""
+    """Send equal requests at the same time; return the sorted statuses."""
     with ThreadPoolExecutor(count) as clients:
         responses = clients.map(lambda _: site.post(path, body), range(count))
         return sorted(response.status for response in responses)
@@ -583,7 +583,8 @@ def test_no_more_than_two_jobs_run_at_once(site: Site, runs: Path) -> None:
     for name in names:
         site.ask(f"/api/runs/{name}/stop")
     for name in names:
-        wait_until(lambda name=name: not (runs / name).exists() or wait_for_job(site, name))  # type: ignore[misc]
+        if (runs / name).exists():  # a training that is stopped early leaves no folder
+            wait_for_job(site, name)
 
 
 def test_a_run_is_evaluated_in_a_process_of_its_own(site: Site, runs: Path) -> None:

@@ -85,7 +85,7 @@ def export(exported: Export) -> list[str]:
     calibration = exported.calibration
     before, after = calibration.calibration_error
     return [
-        f"{exported.path}: {exported.bytes:,} bytes; on {exported.examples} images its logits "
+        f"{exported.path}: {exported.bytes:,} bytes; on {exported.examples:,} images its logits "
         f"differ from the network's by at most {exported.largest_difference:.2g}",
         f"temperature {calibration.temperature:.3g} (calibration error {before:.2%} → "
         f"{after:.2%}); with a threshold of {calibration.threshold:.0%} the model answers "

@@ -36,9 +36,10 @@ class Comparison:
     def verdict(self) -> str:
         """A sentence that says which run is better, or that the difference may be chance."""
         first, second = self.runs
+        noun = "image" if len(self.only_first) == 1 else "images"
         counts = (
-            f"only {first} is right on {len(self.only_first)} images, "
-            f"only {second} on {len(self.only_second)}"
+            f"only {first} is right on {len(self.only_first):,} {noun}, "
+            f"only {second} on {len(self.only_second):,}"
         )
         chance = f"{self.p:.2g}"
         if self.p < SMALLEST_P:

@@ -50,6 +50,7 @@ class Done(TypedDict):
     """The empty answer to a question that only writes files."""
 
 
+@dataclass(frozen=True)
 class Question(Generic[Answer]):
     """A question that is answered with an `Answer`."""
 
@@ -109,7 +110,7 @@ QUESTIONS: dict[str, type[Question[Any]]] = {
 
 def to_line(question: Question[Any]) -> str:
     """Return a question as a line of JSON."""
-    fields = asdict(question)  # type: ignore[call-overload]
+    fields = asdict(question)
     return json.dumps({"question": type(question).__name__, "fields": fields}) + "\n"
 
 

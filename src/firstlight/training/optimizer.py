@@ -11,7 +11,7 @@ NOT_DECAYED = ("bias", "gamma", "beta")  # endings of the paths of weights
 
 
 def build_optimizer(recipe: Recipe, total_steps: int) -> keras.optimizers.Optimizer:
-    """Return the SGD optimizer of a recipe for a training of that many steps."""
+    """Return the SGD optimizer of a recipe, with a schedule for `total_steps` steps."""
     optimizer = keras.optimizers.SGD(
         learning_rate=build_schedule(recipe, total_steps),
         momentum=recipe.momentum,
