@@ -32,8 +32,9 @@ EXPORT = [
 READING = ["file", "text", "lines", "note"]
 CHECK = ["data", "classes", "examples", "faults"]
 RECORD = [
-    "format", "network", "data", "recipe", "seed", "patience", "limit", "sha256", "notices",
-    "command", "total_steps", "versions", "machine", "status", "result",
+    "format", "network", "data", "recipe", "recipe_name", "seed", "patience", "limit",
+    "class_weights", "started_from", "sha256", "source", "in_memory", "notices", "command",
+    "total_steps", "versions", "machine", "status", "result",
 ]  # fmt: skip
 
 

@@ -6,7 +6,6 @@ Listing reads the constants of the files without importing them, so it does not 
 
 import ast
 import importlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, Protocol
 from firstlight.datasets import Dataset, Examples, Listing, _folder, _idx, _npz
 from firstlight.errors import DataError, UsageError
 from firstlight.images.crops import Size
+from firstlight.networks._network import Network
 from firstlight.recipe import Recipe
 
 PACKAGE = Path(__file__).parent
@@ -36,18 +36,6 @@ class NetworkEntry:
             "parameters": self.parameters,
             "recipes": list(self.recipes),
         }
-
-
-@dataclass(frozen=True)
-class Network:
-    """A network of the folder networks/, imported."""
-
-    name: str
-    input: Size
-    parameters: int  # trainable, for `classes` classes
-    classes: int
-    recipes: dict[str, Recipe]  # the first is the default
-    build: Callable[[int], Any]  # classes → Keras model: images (N, *input) uint8 → logits
 
 
 @dataclass(frozen=True)
@@ -97,54 +85,77 @@ def datasets() -> tuple[DatasetEntry, ...]:
     )
 
 
-def network(name: str) -> Network:
-    """Return the network of that name. Imports TensorFlow.
+def network(network: str | Path | Network | Any, classes: int = 10) -> Network:
+    """Return a network by its name, or a user's own. Imports TensorFlow.
+
+    Args:
+        network: a name of the catalogue, or the path of a .py file; from Python also a function
+            that takes the number of classes and returns a Keras model, or such a model.
+        classes: the number of classes to build a function's model for.
 
     Raises:
-        UsageError: no network has that name.
+        UsageError: no network has that name, or what is given is not a network.
+        DataError: the file cannot be read.
     """
+    if isinstance(network, Network):
+        return network
+    if isinstance(network, str | Path) and not str(network).endswith(".py"):
+        return _named_network(str(network))
+    from firstlight.networks import _own
+
+    return _own.own_network(network, classes)
+
+
+def _named_network(name: str) -> Network:
+    """Return a network of the folder networks/. Raises UsageError if none has that name."""
     names = [entry.name for entry in networks()]
     if name not in names:
-        raise UsageError(f"no network {name!r}; networks: {', '.join(names)}")
+        raise UsageError(
+            f"no network {name!r}; networks: {', '.join(names)}; your own: the path of a .py file"
+        )
     module: Any = importlib.import_module(f"firstlight.networks.{name.replace('-', '_')}")
     return Network(
         name=name,
         input=module.INPUT,
-        parameters=module.PARAMETERS,
-        classes=getattr(module, "CLASSES", 10),
         recipes=module.RECIPES,
         build=module.build,
+        parameters=module.PARAMETERS,
+        classes=getattr(module, "CLASSES", 10),
     )
 
 
-def recipe(name: str, network_name: str) -> tuple[str, Recipe]:
-    """Return a recipe and the name of the network that it trains.
+def recipe(name: str, of: Network) -> tuple[Network, Recipe]:
+    """Return a recipe, and the network that it trains.
 
     An empty name stands for the network's first recipe. After the network's own recipes, those of
     all networks whose names begin with its name are searched: `convnet` with the recipe `record`
     trains `convnet-record`.
 
     Raises:
-        UsageError: no network or recipe has that name.
+        UsageError: no recipe has that name.
     """
-    own = network(network_name)
-    prefix = f"{network_name}-"
-    relatives = [network(entry.name) for entry in networks() if entry.name.startswith(prefix)]
-    choices: dict[str, tuple[str, Recipe]] = {}
-    for candidate in (own, *relatives):
+    relatives = []
+    if of.source is None:
+        names = [entry.name for entry in networks()]
+        relatives = [network(each) for each in names if each.startswith(f"{of.name}-")]
+    choices: dict[str, tuple[Network, Recipe]] = {}
+    for candidate in (of, *relatives):
         for recipe_name, candidate_recipe in candidate.recipes.items():
-            choices.setdefault(recipe_name, (candidate.name, candidate_recipe))
+            choices.setdefault(recipe_name, (candidate, candidate_recipe))
     if not name:
         name = next(iter(choices))
     if name not in choices:
-        raise UsageError(f"no recipe {name!r} for {network_name}; recipes: {', '.join(choices)}")
+        raise UsageError(f"no recipe {name!r} for {of.name}; recipes: {', '.join(choices)}")
     return choices[name]
 
 
-def dataset(name: str, listing: Listing | None = None, quiet: bool = True) -> Dataset:
+def dataset(
+    data: str | Path | Dataset, listing: Listing | None = None, quiet: bool = True
+) -> Dataset:
     """Return a dataset by its name, or the one at a path: IDX files, an .npz file, or pictures.
 
     Args:
+        data: a name or a path; a dataset is returned as it is.
         listing: which pictures of a folder to use, as a run has recorded them; None: every picture
             is decoded once to find out whether it can be used.
         quiet: show no progress.
@@ -152,6 +163,9 @@ def dataset(name: str, listing: Listing | None = None, quiet: bool = True) -> Da
     Raises:
         DataError: the dataset or path does not exist, or is damaged.
     """
+    if isinstance(data, Dataset):
+        return data
+    name = str(data)
     names = [entry.name for entry in datasets()]
     if name in names:
         module = importlib.import_module(f"firstlight.datasets.{name}")
@@ -160,6 +174,7 @@ def dataset(name: str, listing: Listing | None = None, quiet: bool = True) -> Da
             classes=module.CLASSES,
             load=module.load,
             fingerprint=lambda: module.SHA256,
+            location=name,
         )
     path = Path(name)
     if not path.exists():
@@ -168,9 +183,9 @@ def dataset(name: str, listing: Listing | None = None, quiet: bool = True) -> Da
     if npz_file.is_file():
         # Every mnist.npz has the same name: its folder's name tells more.
         name_source = npz_file.parent if npz_file.name == _npz.NAME else npz_file.resolve()
-        return _array_dataset(name_source.name, npz_file, _npz)
+        return _array_dataset(name_source.name, npz_file, _npz, location=path)
     if _idx.has_files(path):
-        return _array_dataset(path.resolve().name, path, _idx)
+        return _array_dataset(path.resolve().name, path, _idx, location=path)
     if _folder.has_class_folders(path):
         return _picture_dataset(path, listing, quiet)
     files = ", ".join(sorted(file.name for file in path.iterdir())[:6]) or "nothing"
@@ -179,8 +194,8 @@ def dataset(name: str, listing: Listing | None = None, quiet: bool = True) -> Da
     )
 
 
-def _array_dataset(name: str, path: Path, file_format: ArrayFormat) -> Dataset:
-    """Return the dataset in a file or directory of a format."""
+def _array_dataset(name: str, path: Path, file_format: ArrayFormat, location: Path) -> Dataset:
+    """Return the dataset in a file or directory of a format; `location` is what the user named."""
     classes = file_format.classes(path)
 
     def load(split: str) -> Examples:
@@ -198,6 +213,7 @@ def _array_dataset(name: str, path: Path, file_format: ArrayFormat) -> Dataset:
         classes=classes,
         load=load,
         fingerprint=partial(file_format.fingerprint, path),
+        location=str(location.resolve()),
     )
 
 
@@ -211,6 +227,7 @@ def _picture_dataset(path: Path, kept: Listing | None, quiet: bool) -> Dataset:
         fingerprint=partial(_folder.fingerprint, path, listing, from_files=kept is not None),
         splits=tuple(listing.splits),
         listing=listing,
+        location=str(path.resolve()),
     )
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # these modules take time to import, and some import TensorFl
     from firstlight.reading import FileReading
     from firstlight.runs.documents import Evaluation, Mistake, TrainingResult
     from firstlight.runs.run import Run
+    from firstlight.training.rate_search import RateSearch
 
 MAX_MISTAKES_SHOWN = 5
 MAX_PREDICTIONS_SHOWN = 20
@@ -52,6 +53,13 @@ def predictions(predicted: np.ndarray, labels: np.ndarray) -> list[str]:
         "predicted  " + " ".join(str(answer) for answer, _ in pairs),
         "labels     " + " ".join(str(label) for _, label in pairs),
         "wrong      " + " ".join(" " if answer == label else "^" for answer, label in pairs),
+    ]
+
+
+def rate_search(search: RateSearch) -> list[str]:
+    return [
+        f"try --lr {search.suggestion:g} for {search.network} on {search.data}",
+        f"the cost at each rate: {search.picture}",
     ]
 
 

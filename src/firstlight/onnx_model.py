@@ -10,9 +10,10 @@
 import json
 import mmap
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,9 @@ from firstlight.errors import DataError, UsageError
 from firstlight.images.crops import Size
 from firstlight.images.kinds import ImageKind
 from firstlight.probabilities import softmax
+
+if TYPE_CHECKING:
+    from firstlight.classification import Classification, Pictures
 
 LARGE_FILE = 20_000_000  # bytes
 EXTERNAL_DATA_FOLDER = "session.model_external_initializers_file_folder_path"
@@ -89,6 +93,20 @@ class OnnxModel:
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return probabilities (n, classes) of images (n, *input), 0..255, in one batch."""
         return softmax(self.logits(images))
+
+    def predict(self, images: "Pictures") -> NDArray[np.float32]:
+        """Return the probabilities (N, classes) of arrays or files: see `firstlight.predict`."""
+        from firstlight import classification
+
+        return classification.predict(self, images)
+
+    def classify(
+        self, images: str | Path | Sequence[str | Path], top: int = 5
+    ) -> "list[Classification]":
+        """Return the most probable classes of pictures: see `firstlight.classify`."""
+        from firstlight import classification
+
+        return classification.classify(self, classification.as_files(images) or [], top=top)
 
 
 def open_session(path: Path) -> Any:
