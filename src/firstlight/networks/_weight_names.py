@@ -1,7 +1,8 @@
-"""Names of a model's weights that are the same each time the model is built.
+"""Names of a model's weights that are the same however and whenever the model is built.
 
 Keras numbers layers without a name across all models of a process: the first Dense is `dense`, that
-of the second model `dense_1`. Here they are numbered within their model.
+of the second model `dense_1`. Here they are numbered within their model. A weight is named by its
+layer and its own name: conv1/kernel.
 """
 
 import re
@@ -12,34 +13,40 @@ import keras
 
 
 def weight_names(model: keras.Model) -> dict[str, keras.Variable]:
-    """Return the model's weights by path: trained ones, and batch norm's moving statistics."""
-    numbering = Numbering({automatic_name(layer) for layer in all_layers(model)})
-    return {numbering.path(weight.path): weight for weight in model.weights}
+    """Return the model's weights by name: trained ones, and batch norm's moving statistics."""
+    return dict(_named_weights(model, outer="", numbers=defaultdict(Counter)))
 
 
-class Numbering:
-    """Numbers layers that Keras has named, in the order in which their weights come."""
+Numbers = defaultdict[str, Counter[str]]  # outer name → name without number → how many so far
 
-    def __init__(self, automatic: set[str]) -> None:
-        self._automatic = automatic  # names without their numbers
-        self._counts: defaultdict[str, Counter[str]] = defaultdict(Counter)  # by outer path
-        self._names: dict[tuple[str, str], str] = {}  # outer path and Keras's name → our name
 
-    def path(self, keras_path: str) -> str:
-        parts: list[str] = []
-        for part in keras_path.split("/"):
-            parts.append(self._name("/".join(parts), part))
-        return "/".join(parts)
+def _named_weights(
+    model: keras.Model, outer: str, numbers: Numbers
+) -> Iterator[tuple[str, keras.Variable]]:
+    for layer in model.layers:
+        name = outer + _stable_name(layer, numbers[outer])
+        if is_plain_model(layer):
+            yield from _named_weights(layer, f"{name}/", numbers)
+            continue
+        parts: dict[str, str] = {}  # Keras's path of a layer within this layer → our name
+        for weight in layer.weights:
+            inner, _, own = weight.path.rpartition(f"{layer.name}/")[2].rpartition("/")
+            if inner and inner not in parts:
+                base = re.sub(r"_\d+(?=/|$)", "", inner)
+                parts[inner] = _numbered(base, numbers[name]) + "/"
+            yield f"{name}/{parts.get(inner, '')}{own}", weight
 
-    def _name(self, outer: str, part: str) -> str:
-        base = re.sub(r"_\d+$", "", part)
-        if base not in self._automatic:
-            return part
-        if (outer, part) not in self._names:
-            number = self._counts[outer][base]
-            self._names[outer, part] = f"{base}_{number}" if number else base
-            self._counts[outer][base] += 1
-        return self._names[outer, part]
+
+def _stable_name(layer: keras.Layer, numbers: Counter[str]) -> str:
+    """Return the layer's name; if Keras has chosen it, with a number within the model."""
+    base = re.sub(r"_\d+$", "", layer.name)
+    return _numbered(base, numbers) if base == automatic_name(layer) else str(layer.name)
+
+
+def _numbered(base: str, numbers: Counter[str]) -> str:
+    number = numbers[base]
+    numbers[base] += 1
+    return f"{base}_{number}" if number else base
 
 
 def automatic_name(layer: keras.Layer) -> str:
@@ -51,6 +58,12 @@ def automatic_name(layer: keras.Layer) -> str:
 def all_layers(model: keras.Model) -> Iterator[keras.Layer]:
     """Yield the layers of a model, and those of the models in it."""
     for layer in model.layers:
-        yield layer
-        if isinstance(layer, keras.Model):
+        if is_plain_model(layer):
             yield from all_layers(layer)
+        else:
+            yield layer
+
+
+def is_plain_model(layer: keras.Layer) -> bool:
+    """Return whether a layer is a functional or sequential model: it consists of its layers."""
+    return isinstance(layer, keras.Model) and type(layer).__module__.startswith("keras.")
