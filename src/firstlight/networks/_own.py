@@ -139,7 +139,7 @@ def from_model(model: keras.Model) -> Network:
         check_model(model, classes, model.name)
         twin = keras.models.clone_model(model)
         twin.set_weights(model.get_weights())
-        return twin
+        return as_functional(twin)
 
     check_model(model, None, model.name)
     return Network(
@@ -234,9 +234,16 @@ def checked_build(build: Callable[[int], Any], where: str) -> Callable[[int], ke
             reason = described(error, Path(where))
             raise UsageError(f"{where}: build({classes}) raised {reason}") from error
         check_model(model, classes, f"{where}: build({classes})")
-        return model
+        return as_functional(model)
 
     return checked
+
+
+def as_functional(model: keras.Model) -> keras.Model:
+    """Return the model with its input as its first layer: a Sequential model hides that one."""
+    if isinstance(model, keras.Sequential):
+        return keras.Model(model.inputs, model.outputs, name=model.name)
+    return model
 
 
 def check_model(model: Any, classes: int | None, where: str) -> None:
