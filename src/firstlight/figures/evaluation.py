@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from firstlight.datasets import Examples
 from firstlight.figures.page import (
@@ -53,21 +54,23 @@ def draw_evaluation(
         f"{evaluation.network} on {evaluation.data} ({evaluation.split}), "
         f"{evaluation.accuracy:.2%} right"
     )
-    confusion_matrix(
-        np.array(evaluation.confusion), classes, folder / "confusion_matrix.png", title
-    )
-    answers = Answers(examples, classes, probabilities)
+    answered = Answers(examples, classes, probabilities)
     wrong = np.array([mistake.index for mistake in evaluation.mistakes], int)
-    draw_answers(answers, wrong[:MAX_MISTAKES], folder / "mistakes.png", title)
     first = np.arange(min(MAX_PREDICTIONS, len(examples)))
-    draw_answers(answers, first, folder / "predictions.png", title)
+    figures = {
+        "confusion_matrix.png": confusion_matrix(np.array(evaluation.confusion), classes, title),
+        "mistakes.png": answers(answered, wrong[:MAX_MISTAKES], title),
+        "predictions.png": answers(answered, first, title),
+    }
     weights = weights_as_images(run, examples.images.size[:2])
     if weights is not None:
-        class_weights(weights, classes, folder / "weights.png")
+        figures["weights.png"] = class_weights(weights, classes)
+    for name, figure in figures.items():
+        save_figure(figure, folder / name)
 
 
 @styled
-def confusion_matrix(counts: np.ndarray, classes: Sequence[str], path: Path, title: str) -> None:
+def confusion_matrix(counts: np.ndarray, classes: Sequence[str], title: str) -> Figure:
     """Draw counts (classes, classes), a row for each label: mistakes shaded, right answers not."""
     size = len(classes)
     is_labelled = size <= MAX_LABELLED_CLASSES
@@ -92,7 +95,7 @@ def confusion_matrix(counts: np.ndarray, classes: Sequence[str], path: Path, tit
     panel.spines[:].set_visible(False)
     panel.tick_params(length=0)
     panel.set_title(title, fontsize=10, pad=10)
-    save_figure(figure, path)
+    return figure
 
 
 @dataclass(frozen=True)
@@ -126,10 +129,10 @@ class Answers:
 
 
 @styled
-def draw_answers(answers: Answers, indices: np.ndarray, path: Path, title: str) -> None:
+def answers(answered: Answers, indices: np.ndarray, title: str) -> Figure:
     """Draw these images, each with its label and its answer above it."""
     side, caption = DIGIT_SIDE, CAPTION
-    if answers.have_names:  # they need more room, and a line of their own
+    if answered.have_names:  # they need more room, and a line of their own
         side, caption = PICTURE_SIDE, 2 * CAPTION
     columns = 5 if len(indices) <= MAX_MISTAKES else 8
     rows = max(1, math.ceil(len(indices) / columns))
@@ -147,16 +150,16 @@ def draw_answers(answers: Answers, indices: np.ndarray, path: Path, title: str) 
     )
     for number, index in enumerate(indices):
         square = grid.cell(*divmod(number, columns))
-        page.image(square, as_paper(answers.examples.images[int(index)]))
-        color = ACCENT if answers.is_right(index) else WARNING
-        page.text(square.x, square.y - 3, answers.caption(index), size=7, color=color, va="bottom")
+        page.image(square, as_paper(answered.examples.images[int(index)]))
+        color = ACCENT if answered.is_right(index) else WARNING
+        page.text(square.x, square.y - 3, answered.caption(index), size=7, color=color, va="bottom")
     if not len(indices):
         page.text(grid.left, grid.top, "no mistakes", size=10)
-    save_figure(page.figure, path)
+    return page.figure
 
 
 @styled
-def class_weights(weights: np.ndarray, classes: Sequence[str], path: Path) -> None:
+def class_weights(weights: np.ndarray, classes: Sequence[str]) -> Figure:
     """Draw weights (classes, height, width): where ink counts for a class, and where against it."""
     columns = min(5, len(classes))
     rows = math.ceil(len(classes) / columns)
@@ -178,7 +181,7 @@ def class_weights(weights: np.ndarray, classes: Sequence[str], path: Path) -> No
         square = grid.cell(*divmod(number, columns))
         page.image(square, as_heat(image, largest))
         page.text(square.x, square.y - 3, name, size=9, va="bottom")
-    save_figure(page.figure, path)
+    return page.figure
 
 
 def weights_as_images(run: Run, size: tuple[int, int]) -> np.ndarray | None:

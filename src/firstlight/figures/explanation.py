@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
 
+from firstlight.errors import UsageError
 from firstlight.explanation.explanation import Explanation
 from firstlight.explanation.features import MapProjections, Projection, strongest_maps
 from firstlight.figures.page import (
@@ -39,26 +41,26 @@ MAX_OTHER_CLASSES = 6  # with a colour of their own, where the occluder changes 
 MIN_CHANGE = 0.1  # smaller changes of a probability do not get the full colour
 
 
-@styled
 def draw_explanation(explanation: Explanation, folder: Path) -> list[Path]:
     """Write the pictures to the folder, and return their paths, sorted."""
-    pages = {
-        "strongest.png": strongest_page(explanation),
-        "top_nine.png": top_nine_page(explanation),
-        "occlusion.png": occlusion_page(explanation),
+    figures = {
+        "strongest.png": strongest_units(explanation),
+        "top_nine.png": top_nine(explanation),
+        "occlusion.png": occlusion(explanation),
     }
     if explanation.feature_maps:
-        pages["maps.png"] = maps_page(explanation)
+        figures["maps.png"] = feature_maps(explanation)
     if explanation.first_layer.contributions is None:
-        pages["filters.png"] = filters_page(explanation)
+        figures["filters.png"] = filter_weights(explanation)
     else:
-        pages["weights.png"] = weights_page(explanation, explanation.first_layer.contributions)
-    for name, page in pages.items():
-        save_figure(page.figure, folder / name)
-    return [folder / name for name in sorted(pages)]
+        figures["weights.png"] = contributions(explanation)
+    for name, figure in figures.items():
+        save_figure(figure, folder / name)
+    return [folder / name for name in sorted(figures)]
 
 
-def filters_page(explanation: Explanation) -> Page:
+@styled
+def filter_weights(explanation: Explanation) -> Figure:
     """Draw the weights of the first layer's filters."""
     filters, side = explanation.first_layer.filters, 72
     grid = Grid(
@@ -91,11 +93,19 @@ def filters_page(explanation: Explanation) -> Page:
         page.image(cell, signed(weights, largest))
         number_below(page, cell, number)
     page.image(picture, displayed(explanation, explanation.image))
-    return page
+    return page.figure
 
 
-def weights_page(explanation: Explanation, contributions: np.ndarray) -> Page:
-    """Draw each class's weights, and these times the picture, for a network of one layer."""
+@styled
+def contributions(explanation: Explanation) -> Figure:
+    """Draw each class's weights, and these times the picture, for a network of one layer.
+
+    Raises:
+        UsageError: the network has several layers.
+    """
+    filters, products = explanation.first_layer.filters, explanation.first_layer.contributions
+    if products is None:
+        raise UsageError(f"{explanation.network} has several layers; draw its filter_weights")
     probable = np.argsort(-explanation.probabilities, kind="stable")[:MAX_CLASSES]
     chosen = sorted(probable.tolist())
     side = 100
@@ -118,15 +128,14 @@ def weights_page(explanation: Explanation, contributions: np.ndarray) -> Page:
     for row, name in enumerate(("weights", "times the picture")):
         y = grid.cell(row, 0).y + side / 2
         page.text(grid.left - 12, y, name, ha="right", va="center", rotation=90, color=GREY_TEXT)
-    filters = explanation.first_layer.filters
     largest_weight = max(np.abs(weights).max() for weights in filters.values())
-    largest_product = np.abs(contributions).max()
+    largest_product = np.abs(products).max()
     for column, number in enumerate(chosen):
         upper, lower = grid.cell(0, column), grid.cell(1, column)
         page.image(upper, signed(filters[number], largest_weight))
-        page.image(lower, signed(contributions[number], largest_product))
+        page.image(lower, signed(products[number], largest_product))
         class_texts(page, explanation, number, upper=upper, lower=lower)
-    return page
+    return page.figure
 
 
 def class_texts(
@@ -141,7 +150,8 @@ def class_texts(
     page.text(middle, lower.bottom + 4, f"sum {explanation.logits[number]:+.1f}", **style)
 
 
-def maps_page(explanation: Explanation) -> Page:
+@styled
+def feature_maps(explanation: Explanation) -> Figure:
     """Draw the feature maps of each layer that are most active for the picture."""
     side = 72
     grid = Grid(
@@ -172,7 +182,7 @@ def maps_page(explanation: Explanation) -> Page:
             cell = grid.cell(row, column)
             page.image(cell, map_colors(maps[..., number], largest, has_negative=maps.min() < 0))
             number_below(page, cell, number)
-    return page
+    return page.figure
 
 
 def map_colors(feature_map: np.ndarray, largest: float, has_negative: bool) -> Rgb:
@@ -182,7 +192,8 @@ def map_colors(feature_map: np.ndarray, largest: float, has_negative: bool) -> R
     return np.asarray(ACTIVE(feature_map / largest))[..., :3]
 
 
-def strongest_page(explanation: Explanation) -> Page:
+@styled
+def strongest_units(explanation: Explanation) -> Figure:
     """Draw the strongest units of each layer: their projections and their receptive fields."""
     side = 104 if has_few_pixels(explanation) else 150
     grid = Grid(
@@ -216,7 +227,7 @@ def strongest_page(explanation: Explanation) -> Page:
             name = unit_name(explanation, layer, projections)
             caption = f"{name}, activation {projection.activation:.1f}"
             page.text(cell.x, cell.bottom + 3, caption, color=GREY_TEXT, size=7)
-    return page
+    return page.figure
 
 
 def projection_pair(
@@ -227,7 +238,8 @@ def projection_pair(
     page.image(cell.shifted(cell.side + gap), field_of(image, projection))
 
 
-def top_nine_page(explanation: Explanation) -> Page:
+@styled
+def top_nine(explanation: Explanation) -> Figure:
     """Draw the nine images that activate each map most, and their projections: as in figure 2."""
     side = 46 if has_few_pixels(explanation) else 84
     grid = Grid(
@@ -257,7 +269,7 @@ def top_nine_page(explanation: Explanation) -> Page:
             name = unit_name(explanation, layer, projections)
             page.text(cell.x, cell.y + 3 * side + 5, name, color=GREY_TEXT, size=7)
             nine_images(page, cell, explanation, projections)
-    return page
+    return page.figure
 
 
 def nine_images(
@@ -329,14 +341,15 @@ def projection_meaning(explanation: Explanation) -> str:
     return "Grey: this pixel does not matter."
 
 
-def occlusion_page(explanation: Explanation) -> Page:
+@styled
+def occlusion(explanation: Explanation) -> Figure:
     """Draw what the network predicts while a square covers a part of the picture: figure 7."""
-    occlusion, side = explanation.occlusion, 250
+    side, has_feature_map = 250, bool(explanation.occlusion.feature_map)
     grid = Grid(
         left=PAGE_MARGIN, top=PAGE_HEADER + 28, side=side, across=side + PAGE_MARGIN, down=side
     )
     page = Page(
-        width=grid.right(4 if occlusion.feature_map else 3),
+        width=grid.right(4 if has_feature_map else 3),
         height=grid.bottom(1) + 100,
         title=f"Which part of the picture matters: {predicted_text(explanation)}",
         lines=[
@@ -349,18 +362,18 @@ def occlusion_page(explanation: Explanation) -> Page:
     panels = [grid.cell(0, column) for column in range(4)]
     covered_panel(page, panels.pop(0), explanation)
     probability_panel(page, panels.pop(0), explanation)
-    if occlusion.feature_map:
+    if has_feature_map:
         activity_panel(page, panels.pop(0), explanation)
     predicted_panel(page, panels.pop(0), explanation)
-    return page
+    return page.figure
 
 
 def covered_panel(page: Page, panel: Square, explanation: Explanation) -> None:
     """Draw the picture with the square where it changes the probability most."""
-    occlusion = explanation.occlusion
+    measured = explanation.occlusion
     panel_title(page, panel, "Where it matters most")
-    page.image(panel, displayed(explanation, occlusion.covered))
-    page.region(panel, occlusion.occluder, explanation.image, WARNING, 1.5)
+    page.image(panel, displayed(explanation, measured.covered))
+    page.region(panel, measured.occluder, explanation.image, WARNING, 1.5)
 
 
 def probability_panel(page: Page, panel: Square, explanation: Explanation) -> None:
@@ -375,12 +388,12 @@ def probability_panel(page: Page, panel: Square, explanation: Explanation) -> No
 
 def activity_panel(page: Page, panel: Square, explanation: Explanation) -> None:
     """Draw the watched feature map's activity for each position of the square."""
-    occlusion = explanation.occlusion
-    panel_title(page, panel, f"Activity of {occlusion.feature_map}")
-    change = occlusion.activity - occlusion.baseline
+    measured = explanation.occlusion
+    panel_title(page, panel, f"Activity of {measured.feature_map}")
+    change = measured.activity - measured.baseline
     largest = float(np.abs(change).max()) or 1.0
     page.image(panel, change_colors(explanation, change, largest))
-    change_scale(page, panel, f"{largest:.3g}", f"{occlusion.baseline:.3g}")
+    change_scale(page, panel, f"{largest:.3g}", f"{measured.baseline:.3g}")
 
 
 def change_colors(explanation: Explanation, change: np.ndarray, largest: float) -> Rgb:

@@ -12,14 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap
-from matplotlib.figure import Figure
 from matplotlib.image import BboxImage
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox, TransformedBbox
 
 from firstlight.explanation.occlusion import Region
-from firstlight.figures.style import FOR_AND_AGAINST, GREY_TEXT, PALE
+from firstlight.figures.style import FOR_AND_AGAINST, GREY_TEXT, PALE, NotebookFigure
 
 DOTS_PER_INCH = 120
 PAGE_MARGIN, IMAGE_GAP = 24, 8  # pixels: around a page, and between images
@@ -79,7 +78,7 @@ class Page:
             title: what the page shows.
             lines: below the title: how to read the page.
         """
-        self.figure = Figure(dpi=DOTS_PER_INCH)
+        self.figure = NotebookFigure(dpi=DOTS_PER_INCH)
         self.axes = self.figure.add_axes((0, 0, 1, 1))
         self.axes.axis("off")
         texts = [self.text(PAGE_MARGIN, PAGE_MARGIN, title, size=13, weight="bold")]

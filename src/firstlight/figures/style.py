@@ -1,14 +1,15 @@
-"""How figures look: colours and fonts.
+"""How figures look: colours and fonts, whatever the user's own matplotlib settings.
 
 STYLE holds only while a function with the decorator `styled` runs: importing firstlight, and
-drawing with it, leaves the user's own matplotlib settings as they are.
+drawing with it, leaves the user's settings as they are.
 """
 
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-import matplotlib
+import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -39,17 +40,35 @@ STYLE: Any = {
 
 
 def styled(draw: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a function that makes and saves figures: STYLE holds while it runs."""
-    return matplotlib.rc_context(STYLE)(draw)
+    """Decorate a function that draws or renders a figure: STYLE holds while it runs."""
+    return matplotlib.style.context(["default", STYLE])(draw)
 
 
-def new_panels(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
+class NotebookFigure(Figure):
+    """A figure that a notebook shows. Others are shown only if pyplot has made them."""
+
+    def _repr_png_(self) -> bytes:
+        """Return the figure as PNG: Jupyter calls this for the value of a cell."""
+        return as_png(self)
+
+
+def new_panels(
+    rows: int, columns: int, size: tuple[float, float]
+) -> tuple[NotebookFigure, list[Axes]]:
     """Return a figure of that size (width, height) in inches, and its panels row by row."""
-    figure = Figure(size, layout="constrained")
+    figure = NotebookFigure(size, layout="constrained")
     return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
+
+
+@styled
+def as_png(figure: Figure) -> bytes:
+    """Return the figure as the content of a PNG file."""
+    file = BytesIO()
+    figure.savefig(file, format="png")
+    return file.getvalue()
 
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Write the figure as a PNG file, whole or not at all."""
     with atomic_write(path) as file:
-        figure.savefig(file, format="png")
+        file.write(as_png(figure))

@@ -1,11 +1,11 @@
 """The pictures of a training: learning curves, samples, and what augmentation does."""
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from firstlight.datasets import Examples, Images
 from firstlight.figures.page import (
@@ -43,19 +43,23 @@ def draw_training(run: Run, examples: Examples, data: str, classes: Sequence[str
         data: the dataset's name.
     """
     record = run.record()
-    learning_curves(run.metrics(), run.figures / "learning_curves.png", record, data)
-    samples(examples, classes, run.figures / "samples.png", title=f"{data}, training images")
+    figures = {
+        "learning_curves.png": learning_curves(run.metrics(), record, data),
+        "samples.png": samples(examples, classes, title=f"{data}, training images"),
+    }
     if record.settings.recipe.augment:
-        augmentations(
-            examples.images, record.settings.recipe.augment, run.figures / "augmentation.png"
-        )
+        figures["augmentation.png"] = augmentations(examples.images, record.settings.recipe.augment)
+    for name, figure in figures.items():
+        save_figure(figure, run.figures / name)
 
 
 @styled
-def learning_curves(
-    metrics: Sequence[LoggedStep], path: Path, record: RunRecord, data: str
-) -> None:
-    """Draw cost and error against steps; the point of the kept weights is marked."""
+def learning_curves(metrics: Sequence[LoggedStep], record: RunRecord, data: str) -> Figure:
+    """Draw cost and error against steps; the point of the kept weights is marked.
+
+    Args:
+        data: the dataset's name.
+    """
     kept_step = record.status.best_step if record.status else None
     has_accuracy = any(logged.accuracy is not None for logged in metrics)
     if has_accuracy:
@@ -71,7 +75,7 @@ def learning_curves(
     if smoothed.max() > 10 * max(smoothed.min(), 1e-9):
         _use_log_scale(panels[0], metrics, cost)
     figure.suptitle(_curves_title(record, data), x=0.01, ha="left", fontsize=11)
-    save_figure(figure, path)
+    return figure
 
 
 def cost(logged: LoggedStep) -> float:
@@ -153,7 +157,7 @@ def running_mean(values: np.ndarray) -> np.ndarray:
 
 
 @styled
-def samples(examples: Examples, classes: Sequence[str], path: Path, title: str) -> None:
+def samples(examples: Examples, classes: Sequence[str], title: str) -> Figure:
     """Draw a row for each class: its name and its first images; at most twenty classes."""
     classes = classes[:MAX_SAMPLED_CLASSES]
     page, grid = labelled_rows(classes, SAMPLES_PER_CLASS, title)
@@ -161,11 +165,11 @@ def samples(examples: Examples, classes: Sequence[str], path: Path, title: str) 
         indices = np.flatnonzero(examples.labels == label)[:SAMPLES_PER_CLASS]
         for column, image in enumerate(examples.images[indices]):
             page.image(grid.cell(label, column), as_paper(image))
-    save_figure(page.figure, path)
+    return page.figure
 
 
 @styled
-def augmentations(images: Images, strengths: Mapping[str, float], path: Path) -> None:
+def augmentations(images: Images, strengths: Mapping[str, float]) -> Figure:
     """Draw a row of unchanged images, one for each augmentation alone, then all together."""
     indices = np.arange(min(SAMPLES_PER_CLASS, len(images)))
     rows: dict[str, Mapping[str, float]] = {"unchanged": {}}
@@ -177,7 +181,7 @@ def augmentations(images: Images, strengths: Mapping[str, float], path: Path) ->
         cropped = images.augmented(indices, chosen, seed=0, first=0)
         for column, image in enumerate(augmented(cropped, chosen)):
             page.image(grid.cell(row, column), as_paper(image))
-    save_figure(page.figure, path)
+    return page.figure
 
 
 def labelled_rows(labels: Sequence[str], columns: int, title: str) -> tuple[Page, Grid]:
