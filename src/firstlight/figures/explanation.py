@@ -22,23 +22,28 @@ from firstlight.figures.page import (
     Page,
     Rgb,
     Square,
-    shortened,
 )
 from firstlight.figures.style import (
     ACCENT,
     FOR_AND_AGAINST,
     GREY_TEXT,
+    PALE,
     WARNING,
     save_figure,
     styled,
 )
+from firstlight.figures.text import fitted, text_width, wrapped
 
 ACTIVE = LinearSegmentedColormap.from_list("active", ["#ffffff", "#7da2f5", "#12337f"])
 FILTERS_PER_ROW = 12
 MAPS_PER_ROW = 12
 MAX_CLASSES = 10  # whose weights are drawn
+MAX_NAME_WIDTH = 84  # pixels: of a class in the caption of a unit
 MAX_OTHER_CLASSES = 6  # with a colour of their own, where the occluder changes the predicted class
 MIN_CHANGE = 0.1  # smaller changes of a probability do not get the full colour
+NO_CHANGE = 0.0005  # of a probability: what is written as 0.1 % or more is a change
+ROUNDING = 1e-5  # smaller changes, as a fraction of an activity, are float32's rounding
+LEGEND_GAP = 20  # pixels: a colour, and the gaps beside it
 
 
 def draw_explanation(explanation: Explanation, folder: Path) -> list[Path]:
@@ -143,10 +148,11 @@ def class_texts(
 ) -> None:
     """Write a class's name above its weights, and the sum of the products below them."""
     style: dict[str, Any] = {"ha": "center"}
+    name = fitted(explanation.classes[number], upper.side, 9)
     if number == explanation.predicted:
         style |= {"color": ACCENT, "weight": "bold"}
     middle = upper.x + upper.side / 2
-    page.text(middle, upper.y - 18, class_name(explanation, number, 13), 9, **style)
+    page.text(middle, upper.y - 18, name, 9, **style)
     page.text(middle, lower.bottom + 4, f"sum {explanation.logits[number]:+.1f}", **style)
 
 
@@ -322,14 +328,10 @@ def predicted_text(explanation: Explanation) -> str:
     return f"{explanation.network} predicts {name} ({probability:.1%})"
 
 
-def class_name(explanation: Explanation, number: int, max_length: int) -> str:
-    return shortened(explanation.classes[number], max_length)
-
-
 def unit_name(explanation: Explanation, layer: str, projections: MapProjections) -> str:
     """Return what a caption calls the unit: "class 7", "map 12" or "unit 12"."""
     if layer == explanation.last_layer:
-        return f"class {class_name(explanation, projections.number, 16)}"
+        return f"class {fitted(explanation.classes[projections.number], MAX_NAME_WIDTH, 7)}"
     kind = "map" if layer in explanation.feature_maps else "unit"
     return f"{kind} {projections.number}"
 
@@ -372,18 +374,31 @@ def covered_panel(page: Page, panel: Square, explanation: Explanation) -> None:
     """Draw the picture with the square where it changes the probability most."""
     measured = explanation.occlusion
     panel_title(page, panel, "Where it matters most")
+    if largest_change(explanation) < NO_CHANGE:
+        say_in_panel(page, panel, "Nowhere: the probability does not change.")
+        return
     page.image(panel, displayed(explanation, measured.covered))
     page.region(panel, measured.occluder, explanation.image, WARNING, 1.5)
 
 
 def probability_panel(page: Page, panel: Square, explanation: Explanation) -> None:
     """Draw the label's probability for each position of the square."""
-    panel_title(page, panel, f"Probability of {class_name(explanation, explanation.label, 15)}")
+    panel_title(page, panel, f"Probability of {explanation.classes[explanation.label]}")
     values = explanation.occlusion.probability
     baseline = float(explanation.probabilities[explanation.label])
-    largest = max(float(np.abs(values - baseline).max()), MIN_CHANGE)
+    largest = largest_change(explanation)
+    if largest < NO_CHANGE:
+        say_in_panel(page, panel, f"Nothing changes: it is always {baseline:.1%}.")
+        return
+    largest = max(largest, MIN_CHANGE)
     page.image(panel, change_colors(explanation, values - baseline, largest))
     change_scale(page, panel, f"{largest:.1%}", f"{baseline:.1%}")
+
+
+def largest_change(explanation: Explanation) -> float:
+    """Return the largest change of the label's probability by the square, 0 to 1."""
+    baseline = explanation.probabilities[explanation.label]
+    return float(np.abs(explanation.occlusion.probability - baseline).max())
 
 
 def activity_panel(page: Page, panel: Square, explanation: Explanation) -> None:
@@ -391,7 +406,10 @@ def activity_panel(page: Page, panel: Square, explanation: Explanation) -> None:
     measured = explanation.occlusion
     panel_title(page, panel, f"Activity of {measured.feature_map}")
     change = measured.activity - measured.baseline
-    largest = float(np.abs(change).max()) or 1.0
+    largest = float(np.abs(change).max())
+    if largest <= ROUNDING * abs(measured.baseline):
+        say_in_panel(page, panel, f"Nothing changes: it is always {measured.baseline:.3g}.")
+        return
     page.image(panel, change_colors(explanation, change, largest))
     change_scale(page, panel, f"{largest:.3g}", f"{measured.baseline:.3g}")
 
@@ -404,7 +422,8 @@ def change_colors(explanation: Explanation, change: np.ndarray, largest: float) 
 
 def change_scale(page: Page, panel: Square, largest: str, baseline: str) -> None:
     """Draw the colours of the changes below a panel, and the value for the uncovered picture."""
-    page.color_bar(panel, FOR_AND_AGAINST, (f"−{largest}", f"+{largest}"))
+    corner = panel.x, panel.bottom + 12
+    page.color_bar(corner, panel.side, FOR_AND_AGAINST, (f"−{largest}", f"+{largest}"))
     page.text(
         panel.x + panel.side / 2,
         panel.bottom + 23,
@@ -418,6 +437,10 @@ def predicted_panel(page: Page, panel: Square, explanation: Explanation) -> None
     """Draw the predicted class for each position of the square, and a legend of the colours."""
     panel_title(page, panel, "Predicted class")
     predicted = explanation.occlusion.predicted
+    if (predicted == explanation.predicted).all():
+        name = fitted(explanation.classes[explanation.predicted], panel.side / 2, 8)
+        say_in_panel(page, panel, f"Nothing changes: it is always {name}.")
+        return
     classes, counts = np.unique(predicted, return_counts=True)
     by_count = [int(number) for number in classes[np.argsort(-counts, kind="stable")]]
     others = [number for number in by_count if number != explanation.predicted]
@@ -427,7 +450,7 @@ def predicted_panel(page: Page, panel: Square, explanation: Explanation) -> None
     rest = (0.6, 0.6, 0.6)
     pixels = np.array([[colors.get(int(number), rest) for number in row] for row in predicted])
     page.image(panel, over_picture(pixels, explanation))
-    entries = [(class_name(explanation, number, 15), color) for number, color in colors.items()]
+    entries = [(explanation.classes[number], color) for number, color in colors.items()]
     if len(others) > MAX_OTHER_CLASSES:
         entries.append(("others", rest))
     legend(page, panel, entries)
@@ -437,7 +460,8 @@ def legend(
     page: Page, panel: Square, entries: Sequence[tuple[str, tuple[float, float, float]]]
 ) -> None:
     """Draw names and their colours below a panel."""
-    columns = 4 if max(len(name) for name, _ in entries) < 7 else 2
+    widths = [text_width(name, 8) for name, _ in entries]
+    columns = 4 if max(widths) < panel.side / 4 - LEGEND_GAP else 2
     grid = Grid(
         left=panel.x,
         top=panel.bottom + 12,
@@ -448,11 +472,21 @@ def legend(
     for place, (name, color) in enumerate(entries):
         cell = grid.cell(*divmod(place, columns))
         page.image(cell, np.full((1, 1, 3), color))
-        page.text(cell.x + 16, cell.y - 1, name)
+        page.text(cell.x + 16, cell.y - 1, fitted(name, grid.across - LEGEND_GAP, 8))
 
 
 def panel_title(page: Page, panel: Square, title: str) -> None:
-    page.text(panel.x, panel.y - 24, title, weight="bold", size=9)
+    """Write a title above a panel; one that is wider than the panel is cut off."""
+    text = fitted(title, panel.side, 9, "bold")
+    page.text(panel.x, panel.y - 24, text, weight="bold", size=9)
+
+
+def say_in_panel(page: Page, panel: Square, text: str) -> None:
+    """Write why a panel has no image."""
+    middle = panel.x + panel.side / 2, panel.y + panel.side / 2
+    page.box((panel.x, panel.y), (panel.side, panel.side), PALE, 0.5)
+    lines = "\n".join(wrapped(text, panel.side - 2 * IMAGE_GAP, 8))
+    page.text(*middle, lines, color=GREY_TEXT, ha="center", va="center")
 
 
 def displayed(explanation: Explanation, image: np.ndarray) -> Rgb:
