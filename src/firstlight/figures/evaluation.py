@@ -45,7 +45,7 @@ MAX_NAME_WIDTH, NAME_HEIGHT = 280, 16  # pixels: of a class's name beside the ma
 SHARE_WIDTH, SCALE_HEIGHT = 60, 28  # pixels: of the shares of right answers, and of the colour bar
 DIGIT_SIDE, PICTURE_SIDE, WEIGHT_SIDE = 104, 152, 132  # pixels
 CAPTION_SIZE = 7  # points
-MAX_SHORT_NAME = 16  # pixels: a caption with longer names has a second line
+MAX_SHORT_NAME = 16  # pixels: a caption with longer names has three lines
 
 
 def draw_evaluation(
@@ -210,17 +210,17 @@ class Answers:
         """Return what the image is, what was answered, and how confident that was.
 
         Args:
-            width: pixels; names that need more are cut off.
+            width: pixels; long names that need more are cut off.
         """
         label = self.classes[int(self.examples.labels[index])]
         answer = self.classes[int(self.probabilities[index].argmax())]
         confidence = f"{self.probabilities[index].max():.0%}"
-        separator = "\n" if self.have_long_names else " "
-        if self.is_right(index):
-            return f"{fitted(label, width, CAPTION_SIZE)}{separator}✓  {confidence}"
-        half = (width - text_width(" → ", CAPTION_SIZE)) / 2
-        names = " → ".join(fitted(name, half, CAPTION_SIZE) for name in (label, answer))
-        return f"{names}{separator}✗  {confidence}"
+        is_right = self.is_right(index)
+        parts = [label] if is_right else [label, f"→ {answer}"]
+        parts.append(f"✓  {confidence}" if is_right else f"✗  {confidence}")
+        if self.have_long_names:
+            return "\n".join(fitted(part, width, CAPTION_SIZE) for part in parts)
+        return " ".join(parts)
 
 
 @styled
@@ -229,8 +229,8 @@ def answers(answered: Answers, indices: np.ndarray, title: str) -> Figure:
     if not len(indices):
         return _empty_page(title, "no mistakes")
     side, caption = DIGIT_SIDE, CAPTION
-    if answered.have_long_names:  # they need more room, and a line of their own
-        side, caption = PICTURE_SIDE, 2 * CAPTION
+    if answered.have_long_names:  # they need more room, and lines of their own
+        side, caption = PICTURE_SIDE, 3 * CAPTION
     columns = columns_for(len(indices), most=5 if len(indices) <= MAX_MISTAKES else 8)
     grid = Grid(
         left=PAGE_MARGIN,
@@ -256,7 +256,11 @@ def answers(answered: Answers, indices: np.ndarray, title: str) -> Figure:
 def _empty_page(title: str, reason: str) -> Figure:
     """Return a small page that says why it has no images."""
     top = PAGE_MARGIN + TITLE_HEIGHT
-    page = Page(width=0, height=top + LINE_HEIGHT + PAGE_MARGIN, title=title)
+    page = Page(
+        width=math.ceil(text_width(reason, 10)) + 2 * PAGE_MARGIN,
+        height=top + LINE_HEIGHT + PAGE_MARGIN,
+        title=title,
+    )
     page.text(PAGE_MARGIN, top, reason, 10)
     return page.figure
 

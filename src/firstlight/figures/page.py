@@ -25,7 +25,7 @@ TITLE_HEIGHT, LINE_HEIGHT = 32, 19  # pixels: of the title, and of each line bel
 TITLE_LINE_HEIGHT = 26  # pixels: from a line of the title to the next
 PAGE_HEADER = PAGE_MARGIN + 84  # pixels: from the top of a page to below a title and two lines
 CAPTION = 16  # pixels: a line of text above or below an image
-MIN_TITLE_WIDTH = 420  # pixels: a title is not broken into shorter lines
+MIN_TITLE_WIDTH = 480  # pixels: a title is not broken into shorter lines
 
 Rgb = np.ndarray  # (height, width, 3) float, 0 to 1
 XY = tuple[float, float]  # x, y; or a size: width, height

@@ -39,7 +39,7 @@ from firstlight.training.augment import augmented
 
 MAX_SAMPLED_CLASSES = 20
 MAX_LABEL_WIDTH = 200  # pixels: of the text beside a row of images
-TOGETHER = ("all together", "all together, again", "and again")  # random draws of one recipe
+TOGETHER = ("all together", "again", "and again")  # random draws of one recipe
 SMOOTHED_FRACTION = 20  # the running mean averages a twentieth of the steps
 PANEL_WIDTH, PANEL_HEIGHT, LEGEND_HEIGHT = 540, 400, 20  # pixels: of the learning curves
 
