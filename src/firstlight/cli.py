@@ -364,7 +364,9 @@ def classify(
     from firstlight import classification
 
     if model.suffix == ".onnx" or model.is_file():
-        network = classification.from_onnx(model)
+        from firstlight.onnx_model import OnnxModel
+
+        network: classification.Classifier = OnnxModel(model)
     else:
         from firstlight.runs.run import Run
 
