@@ -26,8 +26,9 @@ COMPARISON = [
     "only_second", "p", "verdict",
 ]  # fmt: skip
 EXPORT = [
-    "run", "format", "file", "largest_difference", "examples", "temperature", "threshold",
-    "calibration_error", "coverage", "error_rate", "bytes",
+    "run", "format", "file", "largest_difference", "examples", "calibrated", "calibration_problem",
+    "temperature", "threshold", "calibration_error", "coverage", "error_rate", "error_interval95",
+    "bytes",
 ]  # fmt: skip
 READING = ["file", "text", "lines", "note"]
 CHECK = ["data", "classes", "examples", "faults"]

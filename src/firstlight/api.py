@@ -504,7 +504,7 @@ def as_classifier(
     if isinstance(model, OnnxModel):
         return model
     if not isinstance(model, Run) and is_onnx(Path(model)):
-        return classification.from_onnx(Path(model))
+        return OnnxModel(Path(model))
     run = as_run(model, trust)
     with tensorflow(verbose):
         from firstlight.evaluation import accuracy

@@ -8,6 +8,10 @@ images/kinds.py):
     arrays     The picture's middle square.
     pictures   The centre crop, as of ZFNet's test images (arXiv 1311.2901, section 3): if the
                shortest side is 256 pixels, the middle 224; other sizes in proportion.
+
+Probabilities are the network's own, softmax of its logits, whether the network comes from a run or
+from an exported file: so a picture has the same ones everywhere, and before and after an export.
+Only the reader divides the logits by the calibration temperature (reading/recognizer.py).
 """
 
 import math
@@ -26,11 +30,9 @@ from firstlight.errors import DataError
 from firstlight.images.crops import CENTER_CROP, CROP_FRACTION, WHOLE_PICTURE, Size, crop_and_resize
 from firstlight.images.kinds import ImageKind
 from firstlight.images.open import open_photograph
-from firstlight.onnx_model import OnnxModel
 from firstlight.probabilities import Label, top_labels
 from firstlight.reading.normalize import IMAGE_SIDE
 from firstlight.reading.reader import read
-from firstlight.reading.recognizer import Recognizer
 
 Pictures = ArrayLike | str | Path | Sequence[str | Path]  # images in arrays, or picture files
 PICTURES_PER_BATCH = 32  # pictures that are in memory at the same time
@@ -66,17 +68,6 @@ class Classification:
 
     def to_json(self) -> dict[str, Any]:
         return {"file": str(self.file), "labels": [label.to_json() for label in self.labels]}
-
-
-def from_onnx(path: Path) -> Classifier:
-    """Open a file that `firstlight export --format onnx` wrote.
-
-    Raises:
-        DataError: the file does not exist, or is not an ONNX model.
-        UsageError: the model was not written by `firstlight export`.
-    """
-    model = OnnxModel(path)
-    return Recognizer(model) if model.image_kind == "digits" else model
 
 
 def predict(classifier: Classifier, images: Pictures) -> NDArray[np.float32]:

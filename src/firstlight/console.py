@@ -89,16 +89,20 @@ def _mistake(mistake: Mistake, classes: tuple[str, ...]) -> str:
 
 
 def export(exported: Export) -> list[str]:
-    """Return a line about the file and a line about its calibration."""
+    """Return a line about the file, one about its temperature and one about its threshold."""
     calibration = exported.calibration
     before, after = calibration.calibration_error
+    low, high = calibration.error_interval95
     return [
         f"{exported.path}: {exported.bytes:,} bytes; on {exported.examples:,} images its logits "
         f"differ from the network's by at most {exported.largest_difference:.2g}",
-        f"temperature {calibration.temperature:.3g} (calibration error {before:.2%} → "
-        f"{after:.2%}); with a threshold of {calibration.threshold:.0%} the model answers "
-        f"{calibration.coverage:.1%} of the images and gets {calibration.error_rate:.2%} of those "
-        "wrong",
+        f"not calibrated: {calibration.problem}"
+        if calibration.problem
+        else f"temperature {calibration.temperature:.3g} (calibration error {before:.2%} → "
+        f"{after:.2%})",
+        f"with a threshold of {calibration.threshold:.0%} the model answers "
+        f"{calibration.answers:,} of {counted(calibration.images, 'validation image')}, "
+        f"{calibration.wrong:,} of them wrong (95 % confidence interval: {low:.2%} to {high:.2%})",
     ]
 
 

@@ -40,8 +40,9 @@ class ModelMetadata:
     input: Size
     classes: tuple[str, ...]  # one of a reader's classes is "none": not a digit
     image_kind: ImageKind
-    temperature: float = 1.0  # calibration: logits are divided by it
-    threshold: float = 0.5  # calibration: a less confident answer is reported as unsure
+    # The calibration, which only the reader of digits uses: see reading/recognizer.py.
+    temperature: float = 1.0  # logits are divided by it
+    threshold: float = 0.5  # a less confident answer is reported as unsure
 
     @classmethod
     def from_json(cls, document: Document) -> "ModelMetadata":
@@ -84,11 +85,11 @@ class OnnxModel:
         return self.metadata.image_kind
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return calibrated logits (n, classes) of images (n, *input), 0..255, in one batch."""
+        """Return logits (n, classes) of images (n, *input), 0..255, in one batch."""
         if not len(images):
             return np.zeros((0, len(self.classes)), np.float32)
         (logits,) = self._session.run(["logits"], {"image": images})
-        return np.asarray(logits / self.metadata.temperature, np.float32)
+        return np.asarray(logits)
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return probabilities (n, classes) of images (n, *input), 0..255, in one batch."""

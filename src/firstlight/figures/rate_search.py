@@ -3,13 +3,14 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from firstlight.figures.style import INK, PALE, WARNING, new_panels, styled
+from firstlight.figures.style import INK, PALE, WARNING, NotebookFigure, styled
 
 
 @styled
 def rate_curve(rates: np.ndarray, losses: np.ndarray, suggestion: float, title: str) -> Figure:
     """Draw losses (n,) against learning rates (n,), and the suggested rate."""
-    figure, (panel,) = new_panels(rows=1, columns=1, size=(6.5, 3.8))
+    figure = NotebookFigure((6.5, 3.8), layout="constrained")
+    panel = figure.subplots()
     panel.plot(rates, losses, color=INK, lw=1.5)
     panel.axvline(suggestion, color=WARNING, lw=1.5)
     panel.annotate(
