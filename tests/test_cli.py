@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Answer
+from conftest import Answer, Make
+from PIL import Image
 
 from firstlight import catalog
 from firstlight.datasets import mnist
@@ -185,13 +186,76 @@ def test_without_tensorflow_the_message_says_what_to_install(
     monkeypatch.delattr(sys.modules["firstlight.training"], "loop")
     answer = firstlight("train", "softmax", "--steps", "1")
     assert answer.code == 1 and is_one_line(answer)
-    assert (
-        "tensorflow is not installed; this verb needs: pip install 'firstlight[train]'"
-        in answer.err
-    )
+    assert "tensorflow is not installed; it comes with the extra `train`: pip install" in answer.err
 
 
 def test_a_place_where_nothing_can_be_written(firstlight: Firstlight, here: Path) -> None:
     (here / "file").touch()
     answer = firstlight("train", "softmax", "--steps", "1", "--out", "file/run", "--quiet")
     assert answer.code == 1 and is_one_line(answer) and "file" in answer.err
+
+
+INTERRUPTED = """
+import os, signal, sys
+
+_, module, *sys.argv[1:] = sys.argv
+
+class CtrlC:  # it is pressed when this module is looked for
+    def find_spec(self, name, path=None, target=None):
+        if name == module:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, CtrlC())
+from firstlight.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "verb"),
+    [
+        ("firstlight.interrupt", "list"),
+        ("typer", "list"),
+        ("numpy", "read 7.png"),
+        ("numpy._core._multiarray_umath", "read 7.png"),
+        ("onnxruntime.capi.onnxruntime_pybind11_state", "read 7.png"),
+        ("firstlight.datasets.mnist", "data check mnist"),
+        ("tensorflow", "first-graph"),
+        ("tensorflow.python.framework.ops", "first-graph"),
+        ("keras.src.backend", "train mlp"),
+        ("firstlight.figures.training", "train mlp"),  # after TensorFlow, before the first step
+        ("tf2onnx", "export run --format onnx"),
+    ],
+)
+def test_ctrl_c_is_one_line_and_exit_130(here: Path, trained: Make, module: str, verb: str) -> None:
+    Image.fromarray(mnist.load("test").images[0][..., 0]).save(here / "7.png")
+    (here / "run").symlink_to(trained("softmax"))
+    command = [sys.executable, "-c", INTERRUPTED, module, *verb.split()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "firstlight: interrupted\n")
+
+
+def test_a_second_ctrl_c_ends_at_once_what_has_caught_the_first() -> None:
+    program = (
+        "import os, signal\n"
+        "from firstlight import interrupt\n"
+        "def run():\n"
+        "    for _ in range(2):\n"
+        "        try:\n            os.kill(os.getpid(), signal.SIGINT)\n"
+        "        except BaseException:\n            print('caught', flush=True)\n"
+        "    print('ran on', flush=True)\n"
+        "interrupt.guarded(run)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (130, "caught\n")
+    assert done.stderr == "firstlight: interrupted\n"
+
+
+def test_in_the_background_of_a_script_ctrl_c_stays_ignored() -> None:
+    program = (
+        "import os, signal\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "from firstlight import interrupt\n"
+        "interrupt.guarded(lambda: os.kill(os.getpid(), signal.SIGINT))\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

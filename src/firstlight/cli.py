@@ -16,8 +16,8 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from firstlight import __version__, console
-from firstlight.errors import DataError, FirstlightError, GateMissed, UsageError
+from firstlight import __version__, console, interrupt
+from firstlight.errors import DataError, FirstlightError, GateMissed, UsageError, not_installed
 from firstlight.quiet import tensorflow
 
 app = typer.Typer(
@@ -68,23 +68,47 @@ ChosenSplit = Annotated[Split, typer.Option(help="Which split to measure.")]
 
 
 def main() -> None:
-    """Run a verb; print an error as one line on stderr, and exit with the code of its kind."""
+    """Exit with the code of `run`. Installations before __main__.main start here."""
+    try:
+        code = run()
+    except KeyboardInterrupt:
+        print(interrupt.LINE, file=sys.stderr)
+        code = interrupt.EXIT_CODE
+    sys.exit(code)
+
+
+def run() -> int:
+    """Run a verb; print an error as one line on stderr. Return the exit code of its kind.
+
+    Raises:
+        KeyboardInterrupt: the user has pressed Ctrl-C.
+    """
     prepare_output()
     warnings.filterwarnings("ignore", "Image size")  # images/open.py refuses large pictures
     try:
-        code = app(standalone_mode=False)
-    except (FirstlightError, TyperException) as error:
-        message = error.format_message() if isinstance(error, TyperException) else str(error)
-        print("firstlight:", " ".join(message.split()), file=sys.stderr)
-        code = error.exit_code
+        code = app(prog_name="firstlight", standalone_mode=False)
+        sys.stdout.flush()
+        if code == interrupt.EXIT_CODE:  # Typer has caught a KeyboardInterrupt
+            raise KeyboardInterrupt
     except BrokenPipeError:  # nobody reads the output any more, as in `firstlight list | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
-    except OSError as error:  # a full disk, a read-only place, a file in place of a folder
+    except (FirstlightError, TyperException, ModuleNotFoundError, OSError) as error:
+        print("firstlight:", " ".join(message(error).split()), file=sys.stderr)
+        code = error.exit_code if isinstance(error, FirstlightError | TyperException) else 1
+    return code or 0
+
+
+def message(error: Exception) -> str:
+    """Return what an error says to the user."""
+    if isinstance(error, TyperException):
+        return error.format_message()
+    if isinstance(error, ModuleNotFoundError):
+        return not_installed(error.name or str(error))
+    if isinstance(error, OSError):  # a full disk, a read-only place, a file in place of a folder
         prefix = f"{error.filename}: " if error.filename else ""
-        print(f"firstlight: {prefix}{error.strerror or error}", file=sys.stderr)
-        code = 1
-    sys.exit(code)
+        return f"{prefix}{error.strerror or error}"
+    return str(error)
 
 
 def prepare_output() -> None:
