@@ -7,13 +7,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from statistics import mean
+from typing import Any
 
 import pytest
 from conftest import Answer, Make
 from PIL import Image
 
-from firstlight import catalog
+from firstlight import catalog, console
 from firstlight.datasets import mnist
+from firstlight.errors import UsageError
 
 Firstlight = Callable[..., Answer]
 NETWORKS = ", ".join(entry.name for entry in catalog.networks())
@@ -94,6 +97,78 @@ def test_list_is_what_the_folders_hold(firstlight: Firstlight) -> None:
     assert all(entry["name"] in printed for entry in listed["networks"] + listed["datasets"])
 
 
+def measured(file: str) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """The committed results of unchanged recipes: (network, recipe) → a line for each seed."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    path = Path(__file__).parents[1] / "benchmarks" / "results" / file
+    for line in map(json.loads, path.read_text("utf-8").splitlines()):
+        verb, *words = line["command"].removeprefix("firstlight ").split()
+        if verb == "train" and not {"--epochs", "--steps", "--lr", "--batch-size"} & set(words):
+            recipe = words[words.index("--recipe") + 1] if "--recipe" in words else ""
+            recipe = recipe or next(iter(catalog.recipes(words[0])))
+            found.setdefault((catalog.recipes(words[0])[recipe], recipe), []).append(line)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("file", "data", "accuracy"),
+    [
+        ("ladder.jsonl", "mnist", "test_accuracy"),
+        ("pictures.jsonl", "photographs", "middle_accuracy"),
+    ],
+)
+def test_list_shows_what_the_benchmarks_measured(file: str, data: str, accuracy: str) -> None:
+    shown = {
+        (entry.name, recipe): (reach.accuracy, reach.seconds)
+        for entry in catalog.networks()
+        for recipe, reach in entry.reaches.items()
+        if reach.data == data
+    }
+    results = measured(file)
+    assert shown.keys() == results.keys()
+    for key, lines in results.items():
+        means = [mean(line[each] for line in lines) for each in (accuracy, "seconds")]
+        assert shown[key] == pytest.approx(means, rel=0.005)
+        assert shown[key][0] == pytest.approx(means[0], abs=0.0005)
+
+
+def test_networks_are_listed_in_the_order_of_the_ladder(firstlight: Firstlight) -> None:
+    names = [entry.name for entry in catalog.networks()]
+    climb = ["softmax", "mlp", "lenet5", "convnet", "nin", "convnet-record", "nin-cifar", "zfnet"]
+    assert [name for name in names if name in climb] == climb
+    printed = firstlight("list").out.splitlines()
+    assert max(map(len, printed)) <= 100
+    assert "For photographs, start with `firstlight train zfnet --data DIR`." in printed
+
+
+def test_a_network_needs_no_paper_and_no_measurement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "networks").mkdir()
+    file = tmp_path / "networks" / "my_own.py"
+    file.write_text('INPUT = (28, 28, 1)\nPARAMETERS = 10\nRECIPES = {"quick": Recipe()}\n')
+    monkeypatch.setattr(catalog, "PACKAGE", tmp_path)
+    (entry,) = catalog.networks.__wrapped__()
+    assert entry.to_json()["paper"] == "" and entry.to_json()["reaches"] == {}
+    row = console.catalog([entry], [catalog.DatasetEntry("mnist", 10)])[1]
+    assert row.split() == ["my-own", "28×28×1", "10", "quick", "not", "measured"]
+
+
+@pytest.mark.parametrize(
+    "reaches", ["99", '{"quick": 99}', '{"quick": ("mnist", "99 %", 1)}', "f()"]
+)
+def test_a_malformed_measurement_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reaches: str
+) -> None:
+    (tmp_path / "networks").mkdir()
+    (tmp_path / "networks" / "own.py").write_text(
+        f"INPUT = (28, 28, 1)\nPARAMETERS = 10\nRECIPES = {{}}\nREACHES = {reaches}\n"
+    )
+    monkeypatch.setattr(catalog, "PACKAGE", tmp_path)
+    with pytest.raises(UsageError, match="REACHES must be"):
+        catalog.networks.__wrapped__()
+
+
 def test_first_graph_prints_its_falling_cost(firstlight: Firstlight) -> None:
     lines = firstlight("first-graph", "--steps", "25", "--log-every", "10").out.splitlines()
     costs = [line for line in lines if re.fullmatch(r"Cost: \d+\.\d{6}", line)]
@@ -135,12 +210,12 @@ def test_limit_and_lr_and_batch_size_override_the_recipe(
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["list"], ["train", "--help"]])
-def test_it_starts_without_tensorflow(arguments: list[str]) -> None:
+def test_it_starts_without_tensorflow_and_numpy(arguments: list[str]) -> None:
     program = (
         "import sys; sys.argv = ['firstlight', *sys.argv[1:]]\n"
         "from firstlight import cli\n"
         "try:\n    cli.main()\nexcept SystemExit as exit: assert not exit.code, exit.code\n"
-        "heavy = {'tensorflow', 'keras', 'matplotlib'} & sys.modules.keys()\n"
+        "heavy = {'tensorflow', 'keras', 'matplotlib', 'numpy'} & sys.modules.keys()\n"
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", program, *arguments], check=True, capture_output=True)
@@ -162,11 +237,6 @@ def test_a_closed_stream_ends_in_no_traceback(tmp_path: Path, closed: str, code:
     command = f'"{sys.executable}" -m firstlight {verb} {other} "{log}" {closed}'
     assert subprocess.run(["sh", "-c", command], check=False).returncode == code
     assert log.read_text() == ""
-
-
-def test_help_starts_without_numpy() -> None:
-    program = "import sys; from firstlight import cli; assert 'numpy' not in sys.modules"
-    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 @pytest.mark.parametrize("verb", VERBS)

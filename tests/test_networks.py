@@ -69,7 +69,6 @@ def test_the_list_says_of_each_network_what_its_file_says() -> None:
             network.parameters,
         )
         assert entry.recipes == tuple(network.recipes)
-        assert list(entry.to_json()) == ["name", "input", "parameters", "recipes"]
 
 
 def test_a_network_that_does_not_exist_is_answered_with_those_that_do() -> None:

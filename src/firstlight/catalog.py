@@ -1,23 +1,40 @@
 """Finds networks and datasets by file name, and recipes by the name of their network.
 
 A network's name has "-" where its file's name has "_": networks/nin_cifar.py is `nin-cifar`.
-Listing reads the constants of the files without importing them, so it does not import TensorFlow.
+Listing reads the constants of the files without importing them. So it imports neither TensorFlow
+nor NumPy, and is quick enough to complete words in a shell.
 """
+
+from __future__ import annotations
 
 import ast
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from firstlight.datasets import Dataset, Examples, Listing, _folder, _idx, _npz
 from firstlight.errors import DataError, UsageError
-from firstlight.images.crops import Size
-from firstlight.recipe import Recipe
+
+if TYPE_CHECKING:  # these modules import NumPy
+    from firstlight.datasets import Dataset, Examples, Listing
+    from firstlight.images.crops import Size
+    from firstlight.recipe import Recipe
 
 PACKAGE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What a recipe reaches: the mean over several seeds, as benchmarks/results has them."""
+
+    data: str  # "mnist", measured on its test images, or "photographs"
+    accuracy: float  # 0 to 1
+    seconds: float  # of the training
+
+    def to_json(self) -> dict[str, Any]:
+        return {"data": self.data, "accuracy": self.accuracy, "seconds": self.seconds}
 
 
 @dataclass(frozen=True)
@@ -28,6 +45,10 @@ class NetworkEntry:
     input: Size
     parameters: int  # trainable, for ten classes or for the file's CLASSES
     recipes: tuple[str, ...]  # the first is the default
+    paper: str = ""  # authors and year: "Lin, Chen, Yan 2013"; "" for a network without a paper
+    reaches: dict[str, Reach] = field(
+        default_factory=dict
+    )  # recipe → what it was measured to reach
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -35,7 +56,20 @@ class NetworkEntry:
             "input": list(self.input),
             "parameters": self.parameters,
             "recipes": list(self.recipes),
+            "paper": self.paper,
+            "reaches": {recipe: reach.to_json() for recipe, reach in self.reaches.items()},
         }
+
+    def ladder_key(self) -> tuple[int, bool, float, int]:
+        """Return what the ladder is ordered by: the images' size, then the best accuracy.
+
+        Sizes count as equal within the same power of two. Networks that were not measured come
+        after the others of that size, the smallest first.
+        """
+        height, width, channels = self.input
+        size = (height * width * channels).bit_length()
+        best = max((reach.accuracy for reach in self.reaches.values()), default=0.0)
+        return size, not self.reaches, best, self.parameters
 
 
 @dataclass(frozen=True)
@@ -76,16 +110,19 @@ class ArrayFormat(Protocol):
 
 @cache
 def networks() -> tuple[NetworkEntry, ...]:
-    """Return every network of the folder networks/, in the order of the file names."""
-    return tuple(
+    """Return every network of the folder networks/, in the order of the ladder."""
+    entries = [
         NetworkEntry(
             name=path.stem.replace("_", "-"),
             input=_constant(path, "INPUT"),
             parameters=_constant(path, "PARAMETERS"),
             recipes=_keys(path, "RECIPES"),
+            paper=_constant(path, "PAPER", default=""),
+            reaches=_reaches(path),
         )
         for path in _files("networks", "RECIPES")
-    )
+    ]
+    return tuple(sorted(entries, key=NetworkEntry.ladder_key))
 
 
 @cache
@@ -120,25 +157,34 @@ def network(name: str) -> Network:
 def recipe(name: str, network_name: str) -> tuple[str, Recipe]:
     """Return a recipe and the name of the network that it trains.
 
-    An empty name stands for the network's first recipe. After the network's own recipes, those of
-    all networks whose names begin with its name are searched: `convnet` with the recipe `record`
-    trains `convnet-record`.
+    An empty name stands for the network's first recipe.
 
     Raises:
         UsageError: no network or recipe has that name.
     """
     own = network(network_name)
-    prefix = f"{network_name}-"
-    relatives = [network(entry.name) for entry in networks() if entry.name.startswith(prefix)]
-    choices: dict[str, tuple[str, Recipe]] = {}
-    for candidate in (own, *relatives):
-        for recipe_name, candidate_recipe in candidate.recipes.items():
-            choices.setdefault(recipe_name, (candidate.name, candidate_recipe))
+    choices = recipes(network_name)
     if not name:
-        name = next(iter(choices))
+        name = next(iter(own.recipes))
     if name not in choices:
         raise UsageError(f"no recipe {name!r} for {network_name}; recipes: {', '.join(choices)}")
-    return choices[name]
+    trained = network(choices[name])
+    return trained.name, trained.recipes[name]
+
+
+def recipes(network_name: str) -> dict[str, str]:
+    """Return the recipes that a network's name finds, each with the network that it trains.
+
+    After the network's own recipes, those of all networks whose names begin with its name are
+    found: `convnet` with the recipe `record` trains `convnet-record`.
+    """
+    own = [entry for entry in networks() if entry.name == network_name]
+    relatives = [entry for entry in networks() if entry.name.startswith(f"{network_name}-")]
+    found: dict[str, str] = {}
+    for entry in own + relatives:
+        for name in entry.recipes:
+            found.setdefault(name, entry.name)
+    return found
 
 
 def dataset(name: str, listing: Listing | None = None, quiet: bool = True) -> Dataset:
@@ -152,6 +198,8 @@ def dataset(name: str, listing: Listing | None = None, quiet: bool = True) -> Da
     Raises:
         DataError: the dataset or path does not exist, or is damaged.
     """
+    from firstlight.datasets import Dataset, _folder, _idx, _npz
+
     names = [entry.name for entry in datasets()]
     if name in names:
         module = importlib.import_module(f"firstlight.datasets.{name}")
@@ -181,6 +229,8 @@ def dataset(name: str, listing: Listing | None = None, quiet: bool = True) -> Da
 
 def _array_dataset(name: str, path: Path, file_format: ArrayFormat) -> Dataset:
     """Return the dataset in a file or directory of a format."""
+    from firstlight.datasets import Dataset
+
     classes = file_format.classes(path)
 
     def load(split: str) -> Examples:
@@ -203,6 +253,8 @@ def _array_dataset(name: str, path: Path, file_format: ArrayFormat) -> Dataset:
 
 def _picture_dataset(path: Path, kept: Listing | None, quiet: bool) -> Dataset:
     """Return the dataset in a folder of pictures; `kept` is the listing of a run, if any."""
+    from firstlight.datasets import Dataset, _folder
+
     listing = kept or _folder.list_pictures(path, quiet)
     return Dataset(
         name=path.resolve().name or "data",
@@ -220,15 +272,38 @@ def _files(folder: str, constant: str) -> list[Path]:
     return [path for path in paths if constant in _assignments(path)]
 
 
-def _constant(path: Path, name: str) -> Any:
-    """Return a constant of a file. Raises UsageError if it is missing, or not a literal."""
+def _constant(path: Path, name: str, default: Any = None) -> Any:
+    """Return a constant of a file, or the default.
+
+    Raises:
+        UsageError: it is missing and has no default, or it is not a literal.
+    """
     assignments = _assignments(path)
     if name not in assignments:
+        if default is not None:
+            return default
         raise UsageError(f"{path} does not define {name}")
     try:
         return ast.literal_eval(assignments[name])
     except ValueError:
         raise UsageError(f"{path}: {name} must be a literal, which is read, not run") from None
+
+
+def _reaches(path: Path) -> dict[str, Reach]:
+    """Return REACHES of a network's file: recipe → (data, accuracy, seconds); it may have none.
+
+    Raises:
+        UsageError: it has another form.
+    """
+    try:
+        return {
+            str(recipe): Reach(data, float(accuracy), float(seconds))
+            for recipe, (data, accuracy, seconds) in _constant(path, "REACHES", default={}).items()
+        }
+    except (AttributeError, TypeError, ValueError):
+        raise UsageError(
+            f"{path}: REACHES must be {{recipe: (data, accuracy from 0 to 1, seconds), ...}}"
+        ) from None
 
 
 def _keys(path: Path, name: str) -> tuple[str, ...]:
