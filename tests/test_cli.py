@@ -1,7 +1,9 @@
 """The contract of the command line: exit codes, one-line errors, JSON keys, a quick start."""
 
 import json
+import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,10 +13,11 @@ from statistics import mean
 from typing import Any
 
 import pytest
+import typer
 from conftest import Answer, Make
 from PIL import Image
 
-from firstlight import catalog, console
+from firstlight import catalog, cli, console
 from firstlight.datasets import mnist
 from firstlight.errors import UsageError
 
@@ -329,3 +332,118 @@ def test_in_the_background_of_a_script_ctrl_c_stays_ignored() -> None:
         "interrupt.guarded(lambda: os.kill(os.getpid(), signal.SIGINT))\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def command_of(words: list[str]) -> tuple[Any, list[str]]:
+    """Return the command that words call, and the words that it parses."""
+    command = typer.main.get_command(cli.app)
+    while words and words[0] in getattr(command, "commands", {}):
+        command, words = command.commands[words[0]], words[1:]
+    return command, words
+
+
+def test_the_help_says_what_to_do_first(firstlight: Firstlight) -> None:
+    out = firstlight().out
+    first = re.findall(r"^    firstlight (.+?)  +\w", out, re.MULTILINE)
+    assert first == ["first-graph", "train convnet", "read photo.jpg"]
+    titles = [line for line in out.splitlines() if re.fullmatch(r"\w+:", line)]
+    assert titles == ["Learn:", "Understand:", "Use:", "Options:"]
+    for verb in {verb.split()[0] for verb in VERBS}:
+        assert len(re.findall(rf"^  {verb} ", out, re.MULTILINE)) == 1
+    assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_help_ends_with_two_examples_that_can_be_run(
+    firstlight: Firstlight, verb: str
+) -> None:
+    _, examples = firstlight(*verb.split(), "--help").out.split("\n  Examples:\n")
+    lines = examples.splitlines()
+    assert len(lines) == 2
+    for line in lines:
+        assert line.startswith(f"    firstlight {verb}")
+        command, words = command_of(shlex.split(line)[1:])
+        given = command.make_context(verb, words).params  # raises for what does not exist
+        names = [entry.name for entry in catalog.networks()]
+        if verb == "train":
+            assert given["network"] in names
+            assert not given["recipe"] or given["recipe"] in catalog.recipes(given["network"])
+        if verb == "graph":
+            assert given["target"] in names or given["target"].startswith("runs/")
+        for run in re.findall(r"runs/(\S+?)-\w+-\d+", line):  # as `train` names its folders
+            assert run in names
+
+
+def completed(shell: str, line: str, folder: Path) -> list[str]:
+    """Return what a shell is answered for a line whose last word is being typed."""
+    words = line.split(" ")
+    environment = {
+        "bash": {"COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)},
+        "zsh": {"_TYPER_COMPLETE_ARGS": line},
+        "fish": {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
+    }[shell]
+    environment |= os.environ | {"_FIRSTLIGHT_COMPLETE": f"complete_{shell}"}
+    done = subprocess.run(
+        [sys.executable, "-c", COMPLETING],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    patterns = {"bash": r"^(.+)$", "zsh": r'^(?:_arg.*?\(\()?"(.+?)"', "fish": r"^(.+?)(?:\t|$)"}
+    return re.findall(patterns[shell], done.stdout, re.MULTILINE)
+
+
+COMPLETING = """
+import atexit, sys
+atexit.register(lambda: print(*{"numpy", "tensorflow"} & sys.modules.keys(), end=""))
+from firstlight.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("firstlight ex", ["explain", "export"]),
+        ("firstlight data ", ["check"]),
+        ("firstlight data check c", ["cutouts"]),
+        ("firstlight train conv", ["convnet", "convnet-record", "convnet-reader"]),
+        ("firstlight train convnet --re", ["--recipe", "--resume"]),
+        ("firstlight train convnet --recipe r", ["record", "robust", "reader"]),
+        ("firstlight train softmax --recipe ", ["default", "long"]),
+        ("firstlight train softmax --data m", ["mnist"]),
+        ("firstlight train --resume ", ["runs/mlp-mnist-1", "runs/group/a"]),
+        ("firstlight evaluate runs/m", ["runs/mlp-mnist-1"]),
+        ("firstlight evaluate runs/mlp-mnist-1 runs/g", ["runs/group/a"]),
+        ("firstlight export runs/mlp-mnist-1 --format l", ["litert"]),
+        ("firstlight graph f", ["first-graph"]),
+        ("firstlight train no-such-network --recipe ", []),
+    ],
+)
+def test_shells_complete_words(tmp_path: Path, shell: str, line: str, expected: list[str]) -> None:
+    for run in ("mlp-mnist-1", "group/a"):
+        (tmp_path / "runs" / run).mkdir(parents=True)
+        (tmp_path / "runs" / run / "run.json").touch()
+    (tmp_path / "runs" / "pictures").mkdir()  # no run
+    assert sorted(completed(shell, line, tmp_path)) == sorted(expected)
+
+
+def test_a_completion_shows_no_error_of_a_broken_network(tmp_path: Path) -> None:
+    program = (
+        "from firstlight import catalog\n"
+        "def networks(): raise SyntaxError('in a user''s file')\n"
+        "catalog.networks = networks\n"
+        "from firstlight.__main__ import main\nmain()\n"
+    )
+    environment = os.environ | {
+        "_FIRSTLIGHT_COMPLETE": "complete_bash",
+        "COMP_WORDS": "firstlight train ",
+        "COMP_CWORD": "2",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == ("", "")
