@@ -1,18 +1,25 @@
 """The contract of the command line: exit codes, one-line errors, JSON keys, a quick start."""
 
 import json
+import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from statistics import mean
+from typing import Any
 
 import pytest
-from conftest import Answer
+import typer
+from conftest import Answer, Make
+from PIL import Image
 
-from firstlight import catalog
+from firstlight import catalog, cli, console
 from firstlight.datasets import mnist
+from firstlight.errors import UsageError
 
 Firstlight = Callable[..., Answer]
 NETWORKS = ", ".join(entry.name for entry in catalog.networks())
@@ -93,6 +100,78 @@ def test_list_is_what_the_folders_hold(firstlight: Firstlight) -> None:
     assert all(entry["name"] in printed for entry in listed["networks"] + listed["datasets"])
 
 
+def measured(file: str) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """The committed results of unchanged recipes: (network, recipe) → a line for each seed."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    path = Path(__file__).parents[1] / "benchmarks" / "results" / file
+    for line in map(json.loads, path.read_text("utf-8").splitlines()):
+        verb, *words = line["command"].removeprefix("firstlight ").split()
+        if verb == "train" and not {"--epochs", "--steps", "--lr", "--batch-size"} & set(words):
+            recipe = words[words.index("--recipe") + 1] if "--recipe" in words else ""
+            recipe = recipe or next(iter(catalog.recipes(words[0])))
+            found.setdefault((catalog.recipes(words[0])[recipe], recipe), []).append(line)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("file", "data", "accuracy"),
+    [
+        ("ladder.jsonl", "mnist", "test_accuracy"),
+        ("pictures.jsonl", "photographs", "middle_accuracy"),
+    ],
+)
+def test_list_shows_what_the_benchmarks_measured(file: str, data: str, accuracy: str) -> None:
+    shown = {
+        (entry.name, recipe): (reach.accuracy, reach.seconds)
+        for entry in catalog.networks()
+        for recipe, reach in entry.reaches.items()
+        if reach.data == data
+    }
+    results = measured(file)
+    assert shown.keys() == results.keys()
+    for key, lines in results.items():
+        means = [mean(line[each] for line in lines) for each in (accuracy, "seconds")]
+        assert shown[key] == pytest.approx(means, rel=0.005)
+        assert shown[key][0] == pytest.approx(means[0], abs=0.0005)
+
+
+def test_networks_are_listed_in_the_order_of_the_ladder(firstlight: Firstlight) -> None:
+    names = [entry.name for entry in catalog.networks()]
+    climb = ["softmax", "mlp", "lenet5", "convnet", "nin", "convnet-record", "nin-cifar", "zfnet"]
+    assert [name for name in names if name in climb] == climb
+    printed = firstlight("list").out.splitlines()
+    assert max(map(len, printed)) <= 100
+    assert "For photographs, start with `firstlight train zfnet --data DIR`." in printed
+
+
+def test_a_network_needs_no_paper_and_no_measurement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "networks").mkdir()
+    file = tmp_path / "networks" / "my_own.py"
+    file.write_text('INPUT = (28, 28, 1)\nPARAMETERS = 10\nRECIPES = {"quick": Recipe()}\n')
+    monkeypatch.setattr(catalog, "PACKAGE", tmp_path)
+    (entry,) = catalog.networks.__wrapped__()
+    assert entry.to_json()["paper"] == "" and entry.to_json()["reaches"] == {}
+    row = console.catalog([entry], [catalog.DatasetEntry("mnist", 10)])[1]
+    assert row.split() == ["my-own", "28×28×1", "10", "quick", "not", "measured"]
+
+
+@pytest.mark.parametrize(
+    "reaches", ["99", '{"quick": 99}', '{"quick": ("mnist", "99 %", 1)}', "f()"]
+)
+def test_a_malformed_measurement_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reaches: str
+) -> None:
+    (tmp_path / "networks").mkdir()
+    (tmp_path / "networks" / "own.py").write_text(
+        f"INPUT = (28, 28, 1)\nPARAMETERS = 10\nRECIPES = {{}}\nREACHES = {reaches}\n"
+    )
+    monkeypatch.setattr(catalog, "PACKAGE", tmp_path)
+    with pytest.raises(UsageError, match="REACHES must be"):
+        catalog.networks.__wrapped__()
+
+
 def test_first_graph_prints_its_falling_cost(firstlight: Firstlight) -> None:
     lines = firstlight("first-graph", "--steps", "25", "--log-every", "10").out.splitlines()
     costs = [line for line in lines if re.fullmatch(r"Cost: \d+\.\d{6}", line)]
@@ -134,12 +213,12 @@ def test_limit_and_lr_and_batch_size_override_the_recipe(
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["list"], ["train", "--help"]])
-def test_it_starts_without_tensorflow(arguments: list[str]) -> None:
+def test_it_starts_without_tensorflow_and_numpy(arguments: list[str]) -> None:
     program = (
         "import sys; sys.argv = ['firstlight', *sys.argv[1:]]\n"
         "from firstlight import cli\n"
         "try:\n    cli.main()\nexcept SystemExit as exit: assert not exit.code, exit.code\n"
-        "heavy = {'tensorflow', 'keras', 'matplotlib'} & sys.modules.keys()\n"
+        "heavy = {'tensorflow', 'keras', 'matplotlib', 'numpy'} & sys.modules.keys()\n"
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", program, *arguments], check=True, capture_output=True)
@@ -163,11 +242,6 @@ def test_a_closed_stream_ends_in_no_traceback(tmp_path: Path, closed: str, code:
     assert log.read_text() == ""
 
 
-def test_help_starts_without_numpy() -> None:
-    program = "import sys; from firstlight import cli; assert 'numpy' not in sys.modules"
-    subprocess.run([sys.executable, "-c", program], check=True)
-
-
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help_and_takes_json_and_quiet(firstlight: Firstlight, verb: str) -> None:
     answer = firstlight(*verb.split(), "--help")
@@ -185,13 +259,191 @@ def test_without_tensorflow_the_message_says_what_to_install(
     monkeypatch.delattr(sys.modules["firstlight.training"], "loop")
     answer = firstlight("train", "softmax", "--steps", "1")
     assert answer.code == 1 and is_one_line(answer)
-    assert (
-        "tensorflow is not installed; this verb needs: pip install 'firstlight[train]'"
-        in answer.err
-    )
+    assert "tensorflow is not installed; it comes with the extra `train`: pip install" in answer.err
 
 
 def test_a_place_where_nothing_can_be_written(firstlight: Firstlight, here: Path) -> None:
     (here / "file").touch()
     answer = firstlight("train", "softmax", "--steps", "1", "--out", "file/run", "--quiet")
     assert answer.code == 1 and is_one_line(answer) and "file" in answer.err
+
+
+INTERRUPTED = """
+import os, signal, sys
+
+_, module, *sys.argv[1:] = sys.argv
+
+class CtrlC:  # it is pressed when this module is looked for
+    def find_spec(self, name, path=None, target=None):
+        if name == module:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, CtrlC())
+from firstlight.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "verb"),
+    [
+        ("firstlight.interrupt", "list"),
+        ("typer", "list"),
+        ("numpy", "read 7.png"),
+        ("numpy._core._multiarray_umath", "read 7.png"),
+        ("onnxruntime.capi.onnxruntime_pybind11_state", "read 7.png"),
+        ("firstlight.datasets.mnist", "data check mnist"),
+        ("tensorflow", "first-graph"),
+        ("tensorflow.python.framework.ops", "first-graph"),
+        ("keras.src.backend", "train mlp"),
+        ("firstlight.figures.training", "train mlp"),  # after TensorFlow, before the first step
+        ("tf2onnx", "export run --format onnx"),
+    ],
+)
+def test_ctrl_c_is_one_line_and_exit_130(here: Path, trained: Make, module: str, verb: str) -> None:
+    Image.fromarray(mnist.load("test").images[0][..., 0]).save(here / "7.png")
+    (here / "run").symlink_to(trained("softmax"))
+    command = [sys.executable, "-c", INTERRUPTED, module, *verb.split()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "firstlight: interrupted\n")
+
+
+def test_a_second_ctrl_c_ends_at_once_what_has_caught_the_first() -> None:
+    program = (
+        "import os, signal\n"
+        "from firstlight import interrupt\n"
+        "def run():\n"
+        "    for _ in range(2):\n"
+        "        try:\n            os.kill(os.getpid(), signal.SIGINT)\n"
+        "        except BaseException:\n            print('caught', flush=True)\n"
+        "    print('ran on', flush=True)\n"
+        "interrupt.guarded(run)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (130, "caught\n")
+    assert done.stderr == "firstlight: interrupted\n"
+
+
+def test_in_the_background_of_a_script_ctrl_c_stays_ignored() -> None:
+    program = (
+        "import os, signal\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "from firstlight import interrupt\n"
+        "interrupt.guarded(lambda: os.kill(os.getpid(), signal.SIGINT))\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def command_of(words: list[str]) -> tuple[Any, list[str]]:
+    """Return the command that words call, and the words that it parses."""
+    command = typer.main.get_command(cli.app)
+    while words and words[0] in getattr(command, "commands", {}):
+        command, words = command.commands[words[0]], words[1:]
+    return command, words
+
+
+def test_the_help_says_what_to_do_first(firstlight: Firstlight) -> None:
+    out = firstlight().out
+    first = re.findall(r"^    firstlight (.+?)  +\w", out, re.MULTILINE)
+    assert first == ["first-graph", "train convnet", "read photo.jpg"]
+    titles = [line for line in out.splitlines() if re.fullmatch(r"\w+:", line)]
+    assert titles == ["Learn:", "Understand:", "Use:", "Options:"]
+    for verb in {verb.split()[0] for verb in VERBS}:
+        assert len(re.findall(rf"^  {verb} ", out, re.MULTILINE)) == 1
+    assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_help_ends_with_two_examples_that_can_be_run(
+    firstlight: Firstlight, verb: str
+) -> None:
+    _, examples = firstlight(*verb.split(), "--help").out.split("\n  Examples:\n")
+    lines = examples.splitlines()
+    assert len(lines) == 2
+    for line in lines:
+        assert line.startswith(f"    firstlight {verb}")
+        command, words = command_of(shlex.split(line)[1:])
+        given = command.make_context(verb, words).params  # raises for what does not exist
+        names = [entry.name for entry in catalog.networks()]
+        if verb == "train":
+            assert given["network"] in names
+            assert not given["recipe"] or given["recipe"] in catalog.recipes(given["network"])
+        if verb == "graph":
+            assert given["target"] in names or given["target"].startswith("runs/")
+        for run in re.findall(r"runs/(\S+?)-\w+-\d+", line):  # as `train` names its folders
+            assert run in names
+
+
+def completed(shell: str, line: str, folder: Path) -> list[str]:
+    """Return what a shell is answered for a line whose last word is being typed."""
+    words = line.split(" ")
+    environment = {
+        "bash": {"COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)},
+        "zsh": {"_TYPER_COMPLETE_ARGS": line},
+        "fish": {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
+    }[shell]
+    environment |= os.environ | {"_FIRSTLIGHT_COMPLETE": f"complete_{shell}"}
+    done = subprocess.run(
+        [sys.executable, "-c", COMPLETING],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    patterns = {"bash": r"^(.+)$", "zsh": r'^(?:_arg.*?\(\()?"(.+?)"', "fish": r"^(.+?)(?:\t|$)"}
+    return re.findall(patterns[shell], done.stdout, re.MULTILINE)
+
+
+COMPLETING = """
+import atexit, sys
+atexit.register(lambda: print(*{"numpy", "tensorflow"} & sys.modules.keys(), end=""))
+from firstlight.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("firstlight ex", ["explain", "export"]),
+        ("firstlight data ", ["check"]),
+        ("firstlight data check c", ["cutouts"]),
+        ("firstlight train conv", ["convnet", "convnet-record", "convnet-reader"]),
+        ("firstlight train convnet --re", ["--recipe", "--resume"]),
+        ("firstlight train convnet --recipe r", ["record", "robust", "reader"]),
+        ("firstlight train softmax --recipe ", ["default", "long"]),
+        ("firstlight train softmax --data m", ["mnist"]),
+        ("firstlight train --resume ", ["runs/mlp-mnist-1", "runs/group/a"]),
+        ("firstlight evaluate runs/m", ["runs/mlp-mnist-1"]),
+        ("firstlight evaluate runs/mlp-mnist-1 runs/g", ["runs/group/a"]),
+        ("firstlight export runs/mlp-mnist-1 --format l", ["litert"]),
+        ("firstlight graph f", ["first-graph"]),
+        ("firstlight train no-such-network --recipe ", []),
+    ],
+)
+def test_shells_complete_words(tmp_path: Path, shell: str, line: str, expected: list[str]) -> None:
+    for run in ("mlp-mnist-1", "group/a"):
+        (tmp_path / "runs" / run).mkdir(parents=True)
+        (tmp_path / "runs" / run / "run.json").touch()
+    (tmp_path / "runs" / "pictures").mkdir()  # no run
+    assert sorted(completed(shell, line, tmp_path)) == sorted(expected)
+
+
+def test_a_completion_shows_no_error_of_a_broken_network(tmp_path: Path) -> None:
+    program = (
+        "from firstlight import catalog\n"
+        "def networks(): raise SyntaxError('in a user''s file')\n"
+        "catalog.networks = networks\n"
+        "from firstlight.__main__ import main\nmain()\n"
+    )
+    environment = os.environ | {
+        "_FIRSTLIGHT_COMPLETE": "complete_bash",
+        "COMP_WORDS": "firstlight train ",
+        "COMP_CWORD": "2",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == ("", "")

@@ -103,6 +103,9 @@ def test_data_check_and_list(answer: Callable[..., Any], digits: Path) -> None:
     listed = answer("list")
     assert list(listed) == ["networks", "datasets"]
     for entry in listed["networks"]:
-        assert list(entry) == ["name", "input", "parameters", "recipes"]
+        assert list(entry) == ["name", "input", "parameters", "recipes", "paper", "reaches"]
+        for recipe, reach in entry["reaches"].items():
+            assert recipe in entry["recipes"]
+            assert list(reach) == ["data", "accuracy", "seconds"]
     for entry in listed["datasets"]:
         assert list(entry) == ["name", "classes"]

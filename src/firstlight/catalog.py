@@ -1,23 +1,40 @@
 """Finds networks and datasets by file name, and recipes by the name of their network.
 
 A network's name has "-" where its file's name has "_": networks/nin_cifar.py is `nin-cifar`.
-Listing reads the constants of the files without importing them, so it does not import TensorFlow.
+Listing reads the constants of the files without importing them. So it imports neither TensorFlow
+nor NumPy, and is quick enough to complete words in a shell.
 """
+
+from __future__ import annotations
 
 import ast
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from firstlight.datasets import Dataset, Examples, Listing, _folder, _idx, _npz
 from firstlight.errors import DataError, UsageError
-from firstlight.images.crops import Size
-from firstlight.networks._network import Network
-from firstlight.recipe import Recipe
+
+if TYPE_CHECKING:  # these modules import NumPy
+    from firstlight.datasets import Dataset, Examples, Listing
+    from firstlight.images.crops import Size
+    from firstlight.networks._network import Network
+    from firstlight.recipe import Recipe
 
 PACKAGE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What a recipe reaches: the mean over several seeds, as benchmarks/results has them."""
+
+    data: str  # "mnist", measured on its test images, or "photographs"
+    accuracy: float  # 0 to 1
+    seconds: float  # of the training
+
+    def to_json(self) -> dict[str, Any]:
+        return {"data": self.data, "accuracy": self.accuracy, "seconds": self.seconds}
 
 
 @dataclass(frozen=True)
@@ -28,6 +45,10 @@ class NetworkEntry:
     input: Size
     parameters: int  # trainable, for ten classes or for the file's CLASSES
     recipes: tuple[str, ...]  # the first is the default
+    paper: str = ""  # authors and year: "Lin, Chen, Yan 2013"; "" for a network without a paper
+    reaches: dict[str, Reach] = field(
+        default_factory=dict
+    )  # recipe → what it was measured to reach
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -35,7 +56,20 @@ class NetworkEntry:
             "input": list(self.input),
             "parameters": self.parameters,
             "recipes": list(self.recipes),
+            "paper": self.paper,
+            "reaches": {recipe: reach.to_json() for recipe, reach in self.reaches.items()},
         }
+
+    def ladder_key(self) -> tuple[int, bool, float, int]:
+        """Return what the ladder is ordered by: the images' size, then the best accuracy.
+
+        Sizes count as equal within the same power of two. Networks that were not measured come
+        after the others of that size, the smallest first.
+        """
+        height, width, channels = self.input
+        size = (height * width * channels).bit_length()
+        best = max((reach.accuracy for reach in self.reaches.values()), default=0.0)
+        return size, not self.reaches, best, self.parameters
 
 
 @dataclass(frozen=True)
@@ -64,16 +98,19 @@ class ArrayFormat(Protocol):
 
 @cache
 def networks() -> tuple[NetworkEntry, ...]:
-    """Return every network of the folder networks/, in the order of the file names."""
-    return tuple(
+    """Return every network of the folder networks/, in the order of the ladder."""
+    entries = [
         NetworkEntry(
             name=path.stem.replace("_", "-"),
             input=_constant(path, "INPUT"),
             parameters=_constant(path, "PARAMETERS"),
             recipes=_keys(path, "RECIPES"),
+            paper=_constant(path, "PAPER", default=""),
+            reaches=_reaches(path),
         )
         for path in _files("networks", "RECIPES")
-    )
+    ]
+    return tuple(sorted(entries, key=NetworkEntry.ladder_key))
 
 
 @cache
@@ -97,6 +134,8 @@ def network(network: str | Path | Network | Any, classes: int = 10) -> Network:
         UsageError: no network has that name, or what is given is not a network.
         DataError: the file cannot be read.
     """
+    from firstlight.networks._network import Network
+
     if isinstance(network, Network):
         return network
     if isinstance(network, str | Path) and not str(network).endswith(".py"):
@@ -108,6 +147,8 @@ def network(network: str | Path | Network | Any, classes: int = 10) -> Network:
 
 def _named_network(name: str) -> Network:
     """Return a network of the folder networks/. Raises UsageError if none has that name."""
+    from firstlight.networks._network import Network
+
     names = [entry.name for entry in networks()]
     if name not in names:
         raise UsageError(
@@ -125,28 +166,33 @@ def _named_network(name: str) -> Network:
 
 
 def recipe(name: str, of: Network) -> tuple[Network, Recipe]:
-    """Return a recipe, and the network that it trains.
-
-    An empty name stands for the network's first recipe. After the network's own recipes, those of
-    all networks whose names begin with its name are searched: `convnet` with the recipe `record`
-    trains `convnet-record`.
+    """Return a recipe, and the network that it trains: see `recipes`.
 
     Raises:
         UsageError: no recipe has that name.
     """
-    relatives = []
-    if of.source is None:
-        names = [entry.name for entry in networks()]
-        relatives = [network(each) for each in names if each.startswith(f"{of.name}-")]
-    choices: dict[str, tuple[Network, Recipe]] = {}
-    for candidate in (of, *relatives):
-        for recipe_name, candidate_recipe in candidate.recipes.items():
-            choices.setdefault(recipe_name, (candidate, candidate_recipe))
-    if not name:
-        name = next(iter(choices))
+    if name in of.recipes:
+        return of, of.recipes[name]
+    choices = dict.fromkeys(of.recipes, of.name) if of.source else recipes(of.name)
     if name not in choices:
         raise UsageError(f"no recipe {name!r} for {of.name}; recipes: {', '.join(choices)}")
-    return choices[name]
+    trained = network(choices[name])
+    return trained, trained.recipes[name]
+
+
+def recipes(network_name: str) -> dict[str, str]:
+    """Return the recipes that a network's name finds, each with the network that it trains.
+
+    After the network's own recipes, those of all networks whose names begin with its name are
+    found: `convnet` with the recipe `record` trains `convnet-record`.
+    """
+    own = [entry for entry in networks() if entry.name == network_name]
+    relatives = [entry for entry in networks() if entry.name.startswith(f"{network_name}-")]
+    found: dict[str, str] = {}
+    for entry in own + relatives:
+        for name in entry.recipes:
+            found.setdefault(name, entry.name)
+    return found
 
 
 def dataset(
@@ -163,6 +209,8 @@ def dataset(
     Raises:
         DataError: the dataset or path does not exist, or is damaged.
     """
+    from firstlight.datasets import Dataset, _folder, _idx, _npz
+
     if isinstance(data, Dataset):
         return data
     name = str(data)
@@ -196,6 +244,8 @@ def dataset(
 
 def _array_dataset(name: str, path: Path, file_format: ArrayFormat, location: Path) -> Dataset:
     """Return the dataset in a file or directory of a format; `location` is what the user named."""
+    from firstlight.datasets import Dataset
+
     classes = file_format.classes(path)
 
     def load(split: str) -> Examples:
@@ -219,6 +269,8 @@ def _array_dataset(name: str, path: Path, file_format: ArrayFormat, location: Pa
 
 def _picture_dataset(path: Path, kept: Listing | None, quiet: bool) -> Dataset:
     """Return the dataset in a folder of pictures; `kept` is the listing of a run, if any."""
+    from firstlight.datasets import Dataset, _folder
+
     listing = kept or _folder.list_pictures(path, quiet)
     return Dataset(
         name=path.resolve().name or "data",
@@ -237,15 +289,38 @@ def _files(folder: str, constant: str) -> list[Path]:
     return [path for path in paths if constant in _assignments(path)]
 
 
-def _constant(path: Path, name: str) -> Any:
-    """Return a constant of a file. Raises UsageError if it is missing, or not a literal."""
+def _constant(path: Path, name: str, default: Any = None) -> Any:
+    """Return a constant of a file, or the default.
+
+    Raises:
+        UsageError: it is missing and has no default, or it is not a literal.
+    """
     assignments = _assignments(path)
     if name not in assignments:
+        if default is not None:
+            return default
         raise UsageError(f"{path} does not define {name}")
     try:
         return ast.literal_eval(assignments[name])
     except ValueError:
         raise UsageError(f"{path}: {name} must be a literal, which is read, not run") from None
+
+
+def _reaches(path: Path) -> dict[str, Reach]:
+    """Return REACHES of a network's file: recipe → (data, accuracy, seconds); it may have none.
+
+    Raises:
+        UsageError: it has another form.
+    """
+    try:
+        return {
+            str(recipe): Reach(data, float(accuracy), float(seconds))
+            for recipe, (data, accuracy, seconds) in _constant(path, "REACHES", default={}).items()
+        }
+    except (AttributeError, TypeError, ValueError):
+        raise UsageError(
+            f"{path}: REACHES must be {{recipe: (data, accuracy from 0 to 1, seconds), ...}}"
+        ) from None
 
 
 def _keys(path: Path, name: str) -> tuple[str, ...]:

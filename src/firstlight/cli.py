@@ -14,39 +14,112 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from firstlight import __version__, console
-from firstlight.errors import DataError, FirstlightError, GateMissed, UsageError
+from firstlight import __version__, completion, console, interrupt
+from firstlight.errors import DataError, FirstlightError, GateMissed, UsageError, not_installed
+
+# "\b" keeps the line breaks of a paragraph.
+HELP = """From a first neural network to one that wins competitions.
+
+\b
+Begin with these, in this order:
+  firstlight first-graph     train the first network, and watch its cost fall
+  firstlight train convnet   train a better one: 99 % in six seconds
+  firstlight read photo.jpg  read the handwritten digits in a photograph
+"""
+LEARN, UNDERSTAND, USE = "Learn", "Understand", "Use"  # the verbs, as one comes to need them
+
+
+class Verbs(TyperGroup):
+    """The verbs: its help shows them in groups, before the options."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        width = max(map(len, self.commands))
+        for title in (LEARN, UNDERSTAND, USE):
+            verbs = [
+                (name.ljust(width), verb.get_short_help_str(limit=60))
+                for name, verb in self.commands.items()
+                if getattr(verb, "rich_help_panel", None) == title
+            ]
+            with formatter.section(title):
+                formatter.write_dl(verbs)
+        options = [
+            record
+            for option in self.get_params(ctx)
+            if option.name != "show_completion" and (record := option.get_help_record(ctx))
+        ]
+        with formatter.section("Options"):
+            formatter.write_dl(options)
+
+
+def examples(*commands: str) -> str:
+    """Return the end of a verb's help."""
+    return "\n".join(["\b", "Examples:", *(f"  firstlight {command}" for command in commands)])
+
 
 app = typer.Typer(
     name="firstlight",
-    help="From a first neural network to one that wins competitions.",
-    epilog="To begin: firstlight first-graph, then firstlight train convnet",
+    cls=Verbs,
+    help=HELP,
     context_settings={"help_option_names": ["-h", "--help"]},
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
-data_app = typer.Typer(help="Check a dataset.", rich_markup_mode=None)
-app.add_typer(data_app, name="data")
+data_app = typer.Typer(help="Check a dataset: `firstlight data check`.", rich_markup_mode=None)
+app.add_typer(data_app, name="data", rich_help_panel=LEARN)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Show no progress and no notices.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show TensorFlow's messages.")]
 Seed = Annotated[
-    int, typer.Option(min=0, max=2**32 - 1, help="Seed of the first weights and the image order.")
+    int,
+    typer.Option(
+        metavar="N", min=0, max=2**32 - 1, help="Seed of the first weights and the image order."
+    ),
 ]
-Data = Annotated[str, typer.Option(metavar="NAME|PATH", help="A dataset's name, or its path.")]
-Recipe = Annotated[str, typer.Option(metavar="NAME", help="One of the network's recipes.")]
-BatchSize = Annotated[int | None, typer.Option(min=1, help="Images in a batch.")]
+Data = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME|PATH",
+        help="A dataset's name, or its path.",
+        autocompletion=completion.datasets,
+    ),
+]
+Network = Annotated[
+    str,
+    typer.Argument(
+        metavar="NETWORK|FILE.py",
+        help="A network's name (see `firstlight list`), or a .py file with your own.",
+        autocompletion=completion.networks,
+    ),
+]
+Recipe = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="One of the network's recipes; by default the one for this kind of data.",
+        autocompletion=completion.recipes,
+    ),
+]
+BatchSize = Annotated[int | None, typer.Option(metavar="N", min=1, help="Images in a batch.")]
 Trust = Annotated[
     bool,
     typer.Option("--trust", help="Run the source of an own network that a run folder holds."),
 ]
 OtherData = Annotated[
-    str, typer.Option(metavar="NAME|PATH", help="Data to use instead of the run's own.")
+    str,
+    typer.Option(
+        metavar="NAME|PATH",
+        help="Data to use instead of the run's own.",
+        autocompletion=completion.datasets,
+    ),
+]
+RunFolder = Annotated[
+    Path,
+    typer.Argument(metavar="RUN", help="A run folder.", autocompletion=completion.runs),
 ]
 
 
@@ -77,30 +150,55 @@ ChosenSplit = Annotated[Split, typer.Option(help="Which split to measure.")]
 
 
 def main() -> None:
-    """Run a verb; print an error as one line on stderr, and exit with the code of its kind."""
+    """Exit with the code of `run`. Installations before __main__.main start here."""
+    try:
+        code = run()
+    except KeyboardInterrupt:
+        print(interrupt.LINE, file=sys.stderr)
+        code = interrupt.EXIT_CODE
+    sys.exit(code)
+
+
+def run() -> int:
+    """Run a verb; print an error as one line on stderr. Return the exit code of its kind.
+
+    Raises:
+        KeyboardInterrupt: the user has pressed Ctrl-C.
+    """
     prepare_output()
     warnings.filterwarnings("ignore", "Image size")  # images/open.py refuses large pictures
     try:
-        code = app(standalone_mode=False)
-    except (FirstlightError, TyperException) as error:
-        message = error.format_message() if isinstance(error, TyperException) else str(error)
-        print("firstlight:", " ".join(message.split()), file=sys.stderr)
-        code = error.exit_code
+        code = app(prog_name="firstlight", standalone_mode=False)
+        sys.stdout.flush()
+        if code == interrupt.EXIT_CODE:  # Typer has caught a KeyboardInterrupt
+            raise KeyboardInterrupt
     except BrokenPipeError:  # nobody reads the output any more, as in `firstlight list | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
-    except OSError as error:  # a full disk, a read-only place, a file in place of a folder
+    except (FirstlightError, TyperException, ModuleNotFoundError, OSError) as error:
+        print("firstlight:", " ".join(message(error).split()), file=sys.stderr)
+        code = error.exit_code if isinstance(error, FirstlightError | TyperException) else 1
+    return code or 0
+
+
+def message(error: Exception) -> str:
+    """Return what an error says to the user."""
+    if isinstance(error, TyperException):
+        return error.format_message()
+    if isinstance(error, ModuleNotFoundError):
+        return not_installed(error.name or str(error))
+    if isinstance(error, OSError):  # a full disk, a read-only place, a file in place of a folder
         prefix = f"{error.filename}: " if error.filename else ""
-        print(f"firstlight: {prefix}{error.strerror or error}", file=sys.stderr)
-        code = 1
-    sys.exit(code)
+        return f"{prefix}{error.strerror or error}"
+    return str(error)
 
 
 def prepare_output() -> None:
     """Make both streams writable: also if the shell closed one, and for any file name."""
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # open until the program ends
-    if sys.stderr is None:
+    # A shell that completes words would show errors beside what is typed.
+    if sys.stderr is None or "_FIRSTLIGHT_COMPLETE" in os.environ:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")
     for stream in (sys.stdout, sys.stderr):  # a file name can have characters they cannot encode
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -128,13 +226,24 @@ def help_without_verb(context: typer.Context) -> None:
         print(context.get_help())
 
 
-@app.command("first-graph")
+@app.command(
+    "first-graph",
+    rich_help_panel=LEARN,
+    epilog=examples(
+        "first-graph",
+        "first-graph --steps 3000 --lr 0.1",
+    ),
+)
 def first_graph(
-    steps: Annotated[int, typer.Option(min=1, help="Batches to train on.")] = 1000,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images in a batch.")] = 100,
-    lr: Annotated[float, typer.Option(help="Learning rate: the size of a step.")] = 0.01,
+    steps: Annotated[int, typer.Option(metavar="N", min=1, help="Batches to train on.")] = 1000,
+    batch_size: Annotated[int, typer.Option(metavar="N", min=1, help="Images in a batch.")] = 100,
+    lr: Annotated[
+        float, typer.Option(metavar="RATE", help="Learning rate: the size of a step.")
+    ] = 0.01,
     seed: Seed = 0,
-    log_every: Annotated[int, typer.Option(min=1, help="Print every N-th cost.")] = 100,
+    log_every: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Print every N-th cost.")
+    ] = 100,
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -165,31 +274,36 @@ def first_graph(
     show(first.run.result.to_json(), json_, lines)
 
 
-@app.command()
+@app.command(
+    rich_help_panel=LEARN,
+    epilog=examples(
+        "train convnet",
+        "train zfnet --data photographs --epochs 20",
+    ),
+)
 def train(
     context: typer.Context,
-    network: Annotated[
-        str,
-        typer.Argument(
-            metavar="NETWORK|FILE.py",
-            help="A network's name (see `firstlight list`), or a .py file with your own.",
-        ),
-    ] = "",
+    network: Network = "",
     data: Data = "mnist",
     recipe: Recipe = "",
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Passes over the training images.")
+        int | None, typer.Option(metavar="N", min=1, help="Passes over the training images.")
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Batches to train on, instead of --epochs.")
+        int | None,
+        typer.Option(metavar="N", min=1, help="Batches to train on, instead of --epochs."),
     ] = None,
     batch_size: BatchSize = None,
-    lr: Annotated[float | None, typer.Option(help="Highest learning rate of the schedule.")] = None,
+    lr: Annotated[
+        float | None, typer.Option(metavar="RATE", help="Highest learning rate of the schedule.")
+    ] = None,
     seed: Seed = 0,
     patience: Annotated[
         int,
         typer.Option(
-            min=0, help="Stop after N epochs without a better accuracy. 0: never stop early."
+            metavar="N",
+            min=0,
+            help="Stop after N epochs without a better accuracy. 0: never stop early.",
         ),
     ] = 0,
     class_weights: Annotated[
@@ -202,6 +316,7 @@ def train(
             "--from",
             metavar="RUN",
             help="Run to take the first weights from, wherever name and shape match.",
+            autocompletion=completion.runs,
         ),
     ] = None,
     out: Annotated[
@@ -209,10 +324,16 @@ def train(
         typer.Option(metavar="RUN", help="Folder for the run; by default runs/NETWORK-DATA-N."),
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Stopped run to continue, unchanged.")
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Stopped run to continue, unchanged.",
+            autocompletion=completion.runs,
+        ),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Use only N training and N validation images.")
+        int | None,
+        typer.Option(metavar="N", min=1, help="Use only N training and N validation images."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Run one step and keep nothing.")
@@ -227,7 +348,7 @@ def train(
 
     if resume:
         refuse_beside_resume(context)
-    run = api.train(
+    trained = api.train(
         network or None,
         data,
         recipe,
@@ -248,12 +369,19 @@ def train(
         verbose=verbose,
         command=command_line(),
     )
-    show(run.result.to_json(), json_, console.training(run.result))
+    show(trained.result.to_json(), json_, console.training(trained.result))
 
 
-@app.command("find-lr")
+@app.command(
+    "find-lr",
+    rich_help_panel=UNDERSTAND,
+    epilog=examples(
+        "find-lr mlp",
+        "find-lr ./my_net.py --data photographs",
+    ),
+)
 def find_lr(
-    network: Annotated[str, typer.Argument(metavar="NETWORK|FILE.py")],
+    network: Network,
     data: Data = "mnist",
     recipe: Recipe = "",
     batch_size: BatchSize = None,
@@ -286,9 +414,18 @@ def find_lr(
     show(search.to_json(), json_, console.rate_search(search))
 
 
-@app.command()
+@app.command(
+    rich_help_panel=UNDERSTAND,
+    epilog=examples(
+        "evaluate runs/convnet-mnist-1",
+        "evaluate runs/zfnet-photographs-1 --views ten-crops",
+    ),
+)
 def evaluate(
-    folders: Annotated[list[Path], typer.Argument(metavar="RUN...")],
+    folders: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN", help="Run folders.", autocompletion=completion.runs),
+    ],
     data: OtherData = "",
     split: ChosenSplit = Split.TEST,
     views: Annotated[
@@ -299,7 +436,10 @@ def evaluate(
         ),
     ] = Views.MIDDLE,
     min_accuracy: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Exit with code 3 below this accuracy.")
+        float | None,
+        typer.Option(
+            metavar="FRACTION", min=0, max=1, help="Exit with code 3 below this accuracy."
+        ),
     ] = None,
     trust: Trust = False,
     json_: Json = False,
@@ -318,10 +458,16 @@ def evaluate(
     api.require_accuracy(evaluation, min_accuracy)
 
 
-@app.command()
+@app.command(
+    rich_help_panel=UNDERSTAND,
+    epilog=examples(
+        "compare runs/mlp-mnist-1 runs/convnet-mnist-1",
+        "compare runs/convnet-mnist-1 runs/convnet-mnist-2 --split val",
+    ),
+)
 def compare(
-    first: Annotated[Path, typer.Argument(metavar="RUN")],
-    second: Annotated[Path, typer.Argument(metavar="RUN")],
+    first: RunFolder,
+    second: RunFolder,
     data: OtherData = "",
     split: ChosenSplit = Split.TEST,
     trust: Trust = False,
@@ -339,9 +485,22 @@ def compare(
     show(compared.to_json(), json_, console.comparison(compared))
 
 
-@app.command()
+@app.command(
+    rich_help_panel=UNDERSTAND,
+    epilog=examples(
+        "graph convnet",
+        "graph runs/lenet5-mnist-1 --out pictures",
+    ),
+)
 def graph(
-    target: Annotated[str, typer.Argument(metavar="NETWORK|RUN|first-graph")],
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="NETWORK|RUN|first-graph",
+            help="What to draw.",
+            autocompletion=completion.graphs,
+        ),
+    ],
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for the pictures.")
     ] = None,
@@ -360,9 +519,15 @@ def graph(
     show(pictures.to_json(), json_, console.graph(pictures))
 
 
-@app.command()
+@app.command(
+    rich_help_panel=UNDERSTAND,
+    epilog=examples(
+        "explain runs/convnet-mnist-1 seven.png",
+        "explain runs/convnet-mnist-1 seven.png --layer conv2 --label 1",
+    ),
+)
 def explain(
-    folder: Annotated[Path, typer.Argument(metavar="RUN")],
+    folder: RunFolder,
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="Any picture.")],
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for the pictures.")
@@ -380,7 +545,9 @@ def explain(
     data: Annotated[
         str,
         typer.Option(
-            metavar="NAME|DIR", help="Data to find the top nine in, instead of the run's own."
+            metavar="NAME|DIR",
+            help="Data to find the top nine in, instead of the run's own.",
+            autocompletion=completion.datasets,
         ),
     ] = "",
     trust: Trust = False,
@@ -408,11 +575,24 @@ def explain(
     show(explanation.to_json(), json_, console.explanation(explanation))
 
 
-@app.command()
+@app.command(
+    rich_help_panel=USE,
+    epilog=examples(
+        "classify runs/zfnet-photographs-1 cat.jpg dog.jpg",
+        "classify zfnet.onnx cat.jpg --top 3",
+    ),
+)
 def classify(
-    model: Annotated[Path, typer.Argument(metavar="RUN|MODEL.onnx")],
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...")],
-    top: Annotated[int, typer.Option(min=1, help="Labels per picture.")] = 5,
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN|MODEL.onnx",
+            help="A run folder, or a network in a file.",
+            autocompletion=completion.runs,
+        ),
+    ],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Pictures.")],
+    top: Annotated[int, typer.Option(metavar="N", min=1, help="Labels per picture.")] = 5,
     trust: Trust = False,
     json_: Json = False,
     quiet: Quiet = False,
@@ -426,9 +606,15 @@ def classify(
     report_problems([result.problem for result in results if result.problem], len(results))
 
 
-@app.command()
+@app.command(
+    rich_help_panel=USE,
+    epilog=examples(
+        "export runs/convnet-mnist-1 --format onnx",
+        "export runs/convnet-mnist-1 --format litert --out digits.tflite",
+    ),
+)
 def export(
-    folder: Annotated[Path, typer.Argument(metavar="RUN")],
+    folder: RunFolder,
     format_: Annotated[Format, typer.Option("--format", help="File format.")],
     out: Annotated[
         Path | None,
@@ -449,9 +635,15 @@ def export(
     show(exported.to_json(), json_, console.export(exported))
 
 
-@app.command()
+@app.command(
+    rich_help_panel=USE,
+    epilog=examples(
+        "read photo.jpg",
+        "read photo.jpg --explain how.png",
+    ),
+)
 def read(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Pictures.")],
     model: Annotated[
         Path | None,
         typer.Option(metavar="MODEL.onnx", help="Model to read with, instead of the built-in one."),
@@ -478,9 +670,21 @@ def read(
     report_problems([result.problem for result in results if result.problem], len(results))
 
 
-@data_app.command()
+@data_app.command(
+    epilog=examples(
+        "data check mnist",
+        "data check photographs",
+    ),
+)
 def check(
-    data: Annotated[str, typer.Argument(metavar="NAME|PATH", help="A dataset's name or path.")],
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME|PATH",
+            help="A dataset's name or path.",
+            autocompletion=completion.datasets,
+        ),
+    ],
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -494,13 +698,25 @@ def check(
         raise GateMissed(f"{data}: {console.counted(len(checked.faults), 'fault')}")
 
 
-@app.command()
+@app.command(
+    rich_help_panel=USE,
+    epilog=examples(
+        "serve",
+        "serve --model runs/convnet-mnist-1 --port 8080",
+    ),
+)
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0: any free one.")] = 8000,
+    port: Annotated[
+        int, typer.Option(metavar="N", min=0, max=65535, help="Port; 0: any free one.")
+    ] = 8000,
     model: Annotated[
         Path | None,
-        typer.Option(metavar="MODEL.onnx|RUN", help="Model to read with, or run to look inside."),
+        typer.Option(
+            metavar="MODEL.onnx|RUN",
+            help="Model to read with, or run to look inside.",
+            autocompletion=completion.runs,
+        ),
     ] = None,
     token: Annotated[
         str, typer.Option(envvar="FIRSTLIGHT_TOKEN", help="Token that visitors must enter.")
@@ -522,7 +738,14 @@ def serve(
     server.serve(host, port, model, token, on_ready)
 
 
-@app.command("list")
+@app.command(
+    "list",
+    rich_help_panel=LEARN,
+    epilog=examples(
+        "list",
+        "list --json",
+    ),
+)
 def list_(json_: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """List the networks and datasets."""
     from firstlight import catalog

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # these modules take time to import, and some import TensorFlow
     import numpy as np
 
-    from firstlight.catalog import DatasetEntry, NetworkEntry
+    from firstlight.catalog import DatasetEntry, NetworkEntry, Reach
     from firstlight.classification import Classification
     from firstlight.datasets import DatasetCheck
     from firstlight.evaluation.comparison import Comparison
@@ -170,12 +170,69 @@ def check(checked: DatasetCheck) -> list[str]:
 
 
 def catalog(networks: Sequence[NetworkEntry], datasets: Sequence[DatasetEntry]) -> list[str]:
-    """Return a table of the networks and a table of the datasets."""
-    width = 2 + max(len(entry.name) for entry in networks)
-    lines = [f"{'network':<{width}}{'input':<11}{'parameters':>11}  recipes"]
-    for network in networks:
-        size, recipes = "×".join(map(str, network.input)), ", ".join(network.recipes)
-        lines.append(f"{network.name:<{width}}{size:<11}{network.parameters:>11,}  {recipes}")
-    lines += ["", f"{'dataset':<{width}}classes"]
-    lines += [f"{dataset.name:<{width}}{dataset.classes:>7}" for dataset in datasets]
-    return lines
+    """Return a table of the networks, with a line for each recipe, and a table of the datasets."""
+    width = 2 + max(len(network.name) for network in networks)
+    papers = [_short(network.paper) for network in networks]
+    paper_width = 2 + max(map(len, (*papers, "paper")))
+    lines = [
+        f"{'network':<{width}}{'paper':<{paper_width}}{'input':<9}{'parameters':>13}  "
+        f"{'recipe':<8}{'mnist':>7}{'photos':>8}{'time':>8}"
+    ]
+    for network, paper in zip(networks, papers, strict=True):
+        size = "×".join(map(str, network.input))
+        entry = f"{network.name:<{width}}{paper:<{paper_width}}{size:<9}{network.parameters:>13,}"
+        for recipe in network.recipes:
+            lines.append(f"{entry}  {recipe:<8}{_reached(network.reaches.get(recipe))}")
+            entry = " " * len(entry)  # the network is named once, beside its first recipe
+    width = 2 + max(len(dataset.name) for dataset in datasets)
+    return [
+        *lines,
+        "",
+        "mnist: right answers on MNIST's 10,000 test images. photos: on 233 photographs of 12",
+        "classes. time: of the training, on one or two cores. Each is a mean over several seeds.",
+        "The first recipe of a network is the default.",
+        *_photograph_advice(networks),
+        "",
+        f"{'dataset':<{width}}classes",
+        *(f"{dataset.name:<{width}}{dataset.classes:>7}" for dataset in datasets),
+    ]
+
+
+def _short(paper: str) -> str:
+    """Return "Lin et al. 2013" for a paper of more than two authors."""
+    authors, _, year = paper.rpartition(" ")
+    first, *others = authors.split(", ")
+    return f"{first} et al. {year}" if len(others) > 1 else paper
+
+
+def _reached(reach: Reach | None) -> str:
+    """Return an accuracy in the column of its data, and the time that the training took."""
+    if reach is None:
+        return f"{'not measured':>23}"
+    mnist, photographs = "", ""
+    if reach.data == "mnist":
+        mnist = f"{reach.accuracy:.2%}"
+    else:
+        photographs = f"{reach.accuracy:.1%}"
+    return f"{mnist:>7}{photographs:>8}{_time(reach.seconds):>8}"
+
+
+def _time(seconds: float) -> str:
+    """Return "0.8 s", "35 s" or "39 min"."""
+    if seconds < 100:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min"
+
+
+def _photograph_advice(networks: Sequence[NetworkEntry]) -> list[str]:
+    """Return which network to start with for photographs: the one in colour that learns soonest."""
+    measured = [
+        (reach.seconds, network.name, "" if recipe == network.recipes[0] else f" --recipe {recipe}")
+        for network in networks
+        for recipe, reach in network.reaches.items()
+        if reach.data == "photographs" and network.input[2] == 3
+    ]
+    if not measured:
+        return []
+    _, name, flag = min(measured)
+    return [f"For photographs, start with `firstlight train {name}{flag} --data DIR`."]

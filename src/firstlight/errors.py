@@ -8,8 +8,12 @@
     ├── ExportError   5   an exported file differs from its network
     └── Interrupted 130   the user stopped a training; it has written a checkpoint
 
+Ctrl-C in anything but a training is a KeyboardInterrupt, and has the exit code 130 too.
 A message is one line: what the user gave, what exists, and what to do.
 """
+
+# What the extra `train` of pyproject.toml installs, by the name that is imported.
+TRAIN_PACKAGES = ("keras", "matplotlib", "onnx", "tensorflow", "tf2onnx")
 
 
 class FirstlightError(Exception):
@@ -38,3 +42,14 @@ class ExportError(FirstlightError):
 
 class Interrupted(FirstlightError):
     exit_code = 130
+
+
+def not_installed(package: str) -> str:
+    """Return what to do about a package that is not installed, by the name that is imported."""
+    top = package.partition(".")[0]
+    if top not in TRAIN_PACKAGES:
+        return f"the Python module {package} is not installed"
+    return (
+        f"{top} is not installed; it comes with the extra `train`: pip install '.[train]' in the "
+        "folder of firstlight's source, or pip install 'firstlight[train]' from a package index"
+    )

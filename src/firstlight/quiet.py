@@ -4,20 +4,33 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 
-from firstlight.errors import FirstlightError
+from firstlight import interrupt
 
 
 @contextmanager
 def tensorflow(verbose: bool) -> Iterator[None]:
-    """Discard what TensorFlow prints while it is imported inside this context.
+    """Import TensorFlow; discard what it and others print on stderr inside this context.
+
+    Ctrl-C ends the process at once while TensorFlow is imported: it catches a KeyboardInterrupt.
 
     Raises:
-        FirstlightError: TensorFlow, or another package of the extra `train`, is not installed.
+        ModuleNotFoundError: TensorFlow, or another package of the extra `train`, is not installed.
     """
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    if verbose:
+    with without_stderr(verbose) as stderr:
+        with interrupt.ending_at_once(stderr):
+            import_module("tensorflow")
+            import_module("keras")
         yield
+
+
+@contextmanager
+def without_stderr(verbose: bool) -> Iterator[int]:
+    """Discard what is printed on stderr, unless verbose; give a file descriptor of stderr."""
+    if verbose:
+        yield 2
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -25,11 +38,7 @@ def tensorflow(verbose: bool) -> Iterator[None]:
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)  # TensorFlow's C++ code writes there directly
         try:
-            yield
-        except ModuleNotFoundError as error:
-            raise FirstlightError(
-                f"{error.name} is not installed; this verb needs: pip install 'firstlight[train]'"
-            ) from None
+            yield stderr
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)

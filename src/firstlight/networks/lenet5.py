@@ -15,6 +15,8 @@ from firstlight.recipe import Recipe
 
 INPUT = (28, 28, 1)
 PARAMETERS = 60_850
+PAPER = "LeCun, Bottou, Bengio, Haffner 1998"
+REACHES = {"default": ("mnist", 0.9913, 74.4)}
 RECIPES = {
     "default": Recipe(
         epochs=20,

@@ -15,6 +15,7 @@ from firstlight.networks._recipes import FEW_PICTURES
 
 INPUT = (32, 32, 3)
 PARAMETERS = 966_986
+PAPER = "Lin, Chen, Yan 2013"
 RECIPES = {
     "small": replace(FEW_PICTURES, epochs=100, learning_rate=0.02, weight_decay=1e-3),
     "paper": NIN_PAPER,

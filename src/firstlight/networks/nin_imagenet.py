@@ -16,6 +16,8 @@ from firstlight.networks._recipes import FEW_PICTURES
 INPUT = (224, 224, 3)
 CLASSES = 1000
 PARAMETERS = 7_595_176
+PAPER = "Lin, Chen, Yan 2013"
+REACHES = {"modern": ("photographs", 0.761, 4852.1)}
 RECIPES = {
     "modern": replace(
         FEW_PICTURES,

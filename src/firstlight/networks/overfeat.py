@@ -21,6 +21,7 @@ from firstlight.networks._recipes import FEW_PICTURES
 INPUT = (231, 231, 3)
 CLASSES = 1000
 PARAMETERS = 145_920_872
+PAPER = "Sermanet, Eigen, Zhang, Mathieu, Fergus, LeCun 2013"
 RECIPES = {"modern": FEW_PICTURES, "paper": OVERFEAT_PAPER}
 
 

@@ -21,6 +21,7 @@ from firstlight.networks._recipes import FEW_PICTURES
 INPUT = (221, 221, 3)
 CLASSES = 1000
 PARAMETERS = 144_656_488
+PAPER = "Sermanet, Eigen, Zhang, Mathieu, Fergus, LeCun 2013"
 RECIPES = {"modern": FEW_PICTURES, "paper": OVERFEAT_PAPER}
 
 

@@ -18,6 +18,7 @@ from firstlight.networks._zfnet import (
 INPUT = (224, 224, 3)
 CLASSES = 1000
 PARAMETERS = 107_627_624
+PAPER = "Zeiler, Fergus 2013"
 RECIPES = {"modern": ZFNET_MODERN, "paper": ZFNET_PAPER}
 
 

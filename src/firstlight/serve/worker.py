@@ -10,7 +10,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import cast
 
-from firstlight.errors import FirstlightError, UsageError
+from firstlight.errors import FirstlightError, UsageError, not_installed
 from firstlight.serve.questions import Answer, Question, to_line
 
 MAX_ANSWER_BYTES = 64 * 2**20
@@ -26,7 +26,7 @@ def has_tensorflow() -> bool:
 def require_tensorflow() -> None:
     """Raises UsageError if TensorFlow is not installed."""
     if not has_tensorflow():
-        raise UsageError("TensorFlow is not installed: pip install 'firstlight[train]'")
+        raise UsageError(not_installed("tensorflow"))
 
 
 def printed_line(line: bytes) -> str:
