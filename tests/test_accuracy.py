@@ -20,7 +20,7 @@ from firstlight.runs.run import Run
 from firstlight.settings import prepare
 from firstlight.training import loop
 
-NAMES = {"network": "net", "data": "noise", "split": "test"}
+NAMES = {"network": "net", "data": "noise", "split": "test", "classes": ()}
 
 
 @pytest.fixture

@@ -51,6 +51,7 @@ _MODULES = {  # the module of each public name
     "network": "api",
     "predict": "api",
     "read": "reading",
+    "report": "api",
     "train": "api",
     "train_first_graph": "api",
 }
@@ -71,6 +72,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
     from firstlight.api import load as load
     from firstlight.api import network as network
     from firstlight.api import predict as predict
+    from firstlight.api import report as report
     from firstlight.api import train as train
     from firstlight.api import train_first_graph as train_first_graph
     from firstlight.datasets import Dataset as Dataset

@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # these import TensorFlow
     from firstlight.explanation.explanation import Explanation
     from firstlight.exports.export import Export
     from firstlight.graphs.draw import GraphPictures
+    from firstlight.reports.report import Report
     from firstlight.training.first_graph import FirstRun
     from firstlight.training.rate_search import RateSearch
 
@@ -424,6 +425,39 @@ def graph(
         Path(out) if out else None,
         trust,
     )
+
+
+def report(
+    runs: RunChoice | Sequence[RunChoice],
+    data: DataChoice = "",
+    split: str = "test",
+    out: PathChoice | None = None,
+    *,
+    trust: bool = False,
+    quiet: bool = False,
+    verbose: bool = False,
+) -> "Report":
+    """Write one HTML file about a run, or about several, which are then compared.
+
+    The file needs no network and no other file. A notebook shows it.
+
+    Args:
+        data: data to measure on; "" for the data that each run was trained on.
+        split: as in `evaluate`.
+        out: the file; by default report.html in the folder of the first run.
+
+    Raises:
+        UsageError: more runs than a report can hold, or the data's classes are not a network's.
+        DataError: a run or the data is missing or damaged.
+
+    >>> report("runs/mlp-mnist-1", quiet=True).path
+    PosixPath('runs/mlp-mnist-1/report.html')
+    """
+    with tensorflow(verbose):
+        from firstlight.reports import report as reports
+    several = [runs] if isinstance(runs, Run | str | Path) else list(runs)
+    opened = [as_run(run, trust) for run in several]
+    return reports.report(opened, data, split, Path(out) if out else None, quiet)
 
 
 def load(path: PathChoice, *, trust: bool = False) -> Run | OnnxModel:

@@ -117,6 +117,10 @@ OtherData = Annotated[
         autocompletion=completion.datasets,
     ),
 ]
+RunFolders = Annotated[
+    list[Path],
+    typer.Argument(metavar="RUN", help="Run folders.", autocompletion=completion.runs),
+]
 RunFolder = Annotated[
     Path,
     typer.Argument(metavar="RUN", help="A run folder.", autocompletion=completion.runs),
@@ -422,10 +426,7 @@ def find_lr(
     ),
 )
 def evaluate(
-    folders: Annotated[
-        list[Path],
-        typer.Argument(metavar="RUN", help="Run folders.", autocompletion=completion.runs),
-    ],
+    folders: RunFolders,
     data: OtherData = "",
     split: ChosenSplit = Split.TEST,
     views: Annotated[
@@ -483,6 +484,39 @@ def compare(
 
     compared = api.compare(first, second, data, split, trust=trust, quiet=quiet, verbose=verbose)
     show(compared.to_json(), json_, console.comparison(compared))
+
+
+@app.command(
+    rich_help_panel=UNDERSTAND,
+    epilog=examples(
+        "report runs/convnet-mnist-1",
+        "report runs/mlp-mnist-1 runs/convnet-mnist-1 --out both.html",
+    ),
+)
+def report(
+    folders: RunFolders,
+    data: OtherData = "",
+    split: ChosenSplit = Split.TEST,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html", help="File; by default report.html in the first run's folder."
+        ),
+    ] = None,
+    trust: Trust = False,
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Write one HTML file about runs.
+
+    It shows accuracy, curves, mistakes and recipe, and compares several runs. It needs no network
+    and no other file.
+    """
+    from firstlight import api
+
+    written = api.report(folders, data, split, out, trust=trust, quiet=quiet, verbose=verbose)
+    show(written.to_json(), json_, console.report(written))
 
 
 @app.command(

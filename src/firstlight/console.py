@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # these modules take time to import, and some import TensorFl
     from firstlight.exports.export import Export
     from firstlight.graphs.draw import GraphPictures
     from firstlight.reading import FileReading
+    from firstlight.reports.report import Report
     from firstlight.runs.documents import Evaluation, Mistake, TrainingResult
     from firstlight.runs.run import Run
     from firstlight.training.rate_search import RateSearch
@@ -134,6 +135,10 @@ def explanation(explained: Explanation) -> list[str]:
     """Return the most probable labels, then the files that were written."""
     labels = [f"{label.probability:6.1%}  {label.label}" for label in explained.labels]
     return [*labels, *map(str, explained.files)]
+
+
+def report(written: Report) -> list[str]:
+    return [f"{written.path}: {written.bytes:,} bytes; open it in a browser"]
 
 
 def graph(pictures: GraphPictures) -> list[str]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any, Literal, get_args
@@ -129,6 +129,18 @@ class Recipe:
         """Return all fields as a JSON document, which `from_json` reads."""
         return asdict(self) | {"lr_drops": list(self.lr_drops)}
 
+    def given(self) -> dict[str, Any]:
+        """Return the fields that are not at their defaults."""
+        return {
+            each.name: getattr(self, each.name)
+            for each in fields(self)
+            if getattr(self, each.name) != _default(each)
+        }
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self.given().items())
+        return f"Recipe({shown})"
+
     def epoch_ends(self, examples: int) -> list[int]:
         """Return the last step of each epoch for `examples` training images."""
         if self.steps is None:
@@ -139,6 +151,11 @@ class Recipe:
 
     def _full_epoch_ends(self, examples: int, epochs: int) -> list[int]:
         return [math.ceil(epoch * examples / self.batch_size) for epoch in range(1, epochs + 1)]
+
+
+def _default(field: Field[Any]) -> Any:
+    """Return a field's default; MISSING, which equals nothing, if it must be given."""
+    return field.default if field.default_factory is MISSING else field.default_factory()
 
 
 def _label(name: str) -> str:

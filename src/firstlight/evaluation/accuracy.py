@@ -62,6 +62,7 @@ def evaluate(
         data=dataset.name,
         split=split,
         crops=crops,
+        classes=runs[0].model_info().classes,
     )
     if len(runs) == 1:
         own_split = dataset.evaluation_split if is_own_data(runs[0], data) else None
@@ -106,6 +107,7 @@ def summarize(
     data: str,
     split: str,
     crops: str = "middle",
+    classes: tuple[str, ...],
 ) -> Evaluation:
     """Return the evaluation that probabilities (N, classes) give."""
     labels, count = examples.labels, probabilities.shape[1]
@@ -134,6 +136,7 @@ def summarize(
         correct=correct,
         interval95=interval95(correct, len(labels)),
         top5=top5_accuracy(probabilities, labels) if count > 10 else None,
+        classes=classes,
         confusion=confusion.tolist(),
         mistakes=mistakes,
     )

@@ -53,6 +53,11 @@ class Comparison:
         better = first if len(self.only_first) > len(self.only_second) else second
         return f"{better} is better: {reason}"
 
+    def _repr_html_(self) -> str:
+        from firstlight import notebook
+
+        return notebook.comparison(self)
+
     def to_json(self) -> dict[str, Any]:
         return {
             "runs": list(self.runs),
@@ -90,11 +95,24 @@ def compare(
         predict_probabilities(run, dataset, examples, quiet=quiet).argmax(1) == examples.labels
         for run in (first, second)
     )
-    return Comparison(
-        runs=(str(first.folder), str(second.folder)),
+    return compare_answers(
+        (str(first.folder), str(second.folder)),
+        (first_right, second_right),
         data=dataset.name,
         split=split,
-        examples=len(examples),
+    )
+
+
+def compare_answers(
+    runs: tuple[str, str], right: tuple[np.ndarray, np.ndarray], *, data: str, split: str
+) -> Comparison:
+    """Compare which images two runs answer rightly, (N,) bool each."""
+    first_right, second_right = right
+    return Comparison(
+        runs=runs,
+        data=data,
+        split=split,
+        examples=len(first_right),
         accuracy=(float(first_right.mean()), float(second_right.mean())),
         both_right=int(sum(first_right & second_right)),
         both_wrong=int(sum(~first_right & ~second_right)),

@@ -69,6 +69,11 @@ class Explanation:
         """The most probable classes."""
         return top_labels(self.probabilities, self.classes, TOP_LABELS)
 
+    def _repr_html_(self) -> str:
+        from firstlight import notebook
+
+        return notebook.explanation(self)
+
     def to_json(self) -> dict[str, Any]:
         """Return what `firstlight explain --json` prints."""
         return {

@@ -78,6 +78,11 @@ class Reading:
     def note(self) -> str | None:
         return None if self.lines else "no digits found"
 
+    def _repr_html_(self) -> str:
+        from firstlight import notebook
+
+        return notebook.reading(self)
+
     def to_json(self) -> dict[str, Any]:
         lines = [line.to_json() for line in self.lines]
         return {"text": self.text, "lines": lines, "note": self.note}
@@ -105,18 +110,27 @@ class Recognition(NamedTuple):
     probabilities: NDArray[np.float32]  # (classes,)
 
 
-def read(source: Source, model: Path | None = None, single: bool = False) -> Reading:
-    """Read the digits in a picture: a file, a Pillow image, or an array.
+def read(source: Source, model: str | Path | None = None, single: bool = False) -> Reading:
+    """Read the digits in a picture, without TensorFlow.
 
     Args:
+        source: a file, a Pillow image, or an array (height, width) or (height, width, 3 or 4) of
+            integers, or of floats from 0 to 1.
         model: an ONNX file to read with, instead of the bundled model.
         single: the whole picture shows one digit.
 
     Raises:
         DataError: the source is not a picture, or the model is missing or damaged.
         UsageError: the array is not a picture, or the model is not a model of digits.
+
+    >>> reading = read("photo.png")
+    >>> reading.text
+    '7210'
+    >>> digit = reading.lines[0].digits[0]
+    >>> digit.digit, digit.confidence > 0.9, len(digit.box)
+    ('7', True, 4)
     """
-    network = recognizer(model or DIGITS_MODEL)
+    network = recognizer(Path(model or DIGITS_MODEL))
     picture = open_picture(source)
     readings = [
         read_polarity(picture, dark_on_light, network, single)

@@ -1,15 +1,20 @@
 """The JSON documents of a run folder: a type each, and the only place that knows their keys."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from firstlight.errors import DataError
 from firstlight.images.kinds import ImageKind
 from firstlight.settings import Settings
+
+if TYPE_CHECKING:
+    from firstlight.figures.style import NotebookFigure
 
 FORMAT = 1  # of run folders; folders of another format are refused
 
@@ -83,7 +88,7 @@ class RunRecord:
         }
 
     @classmethod
-    def from_json(cls, document: Any, path: Path) -> "RunRecord":
+    def from_json(cls, document: Any, path: Path) -> RunRecord:
         """Raises DataError if the document is of another format, or damaged."""
         with undamaged(path):
             if document.get("format") != FORMAT:
@@ -119,7 +124,7 @@ class ModelInfo:
         }
 
     @classmethod
-    def from_json(cls, document: Any, path: Path) -> "ModelInfo":
+    def from_json(cls, document: Any, path: Path) -> ModelInfo:
         """Raises DataError if the document is damaged."""
         with undamaged(path):
             return cls(document["network"], tuple(document["classes"]), document["image_kind"])
@@ -163,6 +168,26 @@ class Mistake:
         return document
 
 
+@dataclass(frozen=True)
+class ClassScore:
+    """How well a class is recognised."""
+
+    name: str
+    examples: int  # images of this class
+    predicted: int  # images that were given this class
+    right: int
+
+    @property
+    def recall(self) -> float:
+        """The share of the class's images that are recognised, 0 to 1; 0 if it has none."""
+        return self.right / max(self.examples, 1)
+
+    @property
+    def precision(self) -> float:
+        """The share of the answers with this class that are right; 0 if it was never given."""
+        return self.right / max(self.predicted, 1)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """evaluation.json: how accurate a run is, and what it got wrong."""
@@ -178,12 +203,39 @@ class Evaluation:
     confusion: list[list[int]]  # a row for each label, a column for each prediction
     mistakes: tuple[Mistake, ...]  # the most confident first
 
+    classes: tuple[str, ...] = ()  # the names of the network's classes
+
     # The folder with its pictures; None for an ensemble, or as read from a file.
     figures: Path | None = field(default=None, compare=False)
 
     @property
     def accuracy(self) -> float:
         return self.correct / self.examples
+
+    def confusion_matrix(self) -> NotebookFigure:
+        """Return the confusion matrix as a matplotlib Figure."""
+        import numpy as np
+
+        from firstlight.figures.evaluation import confusion_matrix
+
+        title = f"{self.network} on {self.data} ({self.split})"
+        return confusion_matrix(np.array(self.confusion), self.classes, title)
+
+    def _repr_html_(self) -> str:
+        from firstlight import notebook
+
+        return notebook.evaluation(self)
+
+    @property
+    def by_class(self) -> tuple[ClassScore, ...]:
+        """Precision and recall of each class."""
+        predictions = [sum(column) for column in zip(*self.confusion, strict=True)]
+        return tuple(
+            ClassScore(name, sum(row), predicted, right=row[number])
+            for number, (name, row, predicted) in enumerate(
+                zip(self.classes, self.confusion, predictions, strict=True)
+            )
+        )
 
     def to_json(self) -> dict[str, Any]:
         document: dict[str, Any] = {
@@ -201,12 +253,13 @@ class Evaluation:
         }
         if self.top5 is not None:
             document["top5"] = self.top5
+        document["classes"] = list(self.classes)
         document["confusion"] = self.confusion
         document["mistakes"] = [mistake.to_json() for mistake in self.mistakes]
         return document
 
     @classmethod
-    def from_json(cls, document: Any, path: Path) -> "Evaluation":
+    def from_json(cls, document: Any, path: Path) -> Evaluation:
         """Raises DataError if the document is damaged."""
         with undamaged(path):
             low, high = document["interval95"]
@@ -219,6 +272,7 @@ class Evaluation:
                 correct=document["correct"],
                 interval95=(low, high),
                 top5=document.get("top5"),
+                classes=tuple(document.get("classes", ())),  # version 0.1.0 did not write them
                 confusion=document["confusion"],
                 mistakes=tuple(Mistake(**mistake) for mistake in document["mistakes"]),
             )

@@ -33,7 +33,9 @@ if TYPE_CHECKING:  # for the types of methods that import what they need
     from firstlight.classification import Classification, Pictures
     from firstlight.explanation.explanation import Explanation
     from firstlight.exports.export import Export
+    from firstlight.figures.style import NotebookFigure
     from firstlight.graphs.draw import GraphPictures
+    from firstlight.reports.report import Report
     from firstlight.runs.documents import Evaluation
 
 
@@ -137,11 +139,28 @@ class Run:
 
         return api.export(self, format, out)
 
+    def report(self, out: str | Path | None = None, **flags: Any) -> Report:
+        """Write one HTML file about the run: see `firstlight.report`."""
+        from firstlight import api
+
+        return api.report(self, out=out, **flags)
+
     def graph(self, out: str | Path | None = None) -> GraphPictures:
         """Draw the network's graph: see `firstlight.graph`."""
         from firstlight import api
 
         return api.graph(self, out)
+
+    def learning_curves(self) -> NotebookFigure:
+        """Return cost and error against steps, as a matplotlib Figure."""
+        from firstlight.figures.training import learning_curves
+
+        return learning_curves(self.metrics(), self.record(), self.result.data)
+
+    def _repr_html_(self) -> str:
+        from firstlight import notebook
+
+        return notebook.training(self)
 
     def own_files(self) -> list[Path]:
         """Return the files that other verbs read from this folder."""

@@ -1,0 +1,93 @@
+"""How results show themselves in a notebook: the HTML that Jupyter asks a cell's value for.
+
+Names of classes and files are foreign text and are escaped. Figures are drawn when they are asked
+for: matplotlib is imported only then.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Sequence
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from firstlight.evaluation.comparison import Comparison
+    from firstlight.explanation.explanation import Explanation
+    from firstlight.reading import Reading
+    from firstlight.runs.documents import Evaluation
+    from firstlight.runs.run import Run
+
+MAX_CLASSES = 20  # rows of the table of classes: those with the worst recall
+
+
+def training(run: Run) -> str:
+    """Return a training's result, and its learning curves."""
+    from firstlight import console
+
+    lines = console.training(run.result)
+    return paragraphs(lines) + image(run.learning_curves()._repr_png_(), "learning curves")
+
+
+def evaluation(measured: Evaluation) -> str:
+    """Return accuracy, precision and recall by class, and the confusion matrix."""
+    low, high = measured.interval95
+    lines = [
+        f"{measured.network} on {measured.data} ({measured.split}): {measured.accuracy:.2%} right, "
+        f"{measured.correct:,} of {measured.examples:,} (95 % confidence interval: {low:.2%} to "
+        f"{high:.2%})"
+    ]
+    scores = sorted(measured.by_class, key=lambda score: score.recall)[:MAX_CLASSES]
+    rows = [
+        (score.name, f"{score.examples:,}", f"{score.recall:.1%}", f"{score.precision:.1%}")
+        for score in scores
+    ]
+    return (
+        paragraphs(lines)
+        + table(("class", "images", "recall", "precision"), rows)
+        + image(measured.confusion_matrix()._repr_png_(), "confusion matrix")
+    )
+
+
+def comparison(compared: Comparison) -> str:
+    """Return both accuracies and the verdict."""
+    from firstlight import console
+
+    return paragraphs(console.comparison(compared))
+
+
+def reading(read: Reading) -> str:
+    """Return the picture with a box around each digit, and what was read."""
+    from firstlight.reading.sheet import annotated_picture
+
+    file = BytesIO()
+    annotated_picture(read).save(file, "PNG")
+    return image(file.getvalue(), "the picture") + paragraphs([read.note or read.text])
+
+
+def explanation(explained: Explanation) -> str:
+    """Return the most probable classes, and the pictures that were written."""
+    rows = [(label.label, f"{label.probability:.1%}") for label in explained.labels]
+    pictures = [image(file.read_bytes(), file.stem) for file in explained.files]
+    return table(("class", "probability"), rows) + "".join(pictures)
+
+
+def paragraphs(lines: list[str]) -> str:
+    """Return lines of foreign text."""
+    return "".join(f"<div>{html.escape(line)}</div>" for line in lines)
+
+
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """Return a table of foreign text."""
+    cells = "".join(f"<th>{html.escape(name)}</th>" for name in head)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    return f"<table><tr>{cells}</tr>{body}</table>"
+
+
+def image(content: bytes, description: str) -> str:
+    """Return a PNG file as an image that needs no other file."""
+    data = base64.b64encode(content).decode()
+    return f'<img src="data:image/png;base64,{data}" alt="{html.escape(description)}">'
