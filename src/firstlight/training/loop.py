@@ -27,11 +27,13 @@ import tensorflow as tf
 from firstlight import model
 from firstlight.datasets import Dataset, ahead, shuffled
 from firstlight.errors import DataError, FirstlightError, Interrupted
+from firstlight.graphs.operations import trace
 from firstlight.progress import Progress
 from firstlight.runs import card, checkpoint
 from firstlight.runs.documents import LoggedStep, ModelInfo, TrainingResult
 from firstlight.runs.run import Run
 from firstlight.settings import Settings
+from firstlight.training.events import write_graph, write_scalars
 from firstlight.training.state import TrainState
 from firstlight.training.step import History, RunSteps, compile_steps, cross_entropy
 
@@ -57,6 +59,8 @@ def train(
     state = TrainState(settings, dataset)  # first: what cannot be trained leaves no folder
     state.into(Run.create(settings, state.total_steps, out, dataset.listing))
     state.save()  # so that a run killed at once can be resumed
+    if state.events:
+        write_graph(state.events, trace(state.network))
     return finish(state, quiet)
 
 
@@ -278,9 +282,7 @@ class Log:
         )
         self.file.write(json.dumps(logged.to_json()) + "\n")
         if state.events:
-            with state.events.as_default(step):
-                tf.summary.scalar(f"{split}/loss", loss)
-                tf.summary.scalar(f"{split}/accuracy", accuracy)
+            write_scalars(state.events, step, split, loss=loss, accuracy=accuracy)
 
 
 def validate(state: TrainState, log: Log, rate: float) -> None:
