@@ -3,6 +3,7 @@
 import json
 import runpy
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -10,6 +11,7 @@ import matplotlib
 import numpy as np
 import pytest
 from conftest import Answer, built, names_by_input
+from drawn import check_texts, images_of, joined
 from PIL import Image
 
 from firstlight import catalog, model
@@ -20,6 +22,7 @@ from firstlight.explanation.explain import explain
 from firstlight.explanation.explanation import Explanation, compute_explanation
 from firstlight.explanation.features import FirstLayer, MapProjections, Projection
 from firstlight.explanation.occlusion import Occlusion
+from firstlight.figures import explanation as figures
 from firstlight.figures.explanation import draw_explanation
 from firstlight.runs.documents import ModelInfo
 from firstlight.runs.run import Run
@@ -275,6 +278,45 @@ def test_colours_are_drawn_and_nothing_is_cut_off_beside_long_names(here: Path) 
             pixels = np.asarray(drawn.convert("L"))
         assert pixels.shape[1] > 400
         assert (pixels[:, -12:] == 255).all()  # a title that is cut off reaches the edge
+
+
+def unchanged_by_the_occluder(explanation: Explanation) -> Explanation:
+    """Return the explanation of a network that the occluder never impresses."""
+    probability = float(explanation.probabilities[explanation.label])
+    shape = explanation.occlusion.probability.shape
+    unchanged = replace(
+        explanation.occlusion,
+        probability=np.full(shape, probability),
+        predicted=np.full(shape, explanation.predicted),
+        feature_map="conv5, map 3",
+        activity=np.full(shape, 7.25) + 1e-6 * np.random.default_rng(0).normal(size=shape),
+        baseline=7.25,
+    )
+    return replace(explanation, occlusion=unchanged)
+
+
+@pytest.mark.parametrize(
+    "prefix", ["", "a class with quite a long name ", "длинное имя ", "猫と犬"]
+)
+@pytest.mark.parametrize("classes", [10, 1000])
+def test_no_text_of_an_explanation_is_cut_off_or_covered(classes: int, prefix: str) -> None:
+    explanation = colour_explanation(tuple(f"{prefix}{number}" for number in range(classes)))
+    for name in ("filter_weights", "feature_maps", "strongest_units", "top_nine", "occlusion"):
+        check_texts(getattr(figures, name)(explanation))
+
+
+def test_a_panel_in_which_nothing_changes_says_so() -> None:
+    explanation = colour_explanation(tuple("abcdefghij"))
+    assert "Nothing changes" not in joined(check_texts(figures.occlusion(explanation)))
+    figure = figures.occlusion(unchanged_by_the_occluder(explanation))
+    texts = joined(check_texts(figure))
+    assert texts.count("Nothing changes") == 3 and "Nowhere" in texts
+    assert not images_of(figure)
+
+
+def test_contributions_are_those_of_a_single_layer() -> None:
+    with pytest.raises(UsageError, match="net has several layers; draw its filter_weights"):
+        figures.contributions(colour_explanation(tuple("abcdefghij")))
 
 
 def matplotlib_settings() -> dict[str, object]:

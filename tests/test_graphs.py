@@ -13,10 +13,10 @@ from conftest import built
 from firstlight import catalog, first_graph
 from firstlight.errors import UsageError
 from firstlight.graphs import svg
-from firstlight.graphs.draw import FIRST_GRAPH, draw_graph, parameter_count, trace
+from firstlight.graphs.draw import FIRST_GRAPH, draw_graph, parameter_count
 from firstlight.graphs.functional import from_graph, from_keras
 from firstlight.graphs.layout import Arrow, Box, with_equal_widths
-from firstlight.graphs.operations import from_operations
+from firstlight.graphs.operations import from_operations, trace
 
 NETWORKS = [entry for entry in catalog.networks() if entry.parameters < 10_000_000]
 NAMES = [entry.name for entry in NETWORKS]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from firstlight.datasets import Examples
 from firstlight.figures.page import (
@@ -29,6 +28,7 @@ from firstlight.figures.style import (
     ACCENT,
     MISTAKES,
     WARNING,
+    NotebookFigure,
     save_figure,
     styled,
 )
@@ -78,7 +78,7 @@ def draw_evaluation(
 
 
 @styled
-def confusion_matrix(counts: np.ndarray, classes: Sequence[str], title: str) -> Figure:
+def confusion_matrix(counts: np.ndarray, classes: Sequence[str], title: str) -> NotebookFigure:
     """Draw counts (classes, classes), a row for each label: mistakes shaded, right answers not.
 
     With more than MAX_ROWS classes, a row stands for several: one pixel would be too small to see.
@@ -224,7 +224,7 @@ class Answers:
 
 
 @styled
-def answers(answered: Answers, indices: np.ndarray, title: str) -> Figure:
+def answers(answered: Answers, indices: np.ndarray, title: str) -> NotebookFigure:
     """Draw these images, each with its label and its answer above it."""
     if not len(indices):
         return _empty_page(title, "no mistakes")
@@ -253,7 +253,7 @@ def answers(answered: Answers, indices: np.ndarray, title: str) -> Figure:
     return page.figure
 
 
-def _empty_page(title: str, reason: str) -> Figure:
+def _empty_page(title: str, reason: str) -> NotebookFigure:
     """Return a small page that says why it has no images."""
     top = PAGE_MARGIN + TITLE_HEIGHT
     page = Page(
@@ -266,7 +266,7 @@ def _empty_page(title: str, reason: str) -> Figure:
 
 
 @styled
-def class_weights(weights: np.ndarray, classes: Sequence[str]) -> Figure:
+def class_weights(weights: np.ndarray, classes: Sequence[str]) -> NotebookFigure:
     """Draw weights (classes, height, width): where ink counts for a class, and where against it."""
     columns = columns_for(len(classes), most=5)
     rows = math.ceil(len(classes) / columns)

@@ -1,13 +1,14 @@
 """The picture of a search for a learning rate."""
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from firstlight.figures.style import INK, PALE, WARNING, NotebookFigure, styled
 
 
 @styled
-def rate_curve(rates: np.ndarray, losses: np.ndarray, suggestion: float, title: str) -> Figure:
+def rate_curve(
+    rates: np.ndarray, losses: np.ndarray, suggestion: float, title: str
+) -> NotebookFigure:
     """Draw losses (n,) against learning rates (n,), and the suggested rate."""
     figure = NotebookFigure((6.5, 3.8), layout="constrained")
     panel = figure.subplots()

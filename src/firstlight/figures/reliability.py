@@ -1,7 +1,6 @@
 """The reliability diagram: how often answers of each confidence are right."""
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from firstlight.evaluation.calibration import calibration_error
 from firstlight.figures.style import ACCENT, INK, PALE, NotebookFigure, styled
@@ -10,7 +9,7 @@ BINS = 10
 
 
 @styled
-def reliability_diagram(probabilities: np.ndarray, labels: np.ndarray) -> Figure:
+def reliability_diagram(probabilities: np.ndarray, labels: np.ndarray) -> NotebookFigure:
     """Draw accuracy against confidence, and how many answers have each confidence.
 
     Guo and others, "On calibration of modern neural networks" (arXiv 1706.04599), figure 1.

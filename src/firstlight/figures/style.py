@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib.style
+from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.font_manager import get_font_names
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from firstlight.figures.text import DOTS_PER_INCH
 from firstlight.runs.files import atomic_write
@@ -63,6 +65,19 @@ class NotebookFigure(Figure):
     def _repr_png_(self) -> bytes:
         """Return the figure as PNG: Jupyter calls this for the value of a cell."""
         return as_png(self)
+
+
+def new_panels(
+    rows: int, columns: int, size: tuple[float, float], header: float = 0.0
+) -> tuple[NotebookFigure, list[Axes]]:
+    """Return a figure of that size (width, height) in inches, and its panels row by row.
+
+    Args:
+        header: the height, in inches, that stays free above the panels.
+    """
+    below_header = (0, 0, 1, 1 - header / size[1])
+    figure = NotebookFigure(size, layout=ConstrainedLayoutEngine(rect=below_header))
+    return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 
 
 @styled

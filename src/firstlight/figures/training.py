@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from firstlight.datasets import Examples, Images
@@ -28,6 +27,7 @@ from firstlight.figures.style import (
     PALE,
     WARNING,
     NotebookFigure,
+    new_panels,
     save_figure,
     styled,
 )
@@ -84,7 +84,7 @@ ERROR = Quantity("error (% of images wrong)", error_percent)
 
 
 @styled
-def learning_curves(metrics: Sequence[LoggedStep], record: RunRecord, data: str) -> Figure:
+def learning_curves(metrics: Sequence[LoggedStep], record: RunRecord, data: str) -> NotebookFigure:
     """Draw cost and error against steps; the point of the kept weights is marked.
 
     Args:
@@ -96,23 +96,18 @@ def learning_curves(metrics: Sequence[LoggedStep], record: RunRecord, data: str)
     width = PANEL_WIDTH * len(quantities)
     titles = wrapped(_curves_title(record, data), width - 2 * PAGE_MARGIN, 11)
     header = PAGE_MARGIN + TITLE_LINE_HEIGHT * len(titles) + LEGEND_HEIGHT
-    figure, panels = _new_panels(len(quantities), header)
+    figure, panels = new_panels(
+        rows=1,
+        columns=len(quantities),
+        size=(width / DOTS_PER_INCH, (header + PANEL_HEIGHT) / DOTS_PER_INCH),
+        header=header / DOTS_PER_INCH,
+    )
     for panel, quantity in zip(panels, quantities, strict=True):
         _draw_curve(panel, metrics, kept_step, quantity)
     _write_header(figure, titles, panels[0])
     figure.draw_without_rendering()  # lays the panels out
     figure.set_layout_engine("none")  # so that the figure looks the same each time it is shown
     return figure
-
-
-def _new_panels(columns: int, header: int) -> tuple[Figure, list[Axes]]:
-    """Return a figure, and its panels below a header of that height in pixels."""
-    width, height = PANEL_WIDTH * columns, PANEL_HEIGHT + header
-    figure = NotebookFigure(
-        (width / DOTS_PER_INCH, height / DOTS_PER_INCH),
-        layout=ConstrainedLayoutEngine(rect=(0, 0, 1, PANEL_HEIGHT / height)),
-    )
-    return figure, list(figure.subplots(1, columns, squeeze=False).flat)
 
 
 def _write_header(figure: Figure, titles: Sequence[str], panel: Axes) -> None:
@@ -216,7 +211,7 @@ def running_mean(values: np.ndarray) -> np.ndarray:
 
 
 @styled
-def samples(examples: Examples, classes: Sequence[str], title: str) -> Figure:
+def samples(examples: Examples, classes: Sequence[str], title: str) -> NotebookFigure:
     """Draw a row for each class: its name and its first images.
 
     Of more than MAX_SAMPLED_CLASSES classes, the first ones that have images are drawn.
@@ -240,7 +235,7 @@ def samples(examples: Examples, classes: Sequence[str], title: str) -> Figure:
 
 
 @styled
-def augmentations(images: Images, strengths: Mapping[str, float]) -> Figure:
+def augmentations(images: Images, strengths: Mapping[str, float]) -> NotebookFigure:
     """Draw images unchanged, changed by each augmentation alone, and by all together.
 
     All together are drawn three times: each time the images are changed differently.

@@ -9,15 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import keras
-import tensorflow as tf
-
 from firstlight import catalog, first_graph
 from firstlight.errors import UsageError
 from firstlight.graphs import svg
 from firstlight.graphs.functional import from_graph, from_keras
 from firstlight.graphs.layout import Box, with_equal_widths
-from firstlight.graphs.operations import from_operations
+from firstlight.graphs.operations import from_operations, trace
 from firstlight.networks._network import Network
 from firstlight.runs.files import write_text
 from firstlight.runs.run import Run
@@ -98,18 +95,3 @@ def find_target(target: str, trust: bool) -> Target:
 def parameter_count(boxes: list[Box]) -> str:
     """Return the subtitle: how many parameters the boxes train."""
     return f"{sum(box.parameters for box in boxes):,} trainable parameters"
-
-
-def trace(network: keras.Model) -> tf.Graph:
-    """Return TensorFlow's graph of the network's logits and its cost, for a batch of any size."""
-    images = tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8, name="image")
-    labels = tf.TensorSpec((None,), tf.int32, name="labels")
-
-    @tf.function
-    def cost(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        logits = network(images, training=True)
-        with tf.name_scope("cost"):
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-            return tf.reduce_mean(losses)
-
-    return cost.get_concrete_function(images, labels).graph

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from firstlight.graphs.layout import Arrow, ArrowEnds, Box, Role
@@ -12,6 +13,21 @@ MAX_LISTED = 5  # operations listed in a box; a scope with more has its commones
 VARIABLE_TYPES = {"VarHandleOp", "VariableV2"}
 _MINOR_TYPES = {"Const", "NoOp", "Identity"}  # a scope with only these types gets no box
 _GOAL_SCOPES = {"gradients", "optimizer", "cost", "softmax_cross_entropy"}
+
+
+def trace(network: keras.Model) -> tf.Graph:
+    """Return TensorFlow's graph of the network's logits and its cost, for a batch of any size."""
+    images = tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8, name="image")
+    labels = tf.TensorSpec((None,), tf.int32, name="labels")
+
+    @tf.function
+    def cost(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        logits = network(images, training=True)
+        with tf.name_scope("cost"):
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+            return tf.reduce_mean(losses)
+
+    return cost.get_concrete_function(images, labels).graph
 
 
 def from_operations(graph: tf.Graph) -> tuple[list[Box], list[Arrow]]:

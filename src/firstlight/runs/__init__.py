@@ -7,6 +7,7 @@ runs/NETWORK-DATA-N/
 ├── checkpoints/        last.npz (all that resuming needs), best.npz (the weights to keep, so far)
 ├── model/              model.json (network, classes, image kind), weights.npz: the kept weights
 ├── figures/*.png       drawn by the verb that measured what they show
+├── events/             what TensorBoard shows: graph and curves; only with the extra tensorboard
 ├── evaluation.json     on the test split; evaluation-train.json and so on: on anything else
 └── MODEL_CARD.md
 

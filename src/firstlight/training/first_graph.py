@@ -20,6 +20,7 @@ from firstlight.runs import card
 from firstlight.runs.documents import LoggedStep, ModelInfo, TrainingResult
 from firstlight.runs.run import Run
 from firstlight.settings import Plan, Settings
+from firstlight.training.events import event_writer, write_graph, write_scalars
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ def train(
         run=str(run.folder),
     )
     write_results(run, result, examples)
+    write_events(run)
     return FirstRun(run, predicted, test.labels)
 
 
@@ -132,3 +134,17 @@ def write_results(run: Run, result: TrainingResult, examples: Examples) -> None:
     run.write_record(replace(run.record(), result=result))
     card.write(run, (28, 28, 1), result)
     draw_training(run, examples, "mnist", mnist.CLASSES)
+
+
+def write_events(run: Run) -> None:
+    """Write the graph and the costs for TensorBoard, if its extra is installed."""
+    events = event_writer(run)
+    if not events:
+        return
+    settings = run.record().settings
+    recipe = settings.recipe
+    write_graph(
+        events, first_graph.build(recipe.batch_size, recipe.learning_rate, settings.seed).graph
+    )
+    for logged in run.metrics():
+        write_scalars(events, logged.step, logged.split, loss=logged.loss)

@@ -28,11 +28,13 @@ import tensorflow as tf
 from firstlight import model
 from firstlight.datasets import ahead, shuffled
 from firstlight.errors import DataError, FirstlightError, Interrupted
+from firstlight.graphs.operations import trace
 from firstlight.progress import Progress
 from firstlight.runs import card, checkpoint
 from firstlight.runs.documents import LoggedStep, ModelInfo, TrainingResult
 from firstlight.runs.run import Run
 from firstlight.settings import Plan
+from firstlight.training.events import write_graph, write_scalars
 from firstlight.training.state import TrainState
 from firstlight.training.step import History, RunSteps, compile_steps, cross_entropy
 
@@ -66,6 +68,8 @@ def train(
         state.start_from(start)
     state.into(Run.create(state.plan, state.total_steps, out))
     state.save()  # so that a run killed at once can be resumed
+    if state.events:
+        write_graph(state.events, trace(state.network))
     finish(state, quiet)
     return state.run
 
@@ -330,9 +334,7 @@ class Log:
         )
         self.file.write(json.dumps(logged.to_json()) + "\n")
         if state.events:
-            with state.events.as_default(step):
-                tf.summary.scalar(f"{split}/loss", loss)
-                tf.summary.scalar(f"{split}/accuracy", accuracy)
+            write_scalars(state.events, step, split, loss=loss, accuracy=accuracy)
 
 
 def validate(state: TrainState, log: Log, rate: float) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from importlib.util import find_spec
 
 import keras
 import numpy as np
@@ -16,6 +15,7 @@ from firstlight.runs import checkpoint
 from firstlight.runs.documents import TrainingStatus
 from firstlight.runs.run import Run
 from firstlight.settings import BALANCED, Plan, Settings
+from firstlight.training.events import event_writer
 from firstlight.training.optimizer import build_optimizer, ema_variables, init_kernels
 
 
@@ -94,11 +94,7 @@ class TrainState:
     def into(self, run: Run) -> "TrainState":
         """Choose the run folder that the training writes to; return the same state."""
         self.run = run
-        # With the extra that reads them, TensorBoard's files are written beside metrics.jsonl.
-        has_tensorboard = find_spec("tensorboard") is not None
-        self.events = None
-        if has_tensorboard:
-            self.events = tf.summary.create_file_writer(str(run.folder / "events"))
+        self.events = event_writer(run)
         return self
 
     def eval_logits(self, images: Images | np.ndarray) -> np.ndarray:
