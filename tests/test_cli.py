@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from statistics import mean
@@ -19,7 +20,7 @@ from PIL import Image
 
 from firstlight import catalog, cli, console
 from firstlight.datasets import mnist
-from firstlight.errors import UsageError
+from firstlight.errors import TRAIN_PACKAGES, UsageError
 
 Firstlight = Callable[..., Answer]
 NETWORKS = ", ".join(entry.name for entry in catalog.networks())
@@ -249,17 +250,39 @@ def test_every_verb_has_help_and_takes_json_and_quiet(firstlight: Firstlight, ve
     assert all(flag in answer.out for flag in ("--json", "--quiet", "--verbose"))
 
 
-def test_without_tensorflow_the_message_says_what_to_install(
-    firstlight: Firstlight, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("package", "verb"),
+    [
+        ("tensorflow", "train softmax"),
+        ("keras", "first-graph"),
+        ("matplotlib", "train softmax"),
+        ("matplotlib", "first-graph"),
+        ("onnx", "export RUN --format onnx"),
+        ("tf2onnx", "export RUN --format litert"),
+    ],
+)
+def test_a_missing_package_is_named_with_the_extra_that_brings_it(
+    here: Path, trained: Make, package: str, verb: str
 ) -> None:
-    for name in [n for n in sys.modules if n.startswith("firstlight.training.loop")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "tensorflow", None)
-    monkeypatch.setattr(sys.modules["firstlight.training"], "loop", None, raising=False)
-    monkeypatch.delattr(sys.modules["firstlight.training"], "loop")
-    answer = firstlight("train", "softmax", "--steps", "1")
-    assert answer.code == 1 and is_one_line(answer)
-    assert "tensorflow is not installed; it comes with the extra `train`: pip install" in answer.err
+    program = (
+        f"import sys; sys.modules[{package!r}] = None\n"
+        "from firstlight.__main__ import main\nmain()\n"
+    )
+    words = verb.replace("RUN", str(trained("softmax"))).split()
+    command = [sys.executable, "-c", program, *words]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "") and done.stderr.count("\n") == 1
+    assert f"{package} is not installed; it comes with the extra `train`: pip " in done.stderr
+    assert not list(here.iterdir())
+
+
+def test_the_extra_train_brings_what_the_message_says() -> None:
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))
+    extra = {
+        re.split(r"[\[>=-]", line)[0]
+        for line in project["project"]["optional-dependencies"]["train"]
+    }
+    assert extra == set(TRAIN_PACKAGES)
 
 
 def test_a_place_where_nothing_can_be_written(firstlight: Firstlight, here: Path) -> None:
