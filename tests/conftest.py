@@ -81,8 +81,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Make:
             # At a recipe's own rate, two steps can leave logits of hundreds. Their rounding alone
             # is more than an export's largest difference.
             short = {"steps": 2, "batch_size": 20, "learning_rate": 1e-3}
-            settings, dataset = prepare(network, str(digits), limit=100, **short)
-            loop.train(settings, dataset, folder / network, quiet=True)
+            plan = prepare(network, str(digits), limit=100, **short)
+            loop.train(plan, folder / network, quiet=True)
         return folder / network
 
     return run
@@ -95,7 +95,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Run:
     from firstlight.training import loop
 
     folder = tmp_path_factory.mktemp("run") / "mlp"
-    loop.train(*prepare("mlp", str(digits), epochs=2), folder, quiet=True)
+    loop.train(prepare("mlp", str(digits), epochs=2), folder, quiet=True)
     return Run(folder)
 
 

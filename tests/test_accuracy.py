@@ -97,7 +97,7 @@ def test_a_runs_own_data_by_its_path_is_its_own(copy: Run, digits: Path) -> None
 
 
 def test_an_ensemble_averages_probabilities(copy: Run, digits: Path, here: Path) -> None:
-    loop.train(*prepare("softmax", str(digits), steps=20), here / "other", quiet=True)
+    loop.train(prepare("softmax", str(digits), steps=20), here / "other", quiet=True)
     other = Run.open(here / "other")
     dataset = copy.dataset()
     test = dataset.load("test")

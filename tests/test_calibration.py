@@ -5,9 +5,12 @@ import pytest
 
 from firstlight.evaluation.calibration import (
     MAX_ERROR_RATE,
+    MIN_EXAMPLES,
     MIN_THRESHOLD,
     calibrate,
     calibration_error,
+    cross_entropy,
+    fit_temperature,
 )
 from firstlight.probabilities import softmax
 
@@ -44,16 +47,60 @@ def test_few_of_the_answers_above_the_threshold_are_wrong() -> None:
     assert 0.2 < calibration.coverage < 1
 
 
+def same(count: int, label: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return logits that are sure of class 0, and labels that are all the same."""
+    return np.array([[9.0, 0, 0, 0]] * count, np.float32), np.full(count, label, np.int32)
+
+
 def test_an_answer_is_more_likely_right_than_wrong() -> None:
-    logits = np.array([[9.0, 0, 0, 0]] * 10, np.float32)
-    calibration = calibrate(logits, np.zeros(10, np.int32), CLASSES)
+    calibration = calibrate(*same(100, label=0), CLASSES)
     assert calibration.threshold >= MIN_THRESHOLD
 
 
 def test_a_network_that_is_always_wrong_gives_no_answers() -> None:
-    logits = np.array([[9.0, 0, 0, 0]] * 10, np.float32)
-    calibration = calibrate(logits, np.ones(10, np.int32), CLASSES)
-    assert calibration.threshold == 1 or calibration.coverage == 0
+    calibration = calibrate(*same(100, label=1), CLASSES)
+    assert calibration.threshold == 1 and calibration.coverage == 0
+    assert calibration.error_rate == 0 and calibration.error_interval95 == (0, 1)
+
+
+@pytest.mark.parametrize("count", [1, 3, MIN_EXAMPLES - 1])
+def test_too_few_images_do_not_calibrate(count: int) -> None:
+    calibration = calibrate(*draw(3.0, count), CLASSES)
+    assert (calibration.temperature, calibration.threshold) == (1, MIN_THRESHOLD)
+    assert calibration.problem is not None and str(MIN_EXAMPLES) in calibration.problem
+    assert calibration.calibration_error[0] == calibration.calibration_error[1]
+    assert calibrate(*draw(3.0, MIN_EXAMPLES), CLASSES).temperature > 1.5  # and enough images do
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_a_temperature_at_the_edge_of_its_range_is_not_one(label: int) -> None:
+    """The lower edge if every answer is right, the upper edge if every answer is wrong."""
+    calibration = calibrate(*same(1000, label), CLASSES)
+    assert calibration.temperature == 1
+    assert calibration.to_json()["calibrated"] is False
+    assert calibration.problem == "the best temperature is outside of 0.05 to 20"
+
+
+@pytest.mark.parametrize("temperature", [1.0, 1.2, 3.0])
+def test_a_temperature_seldom_harms_images_that_it_was_not_fitted_on(temperature: float) -> None:
+    logits, labels = draw(temperature)
+    before = cross_entropy(logits, labels)
+    harmful = used = 0
+    for part in np.split(np.arange(len(labels)), 200):
+        fitted, _ = fit_temperature(logits[part], labels[part])
+        used += fitted != 1
+        harmful += cross_entropy(logits / fitted, labels) > 1.01 * before
+    assert harmful <= 0.05 * 200
+    if temperature == 3:
+        assert used > 0.8 * 200
+
+
+def test_no_mistake_among_a_few_answers_is_no_promise_of_none() -> None:
+    logits, _ = draw(1.0, 60)
+    calibration = calibrate(logits, softmax(logits).argmax(1).astype(np.int32), CLASSES)
+    assert calibration.wrong == calibration.error_rate == 0 and calibration.answers > 30
+    low, high = calibration.error_interval95
+    assert low == 0 and 0.05 < high < 0.15
 
 
 def test_calibration_error_by_hand() -> None:

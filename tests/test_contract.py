@@ -26,14 +26,16 @@ COMPARISON = [
     "only_second", "p", "verdict",
 ]  # fmt: skip
 EXPORT = [
-    "run", "format", "file", "largest_difference", "examples", "temperature", "threshold",
-    "calibration_error", "coverage", "error_rate", "bytes",
+    "run", "format", "file", "largest_difference", "examples", "calibrated", "calibration_problem",
+    "temperature", "threshold", "calibration_error", "coverage", "error_rate", "error_interval95",
+    "bytes",
 ]  # fmt: skip
 READING = ["file", "text", "lines", "note"]
 CHECK = ["data", "classes", "examples", "faults"]
 RECORD = [
-    "format", "network", "data", "recipe", "seed", "patience", "limit", "sha256", "notices",
-    "command", "total_steps", "versions", "machine", "status", "result",
+    "format", "network", "data", "recipe", "recipe_name", "seed", "patience", "limit",
+    "class_weights", "started_from", "sha256", "source", "in_memory", "notices", "command",
+    "total_steps", "versions", "machine", "status", "result",
 ]  # fmt: skip
 
 

@@ -194,7 +194,7 @@ def test_canny_finds_only_the_outline() -> None:
 
 
 def test_a_run_is_measured_on_each_corruption(here: Path) -> None:
-    loop.train(*prepare("softmax", "mnist", limit=500, steps=20), here / "run", quiet=True)
+    loop.train(prepare("softmax", "mnist", limit=500, steps=20), here / "run", quiet=True)
     examples = mnist.load("test").first(200)
     (record,) = corruptions.measure([here / "run"], examples)
     logits = predictor(model.load(Run.open(here / "run"))[0])

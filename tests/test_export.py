@@ -62,7 +62,12 @@ METADATA = Metadata(
     preprocessing="",
     trained=Provenance(seed=0, steps=1, test_accuracy=None, firstlight="0"),
     calibration=Calibration(
-        temperature=1.0, threshold=0.5, calibration_error=(0.0, 0.0), coverage=1.0, error_rate=0.0
+        temperature=1.0,
+        threshold=0.5,
+        calibration_error=(0.0, 0.0),
+        images=60,
+        answers=50,
+        wrong=1,
     ),
 )
 CALIBRATION = tuple(METADATA.calibration.to_json())
@@ -122,7 +127,8 @@ def test_the_first_graphs_run_says_where_it_is_from(firstlight: Firstlight, here
     assert facts["bytes"] == (here / facts["file"]).stat().st_size
     said = metadata_in(here / facts["file"])
     assert {key: said[key] for key in CALIBRATION}.items() <= facts.items()
-    assert facts["calibration_error"][1] < facts["calibration_error"][0]
+    assert not facts["calibrated"] and facts["temperature"] == 1  # five steps are too few
+    assert facts["calibration_problem"] == "the best temperature is outside of 0.05 to 20"
     assert said["network"] == "softmax" and said["data"] == "mnist" and said["input"] == [28, 28, 1]
     assert said["classes"] == list(mnist.CLASSES) and "centre of mass" in said["preprocessing"]
     assert said["trained"].pop("firstlight")

@@ -1,93 +1,349 @@
-"""The figures of a run: whole files of a size to look at, whatever the data."""
+"""The figures of a run: objects that a notebook shows, whatever the data."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from io import BytesIO
+from itertools import combinations
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import matplotlib
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.image import BboxImage
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+from PIL import Image
 
-from firstlight.datasets import ArrayImages, array_examples
-from firstlight.figures.evaluation import (
-    Answers,
-    class_weights,
-    confusion_matrix,
-    draw_answers,
-)
+from firstlight.datasets import ArrayImages, FolderImages, array_examples
+from firstlight.errors import UsageError
+from firstlight.figures.evaluation import Answers, answers, class_weights, confusion_matrix
+from firstlight.figures.style import save_figure
 from firstlight.figures.training import augmentations, learning_curves, running_mean, samples
-from firstlight.runs.documents import LoggedStep
-from firstlight.runs.run import Run
+from firstlight.recipe import Recipe
+from firstlight.runs.documents import LoggedStep, RunRecord, TrainingStatus
+from firstlight.settings import Settings
+
+PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def size(path: Path) -> tuple[int, int]:
-    """Width and height from a PNG's header."""
-    head = path.read_bytes()[:24]
-    assert head[:8] == b"\x89PNG\r\n\x1a\n"
-    assert [p.name for p in path.parent.iterdir()] == [path.name]  # nothing left half written
-    return int.from_bytes(head[16:20]), int.from_bytes(head[20:24])
+def size(figure: Figure) -> tuple[int, int]:
+    """Width and height of what a notebook shows, from the PNG's header."""
+    png = figure._repr_png_()  # type: ignore[attr-defined]
+    assert png[:8] == PNG
+    return int.from_bytes(png[16:20]), int.from_bytes(png[20:24])
 
 
-def line(step: int, split: str = "train", accuracy: float | None = 0.5) -> LoggedStep:
+def line(
+    step: int,
+    split: str = "train",
+    accuracy: float | None = 0.5,
+    loss: float | None = None,
+) -> LoggedStep:
     return LoggedStep(
         step=step,
         epoch=step / 100,
         split=split,
-        loss=2.0 / step,
+        loss=2.0 / step if loss is None else loss,
         accuracy=accuracy,
         lr=0.1,
         seconds=1.0,
     )
 
 
-@pytest.mark.parametrize(
-    "metrics",
-    [
-        [line(1)],
-        [line(n, accuracy=None) for n in range(1, 1001)],
+def record() -> RunRecord:
+    recipe = Recipe(steps=100, batch_size=10, learning_rate=0.1)
+    settings = Settings(network="net", data="mnist", recipe=recipe, seed=0, sha256={}, command="")
+    return RunRecord(settings=settings, total_steps=100, versions={}, machine="")
+
+
+def random_answers(count: int, channels: int = 1, classes: Sequence[str] = "abc") -> Answers:
+    images = np.zeros((count, 9, 9, channels), np.uint8)
+    probabilities = np.random.default_rng(0).random((count, len(classes)))
+    labels = np.arange(count) % len(classes)
+    return Answers(array_examples(images, labels), classes, probabilities)
+
+
+FIGURES: dict[str, Callable[[], Figure]] = {
+    "learning_curves": lambda: learning_curves([line(n) for n in range(1, 99)], record(), "mnist"),
+    "samples": lambda: samples(random_answers(9).examples, "abc", "title"),
+    "augmentations": lambda: augmentations(random_answers(9).examples.images, {"rotate": 9}),
+    "confusion_matrix": lambda: confusion_matrix(np.eye(3, dtype=int), "abc", "title"),
+    "answers": lambda: answers(random_answers(9), np.arange(9), "title"),
+    "class_weights": lambda: class_weights(np.ones((3, 9, 9)), "abc"),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_notebook_shows_what_is_saved_and_the_users_settings_change_nothing(
+    name: str, tmp_path: Path
+) -> None:
+    save_figure(FIGURES[name](), tmp_path / "figure.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["figure.png"]
+    plain = (tmp_path / "figure.png").read_bytes()
+    assert plain[:8] == PNG
+    own = {"font.size": 20, "text.color": "red", "axes.grid": True, "savefig.dpi": 30}
+    drawn_before = FIGURES[name]()
+    with matplotlib.rc_context(own):
+        assert drawn_before._repr_png_() == plain  # type: ignore[attr-defined]
+        assert FIGURES[name]()._repr_png_() == plain  # type: ignore[attr-defined]
+        assert {key: matplotlib.rcParams[key] for key in own} == own
+
+
+class Drawn(NamedTuple):
+    """A text as it is drawn, with its box in pixels."""
+
+    text: str
+    box: Bbox
+
+
+def drawn_texts(figure: Figure) -> list[Drawn]:
+    """Return the texts that are drawn: not the labels of ticks that lie beyond an axis."""
+    drawn, draw = {}, Text.draw
+
+    def record_and_draw(text: Text, renderer: Any) -> None:
+        if text.get_visible() and text.get_text().strip():  # matplotlib may draw it twice
+            drawn[text] = Drawn(text.get_text(), text.get_window_extent(renderer))
+        draw(text, renderer)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Text, "draw", record_and_draw)
+        size(figure)
+    return [*drawn.values()]
+
+
+def check_texts(figure: Figure) -> list[Drawn]:
+    """Check that no text is cut off or covers another one; return the texts."""
+    drawn = drawn_texts(figure)
+    width, height = figure.bbox.size
+    for text, box in drawn:
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height, text
+    touching = np.array([1, 1, -1, -1])  # pixels: boxes may touch
+    edges = np.array([box.extents for _, box in drawn]) + touching
+    for number, (x0, y0, x1, y1) in enumerate(edges):
+        others = edges[number + 1 :]
+        apart = (others[:, 0] >= x1) | (others[:, 2] <= x0)
+        apart |= (others[:, 1] >= y1) | (others[:, 3] <= y0)
+        covered = [drawn[number + 1 + i].text for i in np.flatnonzero(~apart)]
+        assert not covered, (drawn[number].text, covered)
+    return drawn
+
+
+def joined(drawn: list[Drawn]) -> str:
+    return " ".join(text for text, _ in drawn)
+
+
+def images_of(figure: Figure) -> list[np.ndarray]:
+    """Return the images on a page, in the order in which they were drawn."""
+    return [np.asarray(image.get_array()) for image in figure.findobj(BboxImage)]
+
+
+NAMES: dict[str, Callable[[int], str]] = {
+    "short": str,
+    "long": lambda number: f"a class with forty characters, number {number:03}",
+    "non-Latin": lambda number: (
+        f"{('длинное имя класса', 'القطة', '猫と犬の写真')[number % 3]} {number}"
+    ),
+}
+
+
+def named(kind: str, count: int) -> list[str]:
+    return [NAMES[kind](number) for number in range(count)]
+
+
+def confused(classes: int, mistakes: int) -> np.ndarray:
+    """Return counts of 50 right answers for each class, and of so many mistakes, anywhere."""
+    counts = 50 * np.eye(classes, dtype=int)
+    np.add.at(counts, tuple(np.random.default_rng(0).integers(0, classes, (2, mistakes))), 1)
+    return counts
+
+
+LONG_TITLE = "convnet-record on photographs of animals in winter (validation), 81.25% right"
+
+
+@pytest.mark.parametrize("names", NAMES)
+@pytest.mark.parametrize("classes", [1, 2, 3, 10, 20, 100, 1000])
+def test_a_confusion_matrix_is_complete_and_readable(classes: int, names: str) -> None:
+    counts = confused(classes, mistakes=5 * classes)
+    figure = confusion_matrix(counts, named(names, classes), LONG_TITLE)
+    texts = joined(check_texts(figure))
+    assert LONG_TITLE in texts and "predicted" in texts and "label" in texts
+    assert max(size(figure)) < 1600 and min(size(figure)) > 300
+    if classes > 1:
+        assert "1 mistake " in texts and " mistakes" in texts  # the colour bar's ends
+
+
+def test_counts_of_any_size_have_room_in_a_confusion_matrix() -> None:
+    texts = check_texts(confusion_matrix(np.full((20, 20), 123_456), named("short", 20), "title"))
+    assert sum(text == "123456" for text, _ in texts) == 400
+
+
+def test_a_class_without_images_has_no_share_of_right_answers() -> None:
+    texts = joined(check_texts(confusion_matrix(np.array([[3, 1], [0, 0]]), "ab", "title")))
+    assert "75.0%" in texts and "–" in texts and "0.0%" not in texts
+
+
+@pytest.mark.parametrize("classes", [2, 10, 100, 1000])
+def test_a_single_mistake_is_visible_even_if_the_figure_is_shrunk(classes: int) -> None:
+    counts = 50 * np.eye(classes, dtype=int)
+    counts[0, classes - 1] = 9
+    without = shrunk(confusion_matrix(counts, named("short", classes), "title"))
+    counts[classes - 1, 0] = 1
+    with_one = shrunk(confusion_matrix(counts, named("short", classes), "title"))
+    assert np.abs(with_one - without).max() > 20
+
+
+def shrunk(figure: Figure) -> np.ndarray:
+    """Return a figure's pixels (height, width, 3) at half of its size, 0 to 255."""
+    with Image.open(BytesIO(figure._repr_png_())) as png:  # type: ignore[attr-defined]
+        return np.asarray(png.convert("RGB").reduce(2)).astype(int)
+
+
+CURVES: dict[str, tuple[list[LoggedStep], int | None]] = {
+    "no step": ([], None),
+    "one step": ([line(1)], None),
+    "one step and validation": ([line(1, loss=2.3), line(1, "val", loss=2.2)], 1),
+    "one epoch": ([line(n) for n in range(1, 101)] + [line(100, "val", 0.9)], 100),
+    "no accuracy": ([line(n, accuracy=None) for n in range(1, 1001)], None),
+    "with validation": (
         [line(n) for n in range(1, 100)] + [line(50, "val", 0.9), line(99, "val", 1.0)],
-    ],
-    ids=["one line", "no accuracy", "with validation"],
-)
-def test_learning_curves(metrics: list[LoggedStep], run: Run, tmp_path: Path) -> None:
-    learning_curves(metrics, tmp_path / "curves.png", run.record(), "a <title> $x$")
-    assert size(tmp_path / "curves.png") > (600, 300)
+        99,
+    ),
+    "cost 12": ([line(n, loss=12 + n % 3, accuracy=0.0) for n in range(1, 99)], None),
+    "error 100 %": (
+        [line(n, accuracy=0.0, loss=6.9) for n in range(1, 99)] + [line(98, "val", 0.0)],
+        98,
+    ),
+    "high error": ([line(n * 200, accuracy=n / 9000, loss=6.9) for n in range(1, 999)], None),
+    "error 0 %": ([line(n, accuracy=1.0) for n in range(1, 99)] + [line(98, "val", 1.0)], 98),
+    "down to 0 %": (
+        [line(n, accuracy=min(1, n / 60)) for n in range(1, 201)]
+        + [line(n, "val", min(1, n / 90)) for n in range(10, 201, 10)],
+        90,
+    ),
+    "diverging": ([line(n, loss=0.01 if n < 90 else 900.0) for n in range(1, 99)], None),
+}
+
+
+@pytest.mark.parametrize("case", CURVES)
+def test_learning_curves_stay_in_their_panels_and_nothing_covers_them(case: str) -> None:
+    metrics, kept_step = CURVES[case]
+    status = TrainingStatus(best_step=kept_step) if kept_step else None
+    figure = learning_curves(metrics, replace(record(), status=status), "mnist")
+    assert ("kept weights" in joined(check_texts(figure))) == (kept_step is not None)
+    (legend,) = figure.legends
+    for panel in figure.axes:
+        assert legend.get_window_extent().y0 >= panel.get_window_extent().y1
+        low, high = panel.get_ylim()
+        for curve in panel.lines:
+            values = np.asarray(curve.get_ydata(), float)
+            assert (values <= high).all()
+            if curve.get_linestyle() != "None":  # the dots of single steps may lie below
+                assert (values >= low).all()
+
+
+@pytest.mark.parametrize("case", ["error 0 %", "down to 0 %"])
+def test_an_error_of_0_percent_has_a_place_on_the_scale(case: str) -> None:
+    figure = learning_curves(CURVES[case][0], record(), "mnist")
+    low, _ = figure.axes[1].get_ylim()
+    assert low < 0
+    assert "0" in [label.get_text() for label in figure.axes[1].get_yticklabels()]
+
+
+@pytest.mark.parametrize("data", ["a <title> $x$", 4 * "a-folder-with-a-long-name-"])
+def test_a_long_name_of_the_data_goes_on_in_the_next_line(data: str) -> None:
+    texts = joined(check_texts(learning_curves([line(1)], record(), data)))
+    assert data in texts.replace("- ", "-")
 
 
 def test_running_mean_keeps_length_and_level() -> None:
     assert running_mean(np.full(100, 3.0)).tolist() == [3.0] * 100
     assert running_mean(np.array([5.0])).tolist() == [5.0]
+    falling = running_mean(np.array([1 / 3] * 100 + [0.0] * 100))
+    assert falling[-1] == 0  # and not nearly 0, which a logarithmic scale would show as 1e-16
 
 
-@pytest.mark.parametrize("classes", [1, 2, 10, 40])
-def test_confusion_matrix(classes: int, tmp_path: Path) -> None:
-    names = [f"Ångström {i}" for i in range(classes)]
-    counts = np.random.default_rng(0).integers(0, 9, (classes, classes))
-    confusion_matrix(counts, names, tmp_path / "confusion.png", "title")
-    assert size(tmp_path / "confusion.png") > (400, 400)
+@pytest.mark.parametrize("names", NAMES)
+@pytest.mark.parametrize(
+    ("count", "classes", "channels"), [(6, 2, 1), (24, 3, 3), (24, 10, 1), (6, 1000, 3)]
+)
+def test_answers_fit_beside_each_other(count: int, classes: int, channels: int, names: str) -> None:
+    answered = random_answers(count, channels, named(names, classes))
+    drawn = check_texts(answers(answered, np.arange(count), LONG_TITLE))
+    assert sum("✓" in text or "✗" in text for text, _ in drawn) == count
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("count", [0, 1, 25])
-def test_answers(channels: int, count: int, tmp_path: Path) -> None:
-    images = np.zeros((30, 9, 8, channels), np.uint8)
-    probabilities = np.random.default_rng(0).random((30, 3))
-    answers = Answers(array_examples(images, np.arange(30) % 3), "abc", probabilities)
-    draw_answers(answers, np.arange(count), tmp_path / "mistakes.png", "title")
-    assert size(tmp_path / "mistakes.png") > (90, 90)
+@pytest.mark.parametrize("count", [1, 3, 6, 7, 24, 25, 40, 300])
+def test_the_page_of_answers_is_as_large_as_they_need(count: int) -> None:
+    figure = answers(random_answers(count), np.arange(count), "title")
+    places = [image.get_window_extent() for image in figure.findobj(BboxImage)]
+    width, height = size(figure)
+    right = max(box.x1 for box in places)
+    assert right + 32 == pytest.approx(width, abs=2) or width <= 530  # as wide as a title
+    assert min(box.y0 for box in places) < 40 and len(places) == count
+    rows = len({round(box.y0) for box in places})
+    columns = len({round(box.x0) for box in places})
+    assert rows * columns - count < columns and (rows == 1 or rows * columns - count < rows + 1)
+    assert width < 3 * height + 500
 
 
-def test_samples_of_few_images_and_an_empty_class(tmp_path: Path) -> None:
+def test_no_mistakes_are_a_small_page_that_says_so() -> None:
+    figure = answers(random_answers(9), np.arange(0), "title")
+    assert "no mistakes" in joined(check_texts(figure))
+    assert size(figure)[1] < 120
+
+
+@pytest.mark.parametrize("names", NAMES)
+@pytest.mark.parametrize(
+    ("count", "classes"), [(6, 2), (24, 3), (6, 10), (1000, 10), (24, 100), (1000, 1000)]
+)
+def test_samples_fill_their_page(count: int, classes: int, names: str) -> None:
+    examples = random_answers(count, classes=named(names, classes)).examples
+    figure = samples(examples, named(names, classes), "data, training images")
+    texts = joined(check_texts(figure))
+    places = [image.get_window_extent() for image in figure.findobj(BboxImage)]
+    of_each = [min(12, np.sum(examples.labels == label)) for label in range(classes)]
+    assert len(places) == sum([number for number in of_each if number][:20])
+    right = max(box.x1 for box in places)
+    assert right + 32 == pytest.approx(size(figure)[0], abs=2) or size(figure)[0] <= 530
+    if classes > 20:
+        assert f"{min(20, count)} of {classes:,} classes" in texts
+
+
+def test_a_class_without_samples_says_so() -> None:
     examples = array_examples(np.zeros((5, 9, 9, 1), np.uint8), np.array([0, 0, 0, 2, 2]))
-    samples(examples, ["a", "b", "c"], tmp_path / "samples.png", "title")
-    assert size(tmp_path / "samples.png") > (400, 100)
+    texts = [text for text, _ in check_texts(samples(examples, ["a", "b", "c"], "title"))]
+    assert texts.count("no images") == 1 and {"a", "b", "c"} <= {*texts}
 
 
-def test_augmentations(tmp_path: Path) -> None:
-    images = ArrayImages(np.zeros((4, 28, 28, 1), np.uint8))
-    augmentations(images, {"rotate": 9, "noise": 5}, tmp_path / "augmentation.png")
-    assert size(tmp_path / "augmentation.png") > (400, 100)
+def test_augmentations_are_drawn_alone_and_then_all_together_several_times() -> None:
+    images = ArrayImages(np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), np.uint8))
+    figure = augmentations(images, {"rotate": 90, "noise": 50, "shift": 0})
+    texts = [text for text, _ in check_texts(figure)]
+    assert texts[1:] == ["unchanged", "rotate 90", "noise 50", "all together", "again", "and again"]
+    rows = np.array(images_of(figure)).reshape(6, 3, 28, 28, 3)
+    assert np.allclose(rows[0], 1 - images[:] / 255)
+    for one, other in combinations(rows, 2):
+        assert not np.allclose(one, other)
 
 
-def test_class_weights(tmp_path: Path) -> None:
-    class_weights(
-        np.random.default_rng(0).normal(size=(10, 28, 28)), "0123456789", tmp_path / "w.png"
-    )
-    assert size(tmp_path / "w.png") > (400, 100)
+def test_crops_are_drawn_of_pictures_alone(tmp_path: Path) -> None:
+    strengths = {"zoom": 0.8, "mirror": 1}
+    with pytest.raises(UsageError, match="no augmentation changes these images"):
+        augmentations(ArrayImages(np.zeros((3, 28, 28, 1), np.uint8)), strengths)
+    random = np.random.default_rng(0)
+    Image.fromarray(random.integers(0, 256, (60, 90, 3), np.uint8)).save(tmp_path / "a.png")
+    figure = augmentations(FolderImages(tmp_path, ["a.png"], (48, 48, 3)), strengths)
+    unchanged, zoomed, mirrored, *together = images_of(figure)
+    assert np.allclose(mirrored, unchanged[:, ::-1]) and not np.allclose(zoomed, unchanged)
+    assert len(together) == 3 and not np.allclose(together[0], together[1])
+
+
+@pytest.mark.parametrize("names", NAMES)
+@pytest.mark.parametrize("classes", [2, 3, 10, 100])
+def test_weights_of_each_class_have_its_name(classes: int, names: str) -> None:
+    weights = np.random.default_rng(0).normal(size=(classes, 28, 28))
+    figure = class_weights(weights, named(names, classes))
+    assert len(check_texts(figure)) == classes + 2
+    assert len(images_of(figure)) == classes

@@ -9,6 +9,7 @@ from conftest import built, outlined
 from firstlight import catalog
 from firstlight.errors import UsageError
 from firstlight.networks._layers import BatchNorm, LocalResponseNorm
+from firstlight.settings import default_recipe
 from firstlight.training.optimizer import build_optimizer
 
 NETWORKS = [entry.name for entry in catalog.networks()]
@@ -75,7 +76,8 @@ def test_a_network_that_does_not_exist_is_answered_with_those_that_do() -> None:
     for name in ("no-such-network", "nin_cifar", ""):
         with pytest.raises(UsageError) as raised:
             catalog.network(name)
-        assert str(raised.value) == f"no network {name!r}; networks: {', '.join(NETWORKS)}"
+        expected = f"no network {name!r}; networks: {', '.join(NETWORKS)}"
+        assert str(raised.value) == f"{expected}; your own: the path of a .py file"
 
 
 @pytest.mark.parametrize("name", PAPER_RECIPES)
@@ -140,7 +142,7 @@ def test_images_become_logits(name: str, classes: int) -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_first_recipe_of_a_network_is_its_default(name: str) -> None:
     own = catalog.network(name).recipes
-    assert catalog.recipe("", name) == (name, next(iter(own.values())))
+    assert default_recipe(catalog.network(name)) == next(iter(own))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -159,21 +161,24 @@ def test_a_recipe_is_also_found_by_the_beginning_of_its_networks_name(name: str)
     for other in NETWORKS:
         if other.startswith(f"{name}-"):
             for recipe_name, recipe in catalog.network(other).recipes.items():
+                asked = [other]
                 if recipe_name not in catalog.network(name).recipes:
-                    assert catalog.recipe(recipe_name, name) == (other, recipe)
-                assert catalog.recipe(recipe_name, other) == (other, recipe)
+                    asked.append(name)
+                for network in asked:
+                    found, found_recipe = catalog.recipe(recipe_name, catalog.network(network))
+                    assert (found.name, found_recipe) == (other, recipe)
 
 
 def test_convnet_record_is_trained_by_convnet_with_the_recipe_record() -> None:
-    trained, recipe = catalog.recipe("record", "convnet")
-    assert trained == "convnet-record"
+    trained, recipe = catalog.recipe("record", catalog.network("convnet"))
+    assert trained.name == "convnet-record"
     assert recipe == catalog.network("convnet-record").recipes["record"]
 
 
 def test_a_recipe_that_does_not_exist_is_answered_with_those_that_do() -> None:
     expected = r"no recipe 'fast' for convnet; recipes: quick, short, .*record"
     with pytest.raises(UsageError, match=expected):
-        catalog.recipe("fast", "convnet")
+        catalog.recipe("fast", catalog.network("convnet"))
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -26,6 +26,7 @@ from PIL import Image
 from firstlight.datasets import flat, mnist
 from firstlight.datasets._folder import list_pictures
 from firstlight.errors import DataError
+from firstlight.evaluation.accuracy import classifier
 from firstlight.reading import read
 from firstlight.recipe import Recipe
 from firstlight.runs import checkpoint
@@ -648,6 +649,8 @@ def test_looking_inside_a_run_shows_its_layers(site: Site, runs: Path) -> None:
     logits = maps(weights).reshape(10, 784) @ pixels + weights["biases"]
     assert np.allclose(logits, maps(layer).reshape(10), atol=0.2)
     assert np.array(answer["occlusion"]).shape == (28, 28)
+    (by_classify,) = classifier(Run(runs / "one")).probabilities(mnist.load("test").images[:1])
+    assert answer["probabilities"] == pytest.approx(by_classify.tolist(), abs=1e-4)
     samples = site.ask("/api/runs/one/samples")
     assert len(samples["predicted"]) == len(samples["labels"]) == 100
     assert samples["predicted"][0] == logits.argmax()

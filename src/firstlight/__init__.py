@@ -1,5 +1,11 @@
 """firstlight: from a first neural network to one that wins competitions.
 
+    import firstlight as fl
+
+    run = fl.train("convnet", recipe="quick")    a run folder, and what is in it
+    run.evaluate().accuracy                      how accurate it is, and what it got wrong
+    fl.read("photo.jpg").text                    the digits in a photograph, without TensorFlow
+
 The way data flows, and where to read about each part of it:
 
     images         datasets/        a file each: CLASSES, SHA256, load(split)
@@ -14,8 +20,73 @@ The way data flows, and where to read about each part of it:
       export       exports/         files for other programs, compared before they are kept
     → use          classification.py, reading/, serve/
 
-`first_graph.py` is the first lesson's whole program; `cli.py` is the command line. Nothing heavy is
-imported here: `import firstlight` costs nothing.
+`api.py` has a function for each verb, `cli.py` is the command line, `first_graph.py` is the first
+lesson's whole program. A public name is imported when it is used first: `import firstlight` costs
+nothing.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from firstlight import errors
+
 __version__ = "0.1.0"
+
+_MODULES = {  # the module of each public name
+    "Dataset": "datasets",
+    "Evaluation": "runs.documents",
+    "Recipe": "recipe",
+    "Run": "runs.run",
+    "classify": "api",
+    "compare": "api",
+    "dataset": "api",
+    "evaluate": "api",
+    "explain": "api",
+    "export": "api",
+    "find_lr": "api",
+    "graph": "api",
+    "list_datasets": "api",
+    "list_networks": "api",
+    "load": "api",
+    "network": "api",
+    "predict": "api",
+    "read": "reading",
+    "train": "api",
+    "train_first_graph": "api",
+}
+
+__all__ = ["errors", *_MODULES]
+
+if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
+    from firstlight.api import classify as classify
+    from firstlight.api import compare as compare
+    from firstlight.api import dataset as dataset
+    from firstlight.api import evaluate as evaluate
+    from firstlight.api import explain as explain
+    from firstlight.api import export as export
+    from firstlight.api import find_lr as find_lr
+    from firstlight.api import graph as graph
+    from firstlight.api import list_datasets as list_datasets
+    from firstlight.api import list_networks as list_networks
+    from firstlight.api import load as load
+    from firstlight.api import network as network
+    from firstlight.api import predict as predict
+    from firstlight.api import train as train
+    from firstlight.api import train_first_graph as train_first_graph
+    from firstlight.datasets import Dataset as Dataset
+    from firstlight.reading import read as read
+    from firstlight.recipe import Recipe as Recipe
+    from firstlight.runs.documents import Evaluation as Evaluation
+    from firstlight.runs.run import Run as Run
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"firstlight has no {name!r}; it has: {', '.join(__all__)}")
+    value = getattr(importlib.import_module(f"firstlight.{_MODULES[name]}"), name)
+    globals()[name] = value  # __getattr__ is not called for it again
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -11,6 +11,7 @@ def main() -> None:
     try:
         from firstlight import interrupt
 
+        interrupt.begin()
         with interrupt.ending_at_once():
             from firstlight import cli
     except KeyboardInterrupt:  # in the first milliseconds

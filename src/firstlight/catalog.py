@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import importlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -20,6 +19,7 @@ from firstlight.errors import DataError, UsageError
 if TYPE_CHECKING:  # these modules import NumPy
     from firstlight.datasets import Dataset, Examples, Listing
     from firstlight.images.crops import Size
+    from firstlight.networks._network import Network
     from firstlight.recipe import Recipe
 
 PACKAGE = Path(__file__).parent
@@ -73,18 +73,6 @@ class NetworkEntry:
 
 
 @dataclass(frozen=True)
-class Network:
-    """A network of the folder networks/, imported."""
-
-    name: str
-    input: Size
-    parameters: int  # trainable, for `classes` classes
-    classes: int
-    recipes: dict[str, Recipe]  # the first is the default
-    build: Callable[[int], Any]  # classes → Keras model: images (N, *input) uint8 → logits
-
-
-@dataclass(frozen=True)
 class DatasetEntry:
     """What `firstlight list` shows about a dataset."""
 
@@ -134,42 +122,62 @@ def datasets() -> tuple[DatasetEntry, ...]:
     )
 
 
-def network(name: str) -> Network:
-    """Return the network of that name. Imports TensorFlow.
+def network(network: str | Path | Network | Any, classes: int = 10) -> Network:
+    """Return a network by its name, or a user's own. Imports TensorFlow.
+
+    Args:
+        network: a name of the catalogue, or the path of a .py file; from Python also a function
+            that takes the number of classes and returns a Keras model, or such a model.
+        classes: the number of classes to build a function's model for.
 
     Raises:
-        UsageError: no network has that name.
+        UsageError: no network has that name, or what is given is not a network.
+        DataError: the file cannot be read.
     """
+    from firstlight.networks._network import Network
+
+    if isinstance(network, Network):
+        return network
+    if isinstance(network, str | Path) and not str(network).endswith(".py"):
+        return _named_network(str(network))
+    from firstlight.networks import _own
+
+    return _own.own_network(network, classes)
+
+
+def _named_network(name: str) -> Network:
+    """Return a network of the folder networks/. Raises UsageError if none has that name."""
+    from firstlight.networks._network import Network
+
     names = [entry.name for entry in networks()]
     if name not in names:
-        raise UsageError(f"no network {name!r}; networks: {', '.join(names)}")
+        raise UsageError(
+            f"no network {name!r}; networks: {', '.join(names)}; your own: the path of a .py file"
+        )
     module: Any = importlib.import_module(f"firstlight.networks.{name.replace('-', '_')}")
     return Network(
         name=name,
         input=module.INPUT,
-        parameters=module.PARAMETERS,
-        classes=getattr(module, "CLASSES", 10),
         recipes=module.RECIPES,
         build=module.build,
+        parameters=module.PARAMETERS,
+        classes=getattr(module, "CLASSES", 10),
     )
 
 
-def recipe(name: str, network_name: str) -> tuple[str, Recipe]:
-    """Return a recipe and the name of the network that it trains.
-
-    An empty name stands for the network's first recipe.
+def recipe(name: str, of: Network) -> tuple[Network, Recipe]:
+    """Return a recipe, and the network that it trains: see `recipes`.
 
     Raises:
-        UsageError: no network or recipe has that name.
+        UsageError: no recipe has that name.
     """
-    own = network(network_name)
-    choices = recipes(network_name)
-    if not name:
-        name = next(iter(own.recipes))
+    if name in of.recipes:
+        return of, of.recipes[name]
+    choices = dict.fromkeys(of.recipes, of.name) if of.source else recipes(of.name)
     if name not in choices:
-        raise UsageError(f"no recipe {name!r} for {network_name}; recipes: {', '.join(choices)}")
+        raise UsageError(f"no recipe {name!r} for {of.name}; recipes: {', '.join(choices)}")
     trained = network(choices[name])
-    return trained.name, trained.recipes[name]
+    return trained, trained.recipes[name]
 
 
 def recipes(network_name: str) -> dict[str, str]:
@@ -187,10 +195,13 @@ def recipes(network_name: str) -> dict[str, str]:
     return found
 
 
-def dataset(name: str, listing: Listing | None = None, quiet: bool = True) -> Dataset:
+def dataset(
+    data: str | Path | Dataset, listing: Listing | None = None, quiet: bool = True
+) -> Dataset:
     """Return a dataset by its name, or the one at a path: IDX files, an .npz file, or pictures.
 
     Args:
+        data: a name or a path; a dataset is returned as it is.
         listing: which pictures of a folder to use, as a run has recorded them; None: every picture
             is decoded once to find out whether it can be used.
         quiet: show no progress.
@@ -200,6 +211,9 @@ def dataset(name: str, listing: Listing | None = None, quiet: bool = True) -> Da
     """
     from firstlight.datasets import Dataset, _folder, _idx, _npz
 
+    if isinstance(data, Dataset):
+        return data
+    name = str(data)
     names = [entry.name for entry in datasets()]
     if name in names:
         module = importlib.import_module(f"firstlight.datasets.{name}")
@@ -208,6 +222,7 @@ def dataset(name: str, listing: Listing | None = None, quiet: bool = True) -> Da
             classes=module.CLASSES,
             load=module.load,
             fingerprint=lambda: module.SHA256,
+            location=name,
         )
     path = Path(name)
     if not path.exists():
@@ -216,9 +231,9 @@ def dataset(name: str, listing: Listing | None = None, quiet: bool = True) -> Da
     if npz_file.is_file():
         # Every mnist.npz has the same name: its folder's name tells more.
         name_source = npz_file.parent if npz_file.name == _npz.NAME else npz_file.resolve()
-        return _array_dataset(name_source.name, npz_file, _npz)
+        return _array_dataset(name_source.name, npz_file, _npz, location=path)
     if _idx.has_files(path):
-        return _array_dataset(path.resolve().name, path, _idx)
+        return _array_dataset(path.resolve().name, path, _idx, location=path)
     if _folder.has_class_folders(path):
         return _picture_dataset(path, listing, quiet)
     files = ", ".join(sorted(file.name for file in path.iterdir())[:6]) or "nothing"
@@ -227,8 +242,8 @@ def dataset(name: str, listing: Listing | None = None, quiet: bool = True) -> Da
     )
 
 
-def _array_dataset(name: str, path: Path, file_format: ArrayFormat) -> Dataset:
-    """Return the dataset in a file or directory of a format."""
+def _array_dataset(name: str, path: Path, file_format: ArrayFormat, location: Path) -> Dataset:
+    """Return the dataset in a file or directory of a format; `location` is what the user named."""
     from firstlight.datasets import Dataset
 
     classes = file_format.classes(path)
@@ -248,6 +263,7 @@ def _array_dataset(name: str, path: Path, file_format: ArrayFormat) -> Dataset:
         classes=classes,
         load=load,
         fingerprint=partial(file_format.fingerprint, path),
+        location=str(location.resolve()),
     )
 
 
@@ -263,6 +279,7 @@ def _picture_dataset(path: Path, kept: Listing | None, quiet: bool) -> Dataset:
         fingerprint=partial(_folder.fingerprint, path, listing, from_files=kept is not None),
         splits=tuple(listing.splits),
         listing=listing,
+        location=str(path.resolve()),
     )
 
 

@@ -8,29 +8,35 @@ images/kinds.py):
     arrays     The picture's middle square.
     pictures   The centre crop, as of ZFNet's test images (arXiv 1311.2901, section 3): if the
                shortest side is 256 pixels, the middle 224; other sizes in proportion.
+
+Probabilities are the network's own, softmax of its logits, whether the network comes from a run or
+from an exported file: so a picture has the same ones everywhere, and before and after an export.
+Only the reader divides the logits by the calibration temperature (reading/recognizer.py).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
+from firstlight.datasets import ArrayImages
+from firstlight.datasets._arrays import as_images
 from firstlight.errors import DataError
 from firstlight.images.crops import CENTER_CROP, CROP_FRACTION, WHOLE_PICTURE, Size, crop_and_resize
 from firstlight.images.kinds import ImageKind
 from firstlight.images.open import open_photograph
-from firstlight.onnx_model import OnnxModel
 from firstlight.probabilities import Label, top_labels
 from firstlight.reading.normalize import IMAGE_SIDE
 from firstlight.reading.reader import read
-from firstlight.reading.recognizer import Recognizer
 
+Pictures = ArrayLike | str | Path | Sequence[str | Path]  # images in arrays, or picture files
 PICTURES_PER_BATCH = 32  # pictures that are in memory at the same time
+ARRAYS_PER_BATCH = 500  # images of arrays, which are smaller
 
 
 class Classifier(Protocol):
@@ -64,15 +70,45 @@ class Classification:
         return {"file": str(self.file), "labels": [label.to_json() for label in self.labels]}
 
 
-def from_onnx(path: Path) -> Classifier:
-    """Open a file that `firstlight export --format onnx` wrote.
+def predict(classifier: Classifier, images: Pictures) -> NDArray[np.float32]:
+    """Return the probabilities (N, classes) of images in arrays, or of picture files.
+
+    Arrays of another size than the network's are resized; files are prepared as by `classify`.
 
     Raises:
-        DataError: the file does not exist, or is not an ONNX model.
-        UsageError: the model was not written by `firstlight export`.
+        DataError: a file is missing, or not a picture that can be classified.
+        UsageError: an array is not images.
     """
-    model = OnnxModel(path)
-    return Recognizer(model) if model.image_kind == "digits" else model
+    rows = [classifier.probabilities(batch) for batch in prepared(classifier, images)]
+    if not rows:
+        return np.zeros((0, len(classifier.classes)), np.float32)
+    return np.concatenate(rows)
+
+
+def prepared(classifier: Classifier, images: Pictures) -> Iterator[NDArray[np.uint8]]:
+    """Yield the images in batches, as the network's input (n, *input), 0..255."""
+    files = as_files(images)
+    if files is not None:
+        for start in range(0, len(files), PICTURES_PER_BATCH):
+            batch = files[start : start + PICTURES_PER_BATCH]
+            kind = classifier.image_kind
+            yield np.array([preprocess(path, classifier.input, kind) for path in batch])
+        return
+    pixels = np.asarray(images)
+    if pixels.ndim == 2:  # a single image in grey
+        pixels = pixels[np.newaxis]
+    resized = ArrayImages(as_images(pixels, "images")).resized(classifier.input)
+    for start in range(0, len(resized), ARRAYS_PER_BATCH):
+        yield resized[start : start + ARRAYS_PER_BATCH]
+
+
+def as_files(images: Pictures) -> list[Path] | None:
+    """Return the paths if picture files are given, or None for arrays."""
+    if isinstance(images, str | Path):
+        return [Path(images)]
+    if isinstance(images, Sequence) and images and isinstance(images[0], str | Path):
+        return [Path(str(path)) for path in images]
+    return None
 
 
 def classify(classifier: Classifier, pictures: Sequence[Path], *, top: int) -> list[Classification]:

@@ -19,7 +19,6 @@ from typer.exceptions import TyperException
 
 from firstlight import __version__, completion, console, interrupt
 from firstlight.errors import DataError, FirstlightError, GateMissed, UsageError, not_installed
-from firstlight.quiet import tensorflow
 
 # "\b" keeps the line breaks of a paragraph.
 HELP = """From a first neural network to one that wins competitions.
@@ -89,6 +88,27 @@ Data = Annotated[
         autocompletion=completion.datasets,
     ),
 ]
+Network = Annotated[
+    str,
+    typer.Argument(
+        metavar="NETWORK|FILE.py",
+        help="A network's name (see `firstlight list`), or a .py file with your own.",
+        autocompletion=completion.networks,
+    ),
+]
+Recipe = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="One of the network's recipes; by default the one for this kind of data.",
+        autocompletion=completion.recipes,
+    ),
+]
+BatchSize = Annotated[int | None, typer.Option(metavar="N", min=1, help="Images in a batch.")]
+Trust = Annotated[
+    bool,
+    typer.Option("--trust", help="Run the source of an own network that a run folder holds."),
+]
 OtherData = Annotated[
     str,
     typer.Option(
@@ -114,6 +134,10 @@ class Views(StrEnum):
     MIDDLE = "middle"
     TEN_CROPS = "ten-crops"
     DENSE = "dense"
+
+
+class ClassWeights(StrEnum):
+    BALANCED = "balanced"
 
 
 class Format(StrEnum):
@@ -228,26 +252,26 @@ def first_graph(
 
     The network is one layer of ten neurons, written as an explicit TensorFlow graph.
     """
-    with tensorflow(verbose):
-        from firstlight.training import first_graph as training
+    from firstlight import api
 
     def on_cost(step: int, cost: float) -> None:
         if not json_ and not quiet and ((step - 1) % log_every == 0 or step == steps):
             print(f"Cost: {cost:.6f}", flush=True)
 
-    first = training.train(
+    first = api.train_first_graph(
         steps=steps,
         batch_size=batch_size,
-        learning_rate=lr,
+        lr=lr,
         seed=seed,
+        verbose=verbose,
         command=command_line(),
         on_cost=on_cost,
     )
     lines = [
-        *console.training(first.result),
+        *console.training(first.run.result),
         *console.predictions(first.predicted, first.labels),
     ]
-    show(first.result.to_json(), json_, lines)
+    show(first.run.result.to_json(), json_, lines)
 
 
 @app.command(
@@ -259,23 +283,9 @@ def first_graph(
 )
 def train(
     context: typer.Context,
-    network: Annotated[
-        str,
-        typer.Argument(
-            metavar="NETWORK",
-            help="A network's name: see `firstlight list`.",
-            autocompletion=completion.networks,
-        ),
-    ] = "",
+    network: Network = "",
     data: Data = "mnist",
-    recipe: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="One of the network's recipes; by default its first.",
-            autocompletion=completion.recipes,
-        ),
-    ] = "",
+    recipe: Recipe = "",
     epochs: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Passes over the training images.")
     ] = None,
@@ -283,9 +293,7 @@ def train(
         int | None,
         typer.Option(metavar="N", min=1, help="Batches to train on, instead of --epochs."),
     ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Images in a batch.")
-    ] = None,
+    batch_size: BatchSize = None,
     lr: Annotated[
         float | None, typer.Option(metavar="RATE", help="Highest learning rate of the schedule.")
     ] = None,
@@ -298,6 +306,19 @@ def train(
             help="Stop after N epochs without a better accuracy. 0: never stop early.",
         ),
     ] = 0,
+    class_weights: Annotated[
+        ClassWeights | None,
+        typer.Option(help="Let each class count alike, however few examples it has."),
+    ] = None,
+    from_run: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="RUN",
+            help="Run to take the first weights from, wherever name and shape match.",
+            autocompletion=completion.runs,
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="RUN", help="Folder for the run; by default runs/NETWORK-DATA-N."),
@@ -317,42 +338,80 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Run one step and keep nothing.")
     ] = False,
+    trust: Trust = False,
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Train a network; leave a run folder."""
-    from firstlight.runs.run import Run
-    from firstlight.settings import prepare
+    from firstlight import api
 
     if resume:
         refuse_beside_resume(context)
-        run = Run.open(resume)
-        with tensorflow(verbose):
-            from firstlight.training import loop
-        result = loop.resume(run, quiet)
-    else:
-        with tensorflow(verbose):
-            from firstlight.training import loop
-        settings, dataset = prepare(
-            network,
-            data,
-            recipe,
-            seed=seed,
-            patience=patience,
-            limit=limit,
-            quiet=quiet,
-            command=command_line(),
-            epochs=epochs,
-            steps=steps,
-            batch_size=batch_size,
-            learning_rate=lr,
-        )
-        if dry_run:
-            result = loop.dry_run(settings, dataset)
-        else:
-            result = loop.train(settings, dataset, out, quiet)
-    show(result.to_json(), json_, console.training(result))
+    trained = api.train(
+        network or None,
+        data,
+        recipe,
+        epochs=epochs,
+        steps=steps,
+        batch_size=batch_size,
+        lr=lr,
+        seed=seed,
+        patience=patience,
+        class_weights=class_weights,
+        from_run=from_run,
+        out=out,
+        resume=resume,
+        limit=limit,
+        dry_run=dry_run,
+        trust=trust,
+        quiet=quiet,
+        verbose=verbose,
+        command=command_line(),
+    )
+    show(trained.result.to_json(), json_, console.training(trained.result))
+
+
+@app.command(
+    "find-lr",
+    rich_help_panel=UNDERSTAND,
+    epilog=examples(
+        "find-lr mlp",
+        "find-lr ./my_net.py --data photographs",
+    ),
+)
+def find_lr(
+    network: Network,
+    data: Data = "mnist",
+    recipe: Recipe = "",
+    batch_size: BatchSize = None,
+    seed: Seed = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="PICTURE", help="PNG file; by default runs/find-lr-NETWORK-DATA.png."),
+    ] = None,
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Suggest a learning rate.
+
+    A short training, with a rate that rises, shows which rates are too low and too high. It keeps
+    no run.
+    """
+    from firstlight import api
+
+    search = api.find_lr(
+        network,
+        data,
+        recipe,
+        batch_size=batch_size,
+        seed=seed,
+        out=out,
+        quiet=quiet,
+        verbose=verbose,
+    )
+    show(search.to_json(), json_, console.rate_search(search))
 
 
 @app.command(
@@ -382,6 +441,7 @@ def evaluate(
             metavar="FRACTION", min=0, max=1, help="Exit with code 3 below this accuracy."
         ),
     ] = None,
+    trust: Trust = False,
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -390,21 +450,12 @@ def evaluate(
 
     Several runs form an ensemble: their probabilities are averaged.
     """
-    with tensorflow(verbose):
-        from firstlight.evaluation import accuracy
-        from firstlight.runs.run import Run
-    runs = [Run.open(folder) for folder in folders]
-    evaluation = accuracy.evaluate(runs, data, split, views, quiet)
-    if evaluation.split != split and not quiet:
-        print(
-            f"{evaluation.data} has no {split} split: measured on {evaluation.split}",
-            file=sys.stderr,
-        )
+    from firstlight import api
+
+    runs = [api.as_run(folder, trust) for folder in folders]
+    evaluation = api.evaluate(runs, data, split, views, quiet=quiet, verbose=verbose)
     show(evaluation.to_json(), json_, console.evaluation(evaluation, runs))
-    if min_accuracy is not None and evaluation.accuracy < min_accuracy:
-        raise GateMissed(
-            f"accuracy {evaluation.accuracy:.4f} is below --min-accuracy {min_accuracy}"
-        )
+    api.require_accuracy(evaluation, min_accuracy)
 
 
 @app.command(
@@ -419,6 +470,7 @@ def compare(
     second: RunFolder,
     data: OtherData = "",
     split: ChosenSplit = Split.TEST,
+    trust: Trust = False,
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -427,10 +479,9 @@ def compare(
 
     Is one better, or may the difference be chance?
     """
-    with tensorflow(verbose):
-        from firstlight.evaluation import comparison
-        from firstlight.runs.run import Run
-    compared = comparison.compare(Run.open(first), Run.open(second), data, split, quiet)
+    from firstlight import api
+
+    compared = api.compare(first, second, data, split, trust=trust, quiet=quiet, verbose=verbose)
     show(compared.to_json(), json_, console.comparison(compared))
 
 
@@ -453,6 +504,7 @@ def graph(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for the pictures.")
     ] = None,
+    trust: Trust = False,
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -461,9 +513,9 @@ def graph(
 
     Two pictures: its layers, and TensorFlow's own operations.
     """
-    with tensorflow(verbose):
-        from firstlight.graphs.draw import draw_graph
-    pictures = draw_graph(target, out)
+    from firstlight import api
+
+    pictures = api.graph(target, out, trust=trust, verbose=verbose)
     show(pictures.to_json(), json_, console.graph(pictures))
 
 
@@ -498,6 +550,7 @@ def explain(
             autocompletion=completion.datasets,
         ),
     ] = "",
+    trust: Trust = False,
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -506,13 +559,18 @@ def explain(
 
     The pictures show filters, feature maps, deconvnet projections and occlusion.
     """
-    from firstlight.runs.run import Run
+    from firstlight import api
 
-    run = Run.open(folder)
-    with tensorflow(verbose):
-        from firstlight.explanation.explain import explain
-    explanation = explain(
-        run, image, layers=layer or (), data=data, label=label, out=out, quiet=quiet
+    explanation = api.explain(
+        folder,
+        image,
+        layer=layer or (),
+        label=label,
+        data=data,
+        out=out,
+        trust=trust,
+        quiet=quiet,
+        verbose=verbose,
     )
     show(explanation.to_json(), json_, console.explanation(explanation))
 
@@ -535,24 +593,15 @@ def classify(
     ],
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Pictures.")],
     top: Annotated[int, typer.Option(metavar="N", min=1, help="Labels per picture.")] = 5,
+    trust: Trust = False,
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Print the most probable classes of each picture."""
-    from firstlight import classification
+    from firstlight import api
 
-    if model.suffix == ".onnx" or model.is_file():
-        network = classification.from_onnx(model)
-    else:
-        from firstlight.runs.run import Run
-
-        run = Run.open(model)
-        with tensorflow(verbose):
-            from firstlight.evaluation import accuracy as evaluation
-
-            network = evaluation.classifier(run)
-    results = classification.classify(network, images, top=top)
+    results = api.classify(model, images, top, trust=trust, verbose=verbose)
     show([result.to_json() for result in results], json_, console.classes(results))
     report_problems([result.problem for result in results if result.problem], len(results))
 
@@ -571,6 +620,7 @@ def export(
         Path | None,
         typer.Option(metavar="PATH", help="File to write; for savedmodel, a folder."),
     ] = None,
+    trust: Trust = False,
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -579,13 +629,9 @@ def export(
 
     The file is kept only if its answers are the network's.
     """
-    from firstlight.runs.run import Run
+    from firstlight import api
 
-    run = Run.open(folder)
-    with tensorflow(verbose):
-        from firstlight.exports.export import export as export_run
-
-        exported = export_run(run, format_, out)
+    exported = api.export(folder, format_, out, trust=trust, verbose=verbose)
     show(exported.to_json(), json_, console.export(exported))
 
 
@@ -644,9 +690,9 @@ def check(
     verbose: Verbose = False,
 ) -> None:
     """Check every file of a dataset; exit with code 3 if a file has a fault."""
-    from firstlight import catalog
+    from firstlight import api
 
-    checked = catalog.dataset(data, quiet=quiet).check()
+    checked = api.dataset(data, quiet=quiet).check()
     show(checked.to_json(), json_, console.check(checked))
     if checked.faults:
         raise GateMissed(f"{data}: {console.counted(len(checked.faults), 'fault')}")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # these modules take time to import, and some import TensorFl
     from firstlight.reading import FileReading
     from firstlight.runs.documents import Evaluation, Mistake, TrainingResult
     from firstlight.runs.run import Run
+    from firstlight.training.rate_search import RateSearch
 
 MAX_MISTAKES_SHOWN = 5
 MAX_PREDICTIONS_SHOWN = 20
@@ -55,6 +56,13 @@ def predictions(predicted: np.ndarray, labels: np.ndarray) -> list[str]:
     ]
 
 
+def rate_search(search: RateSearch) -> list[str]:
+    return [
+        f"try --lr {search.suggestion:g} for {search.network} on {search.data}",
+        f"the cost at each rate: {search.picture}",
+    ]
+
+
 def evaluation(measured: Evaluation, runs: list[Run]) -> list[str]:
     """Return the accuracy and its interval, then the most confident mistakes."""
     low, high = measured.interval95
@@ -81,16 +89,20 @@ def _mistake(mistake: Mistake, classes: tuple[str, ...]) -> str:
 
 
 def export(exported: Export) -> list[str]:
-    """Return a line about the file and a line about its calibration."""
+    """Return a line about the file, one about its temperature and one about its threshold."""
     calibration = exported.calibration
     before, after = calibration.calibration_error
+    low, high = calibration.error_interval95
     return [
         f"{exported.path}: {exported.bytes:,} bytes; on {exported.examples:,} images its logits "
         f"differ from the network's by at most {exported.largest_difference:.2g}",
-        f"temperature {calibration.temperature:.3g} (calibration error {before:.2%} → "
-        f"{after:.2%}); with a threshold of {calibration.threshold:.0%} the model answers "
-        f"{calibration.coverage:.1%} of the images and gets {calibration.error_rate:.2%} of those "
-        "wrong",
+        f"not calibrated: {calibration.problem}"
+        if calibration.problem
+        else f"temperature {calibration.temperature:.3g} (calibration error {before:.2%} → "
+        f"{after:.2%})",
+        f"with a threshold of {calibration.threshold:.0%} the model answers "
+        f"{calibration.answers:,} of {counted(calibration.images, 'validation image')}, "
+        f"{calibration.wrong:,} of them wrong (95 % confidence interval: {low:.2%} to {high:.2%})",
     ]
 
 

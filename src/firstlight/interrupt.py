@@ -18,12 +18,20 @@ EXIT_CODE = 130  # as shells have it: 128 + the number of SIGINT
 
 Handler = Callable[[int, FrameType | None], None]
 
+_is_command_line = False
+
 
 def end(stderr: int = 2) -> NoReturn:
     """End the process now; print the line to this file descriptor."""
     with suppress(OSError):  # nobody reads it any more
         os.write(stderr, f"{LINE}\n".encode())
     os._exit(EXIT_CODE)
+
+
+def begin() -> None:
+    """Let Ctrl-C be answered as the module says: this process is the command line."""
+    global _is_command_line
+    _is_command_line = True
 
 
 def guarded(program: Callable[[], int]) -> int:
@@ -54,7 +62,14 @@ def guarded(program: Callable[[], int]) -> int:
 
 @contextmanager
 def ending_at_once(stderr: int = 2) -> Iterator[None]:
-    """Let Ctrl-C end the process at once inside this context; print to this file descriptor."""
+    """Let Ctrl-C end the process at once inside this context; print to this file descriptor.
+
+    In a program that only uses firstlight, such as a notebook's kernel, nothing changes: its
+    Ctrl-C is its own.
+    """
+    if not _is_command_line:
+        yield
+        return
     before = signal.getsignal(signal.SIGINT)
     _handle(lambda number, frame: end(stderr))
     try:

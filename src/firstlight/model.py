@@ -12,8 +12,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from firstlight import catalog
 from firstlight.datasets import Images, ahead
+from firstlight.errors import UsageError
+from firstlight.networks._weight_names import weight_names
 from firstlight.progress import Progress
 from firstlight.runs import checkpoint
 from firstlight.runs.checkpoint import Arrays
@@ -36,22 +37,47 @@ def load(run: Run) -> tuple[keras.Model, tuple[str, ...]]:
 
     Raises:
         DataError: training has not ended, or model/ is damaged or does not fit the network.
-        UsageError: the catalogue has no network of that name (any more).
+        UsageError: the catalogue has no network of that name (any more), or it is a network of
+            the user's own and the run is not trusted: see Run.network.
     """
     info = run.model_info()
-    model = catalog.network(info.network).build(len(info.classes))
-    checkpoint.load_into(variables(model), run.weights)
+    model = run.network().build(len(info.classes))
+    checkpoint.load_into(weight_names(model), run.weights)
     return model, info.classes
 
 
-def variables(model: keras.Model) -> dict[str, keras.Variable]:
-    """Return the model's weights by path: trained ones, and batch norm's moving statistics."""
-    return {weight.path: weight for weight in model.weights}
+def copy_weights(network: keras.Model, run: Run) -> str:
+    """Assign a run's weights to a network, wherever name and shape match.
+
+    Returns a line that names the layers that were copied, and those that were not.
+
+    Raises:
+        DataError: the run has no weights, or is damaged.
+        UsageError: no weight matches.
+    """
+    run.model_info()  # says how to continue a run that has not ended
+    copied, new = [], []
+    with checkpoint.open_arrays(run.weights) as stored:
+        for name, variable in weight_names(network).items():
+            layer = name.rpartition("/")[0]
+            if name in stored and stored[name].shape == tuple(variable.shape):
+                variable.assign(stored[name])
+                copied.append(layer)
+            else:
+                new.append(layer)
+    if not copied:
+        raise UsageError(
+            f"no weight of {run.folder} has the name and shape of one of {network.name}'s"
+        )
+    line = f"weights from {run.folder}: {', '.join(dict.fromkeys(copied))}"
+    if new:
+        line += f"; not from there: {', '.join(dict.fromkeys(new))}"
+    return line
 
 
 def arrays(model: keras.Model) -> Arrays:
     """Return the values of the model's weights by path."""
-    return {name: weight.numpy() for name, weight in variables(model).items()}
+    return {name: weight.numpy() for name, weight in weight_names(model).items()}
 
 
 def predictor(

@@ -10,9 +10,10 @@
 import json
 import mmap
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,9 @@ from firstlight.errors import DataError, UsageError
 from firstlight.images.crops import Size
 from firstlight.images.kinds import ImageKind
 from firstlight.probabilities import softmax
+
+if TYPE_CHECKING:
+    from firstlight.classification import Classification, Pictures
 
 LARGE_FILE = 20_000_000  # bytes
 EXTERNAL_DATA_FOLDER = "session.model_external_initializers_file_folder_path"
@@ -36,8 +40,9 @@ class ModelMetadata:
     input: Size
     classes: tuple[str, ...]  # one of a reader's classes is "none": not a digit
     image_kind: ImageKind
-    temperature: float = 1.0  # calibration: logits are divided by it
-    threshold: float = 0.5  # calibration: a less confident answer is reported as unsure
+    # The calibration, which only the reader of digits uses: see reading/recognizer.py.
+    temperature: float = 1.0  # logits are divided by it
+    threshold: float = 0.5  # a less confident answer is reported as unsure
 
     @classmethod
     def from_json(cls, document: Document) -> "ModelMetadata":
@@ -80,15 +85,29 @@ class OnnxModel:
         return self.metadata.image_kind
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return calibrated logits (n, classes) of images (n, *input), 0..255, in one batch."""
+        """Return logits (n, classes) of images (n, *input), 0..255, in one batch."""
         if not len(images):
             return np.zeros((0, len(self.classes)), np.float32)
         (logits,) = self._session.run(["logits"], {"image": images})
-        return np.asarray(logits / self.metadata.temperature, np.float32)
+        return np.asarray(logits)
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return probabilities (n, classes) of images (n, *input), 0..255, in one batch."""
         return softmax(self.logits(images))
+
+    def predict(self, images: "Pictures") -> NDArray[np.float32]:
+        """Return the probabilities (N, classes) of arrays or files: see `firstlight.predict`."""
+        from firstlight import classification
+
+        return classification.predict(self, images)
+
+    def classify(
+        self, images: str | Path | Sequence[str | Path], top: int = 5
+    ) -> "list[Classification]":
+        """Return the most probable classes of pictures: see `firstlight.classify`."""
+        from firstlight import classification
+
+        return classification.classify(self, classification.as_files(images) or [], top=top)
 
 
 def open_session(path: Path) -> Any:

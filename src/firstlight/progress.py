@@ -1,52 +1,59 @@
-"""Progress and notices on stderr: a live bar on a terminal, plain lines elsewhere."""
+"""Progress and notices: a live bar on a terminal, a live line in a notebook, plain lines elsewhere.
 
+They go to stderr; in a notebook to the output of the cell.
+"""
+
+import html
 import sys
 import time
 from collections.abc import Iterator
 from types import TracebackType
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
+from rich.progress import Progress as RichBar
 
 _SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_BETWEEN_UPDATES = 0.2  # of a notebook's cell
+
+
+class Display(Protocol):
+    """Where progress is shown."""
+
+    def at(self, step: int, text: str) -> None:
+        """Show that `step` is reached."""
+
+    def say(self, line: str) -> None:
+        """Show a line that stays."""
+
+    def close(self) -> None:
+        """Show the last state; nothing follows."""
 
 
 class Progress:
     """Shows the progress of a task: `with Progress(total) as progress: progress.at(step, text)`."""
 
     def __init__(self, total: int, start: int = 0, quiet: bool = False, unit: str = "step") -> None:
-        console = Console(stderr=True, quiet=quiet)
-        columns = (
-            TextColumn(unit),
-            MofNCompleteColumn(),
-            BarColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.description}"),
-        )
-        self._live = console.is_terminal and not quiet
-        self._bar = Bar(*columns, console=console, disable=not self._live)
-        self._task = self._bar.add_task("", total=total, completed=start)
-        self._quiet, self._unit = quiet, unit
-        self._line_due = time.monotonic() + _SECONDS_BETWEEN_LINES
+        self._display: Display
+        if quiet:
+            self._display = Nothing()
+        elif in_notebook():
+            self._display = NotebookLine(total, start, unit)
+        elif Console(stderr=True).is_terminal:
+            self._display = TerminalBar(total, start, unit)
+        else:
+            self._display = PlainLines(unit)
 
     def at(self, step: int, text: str) -> None:
-        """Show that `step` is reached: in the bar, or as a line every ten seconds."""
-        if self._live:
-            self._bar.update(self._task, completed=step, description=text)
-        elif time.monotonic() >= self._line_due:
-            self.say(f"{self._unit} {step:,}  {text}")
+        """Show that `step` is reached."""
+        self._display.at(step, text)
 
     def say(self, line: str) -> None:
-        """Print a line that stays, above the bar."""
-        self._line_due = time.monotonic() + _SECONDS_BETWEEN_LINES
-        if self._live:
-            self._bar.console.print(line, markup=False, highlight=False)
-        elif not self._quiet:
-            print(line, file=sys.stderr, flush=True)
+        """Show a line that stays."""
+        self._display.say(line)
 
     def __enter__(self) -> "Progress":
-        self._bar.start()
         return self
 
     def __exit__(
@@ -55,7 +62,113 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._display.close()
+
+
+class Nothing:
+    def at(self, step: int, text: str) -> None:
+        pass
+
+    def say(self, line: str) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class TerminalBar:
+    def __init__(self, total: int, start: int, unit: str) -> None:
+        columns = (
+            TextColumn(unit),
+            MofNCompleteColumn(),
+            BarColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}"),
+        )
+        self._bar = RichBar(*columns, console=Console(stderr=True))
+        self._task = self._bar.add_task("", total=total, completed=start)
+        self._bar.start()
+
+    def at(self, step: int, text: str) -> None:
+        self._bar.update(self._task, completed=step, description=text)
+
+    def say(self, line: str) -> None:
+        self._bar.console.print(line, markup=False, highlight=False)
+
+    def close(self) -> None:
         self._bar.stop()
+
+
+class PlainLines:
+    """A line every ten seconds: for a file or another program."""
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+        self._due = time.monotonic() + _SECONDS_BETWEEN_LINES
+
+    def at(self, step: int, text: str) -> None:
+        if time.monotonic() >= self._due:
+            self.say(f"{self._unit} {step:,}  {text}")
+
+    def say(self, line: str) -> None:
+        self._due = time.monotonic() + _SECONDS_BETWEEN_LINES
+        print(line, file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        pass
+
+
+class NotebookLine:
+    """The lines that stay, and a bar below them, in one output of a notebook's cell.
+
+    The output is found again by its number. So a thread can update it after its cell has ended.
+    """
+
+    def __init__(self, total: int, start: int, unit: str) -> None:
+        from IPython.display import display
+
+        self._total, self._step, self._unit = total, start, unit
+        self._lines: list[str] = []
+        self._text, self._due = "", 0.0
+        self._handle: Any = display(self._as_html(self._text), display_id=True)
+
+    def at(self, step: int, text: str) -> None:
+        self._step, self._text = step, text
+        if time.monotonic() >= self._due:
+            self._update()
+
+    def say(self, line: str) -> None:
+        self._lines.append(line)
+        self._update()
+
+    def close(self) -> None:
+        if self._lines:
+            self._update()
+        else:  # the bar alone tells nothing when the task is done
+            self._handle.update(self._as_html(""))
+
+    def _update(self) -> None:
+        self._due = time.monotonic() + _SECONDS_BETWEEN_UPDATES
+        lines = "".join(f"<div>{html.escape(line)}</div>" for line in self._lines)
+        self._handle.update(
+            self._as_html(
+                f'{lines}<div><progress value="{self._step}" max="{self._total}"></progress> '
+                f"{self._unit} {self._step:,} of {self._total:,}&ensp;"
+                f"{html.escape(self._text)}</div>"
+            )
+        )
+
+    def _as_html(self, text: str) -> Any:
+        from IPython.display import HTML
+
+        return HTML(text)
+
+
+def in_notebook() -> bool:
+    """Return whether this process is the kernel of a notebook. Does not import IPython."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return shell is not None and hasattr(shell, "kernel")
 
 
 def in_batches(count: int, size: int, text: str, quiet: bool = False) -> Iterator[slice]:

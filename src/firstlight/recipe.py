@@ -1,7 +1,7 @@
 """A recipe: how a network is trained. It stands in the network's file."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from itertools import pairwise
 from numbers import Integral, Real
@@ -68,11 +68,11 @@ class Recipe:
             _check_number(name, getattr(self, name), below=1)
         for name in ("weight_decay", "l2", "clip_norm", "max_filter_rms", "init_stddev"):
             _check_number(name, getattr(self, name))
-        _check_choice("schedule", self.schedule, get_args(Schedule))
-        _check_choice("keep", self.keep, get_args(Keep))
-        _check_choice("precision", self.precision, get_args(Precision))
+        check_choice("schedule", self.schedule, get_args(Schedule))
+        check_choice("keep", self.keep, get_args(Keep))
+        check_choice("precision", self.precision, get_args(Precision))
         for name in ("nesterov", "xla"):
-            _check_choice(name, getattr(self, name), (True, False))
+            check_choice(name, getattr(self, name), (True, False))
         _check_dictionary("augment", self.augment)
         check_strengths(self.augment)
 
@@ -176,7 +176,8 @@ def _check_fractions(name: str, values: Any) -> None:
         )
 
 
-def _check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
+def check_choice(name: str, value: object, choices: Sequence[object]) -> None:
+    """Raises UsageError if a value is not one of the choices."""
     if value not in choices:
         allowed = ", ".join(map(repr, choices))
         raise UsageError(f"{name} is {value!r}; it must be one of: {allowed}")

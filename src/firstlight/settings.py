@@ -1,5 +1,6 @@
 """Settings: everything that determines a training. `train` makes them from its flags."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,10 @@ from typing import Any
 from firstlight import catalog
 from firstlight.datasets import Dataset
 from firstlight.errors import DataError, UsageError
-from firstlight.recipe import Recipe
+from firstlight.networks._network import Network, SourceRecord
+from firstlight.recipe import Recipe, check_choice
+
+BALANCED = "balanced"  # class weights: each class counts alike, however many examples it has
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,24 +19,34 @@ class Settings:
     """What is trained, on which data, and how."""
 
     network: str
-    data: str  # a dataset's name, or an absolute path
+    data: str  # a dataset's name, an absolute path, or the name of arrays from Python
     recipe: Recipe
+    recipe_name: str = ""  # "" for a recipe that was given from Python
     seed: int
     patience: int = 0  # epochs without a better validation accuracy before it stops; 0: never
     limit: int | None = None  # maximum of training images, and of validation images
+    class_weights: str | None = None  # BALANCED, or None
+    started_from: str | None = None  # the run folder whose weights training began with
     sha256: dict[str, str]  # the data's hashes, see Dataset.fingerprint
+    source: SourceRecord | None = None  # of a user's own network
+    in_memory: bool = False  # the data are arrays from Python, which a run folder does not keep
     notices: tuple[str, ...] = ()  # what a user must know before training starts
-    command: str = ""  # the firstlight command that was given; "" from Python
+    command: str = ""  # the command, or the call from Python, that started the training
 
     def to_json(self) -> dict[str, Any]:
         return {
             "network": self.network,
             "data": self.data,
             "recipe": self.recipe.to_json(),
+            "recipe_name": self.recipe_name,
             "seed": self.seed,
             "patience": self.patience,
             "limit": self.limit,
+            "class_weights": self.class_weights,
+            "started_from": self.started_from,
             "sha256": self.sha256,
+            "source": self.source.to_json() if self.source else None,
+            "in_memory": self.in_memory,
             "notices": list(self.notices),
             "command": self.command,
         }
@@ -40,70 +54,101 @@ class Settings:
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> "Settings":
         """Raises KeyError, TypeError or AttributeError if the document holds no settings."""
+        source = document.get("source")
         return cls(
             network=document["network"],
             data=document["data"],
             recipe=Recipe.from_json(document["recipe"]),
+            recipe_name=document.get("recipe_name", ""),  # runs of version 0.1.0 lack these five
             seed=document["seed"],
             patience=document["patience"],
             limit=document["limit"],
+            class_weights=document.get("class_weights"),
+            started_from=document.get("started_from"),
             sha256=dict(document["sha256"]),
+            source=SourceRecord.from_json(source) if source else None,
+            in_memory=document.get("in_memory", False),
             notices=tuple(document["notices"]),
             command=document["command"],
         )
 
 
+@dataclass(frozen=True)
+class Plan:
+    """A training that can begin: its settings, and the network and the data that they name."""
+
+    settings: Settings
+    network: Network
+    dataset: Dataset
+
+
+NetworkChoice = str | Path | Network | Callable[[int], Any] | Any  # Any: a keras.Model
+DataChoice = str | Path | Dataset
+
+
 def prepare(
-    network: str,
-    data: str = "mnist",
-    recipe: str = "",
+    network: NetworkChoice,
+    data: DataChoice = "mnist",
+    recipe: str | Recipe = "",
     *,
     seed: int = 0,
     patience: int = 0,
     limit: int | None = None,
+    class_weights: str | None = None,
     quiet: bool = True,
     command: str = "",
     **overrides: float | None,
-) -> tuple[Settings, Dataset]:
-    """Return the settings of a training, and its data.
+) -> Plan:
+    """Return a training that can begin.
 
     Args:
-        recipe: the name of one of the network's recipes; "" for the first.
+        network: the name of a network, the path of a .py file, a function or a Keras model.
+        data: a dataset, its name or its path.
+        recipe: a recipe, or the name of one of the network's; "" for the default.
+        class_weights: BALANCED, or None.
         overrides: fields of the recipe that flags have set; None does not change a field.
 
     Raises:
         UsageError: no such network or recipe, both epochs and steps, or an impossible rate.
         DataError: no such data, or it is damaged, or it has a single class.
     """
-    network, base = catalog.recipe(recipe, network)
-    chosen = overridden(base, overrides)
     dataset = catalog.dataset(data, quiet=quiet)
-    refuse_single_class(dataset, data)
+    refuse_single_class(dataset)
+    check_choice("class_weights", class_weights, (None, BALANCED))
+    named = catalog.network(network, len(dataset.classes))
+    if isinstance(recipe, Recipe):
+        chosen, base, recipe_name = named, recipe, ""
+    else:
+        recipe_name = recipe or default_recipe(named)
+        chosen, base = catalog.recipe(recipe_name, named)
     notices = dataset.notices()
     if "test" not in dataset.splits:
         notices.append(f"{dataset.name} has no test split: only validation accuracy is measured")
-    if chosen.precision == "bfloat16" and not multiplies_bfloat16():
-        chosen = replace(chosen, precision="float32")
+    computed = overridden(base, overrides)
+    if computed.precision == "bfloat16" and not multiplies_bfloat16():
+        computed = replace(computed, precision="float32")
         notices.append("computing in float32: this processor does not multiply bfloat16 matrices")
     settings = Settings(
-        network=network,
-        data=name_or_path(data),
-        recipe=chosen,
+        network=chosen.name,
+        data=dataset.location or dataset.name,
+        recipe=computed,
+        recipe_name=recipe_name,
         seed=seed,
         patience=patience,
         limit=limit,
+        class_weights=class_weights,
         sha256=dataset.fingerprint(),
+        source=chosen.source.record if chosen.source else None,
+        in_memory=dataset.location is None,
         notices=tuple(notices),
         command=command,
     )
-    return settings, dataset
+    return Plan(settings, chosen, dataset)
 
 
-def name_or_path(data: str) -> str:
-    """Return the name of a dataset of the catalogue as it is, and any other path as absolute."""
-    if data in {entry.name for entry in catalog.datasets()}:
-        return data
-    return str(Path(data).resolve())
+def default_recipe(network: Network) -> str:
+    """Return the name of the recipe that is used if the user names none."""
+    return next(iter(network.recipes))
 
 
 def overridden(recipe: Recipe, overrides: dict[str, float | None]) -> Recipe:
@@ -122,8 +167,9 @@ def overridden(recipe: Recipe, overrides: dict[str, float | None]) -> Recipe:
     return replace(recipe, **fields)
 
 
-def refuse_single_class(dataset: Dataset, data: str) -> None:
+def refuse_single_class(dataset: Dataset) -> None:
     """Raises DataError if the dataset has fewer than two classes."""
+    data = dataset.location or dataset.name
     if not dataset.classes:
         raise DataError(f"{data}: no picture can be used; `firstlight data check` shows why")
     if len(dataset.classes) == 1:

@@ -1,9 +1,11 @@
 """A dataset: a name, classes, splits, and how to load one of them."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from numpy.typing import ArrayLike
 
 from firstlight.datasets._examples import SPLITS, Examples
 from firstlight.errors import DataError
@@ -84,6 +86,44 @@ class Dataset:
     fingerprint: Callable[[], dict[str, str]]  # file, or split of pictures → SHA-256
     splits: tuple[str, ...] = SPLITS
     listing: Listing | None = None  # for a folder of pictures
+    location: str | None = None  # a name, or an absolute path; None for arrays from Python
+
+    @classmethod
+    def from_arrays(
+        cls,
+        images: ArrayLike,
+        labels: ArrayLike,
+        *,
+        classes: Sequence[str] | None = None,
+        val: tuple[ArrayLike, ArrayLike] | None = None,
+        test: tuple[ArrayLike, ArrayLike] | None = None,
+        name: str = "arrays",
+    ) -> "Dataset":
+        """Return a dataset of your own arrays.
+
+        Args:
+            images: (N, height, width), or (N, height, width, 1 or 3): uint8, or numbers from 0 to
+                255; floats that are all from 0 to 1 are scaled to 0 to 255.
+            labels: (N,): whole numbers from 0, or names; or one-hot (N, classes).
+            classes: their names, in the order of their numbers; by default the names among the
+                labels in alphabetical order, or the numbers up to the largest label.
+            val: (images, labels) to validate on; by default one of twelve images of each class is
+                held out at random, always the same ones.
+            test: (images, labels) to measure on; without them accuracy is measured on val.
+            name: what messages and files call the data.
+
+        Raises:
+            UsageError: an array has another shape or other values, or they do not fit together.
+
+        >>> import numpy as np
+        >>> images = np.zeros((24, 8, 8), np.uint8)
+        >>> data = Dataset.from_arrays(images, [0, 1] * 12, classes=["cat", "dog"])
+        >>> data.classes, len(data.load("train")), len(data.load("val"))
+        (('cat', 'dog'), 22, 2)
+        """
+        from firstlight.datasets._arrays import dataset_of_arrays
+
+        return dataset_of_arrays(images, labels, classes=classes, val=val, test=test, name=name)
 
     @property
     def evaluation_split(self) -> str:

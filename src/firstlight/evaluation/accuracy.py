@@ -9,22 +9,28 @@ import keras
 import numpy as np
 
 from firstlight import catalog, model
-from firstlight.datasets import Dataset, Examples
+from firstlight.datasets import SPLITS, Dataset, Examples
 from firstlight.errors import UsageError
 from firstlight.evaluation.crops import PREDICT_WITH_CROPS
 from firstlight.images.crops import Size
 from firstlight.images.kinds import ImageKind
 from firstlight.probabilities import softmax
+from firstlight.recipe import check_choice
 from firstlight.runs.documents import Evaluation, Mistake
 from firstlight.runs.files import write_json
 from firstlight.runs.run import Run
+from firstlight.settings import DataChoice
 
 MAX_CLASSES_IN_MESSAGE = 12
 Z95 = 1.959964  # standard deviations to each side that hold 95 % of a normal distribution
 
 
 def evaluate(
-    runs: list[Run], data: str = "", split: str = "test", crops: str = "middle", quiet: bool = True
+    runs: list[Run],
+    data: DataChoice = "",
+    split: str = "test",
+    crops: str = "middle",
+    quiet: bool = True,
 ) -> Evaluation:
     """Measure runs on a split; a single run keeps the evaluation and its figures in its folder.
 
@@ -39,6 +45,8 @@ def evaluate(
         UsageError: the data's classes are not the network's, or its images have no crops.
         DataError: a run or the data is missing or damaged.
     """
+    check_choice("split", split, SPLITS)
+    check_choice("views", crops, tuple(PREDICT_WITH_CROPS))
     dataset = open_dataset(runs[0], data, quiet)
     if split == "test":
         split = dataset.evaluation_split
@@ -61,7 +69,7 @@ def evaluate(
     return evaluation
 
 
-def open_dataset(run: Run, data: str, quiet: bool) -> Dataset:
+def open_dataset(run: Run, data: DataChoice, quiet: bool) -> Dataset:
     """Return the data to measure on; print which pictures of a folder are left out."""
     if not data:
         return run.dataset()
@@ -147,9 +155,11 @@ def interval95(correct: int, examples: int) -> tuple[float, float]:
     return max(0.0, low), min(1.0, high)  # rounding can lead just outside
 
 
-def is_own_data(run: Run, data: str) -> bool:
-    """Return whether `data` names the data that the run was trained on, as "" always does."""
-    return not data or run.record().settings.data in (data, str(Path(data).resolve()))
+def is_own_data(run: Run, data: DataChoice) -> bool:
+    """Return whether `data` is the data that the run was trained on, as "" always is."""
+    if isinstance(data, Dataset):
+        return data.fingerprint() == run.record().settings.sha256
+    return not data or run.record().settings.data in (str(data), str(Path(data).resolve()))
 
 
 def keep(

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from firstlight.evaluation.accuracy import interval95
 from firstlight.probabilities import softmax
 from firstlight.reading.recognizer import NOT_A_DIGIT
 
@@ -21,6 +22,14 @@ MAX_ERROR_RATE = 0.02  # among the answers above the threshold
 MIN_THRESHOLD = 0.5  # however good the network is
 TEMPERATURES = np.exp(np.linspace(np.log(0.05), np.log(20), 241))
 
+# With fewer images, MAX_ERROR_RATE allows no mistake at all: one in fifty cannot be measured. On
+# images that were not used, 2.0 to 2.2 % of the answers above the threshold of 50 images were wrong
+# (median of 1,000 draws; lenet5 and mlp, 84 and 89 % right on MNIST); of 10 images, 4 to 5 %.
+MIN_EXAMPLES = 50
+# The 99.9 % quantile of chi-squared with one degree of freedom: if the right temperature is 1, a
+# ratio as large as this is found once in a thousand times (Wilks, 1938). See `fit_temperature`.
+MIN_LIKELIHOOD_RATIO = 10.83
+
 Floats = NDArray[np.float32]
 
 
@@ -28,25 +37,48 @@ Floats = NDArray[np.float32]
 class Calibration:
     """The calibration of an exported model, measured on images that it has not learned."""
 
+    problem: str | None = None  # why the temperature is 1; None if one was found
     temperature: float  # the logits are divided by it
     threshold: float  # an answer with less confidence is not given
     calibration_error: tuple[float, float]  # before and after dividing, 0 to 1
-    coverage: float  # the share of digits with an answer at the threshold
-    error_rate: float  # the share of these answers that is wrong
+    images: int  # number of images that ought to get an answer: not those of no digit
+    answers: int  # number of these with an answer at the threshold
+    wrong: int  # number of wrong answers
+
+    @property
+    def coverage(self) -> float:
+        """The share of images with an answer."""
+        return self.answers / self.images
+
+    @property
+    def error_rate(self) -> float:
+        """The share of the answers that is wrong; 0 if there is no answer."""
+        return self.wrong / self.answers if self.answers else 0.0
+
+    @property
+    def error_interval95(self) -> tuple[float, float]:
+        """The 95 % confidence interval of the error rate."""
+        return interval95(self.wrong, self.answers) if self.answers else (0.0, 1.0)
 
     def to_json(self) -> dict[str, Any]:
         return {
+            "calibrated": self.problem is None,
+            "calibration_problem": self.problem,
             "temperature": self.temperature,
             "threshold": self.threshold,
             "calibration_error": list(self.calibration_error),
-            "coverage": self.coverage,
-            "error_rate": self.error_rate,
+            "coverage": round(self.coverage, 5),
+            "error_rate": round(self.error_rate, 5),
+            "error_interval95": [round(bound, 5) for bound in self.error_interval95],
         }
 
 
 def calibrate(logits: Floats, labels: NDArray[np.int32], classes: tuple[str, ...]) -> Calibration:
-    """Return the calibration for logits (N, classes) of images that the network has not learned."""
-    temperature = round(best_temperature(logits, labels), 4)
+    """Return the calibration for logits (N, classes) of images that the network has not learned.
+
+    With fewer than MIN_EXAMPLES images it has the temperature 1 and the threshold MIN_THRESHOLD.
+    """
+    temperature, problem = fit_temperature(logits, labels)
     before, after = softmax(logits), softmax(logits / temperature)
     # The threshold is measured on digits only: fragments are rejected as "none", not by it.
     is_digit = np.ones(len(labels), bool)
@@ -54,29 +86,53 @@ def calibrate(logits: Floats, labels: NDArray[np.int32], classes: tuple[str, ...
         is_digit = labels != classes.index(NOT_A_DIGIT)
     confidence = after.max(1)[is_digit]
     right = (after.argmax(1) == labels)[is_digit]
-    threshold = lowest_threshold(confidence, right)
+    few = len(labels) < MIN_EXAMPLES
+    threshold = MIN_THRESHOLD if few else lowest_threshold(confidence, right)
     is_answered = confidence >= threshold
-    error_rate = float(1 - right[is_answered].mean()) if is_answered.any() else 0.0
     return Calibration(
+        problem=problem,
         temperature=temperature,
         threshold=threshold,
         calibration_error=(
             round(calibration_error(before, labels), 5),
             round(calibration_error(after, labels), 5),
         ),
-        coverage=round(float(is_answered.mean()), 5),
-        error_rate=round(error_rate, 5),
+        images=len(right),
+        answers=int(is_answered.sum()),
+        wrong=int((~right[is_answered]).sum()),
     )
 
 
-def best_temperature(logits: Floats, labels: NDArray[np.int32]) -> float:
-    """Return the temperature with the lowest cross entropy."""
-    rows = np.arange(len(labels))
-    costs = [
-        -np.log(softmax(logits / temperature)[rows, labels] + 1e-12).mean()
-        for temperature in TEMPERATURES
-    ]
-    return float(TEMPERATURES[int(np.argmin(costs))])
+def fit_temperature(logits: Floats, labels: NDArray[np.int32]) -> tuple[float, str | None]:
+    """Return the temperature with the lowest cross entropy; or 1, and why it is not used.
+
+    It is used only if the likelihood ratio test says that it differs from 1. The test needs no
+    second set of images, and no certain number of them: mistakes tell the temperature, and a good
+    network makes few. Measured with nine networks for MNIST and photographs (trained well, barely,
+    or until they memorised the images), on n = 3 to 2,000 of their validation images drawn 3,000
+    times: with the test, the cross entropy of the other images rises by more than 1 % in at most
+    5.6 % of the draws, for every network and n. Without it, that is up to 99 %; if the temperature
+    of each half of the images must be good for the other half, up to 28 %.
+    """
+    count = len(labels)
+    if count < MIN_EXAMPLES:
+        return 1.0, f"{count} validation images are too few; {MIN_EXAMPLES} are needed"
+    costs = [cross_entropy(logits / temperature, labels) for temperature in TEMPERATURES]
+    best = int(np.argmin(costs))
+    if best in (0, len(TEMPERATURES) - 1):
+        return (
+            1.0,
+            f"the best temperature is outside of {TEMPERATURES[0]:g} to {TEMPERATURES[-1]:g}",
+        )
+    if 2 * count * (cross_entropy(logits, labels) - costs[best]) < MIN_LIKELIHOOD_RATIO:
+        return 1.0, f"on {count:,} validation images no temperature is clearly better than 1"
+    return round(float(TEMPERATURES[best]), 4), None
+
+
+def cross_entropy(logits: Floats, labels: NDArray[np.int32]) -> float:
+    """Return the mean cross entropy of logits (N, classes), in nats."""
+    probabilities = softmax(logits)[np.arange(len(labels)), labels]
+    return float(-np.log(probabilities + 1e-12).mean())
 
 
 def calibration_error(probabilities: Floats, labels: NDArray[np.int32]) -> float:

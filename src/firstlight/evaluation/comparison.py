@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from firstlight.datasets import SPLITS
 from firstlight.errors import UsageError
 from firstlight.evaluation.accuracy import open_dataset, predict_probabilities
+from firstlight.recipe import check_choice
 from firstlight.runs.run import Run
+from firstlight.settings import DataChoice
 
 SIGNIFICANCE = 0.05  # a probability below this counts as a difference
 SMALLEST_P = 0.0001  # what is smaller is written as "below 0.0001"
@@ -67,7 +70,7 @@ class Comparison:
 
 
 def compare(
-    first: Run, second: Run, data: str = "", split: str = "test", quiet: bool = True
+    first: Run, second: Run, data: DataChoice = "", split: str = "test", quiet: bool = True
 ) -> Comparison:
     """Find the images that only one of two runs gets right.
 
@@ -76,6 +79,7 @@ def compare(
             and `data` does not choose.
         DataError: a run or the data is missing or damaged.
     """
+    check_choice("split", split, SPLITS)
     if not data:
         refuse_different_data(first, second)
     dataset = open_dataset(first, data, quiet)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from firstlight.explanation.explanation import Explanation, compute_explanation
 from firstlight.runs.run import Run
+from firstlight.settings import DataChoice
 
 
 def explain(
@@ -17,7 +18,7 @@ def explain(
     picture: Path,
     *,
     layers: Sequence[str] = (),
-    data: str = "",
+    data: DataChoice = "",
     label: str = "",
     out: Path | None = None,
     quiet: bool = False,

@@ -28,6 +28,7 @@ from firstlight.explanation.occlusion import GREY, PAPER, Occlusion, PredictAndW
 from firstlight.images.kinds import ImageKind
 from firstlight.probabilities import Label, softmax, top_labels
 from firstlight.runs.run import Run
+from firstlight.settings import DataChoice
 
 MAX_IMAGES = 5_000  # validation images that are searched for the top nine
 TOP_LABELS = 5
@@ -83,7 +84,7 @@ def compute_explanation(
     picture: Path,
     *,
     layers: Sequence[str] = (),
-    data: str = "",
+    data: DataChoice = "",
     label: str = "",
     quiet: bool = False,
 ) -> Explanation:
@@ -105,7 +106,7 @@ def compute_explanation(
     return Explanation(
         run=run.folder,
         file=picture,
-        network=network.name,
+        network=run.model_info().network,
         classes=classes,
         image_kind=image_kind,
         image=image,
@@ -121,7 +122,7 @@ def compute_explanation(
 
 
 def validation_images(
-    run: Run, network: keras.Model, data: str, quiet: bool
+    run: Run, network: keras.Model, data: DataChoice, quiet: bool
 ) -> tuple[str, Examples]:
     """Return the dataset's name, and its validation images as the network takes them."""
     dataset = catalog.dataset(data, quiet=quiet) if data else run.dataset()

@@ -24,7 +24,7 @@ from firstlight.exports.litert import open_litert, write_litert
 from firstlight.exports.metadata import Metadata
 from firstlight.exports.onnx import open_onnx, write_onnx
 from firstlight.exports.saved_model import open_saved_model, write_saved_model
-from firstlight.recipe import Recipe
+from firstlight.recipe import Recipe, check_choice
 from firstlight.runs.run import Run
 from firstlight.training.augment import augmented
 
@@ -78,12 +78,13 @@ def export(run: Run, format: str, out: Path | None = None) -> Export:
 
     Raises:
         ExportError: the file could not be made, or differs from the network; it is removed.
-        UsageError: `out` cannot be written, or must not be replaced.
+        UsageError: no such format, or `out` cannot be written or must not be replaced.
         DataError: the run, or the data it was trained on, is missing or damaged.
     """
+    check_choice("format", format, tuple(EXPORT_FORMATS))
     network, _ = model.load(run)
     chosen = EXPORT_FORMATS[format]
-    path = out or run.weights.with_name(chosen.file.format(network=network.name))
+    path = out or run.weights.with_name(chosen.file.format(network=run.model_info().network))
     refuse_to_replace(path, format, run)
     dataset = run.dataset()
     images = real_images(dataset, network)

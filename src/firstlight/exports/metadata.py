@@ -41,7 +41,7 @@ class Metadata:
         record, info = run.record(), run.model_info()
         size: Size = network.input_shape[1:]
         return cls(
-            network=network.name,
+            network=info.network,
             classes=info.classes,
             input=size,
             image_kind=info.image_kind,

@@ -4,39 +4,48 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from firstlight.datasets import Examples
 from firstlight.figures.page import (
     CAPTION,
     IMAGE_GAP,
+    LINE_HEIGHT,
     PAGE_HEADER,
     PAGE_MARGIN,
     TITLE_HEIGHT,
     Grid,
     Page,
+    Rgb,
+    Square,
     as_heat,
     as_paper,
-    shortened,
+    columns_for,
 )
 from firstlight.figures.style import (
     ACCENT,
-    SHADES,
+    MISTAKES,
     WARNING,
-    new_panels,
     save_figure,
     styled,
 )
+from firstlight.figures.text import fitted, text_width, widest
 from firstlight.runs import checkpoint
 from firstlight.runs.documents import Evaluation
 from firstlight.runs.run import Run
 
 MAX_MISTAKES, MAX_PREDICTIONS = 25, 40  # images in a figure
-MAX_LABELLED_CLASSES = 20  # a confusion matrix with more has no numbers, and fewer ticks
+MAX_COUNTED_CLASSES = 20  # a confusion matrix with more has no numbers in it
+MAX_ROWS = 100  # of a confusion matrix
+MIN_MATRIX_SIDE, MAX_MATRIX_SIDE, CELL_SIDE = 240, 840, 34  # pixels
+MAX_NAME_WIDTH, NAME_HEIGHT = 280, 16  # pixels: of a class's name beside the matrix
+SHARE_WIDTH, SCALE_HEIGHT = 60, 28  # pixels: of the shares of right answers, and of the colour bar
 DIGIT_SIDE, PICTURE_SIDE, WEIGHT_SIDE = 104, 152, 132  # pixels
-MAX_NAME_LENGTH = 12  # characters of a class in a caption
-MAX_UPRIGHT_CLASSES = 10  # with more, the names below the matrix are rotated by 90 degrees
+CAPTION_SIZE = 7  # points
+MAX_SHORT_NAME = 16  # pixels: a caption with longer names has three lines
 
 
 def draw_evaluation(
@@ -53,46 +62,132 @@ def draw_evaluation(
         f"{evaluation.network} on {evaluation.data} ({evaluation.split}), "
         f"{evaluation.accuracy:.2%} right"
     )
-    confusion_matrix(
-        np.array(evaluation.confusion), classes, folder / "confusion_matrix.png", title
-    )
-    answers = Answers(examples, classes, probabilities)
+    answered = Answers(examples, classes, probabilities)
     wrong = np.array([mistake.index for mistake in evaluation.mistakes], int)
-    draw_answers(answers, wrong[:MAX_MISTAKES], folder / "mistakes.png", title)
     first = np.arange(min(MAX_PREDICTIONS, len(examples)))
-    draw_answers(answers, first, folder / "predictions.png", title)
+    figures = {
+        "confusion_matrix.png": confusion_matrix(np.array(evaluation.confusion), classes, title),
+        "mistakes.png": answers(answered, wrong[:MAX_MISTAKES], title),
+        "predictions.png": answers(answered, first, title),
+    }
     weights = weights_as_images(run, examples.images.size[:2])
     if weights is not None:
-        class_weights(weights, classes, folder / "weights.png")
+        figures["weights.png"] = class_weights(weights, classes)
+    for name, figure in figures.items():
+        save_figure(figure, folder / name)
 
 
 @styled
-def confusion_matrix(counts: np.ndarray, classes: Sequence[str], path: Path, title: str) -> None:
-    """Draw counts (classes, classes), a row for each label: mistakes shaded, right answers not."""
-    size = len(classes)
-    is_labelled = size <= MAX_LABELLED_CLASSES
-    side = min(12, max(4.5, 0.5 * size + 1.5)) if is_labelled else 9
-    figure, (panel,) = new_panels(rows=1, columns=1, size=(side + 0.6, side))
-    mistakes = counts * (1 - np.eye(size, dtype=int))
-    panel.imshow(mistakes, cmap=SHADES, vmax=max(1, mistakes.max()))
-    ticks = range(size)
-    if is_labelled:
-        for row, column in np.argwhere(counts):
-            weight = "bold" if row == column else "normal"
-            panel.text(column, row, counts[row, column], ha="center", va="center", weight=weight)
-        right = counts.diagonal() / np.maximum(counts.sum(1), 1)
-        for row in range(size):
-            panel.text(size - 0.3, row, f"{right[row]:.1%}", va="center", color=ACCENT)
-    else:
-        ticks = range(0, size, math.ceil(size / MAX_LABELLED_CLASSES))
-    rotation = 0 if size <= MAX_UPRIGHT_CLASSES else 90
-    panel.set_xticks(ticks, [classes[i] for i in ticks], rotation=rotation)
-    panel.set_yticks(ticks, [classes[i] for i in ticks])
-    panel.set(xlabel="predicted", ylabel="label")
-    panel.spines[:].set_visible(False)
-    panel.tick_params(length=0)
-    panel.set_title(title, fontsize=10, pad=10)
-    save_figure(figure, path)
+def confusion_matrix(counts: np.ndarray, classes: Sequence[str], title: str) -> Figure:
+    """Draw counts (classes, classes), a row for each label: mistakes shaded, right answers not.
+
+    With more than MAX_ROWS classes, a row stands for several: one pixel would be too small to see.
+    """
+    matrix = _matrix(classes, largest=int(counts.max()))
+    mistakes = _in_blocks(counts * (1 - np.eye(len(classes), dtype=int)), matrix.classes_per_row)
+    lines = ["A row for each label, a column for each prediction. The darker, the more mistakes."]
+    if matrix.classes_per_row > 1:
+        lines.append(
+            f"Each row and each column stands for {matrix.classes_per_row} classes. "
+            "A name is that of the first one."
+        )
+    page = Page(
+        width=matrix.square.x + matrix.square.side + SHARE_WIDTH + PAGE_MARGIN,
+        height=matrix.names_bottom + 2 * CAPTION + SCALE_HEIGHT + PAGE_MARGIN,
+        title=title,
+        lines=lines,
+    )
+    page.image(matrix.square, _mistake_colors(mistakes))
+    _write_names(page, matrix)
+    if len(classes) <= MAX_COUNTED_CLASSES:
+        _write_counts(page, matrix.grid, counts)
+    most = int(mistakes.max())
+    if most > 0:
+        corner = matrix.square.x, matrix.names_bottom + 2 * CAPTION
+        page.color_bar(corner, MIN_MATRIX_SIDE, MISTAKES, ("1 mistake", f"{most:,} mistakes"))
+    return page.figure
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matrix:
+    """Where a confusion matrix and its names are on the page, in pixels."""
+
+    grid: Grid  # a place for each cell
+    square: Square  # of all cells
+    classes_per_row: int
+    names: dict[int, str]  # row, counting from 0 → the name beside it and below its column
+    name_width: int
+
+    @property
+    def names_are_upright(self) -> bool:
+        """Whether the names below the matrix have room beside each other."""
+        distance = self.square.side / len(self.names)
+        return self.name_width + IMAGE_GAP <= distance
+
+    @property
+    def names_bottom(self) -> float:
+        height = CAPTION if self.names_are_upright else self.name_width
+        return self.square.bottom + height + 2 * IMAGE_GAP
+
+
+def _matrix(classes: Sequence[str], largest: int) -> Matrix:
+    """Return where the matrix is drawn; a cell has room for the largest count."""
+    classes_per_row = math.ceil(len(classes) / MAX_ROWS)
+    rows = math.ceil(len(classes) / classes_per_row)
+    side = max(MIN_MATRIX_SIDE // rows, min(MAX_MATRIX_SIDE // rows, CELL_SIDE))
+    if len(classes) <= MAX_COUNTED_CLASSES:
+        side = max(side, CELL_SIDE, math.ceil(text_width(str(largest), 9, "bold")) + IMAGE_GAP)
+    named = range(0, rows, math.ceil(NAME_HEIGHT / side))
+    names = {row: fitted(classes[row * classes_per_row], MAX_NAME_WIDTH, 8) for row in named}
+    name_width = math.ceil(widest([*names.values()], 8))
+    left, top = PAGE_MARGIN + CAPTION + name_width + 2 * IMAGE_GAP, PAGE_HEADER
+    return Matrix(
+        grid=Grid(left=left, top=top, side=side, across=side, down=side),
+        square=Square(left, top, side * rows),
+        classes_per_row=classes_per_row,
+        names=names,
+        name_width=name_width,
+    )
+
+
+def _in_blocks(counts: np.ndarray, side: int) -> np.ndarray:
+    """Return the sums of square blocks of counts; the last ones may be cut off by the edge."""
+    starts = np.arange(0, len(counts), side)
+    return np.add.reduceat(np.add.reduceat(counts, starts, axis=0), starts, axis=1)
+
+
+def _mistake_colors(mistakes: np.ndarray) -> Rgb:
+    """Return counts (rows, columns) as colours: none is white, and one can be told from none."""
+    most = max(2, int(mistakes.max()))
+    colors = np.asarray(MISTAKES((mistakes - 1) / (most - 1)))[..., :3]
+    return np.where(mistakes[..., np.newaxis] > 0, colors, 1.0)
+
+
+def _write_names(page: Page, matrix: Matrix) -> None:
+    """Write the names of classes at the left of the matrix and below it, and what they are."""
+    square, grid = matrix.square, matrix.grid
+    below: dict[str, Any] = {"ha": "center", "rotation": 0 if matrix.names_are_upright else 90}
+    for row, name in matrix.names.items():
+        middle = (row + 0.5) * grid.side
+        page.text(square.x - IMAGE_GAP, square.y + middle, name, ha="right", va="center")
+        page.text(square.x + middle, square.bottom + IMAGE_GAP, name, **below)
+    middle = square.side / 2
+    page.text(PAGE_MARGIN, square.y + middle, "label", 9, rotation=90, va="center")
+    page.text(square.x + middle, matrix.names_bottom, "predicted", 9, ha="center")
+
+
+def _write_counts(page: Page, grid: Grid, counts: np.ndarray) -> None:
+    """Write each count into its cell, and beside each row the share of right answers."""
+    middle: dict[str, Any] = {"ha": "center", "va": "center"}
+    for row, column in np.argwhere(counts):
+        x, y, side = grid.cell(row, column)
+        weight = "bold" if row == column else "normal"
+        page.text(x + side / 2, y + side / 2, str(counts[row, column]), 9, weight=weight, **middle)
+    x = grid.right(len(counts)) + IMAGE_GAP
+    page.text(x, grid.top - 3, "right", color=ACCENT, va="bottom")
+    for row, total in enumerate(counts.sum(1)):
+        share = f"{counts[row, row] / total:.1%}" if total else "–"
+        page.text(x, grid.cell(row, 0).y + grid.side / 2, share, 9, va="center", color=ACCENT)
 
 
 @dataclass(frozen=True)
@@ -104,35 +199,39 @@ class Answers:
     probabilities: np.ndarray  # (N, classes)
 
     @property
-    def have_names(self) -> bool:
-        """Whether the classes have names, which are longer than digits."""
-        return max(map(len, self.classes)) > 3
+    def have_long_names(self) -> bool:
+        """Whether a class has a name that is longer than two digits."""
+        return widest(self.classes, CAPTION_SIZE) > MAX_SHORT_NAME
 
     def is_right(self, index: int) -> bool:
         return bool(self.probabilities[index].argmax() == self.examples.labels[index])
 
-    def caption(self, index: int) -> str:
-        """Return what the image is, what was answered, and how confident that was."""
-        label = self._class_name(int(self.examples.labels[index]))
-        answer = self._class_name(int(self.probabilities[index].argmax()))
-        confidence = f"{self.probabilities[index].max():.0%}"
-        separator = "\n" if self.have_names else " "
-        if self.is_right(index):
-            return f"{label}{separator}✓  {confidence}"
-        return f"{label} → {answer}{separator}✗  {confidence}"
+    def caption(self, index: int, width: float) -> str:
+        """Return what the image is, what was answered, and how confident that was.
 
-    def _class_name(self, number: int) -> str:
-        return shortened(self.classes[number], MAX_NAME_LENGTH)
+        Args:
+            width: pixels; long names that need more are cut off.
+        """
+        label = self.classes[int(self.examples.labels[index])]
+        answer = self.classes[int(self.probabilities[index].argmax())]
+        confidence = f"{self.probabilities[index].max():.0%}"
+        is_right = self.is_right(index)
+        parts = [label] if is_right else [label, f"→ {answer}"]
+        parts.append(f"✓  {confidence}" if is_right else f"✗  {confidence}")
+        if self.have_long_names:
+            return "\n".join(fitted(part, width, CAPTION_SIZE) for part in parts)
+        return " ".join(parts)
 
 
 @styled
-def draw_answers(answers: Answers, indices: np.ndarray, path: Path, title: str) -> None:
+def answers(answered: Answers, indices: np.ndarray, title: str) -> Figure:
     """Draw these images, each with its label and its answer above it."""
+    if not len(indices):
+        return _empty_page(title, "no mistakes")
     side, caption = DIGIT_SIDE, CAPTION
-    if answers.have_names:  # they need more room, and a line of their own
-        side, caption = PICTURE_SIDE, 2 * CAPTION
-    columns = 5 if len(indices) <= MAX_MISTAKES else 8
-    rows = max(1, math.ceil(len(indices) / columns))
+    if answered.have_long_names:  # they need more room, and lines of their own
+        side, caption = PICTURE_SIDE, 3 * CAPTION
+    columns = columns_for(len(indices), most=5 if len(indices) <= MAX_MISTAKES else 8)
     grid = Grid(
         left=PAGE_MARGIN,
         top=PAGE_MARGIN + TITLE_HEIGHT + caption,
@@ -141,24 +240,35 @@ def draw_answers(answers: Answers, indices: np.ndarray, path: Path, title: str) 
         down=side + IMAGE_GAP + caption,
     )
     page = Page(
-        width=grid.right(min(columns, len(indices))) + PAGE_MARGIN,
-        height=grid.bottom(rows) - caption + PAGE_MARGIN,
+        width=grid.right(columns) + PAGE_MARGIN,
+        height=grid.bottom(math.ceil(len(indices) / columns)) - caption + PAGE_MARGIN,
         title=title,
     )
     for number, index in enumerate(indices):
         square = grid.cell(*divmod(number, columns))
-        page.image(square, as_paper(answers.examples.images[int(index)]))
-        color = ACCENT if answers.is_right(index) else WARNING
-        page.text(square.x, square.y - 3, answers.caption(index), size=7, color=color, va="bottom")
-    if not len(indices):
-        page.text(grid.left, grid.top, "no mistakes", size=10)
-    save_figure(page.figure, path)
+        page.image(square, as_paper(answered.examples.images[int(index)]))
+        color = ACCENT if answered.is_right(index) else WARNING
+        caption_text = answered.caption(int(index), side)
+        page.text(square.x, square.y - 3, caption_text, CAPTION_SIZE, color=color, va="bottom")
+    return page.figure
+
+
+def _empty_page(title: str, reason: str) -> Figure:
+    """Return a small page that says why it has no images."""
+    top = PAGE_MARGIN + TITLE_HEIGHT
+    page = Page(
+        width=math.ceil(text_width(reason, 10)) + 2 * PAGE_MARGIN,
+        height=top + LINE_HEIGHT + PAGE_MARGIN,
+        title=title,
+    )
+    page.text(PAGE_MARGIN, top, reason, 10)
+    return page.figure
 
 
 @styled
-def class_weights(weights: np.ndarray, classes: Sequence[str], path: Path) -> None:
+def class_weights(weights: np.ndarray, classes: Sequence[str]) -> Figure:
     """Draw weights (classes, height, width): where ink counts for a class, and where against it."""
-    columns = min(5, len(classes))
+    columns = columns_for(len(classes), most=5)
     rows = math.ceil(len(classes) / columns)
     grid = Grid(
         left=PAGE_MARGIN,
@@ -177,8 +287,8 @@ def class_weights(weights: np.ndarray, classes: Sequence[str], path: Path) -> No
     for number, (image, name) in enumerate(zip(weights, classes, strict=True)):
         square = grid.cell(*divmod(number, columns))
         page.image(square, as_heat(image, largest))
-        page.text(square.x, square.y - 3, name, size=9, va="bottom")
-    save_figure(page.figure, path)
+        page.text(square.x, square.y - 3, fitted(name, WEIGHT_SIDE, 9), size=9, va="bottom")
+    return page.figure
 
 
 def weights_as_images(run: Run, size: tuple[int, int]) -> np.ndarray | None:

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
 
+from firstlight.errors import UsageError
 from firstlight.explanation.explanation import Explanation
 from firstlight.explanation.features import MapProjections, Projection, strongest_maps
 from firstlight.figures.page import (
@@ -20,45 +22,50 @@ from firstlight.figures.page import (
     Page,
     Rgb,
     Square,
-    shortened,
 )
 from firstlight.figures.style import (
     ACCENT,
     FOR_AND_AGAINST,
     GREY_TEXT,
+    PALE,
     WARNING,
     save_figure,
     styled,
 )
+from firstlight.figures.text import fitted, text_width, wrapped
 
 ACTIVE = LinearSegmentedColormap.from_list("active", ["#ffffff", "#7da2f5", "#12337f"])
 FILTERS_PER_ROW = 12
 MAPS_PER_ROW = 12
 MAX_CLASSES = 10  # whose weights are drawn
+MAX_NAME_WIDTH = 84  # pixels: of a class in the caption of a unit
 MAX_OTHER_CLASSES = 6  # with a colour of their own, where the occluder changes the predicted class
 MIN_CHANGE = 0.1  # smaller changes of a probability do not get the full colour
+NO_CHANGE = 0.0005  # of a probability: what is written as 0.1 % or more is a change
+ROUNDING = 1e-5  # smaller changes, as a fraction of an activity, are float32's rounding
+LEGEND_GAP = 20  # pixels: a colour, and the gaps beside it
+
+
+def draw_explanation(explanation: Explanation, folder: Path) -> list[Path]:
+    """Write the pictures to the folder, and return their paths, sorted."""
+    figures = {
+        "strongest.png": strongest_units(explanation),
+        "top_nine.png": top_nine(explanation),
+        "occlusion.png": occlusion(explanation),
+    }
+    if explanation.feature_maps:
+        figures["maps.png"] = feature_maps(explanation)
+    if explanation.first_layer.contributions is None:
+        figures["filters.png"] = filter_weights(explanation)
+    else:
+        figures["weights.png"] = contributions(explanation)
+    for name, figure in figures.items():
+        save_figure(figure, folder / name)
+    return [folder / name for name in sorted(figures)]
 
 
 @styled
-def draw_explanation(explanation: Explanation, folder: Path) -> list[Path]:
-    """Write the pictures to the folder, and return their paths, sorted."""
-    pages = {
-        "strongest.png": strongest_page(explanation),
-        "top_nine.png": top_nine_page(explanation),
-        "occlusion.png": occlusion_page(explanation),
-    }
-    if explanation.feature_maps:
-        pages["maps.png"] = maps_page(explanation)
-    if explanation.first_layer.contributions is None:
-        pages["filters.png"] = filters_page(explanation)
-    else:
-        pages["weights.png"] = weights_page(explanation, explanation.first_layer.contributions)
-    for name, page in pages.items():
-        save_figure(page.figure, folder / name)
-    return [folder / name for name in sorted(pages)]
-
-
-def filters_page(explanation: Explanation) -> Page:
+def filter_weights(explanation: Explanation) -> Figure:
     """Draw the weights of the first layer's filters."""
     filters, side = explanation.first_layer.filters, 72
     grid = Grid(
@@ -91,11 +98,19 @@ def filters_page(explanation: Explanation) -> Page:
         page.image(cell, signed(weights, largest))
         number_below(page, cell, number)
     page.image(picture, displayed(explanation, explanation.image))
-    return page
+    return page.figure
 
 
-def weights_page(explanation: Explanation, contributions: np.ndarray) -> Page:
-    """Draw each class's weights, and these times the picture, for a network of one layer."""
+@styled
+def contributions(explanation: Explanation) -> Figure:
+    """Draw each class's weights, and these times the picture, for a network of one layer.
+
+    Raises:
+        UsageError: the network has several layers.
+    """
+    filters, products = explanation.first_layer.filters, explanation.first_layer.contributions
+    if products is None:
+        raise UsageError(f"{explanation.network} has several layers; draw its filter_weights")
     probable = np.argsort(-explanation.probabilities, kind="stable")[:MAX_CLASSES]
     chosen = sorted(probable.tolist())
     side = 100
@@ -118,15 +133,14 @@ def weights_page(explanation: Explanation, contributions: np.ndarray) -> Page:
     for row, name in enumerate(("weights", "times the picture")):
         y = grid.cell(row, 0).y + side / 2
         page.text(grid.left - 12, y, name, ha="right", va="center", rotation=90, color=GREY_TEXT)
-    filters = explanation.first_layer.filters
     largest_weight = max(np.abs(weights).max() for weights in filters.values())
-    largest_product = np.abs(contributions).max()
+    largest_product = np.abs(products).max()
     for column, number in enumerate(chosen):
         upper, lower = grid.cell(0, column), grid.cell(1, column)
         page.image(upper, signed(filters[number], largest_weight))
-        page.image(lower, signed(contributions[number], largest_product))
+        page.image(lower, signed(products[number], largest_product))
         class_texts(page, explanation, number, upper=upper, lower=lower)
-    return page
+    return page.figure
 
 
 def class_texts(
@@ -134,14 +148,16 @@ def class_texts(
 ) -> None:
     """Write a class's name above its weights, and the sum of the products below them."""
     style: dict[str, Any] = {"ha": "center"}
+    name = fitted(explanation.classes[number], upper.side, 9)
     if number == explanation.predicted:
         style |= {"color": ACCENT, "weight": "bold"}
     middle = upper.x + upper.side / 2
-    page.text(middle, upper.y - 18, class_name(explanation, number, 13), 9, **style)
+    page.text(middle, upper.y - 18, name, 9, **style)
     page.text(middle, lower.bottom + 4, f"sum {explanation.logits[number]:+.1f}", **style)
 
 
-def maps_page(explanation: Explanation) -> Page:
+@styled
+def feature_maps(explanation: Explanation) -> Figure:
     """Draw the feature maps of each layer that are most active for the picture."""
     side = 72
     grid = Grid(
@@ -172,7 +188,7 @@ def maps_page(explanation: Explanation) -> Page:
             cell = grid.cell(row, column)
             page.image(cell, map_colors(maps[..., number], largest, has_negative=maps.min() < 0))
             number_below(page, cell, number)
-    return page
+    return page.figure
 
 
 def map_colors(feature_map: np.ndarray, largest: float, has_negative: bool) -> Rgb:
@@ -182,7 +198,8 @@ def map_colors(feature_map: np.ndarray, largest: float, has_negative: bool) -> R
     return np.asarray(ACTIVE(feature_map / largest))[..., :3]
 
 
-def strongest_page(explanation: Explanation) -> Page:
+@styled
+def strongest_units(explanation: Explanation) -> Figure:
     """Draw the strongest units of each layer: their projections and their receptive fields."""
     side = 104 if has_few_pixels(explanation) else 150
     grid = Grid(
@@ -216,7 +233,7 @@ def strongest_page(explanation: Explanation) -> Page:
             name = unit_name(explanation, layer, projections)
             caption = f"{name}, activation {projection.activation:.1f}"
             page.text(cell.x, cell.bottom + 3, caption, color=GREY_TEXT, size=7)
-    return page
+    return page.figure
 
 
 def projection_pair(
@@ -227,7 +244,8 @@ def projection_pair(
     page.image(cell.shifted(cell.side + gap), field_of(image, projection))
 
 
-def top_nine_page(explanation: Explanation) -> Page:
+@styled
+def top_nine(explanation: Explanation) -> Figure:
     """Draw the nine images that activate each map most, and their projections: as in figure 2."""
     side = 46 if has_few_pixels(explanation) else 84
     grid = Grid(
@@ -257,7 +275,7 @@ def top_nine_page(explanation: Explanation) -> Page:
             name = unit_name(explanation, layer, projections)
             page.text(cell.x, cell.y + 3 * side + 5, name, color=GREY_TEXT, size=7)
             nine_images(page, cell, explanation, projections)
-    return page
+    return page.figure
 
 
 def nine_images(
@@ -310,14 +328,10 @@ def predicted_text(explanation: Explanation) -> str:
     return f"{explanation.network} predicts {name} ({probability:.1%})"
 
 
-def class_name(explanation: Explanation, number: int, max_length: int) -> str:
-    return shortened(explanation.classes[number], max_length)
-
-
 def unit_name(explanation: Explanation, layer: str, projections: MapProjections) -> str:
     """Return what a caption calls the unit: "class 7", "map 12" or "unit 12"."""
     if layer == explanation.last_layer:
-        return f"class {class_name(explanation, projections.number, 16)}"
+        return f"class {fitted(explanation.classes[projections.number], MAX_NAME_WIDTH, 7)}"
     kind = "map" if layer in explanation.feature_maps else "unit"
     return f"{kind} {projections.number}"
 
@@ -329,14 +343,15 @@ def projection_meaning(explanation: Explanation) -> str:
     return "Grey: this pixel does not matter."
 
 
-def occlusion_page(explanation: Explanation) -> Page:
+@styled
+def occlusion(explanation: Explanation) -> Figure:
     """Draw what the network predicts while a square covers a part of the picture: figure 7."""
-    occlusion, side = explanation.occlusion, 250
+    side, has_feature_map = 250, bool(explanation.occlusion.feature_map)
     grid = Grid(
         left=PAGE_MARGIN, top=PAGE_HEADER + 28, side=side, across=side + PAGE_MARGIN, down=side
     )
     page = Page(
-        width=grid.right(4 if occlusion.feature_map else 3),
+        width=grid.right(4 if has_feature_map else 3),
         height=grid.bottom(1) + 100,
         title=f"Which part of the picture matters: {predicted_text(explanation)}",
         lines=[
@@ -349,38 +364,54 @@ def occlusion_page(explanation: Explanation) -> Page:
     panels = [grid.cell(0, column) for column in range(4)]
     covered_panel(page, panels.pop(0), explanation)
     probability_panel(page, panels.pop(0), explanation)
-    if occlusion.feature_map:
+    if has_feature_map:
         activity_panel(page, panels.pop(0), explanation)
     predicted_panel(page, panels.pop(0), explanation)
-    return page
+    return page.figure
 
 
 def covered_panel(page: Page, panel: Square, explanation: Explanation) -> None:
     """Draw the picture with the square where it changes the probability most."""
-    occlusion = explanation.occlusion
+    measured = explanation.occlusion
     panel_title(page, panel, "Where it matters most")
-    page.image(panel, displayed(explanation, occlusion.covered))
-    page.region(panel, occlusion.occluder, explanation.image, WARNING, 1.5)
+    if largest_change(explanation) < NO_CHANGE:
+        say_in_panel(page, panel, "Nowhere: the probability does not change.")
+        return
+    page.image(panel, displayed(explanation, measured.covered))
+    page.region(panel, measured.occluder, explanation.image, WARNING, 1.5)
 
 
 def probability_panel(page: Page, panel: Square, explanation: Explanation) -> None:
     """Draw the label's probability for each position of the square."""
-    panel_title(page, panel, f"Probability of {class_name(explanation, explanation.label, 15)}")
+    panel_title(page, panel, f"Probability of {explanation.classes[explanation.label]}")
     values = explanation.occlusion.probability
     baseline = float(explanation.probabilities[explanation.label])
-    largest = max(float(np.abs(values - baseline).max()), MIN_CHANGE)
+    largest = largest_change(explanation)
+    if largest < NO_CHANGE:
+        say_in_panel(page, panel, f"Nothing changes: it is always {baseline:.1%}.")
+        return
+    largest = max(largest, MIN_CHANGE)
     page.image(panel, change_colors(explanation, values - baseline, largest))
     change_scale(page, panel, f"{largest:.1%}", f"{baseline:.1%}")
 
 
+def largest_change(explanation: Explanation) -> float:
+    """Return the largest change of the label's probability by the square, 0 to 1."""
+    baseline = explanation.probabilities[explanation.label]
+    return float(np.abs(explanation.occlusion.probability - baseline).max())
+
+
 def activity_panel(page: Page, panel: Square, explanation: Explanation) -> None:
     """Draw the watched feature map's activity for each position of the square."""
-    occlusion = explanation.occlusion
-    panel_title(page, panel, f"Activity of {occlusion.feature_map}")
-    change = occlusion.activity - occlusion.baseline
-    largest = float(np.abs(change).max()) or 1.0
+    measured = explanation.occlusion
+    panel_title(page, panel, f"Activity of {measured.feature_map}")
+    change = measured.activity - measured.baseline
+    largest = float(np.abs(change).max())
+    if largest <= ROUNDING * abs(measured.baseline):
+        say_in_panel(page, panel, f"Nothing changes: it is always {measured.baseline:.3g}.")
+        return
     page.image(panel, change_colors(explanation, change, largest))
-    change_scale(page, panel, f"{largest:.3g}", f"{occlusion.baseline:.3g}")
+    change_scale(page, panel, f"{largest:.3g}", f"{measured.baseline:.3g}")
 
 
 def change_colors(explanation: Explanation, change: np.ndarray, largest: float) -> Rgb:
@@ -391,7 +422,8 @@ def change_colors(explanation: Explanation, change: np.ndarray, largest: float) 
 
 def change_scale(page: Page, panel: Square, largest: str, baseline: str) -> None:
     """Draw the colours of the changes below a panel, and the value for the uncovered picture."""
-    page.color_bar(panel, FOR_AND_AGAINST, (f"−{largest}", f"+{largest}"))
+    corner = panel.x, panel.bottom + 12
+    page.color_bar(corner, panel.side, FOR_AND_AGAINST, (f"−{largest}", f"+{largest}"))
     page.text(
         panel.x + panel.side / 2,
         panel.bottom + 23,
@@ -405,6 +437,10 @@ def predicted_panel(page: Page, panel: Square, explanation: Explanation) -> None
     """Draw the predicted class for each position of the square, and a legend of the colours."""
     panel_title(page, panel, "Predicted class")
     predicted = explanation.occlusion.predicted
+    if (predicted == explanation.predicted).all():
+        name = fitted(explanation.classes[explanation.predicted], panel.side / 2, 8)
+        say_in_panel(page, panel, f"Nothing changes: it is always {name}.")
+        return
     classes, counts = np.unique(predicted, return_counts=True)
     by_count = [int(number) for number in classes[np.argsort(-counts, kind="stable")]]
     others = [number for number in by_count if number != explanation.predicted]
@@ -414,7 +450,7 @@ def predicted_panel(page: Page, panel: Square, explanation: Explanation) -> None
     rest = (0.6, 0.6, 0.6)
     pixels = np.array([[colors.get(int(number), rest) for number in row] for row in predicted])
     page.image(panel, over_picture(pixels, explanation))
-    entries = [(class_name(explanation, number, 15), color) for number, color in colors.items()]
+    entries = [(explanation.classes[number], color) for number, color in colors.items()]
     if len(others) > MAX_OTHER_CLASSES:
         entries.append(("others", rest))
     legend(page, panel, entries)
@@ -424,7 +460,8 @@ def legend(
     page: Page, panel: Square, entries: Sequence[tuple[str, tuple[float, float, float]]]
 ) -> None:
     """Draw names and their colours below a panel."""
-    columns = 4 if max(len(name) for name, _ in entries) < 7 else 2
+    widths = [text_width(name, 8) for name, _ in entries]
+    columns = 4 if max(widths) < panel.side / 4 - LEGEND_GAP else 2
     grid = Grid(
         left=panel.x,
         top=panel.bottom + 12,
@@ -435,11 +472,21 @@ def legend(
     for place, (name, color) in enumerate(entries):
         cell = grid.cell(*divmod(place, columns))
         page.image(cell, np.full((1, 1, 3), color))
-        page.text(cell.x + 16, cell.y - 1, name)
+        page.text(cell.x + 16, cell.y - 1, fitted(name, grid.across - LEGEND_GAP, 8))
 
 
 def panel_title(page: Page, panel: Square, title: str) -> None:
-    page.text(panel.x, panel.y - 24, title, weight="bold", size=9)
+    """Write a title above a panel; one that is wider than the panel is cut off."""
+    text = fitted(title, panel.side, 9, "bold")
+    page.text(panel.x, panel.y - 24, text, weight="bold", size=9)
+
+
+def say_in_panel(page: Page, panel: Square, text: str) -> None:
+    """Write why a panel has no image."""
+    middle = panel.x + panel.side / 2, panel.y + panel.side / 2
+    page.box((panel.x, panel.y), (panel.side, panel.side), PALE, 0.5)
+    lines = "\n".join(wrapped(text, panel.side - 2 * IMAGE_GAP, 8))
+    page.text(*middle, lines, color=GREY_TEXT, ha="center", va="center")
 
 
 def displayed(explanation: Explanation, image: np.ndarray) -> Rgb:

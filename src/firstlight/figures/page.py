@@ -10,23 +10,22 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap
-from matplotlib.figure import Figure
 from matplotlib.image import BboxImage
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox, TransformedBbox
 
 from firstlight.explanation.occlusion import Region
-from firstlight.figures.style import FOR_AND_AGAINST, GREY_TEXT, PALE
+from firstlight.figures.style import FOR_AND_AGAINST, GREY_TEXT, PALE, NotebookFigure
+from firstlight.figures.text import DOTS_PER_INCH, widest, wrapped
 
-DOTS_PER_INCH = 120
 PAGE_MARGIN, IMAGE_GAP = 24, 8  # pixels: around a page, and between images
 TITLE_HEIGHT, LINE_HEIGHT = 32, 19  # pixels: of the title, and of each line below it
+TITLE_LINE_HEIGHT = 26  # pixels: from a line of the title to the next
 PAGE_HEADER = PAGE_MARGIN + 84  # pixels: from the top of a page to below a title and two lines
 CAPTION = 16  # pixels: a line of text above or below an image
-CHARACTER = 7  # pixels: about the width of a character in the smallest text
+MIN_TITLE_WIDTH = 480  # pixels: a title is not broken into shorter lines
 
 Rgb = np.ndarray  # (height, width, 3) float, 0 to 1
 XY = tuple[float, float]  # x, y; or a size: width, height
@@ -75,29 +74,27 @@ class Page:
 
         Args:
             width: pixels, at least: the page is as wide as its title and lines need.
-            height: pixels.
+            height: pixels, with a title of one line. A long title is broken into several lines,
+                which make the page higher: they begin above y = 0.
             title: what the page shows.
             lines: below the title: how to read the page.
         """
-        self.figure = Figure(dpi=DOTS_PER_INCH)
+        style: dict[str, Any] = {"size": 13, "weight": "bold"}
+        line_width = max(width - 2 * PAGE_MARGIN, widest(lines, 8), MIN_TITLE_WIDTH)
+        titles = wrapped(title, line_width, **style)
+        text_width = max(widest(titles, **style), widest(lines, 8))
+        width = max(width, math.ceil(text_width) + 2 * PAGE_MARGIN)
+        top = -TITLE_LINE_HEIGHT * (len(titles) - 1)
+        inches = width / DOTS_PER_INCH, (height - top) / DOTS_PER_INCH
+        self.figure = NotebookFigure(inches, dpi=DOTS_PER_INCH)
         self.axes = self.figure.add_axes((0, 0, 1, 1))
         self.axes.axis("off")
-        texts = [self.text(PAGE_MARGIN, PAGE_MARGIN, title, size=13, weight="bold")]
+        self.axes.set(xlim=(0, width), ylim=(height, top), xticks=[], yticks=[], autoscale_on=False)
+        for number, line in enumerate(titles):
+            self.text(PAGE_MARGIN, top + PAGE_MARGIN + TITLE_LINE_HEIGHT * number, line, **style)
         for number, line in enumerate(lines):
-            texts.append(
-                self.text(
-                    PAGE_MARGIN,
-                    PAGE_MARGIN + TITLE_HEIGHT + LINE_HEIGHT * number,
-                    line,
-                    color=GREY_TEXT,
-                )
-            )
-        canvas = FigureCanvasAgg(self.figure)
-        renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
-        text_width = max(text.get_window_extent(renderer).width for text in texts)
-        width = max(width, math.ceil(text_width) + 2 * PAGE_MARGIN)
-        self.figure.set_size_inches(width / DOTS_PER_INCH, height / DOTS_PER_INCH)
-        self.axes.set(xlim=(0, width), ylim=(height, 0), autoscale_on=False)
+            y = PAGE_MARGIN + TITLE_HEIGHT + LINE_HEIGHT * number
+            self.text(PAGE_MARGIN, y, line, color=GREY_TEXT)
 
     def text(self, x: float, y: float, text: str, size: float = 8, **style: Any) -> Text:
         """Write text; x and y are its upper left corner, unless `ha` or `va` say otherwise."""
@@ -138,21 +135,24 @@ class Page:
         top, left, bottom, right = (scale * edge for edge in region)
         self.box((x + left, y + top), (right - left, bottom - top), color, lw)
 
-    def color_bar(self, square: Square, colors: Colormap, ends: tuple[str, str]) -> None:
-        """Draw a colour map below an image, with the values at its left and right end."""
-        x, y, width = square.x, square.bottom + 12, square.side
+    def color_bar(self, corner: XY, width: float, colors: Colormap, ends: tuple[str, str]) -> None:
+        """Draw a colour map as a bar, with the values at its left and right end below it."""
+        x, y = corner
         rgb = np.asarray(colors(np.linspace(0, 1, 100)))[None, :, :3]
-        self._pixels((x, y), (width, 8), rgb, "antialiased")
-        self.box((x, y), (width, 8), PALE, 0.5)
+        self._pixels(corner, (width, 8), rgb, "antialiased")
+        self.box(corner, (width, 8), PALE, 0.5)
         self.text(x, y + 11, ends[0], color=GREY_TEXT)
         self.text(x + width, y + 11, ends[1], color=GREY_TEXT, ha="right")
 
 
-def shortened(text: str, max_length: int) -> str:
-    """Return the text, or its beginning and an ellipsis if it is longer than `max_length`."""
-    if len(text) <= max_length:
-        return text
-    return text[: max_length - 1] + "…"
+def columns_for(count: int, most: int) -> int:
+    """Return in how many columns that many images stand: at most `most`, in full rows if possible.
+
+    If there are more than `most` squared, they fill a square.
+    """
+    most = max(most, math.ceil(math.sqrt(count)))
+    rows = max(1, math.ceil(count / most))
+    return max(1, math.ceil(count / rows))
 
 
 def as_paper(image: np.ndarray) -> Rgb:

@@ -1,18 +1,22 @@
-"""How figures look: colours and fonts.
+"""How figures look: colours and fonts, whatever the user's own matplotlib settings.
 
-STYLE holds only while a function with the decorator `styled` runs: importing firstlight, and
-drawing with it, leaves the user's own matplotlib settings as they are.
+The style holds only while a function with the decorator `styled` runs: importing firstlight, and
+drawing with it, leaves the user's settings as they are.
 """
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-import matplotlib
-from matplotlib.axes import Axes
+import matplotlib.style
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font_names
 
+from firstlight.figures.text import DOTS_PER_INCH
 from firstlight.runs.files import atomic_write
 
 P = ParamSpec("P")
@@ -20,11 +24,12 @@ R = TypeVar("R")
 
 INK, PALE, ACCENT, WARNING = "#1f2933", "#9aa5b1", "#2f6fed", "#d1495b"
 GREY_TEXT = "#6b7785"
-SHADES = LinearSegmentedColormap.from_list("mistakes", ["#ffffff", "#f3c9cf", WARNING])
+MISTAKES = LinearSegmentedColormap.from_list("mistakes", ["#f5d3d8", WARNING])  # from one to most
 FOR_AND_AGAINST = LinearSegmentedColormap.from_list("weights", [WARNING, "#ffffff", ACCENT])
+# matplotlib brings the first. The others have Chinese, Japanese and Korean characters.
+FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", "WenQuanYi Micro Hei")
 STYLE: Any = {
     "font.size": 9,
-    "font.family": ["DejaVu Sans", "sans-serif"],
     "text.color": INK,
     "axes.edgecolor": PALE,
     "axes.labelcolor": INK,
@@ -33,23 +38,42 @@ STYLE: Any = {
     "axes.spines.right": False,
     "xtick.color": INK,
     "ytick.color": INK,
-    "figure.dpi": 120,
+    "figure.dpi": DOTS_PER_INCH,
     "legend.frameon": False,
 }
 
 
+@contextmanager
+def _style() -> Iterator[None]:
+    """Let STYLE hold in this context. A character that no font has becomes a box, silently."""
+    installed = {"font.family": [name for name in FONTS if name in get_font_names()]}
+    with warnings.catch_warnings(), matplotlib.style.context(["default", STYLE, installed]):
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from", UserWarning)
+        yield
+
+
 def styled(draw: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a function that makes and saves figures: STYLE holds while it runs."""
-    return matplotlib.rc_context(STYLE)(draw)
+    """Decorate a function that draws or renders a figure: the style holds while it runs."""
+    return _style()(draw)
 
 
-def new_panels(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
-    """Return a figure of that size (width, height) in inches, and its panels row by row."""
-    figure = Figure(size, layout="constrained")
-    return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
+class NotebookFigure(Figure):
+    """A figure that a notebook shows. Others are shown only if pyplot has made them."""
+
+    def _repr_png_(self) -> bytes:
+        """Return the figure as PNG: Jupyter calls this for the value of a cell."""
+        return as_png(self)
+
+
+@styled
+def as_png(figure: Figure) -> bytes:
+    """Return the figure as the content of a PNG file."""
+    file = BytesIO()
+    figure.savefig(file, format="png")
+    return file.getvalue()
 
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Write the figure as a PNG file, whole or not at all."""
     with atomic_write(path) as file:
-        figure.savefig(file, format="png")
+        file.write(as_png(figure))

@@ -1,38 +1,47 @@
 """The pictures of a training: learning curves, samples, and what augmentation does."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from firstlight.datasets import Examples, Images
+from firstlight.errors import UsageError
 from firstlight.figures.page import (
-    CHARACTER,
     IMAGE_GAP,
     PAGE_MARGIN,
     TITLE_HEIGHT,
+    TITLE_LINE_HEIGHT,
     Grid,
     Page,
     as_paper,
 )
 from firstlight.figures.style import (
     ACCENT,
+    GREY_TEXT,
     INK,
     PALE,
     WARNING,
-    new_panels,
+    NotebookFigure,
     save_figure,
     styled,
 )
+from firstlight.figures.text import DOTS_PER_INCH, fitted, widest, wrapped
+from firstlight.images.augmentations import AUGMENTATIONS
 from firstlight.runs.documents import LoggedStep, RunRecord
 from firstlight.runs.run import Run
 from firstlight.training.augment import augmented
 
-SAMPLES_PER_CLASS, MAX_SAMPLED_CLASSES = 12, 20
-SAMPLE_SIDE = 64  # pixels
+MAX_SAMPLED_CLASSES = 20
+MAX_LABEL_WIDTH = 200  # pixels: of the text beside a row of images
+TOGETHER = ("all together", "again", "and again")  # random draws of one recipe
 SMOOTHED_FRACTION = 20  # the running mean averages a twentieth of the steps
+PANEL_WIDTH, PANEL_HEIGHT, LEGEND_HEIGHT = 540, 400, 20  # pixels: of the learning curves
 
 
 def draw_training(run: Run, examples: Examples, data: str, classes: Sequence[str]) -> None:
@@ -43,35 +52,22 @@ def draw_training(run: Run, examples: Examples, data: str, classes: Sequence[str
         data: the dataset's name.
     """
     record = run.record()
-    learning_curves(run.metrics(), run.figures / "learning_curves.png", record, data)
-    samples(examples, classes, run.figures / "samples.png", title=f"{data}, training images")
-    if record.settings.recipe.augment:
-        augmentations(
-            examples.images, record.settings.recipe.augment, run.figures / "augmentation.png"
-        )
+    figures = {
+        "learning_curves.png": learning_curves(run.metrics(), record, data),
+        "samples.png": samples(examples, classes, title=f"{data}, training images"),
+    }
+    strengths = effective(record.settings.recipe.augment, examples.images)
+    if strengths:
+        figures["augmentation.png"] = augmentations(examples.images, strengths)
+    for name, figure in figures.items():
+        save_figure(figure, run.figures / name)
 
 
-@styled
-def learning_curves(
-    metrics: Sequence[LoggedStep], path: Path, record: RunRecord, data: str
-) -> None:
-    """Draw cost and error against steps; the point of the kept weights is marked."""
-    kept_step = record.status.best_step if record.status else None
-    has_accuracy = any(logged.accuracy is not None for logged in metrics)
-    if has_accuracy:
-        figure, panels = new_panels(rows=1, columns=2, size=(9, 3.6))
-        _draw_curve(panels[1], metrics, kept_step, error_percent)
-        panels[1].set_ylabel("error (% of images wrong)")
-        _use_log_scale(panels[1], metrics, error_percent)
-    else:
-        figure, panels = new_panels(rows=1, columns=1, size=(7, 3.8))
-    _draw_curve(panels[0], metrics, kept_step, cost)
-    panels[0].set_ylabel("cost (cross entropy, nats)")
-    smoothed = _shown_values(metrics, cost)
-    if smoothed.max() > 10 * max(smoothed.min(), 1e-9):
-        _use_log_scale(panels[0], metrics, cost)
-    figure.suptitle(_curves_title(record, data), x=0.01, ha="left", fontsize=11)
-    save_figure(figure, path)
+class Quantity(NamedTuple):
+    """What a panel shows of each logged step."""
+
+    label: str
+    value: Callable[[LoggedStep], float]
 
 
 def cost(logged: LoggedStep) -> float:
@@ -83,6 +79,60 @@ def error_percent(logged: LoggedStep) -> float:
     return 100 * (1 - logged.accuracy)
 
 
+COST = Quantity("cost (cross entropy, nats)", cost)
+ERROR = Quantity("error (% of images wrong)", error_percent)
+
+
+@styled
+def learning_curves(metrics: Sequence[LoggedStep], record: RunRecord, data: str) -> Figure:
+    """Draw cost and error against steps; the point of the kept weights is marked.
+
+    Args:
+        data: the dataset's name.
+    """
+    kept_step = record.status.best_step if record.status else None
+    has_accuracy = all(logged.accuracy is not None for logged in metrics)
+    quantities = [COST, ERROR] if has_accuracy else [COST]
+    width = PANEL_WIDTH * len(quantities)
+    titles = wrapped(_curves_title(record, data), width - 2 * PAGE_MARGIN, 11)
+    header = PAGE_MARGIN + TITLE_LINE_HEIGHT * len(titles) + LEGEND_HEIGHT
+    figure, panels = _new_panels(len(quantities), header)
+    for panel, quantity in zip(panels, quantities, strict=True):
+        _draw_curve(panel, metrics, kept_step, quantity)
+    _write_header(figure, titles, panels[0])
+    figure.draw_without_rendering()  # lays the panels out
+    figure.set_layout_engine("none")  # so that the figure looks the same each time it is shown
+    return figure
+
+
+def _new_panels(columns: int, header: int) -> tuple[Figure, list[Axes]]:
+    """Return a figure, and its panels below a header of that height in pixels."""
+    width, height = PANEL_WIDTH * columns, PANEL_HEIGHT + header
+    figure = NotebookFigure(
+        (width / DOTS_PER_INCH, height / DOTS_PER_INCH),
+        layout=ConstrainedLayoutEngine(rect=(0, 0, 1, PANEL_HEIGHT / height)),
+    )
+    return figure, list(figure.subplots(1, columns, squeeze=False).flat)
+
+
+def _write_header(figure: Figure, titles: Sequence[str], panel: Axes) -> None:
+    """Write the title and the legend above the panels, where they cover no curve."""
+    width, height = figure.bbox.size
+    left, top = PAGE_MARGIN / width, 1 - PAGE_MARGIN / height
+    for number, line in enumerate(titles):
+        y = top - TITLE_LINE_HEIGHT * number / height
+        figure.text(left, y, line, size=11, va="top", parse_math=False)
+    figure.legend(
+        *panel.get_legend_handles_labels(),
+        loc="upper left",
+        bbox_to_anchor=(left, top - TITLE_LINE_HEIGHT * len(titles) / height),
+        borderpad=0,
+        borderaxespad=0,
+        ncols=4,
+        fontsize=8,
+    )
+
+
 def _curves_title(record: RunRecord, data: str) -> str:
     title = f"{record.settings.network} on {data}"
     smoothing = record.settings.recipe.label_smoothing
@@ -92,104 +142,158 @@ def _curves_title(record: RunRecord, data: str) -> str:
 
 
 def _draw_curve(
-    panel: Axes,
-    metrics: Sequence[LoggedStep],
-    kept_step: int | None,
-    value: Callable[[LoggedStep], float],
+    panel: Axes, metrics: Sequence[LoggedStep], kept_step: int | None, quantity: Quantity
 ) -> None:
     """Draw each training step as a dot, their running mean, and the validation points."""
-    train, val = _of_split(metrics, "train"), _of_split(metrics, "val")
-    steps = np.array([logged.step for logged in train])
-    values = np.array([value(logged) for logged in train])
+    steps, values = _of_split(metrics, "train", quantity)
+    mean = running_mean(values)
+    point = "o" if len(steps) == 1 else ""  # a line through one point is not visible
     panel.plot(steps, values, ".", color=PALE, ms=2, alpha=0.6)
-    panel.plot(steps, running_mean(values), color=INK, lw=1.5, label="training (running mean)")
-    if val:
-        val_steps = [logged.step for logged in val]
-        val_values = [value(logged) for logged in val]
+    panel.plot([], [], ".", color=PALE, ms=6, label="training steps")
+    panel.plot(steps, mean, point + "-", color=INK, ms=4, lw=1.5, label="their running mean")
+    val_steps, val_values = _of_split(metrics, "val", quantity)
+    if len(val_steps):
         panel.plot(val_steps, val_values, "o-", color=ACCENT, ms=4, lw=1.5, label="validation")
-    for logged in val:
-        if logged.step == kept_step:
-            ring: dict[str, Any] = {"mfc": "none", "mec": WARNING}
-            panel.plot(logged.step, value(logged), "o", ms=11, mew=1.6, **ring)
-            panel.plot([], [], "o", ms=8, label="kept weights", **ring)
+    ring: dict[str, Any] = {"mfc": "none", "mec": WARNING, "mew": 1.6, "ls": "none"}
+    kept = val_steps == kept_step
+    if kept.any():
+        panel.plot(val_steps[kept], val_values[kept], "o", ms=11, clip_on=False, **ring)
+        panel.plot([], [], "o", ms=8, label="kept weights", **ring)
     panel.set_xlabel("step")
+    panel.set_ylabel(quantity.label)
     panel.grid(axis="y", color=PALE, alpha=0.3, lw=0.6)
-    panel.legend(loc="upper right", fontsize=8)
+    _scale_steps(panel, last=max([1, *steps, *val_steps]))
+    _scale_values(panel, np.concatenate([mean, val_values]), highest=values.max(initial=0.0))
 
 
-def _of_split(metrics: Sequence[LoggedStep], split: str) -> list[LoggedStep]:
-    return [logged for logged in metrics if logged.split == split]
+def _of_split(
+    metrics: Sequence[LoggedStep], split: str, quantity: Quantity
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the steps of a split and their values, both (N,)."""
+    of_split = [logged for logged in metrics if logged.split == split]
+    steps = np.array([logged.step for logged in of_split], int)
+    return steps, np.array([quantity.value(logged) for logged in of_split], float)
 
 
-def _shown_values(
-    metrics: Sequence[LoggedStep], value: Callable[[LoggedStep], float]
-) -> np.ndarray:
-    """Return the values that the lines of a panel go through."""
-    train = np.array([value(logged) for logged in _of_split(metrics, "train")])
-    val = [value(logged) for logged in _of_split(metrics, "val")]
-    return np.concatenate([running_mean(train), val])
+def _scale_steps(panel: Axes, last: int) -> None:
+    panel.set_xlim(0, 1.03 * last)
+    panel.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    panel.xaxis.set_major_formatter("{x:,.0f}")
 
 
-def _use_log_scale(
-    panel: Axes, metrics: Sequence[LoggedStep], value: Callable[[LoggedStep], float]
-) -> None:
-    """Show values on a logarithmic scale, from half of the smallest one above 0."""
-    values = _shown_values(metrics, value)
-    lowest = values[values > 0].min(initial=1.0)
-    panel.set_yscale("log")
-    panel.set_ylim(bottom=lowest / 2)
+def _scale_values(panel: Axes, values: np.ndarray, highest: float) -> None:
+    """Choose a scale on which all values of the lines are seen, and the highest dot.
+
+    It is logarithmic if the largest value is more than ten times the smallest one above 0. A value
+    of 0 is then drawn below the smallest power of ten.
+    """
+    highest = max(highest, values.max(initial=0.0)) or 1.0
+    above_zero = values[values > 0]
+    lowest = above_zero.min(initial=highest)
+    if above_zero.max(initial=0.0) <= 10 * lowest:
+        panel.set_ylim(-0.03 * highest, 1.06 * highest)
+    elif len(above_zero) == len(values):
+        panel.set_yscale("log")
+        panel.set_ylim(lowest / 1.5, highest * 1.3)
+        panel.yaxis.set_major_locator(
+            LogLocator(subs=(1, 2, 5) if highest < 100 * lowest else (1,))
+        )
+        panel.yaxis.set_minor_formatter(NullFormatter())
+    else:
+        first, last = math.floor(math.log10(lowest)), math.floor(math.log10(highest))
+        panel.set_yscale("symlog", linthresh=10.0**first, linscale=0.5)
+        panel.set_ylim(-0.3 * 10.0**first, highest * 1.3)
+        panel.set_yticks([0, *(10.0**power for power in range(first, last + 1))])
     panel.yaxis.set_major_formatter("{x:g}")
 
 
 def running_mean(values: np.ndarray) -> np.ndarray:
     """Return each value averaged with those around it; the same length."""
-    count = len(values)
-    width = max(1, count // SMOOTHED_FRACTION)
-    sums = np.concatenate([[0.0], np.cumsum(values, dtype=float)])
-    ends = np.clip(np.arange(count) + width // 2 + 1, 1, count)
-    starts = np.clip(np.arange(count) - width // 2, 0, count - 1)
-    mean: np.ndarray = (sums[ends] - sums[starts]) / (ends - starts)
-    return mean
+    half = max(1, len(values) // SMOOTHED_FRACTION) // 2
+    # Differences of a cumulative sum would be faster, but of zeros they are not quite zero.
+    around = (values[max(0, i - half) : i + half + 1] for i in range(len(values)))
+    return np.array([part.mean() for part in around], float)
 
 
 @styled
-def samples(examples: Examples, classes: Sequence[str], path: Path, title: str) -> None:
-    """Draw a row for each class: its name and its first images; at most twenty classes."""
-    classes = classes[:MAX_SAMPLED_CLASSES]
-    page, grid = labelled_rows(classes, SAMPLES_PER_CLASS, title)
-    for label in range(len(classes)):
-        indices = np.flatnonzero(examples.labels == label)[:SAMPLES_PER_CLASS]
+def samples(examples: Examples, classes: Sequence[str], title: str) -> Figure:
+    """Draw a row for each class: its name and its first images.
+
+    Of more than MAX_SAMPLED_CLASSES classes, the first ones that have images are drawn.
+    """
+    labels = [*range(len(classes))]
+    if len(classes) > MAX_SAMPLED_CLASSES:
+        labels = np.unique(examples.labels)[:MAX_SAMPLED_CLASSES].tolist()
+        title += f": {len(labels)} of {len(classes):,} classes"
+    side, columns = _side_and_columns(examples.images)
+    rows = [np.flatnonzero(examples.labels == label)[:columns] for label in labels]
+    names = [classes[label] for label in labels]
+    page, grid = labelled_rows(names, max(map(len, rows)), title, side)
+    for row, indices in enumerate(rows):
+        if not len(indices):
+            x, y, _ = grid.cell(row, 0)
+            page.text(x, y + side / 2, "no images", color=GREY_TEXT, va="center")
+            continue
         for column, image in enumerate(examples.images[indices]):
-            page.image(grid.cell(label, column), as_paper(image))
-    save_figure(page.figure, path)
+            page.image(grid.cell(row, column), as_paper(image))
+    return page.figure
 
 
 @styled
-def augmentations(images: Images, strengths: Mapping[str, float], path: Path) -> None:
-    """Draw a row of unchanged images, one for each augmentation alone, then all together."""
-    indices = np.arange(min(SAMPLES_PER_CLASS, len(images)))
-    rows: dict[str, Mapping[str, float]] = {"unchanged": {}}
-    for name, strength in strengths.items():
-        rows[f"{name} {strength:g}"] = {name: strength}
-    rows["all together"] = strengths
-    page, grid = labelled_rows(list(rows), len(indices), "What augmentation does")
-    for row, chosen in enumerate(rows.values()):
-        cropped = images.augmented(indices, chosen, seed=0, first=0)
-        for column, image in enumerate(augmented(cropped, chosen)):
+def augmentations(images: Images, strengths: Mapping[str, float]) -> Figure:
+    """Draw images unchanged, changed by each augmentation alone, and by all together.
+
+    All together are drawn three times: each time the images are changed differently.
+
+    Raises:
+        UsageError: no augmentation changes these images.
+    """
+    strengths = effective(strengths, images)
+    if not strengths:
+        raise UsageError("no augmentation changes these images; there is nothing to draw")
+    side, columns = _side_and_columns(images)
+    count = min(columns, len(images))
+    indices = np.linspace(0, len(images) - 1, count).astype(int)  # not of the first class alone
+    alone = {f"{name} {strength:g}": {name: strength} for name, strength in strengths.items()}
+    rows = {"unchanged": images[indices]}
+    rows |= {label: _augmented(images, indices, chosen) for label, chosen in alone.items()}
+    drawn = _augmented(images, np.tile(indices, len(TOGETHER)), strengths)
+    rows |= dict(zip(TOGETHER, np.split(drawn, len(TOGETHER)), strict=True))
+    page, grid = labelled_rows([*rows], count, "What augmentation does", side)
+    for row, changed in enumerate(rows.values()):
+        for column, image in enumerate(changed):
             page.image(grid.cell(row, column), as_paper(image))
-    save_figure(page.figure, path)
+    return page.figure
 
 
-def labelled_rows(labels: Sequence[str], columns: int, title: str) -> tuple[Page, Grid]:
+def effective(strengths: Mapping[str, float], images: Images) -> dict[str, float]:
+    """Return the augmentations that change these images: only parts of pictures can be cropped."""
+    return {
+        name: strength
+        for name, strength in strengths.items()
+        if strength > 0 and (images.are_crops or AUGMENTATIONS[name].kind == "pixel")
+    }
+
+
+def _augmented(images: Images, indices: np.ndarray, strengths: Mapping[str, float]) -> np.ndarray:
+    """Return images of these indices, each with random numbers of its own, even if repeated."""
+    return augmented(images.augmented(indices, strengths, seed=0, first=0), strengths)
+
+
+def _side_and_columns(images: Images) -> tuple[int, int]:
+    """Return how large images are drawn, in pixels, and how many beside each other."""
+    return (64, 12) if max(images.size[:2]) <= 64 else (112, 8)
+
+
+def labelled_rows(labels: Sequence[str], columns: int, title: str, side: int) -> tuple[Page, Grid]:
     """Return a page with a text at the left of each row, and a grid for the images."""
-    step = SAMPLE_SIDE + IMAGE_GAP
-    label_width = CHARACTER * max(map(len, labels), default=0) + IMAGE_GAP
+    labels = [fitted(label, MAX_LABEL_WIDTH, 8) for label in labels]
     grid = Grid(
-        left=PAGE_MARGIN + label_width,
+        left=PAGE_MARGIN + math.ceil(widest(labels, 8)) + IMAGE_GAP,
         top=PAGE_MARGIN + TITLE_HEIGHT,
-        side=SAMPLE_SIDE,
-        across=step,
-        down=step,
+        side=side,
+        across=side + IMAGE_GAP,
+        down=side + IMAGE_GAP,
     )
     page = Page(
         width=grid.right(columns) + PAGE_MARGIN,
@@ -198,5 +302,5 @@ def labelled_rows(labels: Sequence[str], columns: int, title: str) -> tuple[Page
     )
     for row, label in enumerate(labels):
         square = grid.cell(row, 0)
-        page.text(square.x - IMAGE_GAP, square.y + SAMPLE_SIDE / 2, label, ha="right", va="center")
+        page.text(square.x - IMAGE_GAP, square.y + side / 2, label, ha="right", va="center")
     return page, grid

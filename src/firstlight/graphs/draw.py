@@ -18,6 +18,7 @@ from firstlight.graphs import svg
 from firstlight.graphs.functional import from_graph, from_keras
 from firstlight.graphs.layout import Box, with_equal_widths
 from firstlight.graphs.operations import from_operations
+from firstlight.networks._network import Network
 from firstlight.runs.files import write_text
 from firstlight.runs.run import Run
 
@@ -37,30 +38,32 @@ class GraphPictures:
 
 
 class Target(NamedTuple):
-    """What is drawn: a network by name, or the first graph."""
+    """What is drawn: a network, or the first graph."""
 
-    network: str
-    classes: int  # of the run; 0 if it is not a run
+    network: Network | None  # None for the first graph
+    classes: int
     folder: Path  # for the pictures, unless the user gives another
 
 
-def draw_graph(target: str, out: Path | None = None) -> GraphPictures:
+def draw_graph(target: str, out: Path | None = None, trust: bool = False) -> GraphPictures:
     """Write functional.svg and operations.svg of a network, a run, or "first-graph".
 
     Args:
-        target: a network's name, a run folder, or "first-graph".
+        target: a network's name or .py file, a run folder, or "first-graph".
         out: the folder for the files; by default the run's figures, or runs/graph-NAME.
+        trust: run the source of an own network that the run folder holds.
 
     Raises:
         UsageError, DataError: the network or run does not exist, or the run is not trained yet.
     """
-    name, classes, default_folder = find_target(target)
-    if name == FIRST_GRAPH:
+    chosen, classes, default_folder = find_target(target, trust)
+    if chosen is None:
+        name = FIRST_GRAPH
         graph = first_graph.build().graph
         boxes, arrows = from_graph(graph)
     else:
-        entry = catalog.network(name)
-        network = entry.build(classes or entry.classes)
+        name = chosen.name
+        network = chosen.build(classes)
         boxes, arrows = from_keras(network)
         graph = trace(network)
     subtitle = parameter_count(boxes)
@@ -76,19 +79,20 @@ def draw_graph(target: str, out: Path | None = None) -> GraphPictures:
     return GraphPictures(target, tuple(folder / file for file in pictures))
 
 
-def find_target(target: str) -> Target:
+def find_target(target: str, trust: bool) -> Target:
     """Return what the user names. Raises what `draw_graph` raises."""
-    run = Run(Path(target))
+    run = Run(Path(target), trust=trust)
     if run.record_file.is_file():
-        record = run.record()
-        if record.settings.network == FIRST_GRAPH:
-            return Target(FIRST_GRAPH, 0, run.figures)
-        info = run.model_info()
-        return Target(info.network, len(info.classes), run.figures)
+        if run.record().settings.network == FIRST_GRAPH:
+            return Target(None, first_graph.CLASSES, run.figures)
+        return Target(run.network(), len(run.model_info().classes), run.figures)
     names = [FIRST_GRAPH, *(entry.name for entry in catalog.networks())]
-    if target not in names:
+    if target not in names and not target.endswith(".py"):
         raise UsageError(f"no network or run {target!r}; networks: {', '.join(names)}")
-    return Target(target, 0, Path("runs") / f"graph-{target}")
+    network = None if target == FIRST_GRAPH else catalog.network(target)
+    name = network.name if network else FIRST_GRAPH
+    classes = network.classes if network else first_graph.CLASSES
+    return Target(network, classes, Path("runs") / f"graph-{name}")
 
 
 def parameter_count(boxes: list[Box]) -> str:

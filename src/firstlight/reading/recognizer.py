@@ -7,8 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firstlight.errors import UsageError
-from firstlight.images.crops import Size
-from firstlight.images.kinds import ImageKind
 from firstlight.onnx_model import OnnxModel
 from firstlight.probabilities import softmax
 
@@ -21,9 +19,10 @@ DIGIT_INPUT = (28, 28, 1)
 
 
 class Recognizer:
-    """A model of digits whose probabilities are adjusted to what a reader cuts out.
+    """A model of digits whose probabilities are calibrated and adjusted to what a reader cuts out.
 
-    It is a `classification.Classifier` too. The prior probability of "none" is lowered: the
+    The logits are divided by the temperature (see evaluation/calibration.py), because the reader
+    compares probabilities with a threshold. The prior probability of "none" is lowered: the
     logarithm of the ratio is added to its logit (Saerens, Latinne and Decaestecker, "Adjusting the
     outputs of a classifier to new a priori probabilities", Neural Computation 14, 2002).
     """
@@ -35,16 +34,8 @@ class Recognizer:
         self._log_ratios = np.log(ratios).astype(np.float32)
 
     @property
-    def input(self) -> Size:
-        return self._model.input
-
-    @property
     def classes(self) -> tuple[str, ...]:
         return self._model.classes
-
-    @property
-    def image_kind(self) -> ImageKind:
-        return self._model.image_kind
 
     @property
     def threshold(self) -> float:
@@ -53,7 +44,8 @@ class Recognizer:
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return probabilities (n, classes) of images (n, 28, 28, 1), 0..255, in one batch."""
-        return softmax(self._model.logits(images) + self._log_ratios)
+        calibrated = self._model.logits(images) / np.float32(self._model.metadata.temperature)
+        return softmax(calibrated + self._log_ratios)
 
     def digit_confidence(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probability of the most probable digit: (n, classes) → (n,).

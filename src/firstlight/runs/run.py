@@ -1,25 +1,52 @@
 """Finds, makes and reads a run folder. The package's docstring lists its files."""
 
+from __future__ import annotations
+
 import json
 import os
 import platform
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import fields
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from firstlight import catalog
 from firstlight.datasets import Dataset, Listing
 from firstlight.errors import DataError, UsageError
-from firstlight.runs.documents import LoggedStep, ModelInfo, RunRecord, undamaged
+from firstlight.networks._network import Network
+from firstlight.runs.documents import (
+    LoggedStep,
+    ModelInfo,
+    RunRecord,
+    TrainingResult,
+    undamaged,
+)
 from firstlight.runs.files import read_json, write_json, write_text
-from firstlight.settings import Settings
+from firstlight.settings import DataChoice, Plan
+
+if TYPE_CHECKING:  # for the types of methods that import what they need
+    from numpy.typing import NDArray
+
+    from firstlight.classification import Classification, Pictures
+    from firstlight.explanation.explanation import Explanation
+    from firstlight.exports.export import Export
+    from firstlight.graphs.draw import GraphPictures
+    from firstlight.runs.documents import Evaluation
 
 
 class Run:
-    """The files of a run folder by name, and what is read from them."""
+    """A training, or what it has left in its run folder.
 
-    def __init__(self, folder: Path) -> None:
+    `open` gives the run of a folder. A run that was trained in this process also knows its network
+    and data, which need not be in a file.
+    """
+
+    def __init__(self, folder: Path, *, trust: bool = False, plan: Plan | None = None) -> None:
         self.folder = folder
+        self._trust, self._plan = trust, plan
         self.record_file = folder / "run.json"
         self.pictures_file = folder / "pictures.json"
         self.metrics_file = folder / "metrics.jsonl"
@@ -32,26 +59,24 @@ class Run:
         self.card = folder / "MODEL_CARD.md"
 
     @classmethod
-    def open(cls, folder: Path) -> "Run":
+    def open(cls, folder: str | Path, trust: bool = False) -> Run:
         """Return the run in a folder.
+
+        Args:
+            trust: run the network's own source that the folder holds: see `network`.
 
         Raises:
             DataError: no such folder, or it holds no run.json.
         """
+        folder = Path(folder)
         if not (folder / "run.json").is_file():
             names = sorted(path.parent.name for path in folder.parent.glob("*/run.json"))
             others = f"; runs in {folder.parent}: {', '.join(names)}" if names else ""
             raise DataError(f"no run at {folder}{others}")
-        return cls(folder)
+        return cls(folder, trust=trust)
 
     @classmethod
-    def create(
-        cls,
-        settings: Settings,
-        total_steps: int,
-        folder: Path | None = None,
-        listing: Listing | None = None,
-    ) -> "Run":
+    def create(cls, plan: Plan, total_steps: int, folder: Path | None = None) -> Run:
         """Make a new run folder with its run.json: `folder`, or the next runs/NETWORK-DATA-N.
 
         Raises:
@@ -59,10 +84,15 @@ class Run:
         """
         if folder and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise UsageError(f"{folder} is not empty; give another --out, or --resume {folder}")
-        run = cls(folder or next_folder(f"{settings.network}-{Path(settings.data).name}"))
+        settings, source = plan.settings, plan.network.source
+        run = cls(
+            folder or next_folder(f"{settings.network}-{Path(settings.data).name}"), plan=plan
+        )
         run.folder.mkdir(parents=True, exist_ok=True)
-        if listing:
-            write_json(run.pictures_file, listing.to_json())
+        if plan.dataset.listing:
+            write_json(run.pictures_file, plan.dataset.listing.to_json())
+        if source:
+            write_text(run.folder / source.file, source.text)
         run.write_record(
             RunRecord(
                 settings=settings,
@@ -72,6 +102,46 @@ class Run:
             )
         )
         return run
+
+    def evaluate(
+        self, data: DataChoice = "", split: str = "test", views: str = "middle", **flags: Any
+    ) -> Evaluation:
+        """Measure accuracy and mistakes: see `firstlight.evaluate`."""
+        from firstlight import api
+
+        return api.evaluate(self, data, split, views, **flags)
+
+    def predict(self, images: Pictures) -> NDArray[Any]:
+        """Return the probabilities (N, classes) of arrays or files: see `firstlight.predict`."""
+        from firstlight import api
+
+        return api.predict(self, images)
+
+    def classify(
+        self, images: str | Path | Sequence[str | Path], top: int = 5
+    ) -> list[Classification]:
+        """Return the most probable classes of pictures: see `firstlight.classify`."""
+        from firstlight import api
+
+        return api.classify(self, images, top)
+
+    def explain(self, image: str | Path, **flags: Any) -> Explanation:
+        """Show what the network looks at in a picture: see `firstlight.explain`."""
+        from firstlight import api
+
+        return api.explain(self, image, **flags)
+
+    def export(self, format: str = "onnx", out: str | Path | None = None) -> Export:
+        """Write the network for other programs: see `firstlight.export`."""
+        from firstlight import api
+
+        return api.export(self, format, out)
+
+    def graph(self, out: str | Path | None = None) -> GraphPictures:
+        """Draw the network's graph: see `firstlight.graph`."""
+        from firstlight import api
+
+        return api.graph(self, out)
 
     def own_files(self) -> list[Path]:
         """Return the files that other verbs read from this folder."""
@@ -90,6 +160,26 @@ class Run:
     def record(self) -> RunRecord:
         """Raises DataError if run.json is missing, damaged, or of another format."""
         return RunRecord.from_json(read_json(self.record_file), self.record_file)
+
+    @cached_property
+    def result(self) -> TrainingResult:
+        """What the training came to. Raises DataError if it has not ended."""
+        result = self.record().result
+        if result is None:
+            raise DataError(
+                f"{self.folder} has no result yet; continue its training with: "
+                f"firstlight train --resume {self.folder}"
+            )
+        return result
+
+    @property
+    def history(self) -> dict[str, list[Any]]:
+        """The logged steps as columns: step, epoch, split, loss, accuracy, lr, seconds.
+
+        See LoggedStep for the units. `pandas.DataFrame(run.history)` makes a table of it.
+        """
+        steps = [logged.to_json() for logged in self.metrics()]
+        return {each.name: [step[each.name] for step in steps] for each in fields(LoggedStep)}
 
     def write_record(self, record: RunRecord) -> None:
         write_json(self.record_file, record.to_json())
@@ -112,8 +202,42 @@ class Run:
             return Listing.from_json(document)
 
     def dataset(self) -> Dataset:
-        """Return the data that the run was trained on; for a folder, exactly the same pictures."""
-        return catalog.dataset(self.record().settings.data, self.listing())
+        """Return the data that the run was trained on; for a folder, exactly the same pictures.
+
+        Raises:
+            DataError: the data is missing, or was arrays of another process.
+        """
+        if self._plan:
+            return self._plan.dataset
+        settings = self.record().settings
+        if settings.in_memory:
+            raise DataError(
+                f"{self.folder} was trained on arrays from Python, which it does not keep: name "
+                "the data to use (--data; from Python data=)"
+            )
+        return catalog.dataset(settings.data, self.listing())
+
+    def network(self) -> Network:
+        """Return the network that the run was trained with. Imports TensorFlow.
+
+        A network of the user's own is a program. It is run if it lies where it was and has not
+        changed, or if the run was opened with `trust`.
+
+        Raises:
+            UsageError: an own network that is not trusted, or no network has that name any more.
+            DataError: the folder's copy of an own network is missing or changed.
+        """
+        if self._plan:
+            return self._plan.network
+        settings = self.record().settings
+        if settings.source:
+            from firstlight.networks import _own
+
+            return _own.from_run(self.folder, settings.source, settings.network, self._trust)
+        name = settings.network
+        if self.model_file.is_file():  # the first graph is saved as another network
+            name = self.model_info().network
+        return catalog.network(name)
 
     def metrics(self) -> list[LoggedStep]:
         """Return the logged steps, without a last line that a killed process left half written.

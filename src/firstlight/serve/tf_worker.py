@@ -44,6 +44,7 @@ with tensorflow(verbose=False):
     from firstlight import catalog, first_graph, model
     from firstlight.evaluation.accuracy import evaluate as evaluate_runs
     from firstlight.graphs.draw import draw_graph
+    from firstlight.networks._weight_names import weight_names
     from firstlight.runs import checkpoint
 from firstlight.probabilities import softmax
 from firstlight.runs.run import Run
@@ -116,7 +117,7 @@ class LiveNetwork:
         if version != self.loaded:
             self.loaded = None
             arrays, _ = checkpoint.load(path)  # the optimizer's variables among them
-            variables = model.variables(self.network)
+            variables = weight_names(self.network)
             weights = {name: array for name, array in arrays.items() if name in variables}
             checkpoint.restore(variables, weights, path)
             self.loaded = version

@@ -13,20 +13,20 @@ from typing import TextIO
 
 import numpy as np
 
-from firstlight import first_graph, model
+from firstlight import catalog, first_graph, model
 from firstlight.datasets import Examples, mnist
 from firstlight.recipe import Recipe
 from firstlight.runs import card
 from firstlight.runs.documents import LoggedStep, ModelInfo, TrainingResult
 from firstlight.runs.run import Run
-from firstlight.settings import Settings
+from firstlight.settings import Plan, Settings
 
 
 @dataclass(frozen=True)
 class FirstRun:
-    """The result of training the first graph, and its predictions for the test images."""
+    """The run of the first graph, and its predictions for the test images."""
 
-    result: TrainingResult
+    run: Run
     predicted: np.ndarray  # (10000,)
     labels: np.ndarray  # (10000,)
 
@@ -60,7 +60,8 @@ def train(
         command=command,
     )
     examples, test = mnist.load("train"), mnist.load("test")
-    run = Run.create(settings, total_steps=steps)
+    plan = Plan(settings, catalog.network("softmax"), catalog.dataset("mnist"))
+    run = Run.create(plan, total_steps=steps)
     with run.metrics_file.open("w", encoding="utf-8") as file:
         log = CostLog(file, recipe, len(examples), on_cost)
         weights, biases, logits = first_graph.train(
@@ -87,7 +88,7 @@ def train(
         run=str(run.folder),
     )
     write_results(run, result, examples)
-    return FirstRun(result, predicted, test.labels)
+    return FirstRun(run, predicted, test.labels)
 
 
 class CostLog:

@@ -13,6 +13,7 @@ import json
 import math
 import signal
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,75 +26,92 @@ import numpy as np
 import tensorflow as tf
 
 from firstlight import model
-from firstlight.datasets import Dataset, ahead, shuffled
+from firstlight.datasets import ahead, shuffled
 from firstlight.errors import DataError, FirstlightError, Interrupted
 from firstlight.progress import Progress
 from firstlight.runs import card, checkpoint
 from firstlight.runs.documents import LoggedStep, ModelInfo, TrainingResult
 from firstlight.runs.run import Run
-from firstlight.settings import Settings
+from firstlight.settings import Plan
 from firstlight.training.state import TrainState
 from firstlight.training.step import History, RunSteps, compile_steps, cross_entropy
 
 MIN_SECONDS_BETWEEN_CHECKPOINTS, MAX_SECONDS_BETWEEN_CHECKPOINTS = 1.0, 60.0
 CHECKPOINT_SHARE = 0.02  # fraction of the time for checkpoints, within the two limits above
+SECONDS_BEFORE_ESTIMATE = 3.0  # of steps, before their speed says how long the training will take
 MAX_LOGGED_STEPS = 1000  # a curve needs no more points, however long the training is
 
 
 def train(
-    settings: Settings, dataset: Dataset, out: Path | None = None, quiet: bool = False
-) -> TrainingResult:
-    """Train what the settings describe (see settings.prepare), and leave a run folder.
+    plan: Plan, out: Path | None = None, quiet: bool = False, start: Run | None = None
+) -> Run:
+    """Train what was planned (see settings.prepare), and leave a run folder.
 
     model/ gets the weights that were best on the validation images, or the last ones if the recipe
     says keep="last"; early stopping always keeps the best. The test images are measured once, at
     the end.
+
+    Args:
+        out: the run folder; by default the next runs/NETWORK-DATA-N.
+        quiet: show no progress and no notices.
+        start: a run to take the first weights from, wherever name and shape match.
 
     Raises:
         Interrupted: SIGINT or SIGTERM came; a checkpoint has been written.
         FirstlightError: the loss is not a number.
         DataError, UsageError: the data is damaged, or does not fit the network.
     """
-    state = TrainState(settings, dataset)  # first: what cannot be trained leaves no folder
-    state.into(Run.create(settings, state.total_steps, out, dataset.listing))
+    state = TrainState(plan)  # first: what cannot be trained leaves no folder
+    if start:
+        state.start_from(start)
+    state.into(Run.create(state.plan, state.total_steps, out))
     state.save()  # so that a run killed at once can be resumed
-    return finish(state, quiet)
+    finish(state, quiet)
+    return state.run
 
 
-def resume(run: Run, quiet: bool = False) -> TrainingResult:
+def resume(run: Run, quiet: bool = False) -> Run:
     """Continue from the last checkpoint; see `train`.
 
     Raises:
         DataError: the data has changed, or the run is damaged or of another version.
     """
     settings, dataset = run.record().settings, run.dataset()
-    state = TrainState(settings, dataset).into(run)
+    state = TrainState(Plan(settings, run.network(), dataset)).into(run)
     if dataset.fingerprint() != settings.sha256:
         raise DataError(f"{settings.data} has changed since {run.folder} was made; train again")
     state.restore()
     run.forget_after(state.status.step)
-    return finish(state, quiet)
+    finish(state, quiet)
+    return run
 
 
-def dry_run(settings: Settings, dataset: Dataset) -> TrainingResult:
-    """Do everything that `train` does with a single step on one batch; keep nothing."""
-    recipe = replace(settings.recipe, epochs=None, steps=1, steps_per_call=1)
-    short = replace(settings, recipe=recipe, limit=recipe.batch_size)
+def dry_run(plan: Plan, start: Run | None = None) -> Run:
+    """Do everything that `train` does with a single step on one batch; keep nothing.
+
+    The run has a result, but its folder is gone.
+    """
+    recipe = replace(plan.settings.recipe, epochs=None, steps=1, steps_per_call=1)
+    settings = replace(plan.settings, recipe=recipe, limit=recipe.batch_size)
     with tempfile.TemporaryDirectory() as folder:
-        state = TrainState(short, dataset)
-        state.into(Run.create(short, state.total_steps, Path(folder), dataset.listing))
+        state = TrainState(replace(plan, settings=settings))
+        if start:
+            state.start_from(start)
+        state.into(Run.create(state.plan, state.total_steps, Path(folder)))
         state.save()
-        return replace(finish(state, quiet=True, test_limit=recipe.batch_size), run=None)
+        finish(state, quiet=True, test_limit=recipe.batch_size)
+        state.run.result = replace(state.run.result, run=None)
+        return state.run
 
 
-def finish(state: TrainState, quiet: bool, test_limit: int | None = None) -> TrainingResult:
+def finish(state: TrainState, quiet: bool, test_limit: int | None = None) -> None:
     """Run the steps that are left; write model, result, model card and figures."""
     from firstlight.figures.training import draw_training  # matplotlib takes 0.3 s to import
 
     run, dataset = state.run, state.dataset
     with Progress(state.total_steps, state.status.step, quiet) as progress:
-        for notice in state.settings.notices:
-            progress.say(notice)
+        for line in (description(state), *state.settings.notices):
+            progress.say(line)
         run_training(state, progress)
         progress.say(f"stopped: {state.status.stopped}")
     kind = state.val.images.kind(dataset.classes)
@@ -104,7 +122,20 @@ def finish(state: TrainState, quiet: bool, test_limit: int | None = None) -> Tra
     run.write_record(replace(run.record(), status=state.status, result=result))
     card.write(run, state.network.input_shape[1:], result)
     draw_training(run, state.train, dataset.name, dataset.classes)
-    return result
+
+
+def description(state: TrainState) -> str:
+    """Return what is trained on which data, and how many steps that takes."""
+    settings, recipe = state.settings, state.recipe
+    named = f", recipe {settings.recipe_name}" if settings.recipe_name else ""
+    epochs = len(state.epoch_ends)
+    passes = "1 pass" if epochs == 1 else f"{epochs:,} passes"
+    return (
+        f"{settings.network} on {state.dataset.name}{named}: {len(state.train):,} training and "
+        f"{len(state.val):,} validation images in {len(state.dataset.classes):,} classes; "
+        f"{state.total_steps:,} steps of {recipe.batch_size:,} images ({passes}), seed "
+        f"{settings.seed}"
+    )
 
 
 def measure(state: TrainState, test_limit: int | None, quiet: bool) -> TrainingResult:
@@ -247,6 +278,8 @@ class Log:
         self.state, self.file, self.progress = state, file, progress
         self.every = math.ceil(state.total_steps / MAX_LOGGED_STEPS)
         self.began = time.monotonic() - state.status.seconds
+        self.first_call: tuple[int, float] | None = None  # its last step, and when it ended
+        self.has_duration = self.has_warned = False
 
     def steps(self, start: int, history: History) -> None:
         """Log the steps of one call. Raises FirstlightError at a loss that is not a number."""
@@ -255,14 +288,33 @@ class Log:
         measured = zip(history.losses, history.accuracies, history.learning_rates, strict=True)
         for step, (loss, accuracy, rate) in enumerate(measured, start + 1):
             if not math.isfinite(loss):
-                raise FirstlightError(f"the cost was {loss} at step {step}; lower --lr")
+                raise FirstlightError(
+                    f"the cost was {loss} at step {step}: {lower_rate(self.state, rate)}"
+                )
             if step == 1:
                 status.first_cost = float(loss)
             if step == 1 or step % self.every == 0:
                 self.line(step, "train", loss=loss, accuracy=accuracy, rate=rate)
         status.final_cost = float(history.losses[-1])
         accuracy = history.accuracies[-1]
+        self.say_duration()
         self.progress.at(status.step, f"cost {status.final_cost:.4f}  accuracy {accuracy:.2%}")
+
+    def say_duration(self) -> None:
+        """Say once how long the training will take, when some steps have shown their speed.
+
+        The first call is not counted: it compiles the graph.
+        """
+        state, now = self.state, time.monotonic()
+        if self.first_call is None:
+            self.first_call = state.status.step, now
+        first_step, first_time = self.first_call
+        if self.has_duration or now - first_time < SECONDS_BEFORE_ESTIMATE:
+            return
+        self.has_duration = True
+        seconds_per_step = (now - first_time) / (state.status.step - first_step)
+        left = seconds_per_step * (state.total_steps - state.status.step)
+        self.progress.say(f"this will take about {rough_duration(left)}")
 
     def line(self, step: int, split: str, *, loss: float, accuracy: float, rate: float) -> None:
         """Write one measurement; see LoggedStep for the units."""
@@ -302,8 +354,42 @@ def validate(state: TrainState, log: Log, rate: float) -> None:
     epoch = state.epoch_ends.index(status.step) + 1
     mark = "  (best so far)" if is_better else ""
     log.progress.say(f"epoch {epoch}  validation accuracy {accuracy:.2%}  cost {loss:.4f}{mark}")
+    warn_if_worse_than_guessing(state, log, loss=loss, rate=rate)
     status.stopped = reason_to_stop(state)
     lower_rate_on_plateau(state, rate)
+
+
+def warn_if_worse_than_guessing(state: TrainState, log: Log, *, loss: float, rate: float) -> None:
+    """Say once, with a remedy, that the network predicts worse than equal probabilities would."""
+    guess = math.log(len(state.dataset.classes))
+    if loss <= guess or log.has_warned:
+        return
+    log.has_warned = True
+    remedy = lower_rate(state, rate)
+    if loss < state.status.first_cost:
+        remedy = "it falls, so train longer (--epochs or --steps)"
+    log.progress.say(
+        f"the validation cost {loss:.3g} is worse than guessing, which costs {guess:.3g} with "
+        f"{len(state.dataset.classes):,} classes: {remedy}"
+    )
+
+
+def lower_rate(state: TrainState, rate: float) -> str:
+    """Return what to do if a training runs away."""
+    source = state.settings.source
+    network = (source.path or "NETWORK") if source else state.settings.network
+    return (
+        f"the learning rate ({rate:.3g}) is too high: lower --lr; `firstlight find-lr {network}` "
+        "suggests one"
+    )
+
+
+def rough_duration(seconds: float) -> str:
+    """Return a time as a person says it: 40 seconds, 12 minutes, 3 hours."""
+    for unit, size in (("hour", 3600), ("minute", 60)):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.0f} {unit}s"
+    return f"{max(1, round(seconds))} second{'s' if round(seconds) > 1 else ''}"
 
 
 def lower_rate_on_plateau(state: TrainState, rate: float) -> None:
@@ -328,7 +414,13 @@ def reason_to_stop(state: TrainState) -> str:
 
 @contextmanager
 def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Give a function that tells whether SIGINT or SIGTERM came; a second signal stops at once."""
+    """Give a function that tells whether SIGINT or SIGTERM came; a second signal stops at once.
+
+    Python hands signals to the main thread alone: in another thread no signal stops the training.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
     is_requested = False
 
     def request(number: int, frame: FrameType | None) -> None:

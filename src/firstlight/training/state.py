@@ -2,18 +2,20 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from firstlight import catalog, model
-from firstlight.datasets import Dataset, Images
+from firstlight import model
+from firstlight.datasets import Images
+from firstlight.networks._weight_names import weight_names
 from firstlight.runs import checkpoint
 from firstlight.runs.documents import TrainingStatus
 from firstlight.runs.run import Run
-from firstlight.settings import Settings
+from firstlight.settings import BALANCED, Plan, Settings
 from firstlight.training.optimizer import build_optimizer, ema_variables, init_kernels
 
 
@@ -29,13 +31,18 @@ class TrainState:
 
     run: Run
 
-    def __init__(self, settings: Settings, dataset: Dataset) -> None:
-        self.settings, self.dataset = settings, dataset
-        self.recipe = recipe = settings.recipe
-        chosen = catalog.network(settings.network)
+    def __init__(self, plan: Plan) -> None:
+        self.dataset = dataset = plan.dataset
+        chosen = plan.network
         self.train, self.val = (
-            dataset.load(split).first(settings.limit).resized(chosen.input)
+            dataset.load(split).first(plan.settings.limit).resized(chosen.input)
             for split in ("train", "val")
+        )
+        settings = with_fitting_batch(plan.settings, len(self.train))
+        self.plan = replace(plan, settings=settings)
+        self.recipe = recipe = settings.recipe
+        self.label_weights = label_weights(
+            self.train.labels, len(dataset.classes), settings.class_weights
         )
         self.epoch_ends = recipe.epoch_ends(len(self.train))
         self.augment_until = self._last_augmented_step()
@@ -54,6 +61,10 @@ class TrainState:
         self.status = TrainingStatus()
 
     @property
+    def settings(self) -> Settings:
+        return self.plan.settings
+
+    @property
     def total_steps(self) -> int:
         return self.epoch_ends[-1]
 
@@ -65,6 +76,20 @@ class TrainState:
         """
         augmented = len(self.epoch_ends) - self.recipe.no_augment_epochs
         return self.epoch_ends[augmented - 1] if augmented > 0 else 0
+
+    def start_from(self, run: Run) -> None:
+        """Begin with the weights of a run, wherever name and shape match; note what was copied.
+
+        Raises:
+            DataError: the run has no weights, or is damaged.
+            UsageError: no weight matches.
+        """
+        notice = model.copy_weights(self.network, run)
+        for average, weight in zip(self.averages, self.network.trainable_weights):  # noqa: B905
+            average.assign(weight)
+        notices = (*self.settings.notices, notice)
+        settings = replace(self.settings, started_from=str(run.folder), notices=notices)
+        self.plan = replace(self.plan, settings=settings)
 
     def into(self, run: Run) -> "TrainState":
         """Choose the run folder that the training writes to; return the same state."""
@@ -94,7 +119,7 @@ class TrainState:
 
     def variables(self) -> dict[str, keras.Variable]:
         """Return all variables that training changes, by name."""
-        weights = model.variables(self.network)
+        weights = weight_names(self.network)
         weight_ids = {id(weight) for weight in weights.values()}
         # Keras numbers the random states of dropout across all networks: their names change.
         random = [v for v in self.network.variables if id(v) not in weight_ids]
@@ -111,6 +136,32 @@ class TrainState:
     def restore(self) -> None:
         """Read the checkpoint. Raises DataError if it is missing or damaged."""
         self.status = TrainingStatus(**checkpoint.load_into(self.variables(), self.run.last))
+
+
+def with_fitting_batch(settings: Settings, examples: int) -> Settings:
+    """Return the settings with a batch that is not larger than the training split."""
+    size = settings.recipe.batch_size
+    if size <= examples:
+        return settings
+    notice = f"a batch has {examples:,} images, not {size:,}: there are no more to train on"
+    return replace(
+        settings,
+        recipe=replace(settings.recipe, batch_size=examples),
+        notices=(*settings.notices, notice),
+    )
+
+
+def label_weights(labels: np.ndarray, classes: int, class_weights: str | None) -> np.ndarray | None:
+    """Return what an example's loss is multiplied by, for each label (classes,) float32.
+
+    Balanced weights are N / (classes · examples of the class): each class counts alike, and the
+    mean over the training examples is 1. None: every example counts alike.
+    """
+    if class_weights != BALANCED:
+        return None
+    counts = np.bincount(labels, minlength=classes)
+    weights: np.ndarray = len(labels) / ((counts > 0).sum() * np.maximum(counts, 1))
+    return weights.astype(np.float32)
 
 
 @contextmanager

@@ -76,11 +76,14 @@ def build_step(state: TrainState) -> Step:
     """
     network, recipe = state.network, state.recipe
     variables, update = network.trainable_variables, updater(state)
+    weights = None if state.label_weights is None else tf.constant(state.label_weights)
 
     def step(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             logits = tf.cast(network(images, training=True), tf.float32)
             losses = cross_entropy(labels, logits, recipe.label_smoothing)
+            if weights is not None:
+                losses *= tf.gather(weights, labels)
             loss = tf.reduce_sum(losses) / recipe.batch_size
         update(tape.gradient(loss, variables))
         is_right = tf.equal(tf.argmax(logits, axis=1, output_type=labels.dtype), labels)

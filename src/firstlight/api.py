@@ -1,0 +1,552 @@
+"""Each verb as a function: what the command line calls, and what `import firstlight as fl` gives.
+
+A keyword has the name of the flag. A run is given as a `Run` or as the path of its folder, data as
+a `Dataset` or by its name or path. The errors are those of the command line: see errors.py.
+TensorFlow is imported when a function needs it.
+"""
+
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from firstlight import catalog, classification
+from firstlight.classification import Classification, Pictures
+from firstlight.datasets import Dataset
+from firstlight.errors import GateMissed, UsageError
+from firstlight.networks._network import Network
+from firstlight.onnx_model import OnnxModel
+from firstlight.quiet import tensorflow
+from firstlight.recipe import Recipe
+from firstlight.runs.documents import Evaluation
+from firstlight.runs.run import Run
+from firstlight.settings import DataChoice, NetworkChoice, prepare
+
+if TYPE_CHECKING:  # these import TensorFlow
+    from firstlight.evaluation.comparison import Comparison
+    from firstlight.explanation.explanation import Explanation
+    from firstlight.exports.export import Export
+    from firstlight.graphs.draw import GraphPictures
+    from firstlight.training.first_graph import FirstRun
+    from firstlight.training.rate_search import RateSearch
+
+RunChoice = Run | str | Path
+PathChoice = str | Path
+
+
+def train(
+    network: NetworkChoice | None = None,
+    data: DataChoice = "mnist",
+    recipe: str | Recipe = "",
+    *,
+    epochs: int | None = None,
+    steps: int | None = None,
+    batch_size: int | None = None,
+    lr: float | None = None,
+    seed: int = 0,
+    patience: int = 0,
+    class_weights: str | None = None,
+    from_run: RunChoice | None = None,
+    out: PathChoice | None = None,
+    resume: RunChoice | None = None,
+    limit: int | None = None,
+    dry_run: bool = False,
+    trust: bool = False,
+    quiet: bool = False,
+    verbose: bool = False,
+    command: str | None = None,
+) -> Run:
+    """Train a network, and return its run.
+
+    Args:
+        network: the name of a network, the path of a .py file in the form of the files in
+            networks/, a function that takes the number of classes and returns a Keras model, or
+            such a model, whose weights are then the first ones.
+        data: a dataset, its name, or its path.
+        recipe: a `Recipe`, or the name of one of the network's; "" for its default.
+        epochs: passes over the training images.
+        steps: batches to train on, instead of `epochs`.
+        batch_size: images in a batch.
+        lr: the highest learning rate of the schedule.
+        seed: of the first weights and the order of the images, 0 to 2³² - 1.
+        patience: stop after so many epochs without a better accuracy; 0 never stops early.
+        class_weights: "balanced" lets each class count alike, however few examples it has.
+        from_run: a run to take the first weights from, wherever name and shape match.
+        out: the run folder; by default runs/NETWORK-DATA-N.
+        resume: a stopped run to continue, unchanged, instead of a network.
+        limit: use only so many training and so many validation images.
+        dry_run: run one step and keep nothing; the run has a result and no folder.
+        trust: run the source of an own network that a run folder holds.
+        quiet: show no progress and no notices.
+        verbose: show TensorFlow's messages.
+        command: what run.json records as the command; by default this call.
+
+    Raises:
+        UsageError: no such network or recipe, or a value that is not allowed.
+        DataError: the data is missing, damaged, or has a single class.
+        FirstlightError: the loss is not a number.
+        Interrupted: Ctrl-C; a checkpoint has been written, and `resume` continues from it.
+
+    >>> run = train("mlp", epochs=1, quiet=True)
+    >>> run.result.test_accuracy > 0.9
+    True
+    """
+    given = given_arguments(train, locals())
+    with tensorflow(verbose):
+        from firstlight.training import loop
+    if resume is not None:
+        refuse_beside_resume(given)
+        return loop.resume(as_run(resume, trust), quiet)
+    plan = prepare(
+        network or "",
+        data,
+        recipe,
+        epochs=epochs,
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=lr,
+        seed=seed,
+        patience=patience,
+        class_weights=class_weights,
+        limit=limit,
+        quiet=quiet,
+        command=call_text("train", given) if command is None else command,
+    )
+    start = as_run(from_run, trust) if from_run is not None else None
+    if dry_run:
+        return loop.dry_run(plan, start)
+    return loop.train(plan, Path(out) if out else None, quiet=quiet, start=start)
+
+
+def train_first_graph(
+    *,
+    steps: int = 1000,
+    batch_size: int = 100,
+    lr: float = 0.01,
+    seed: int = 0,
+    verbose: bool = False,
+    command: str | None = None,
+    on_cost: Callable[[int, float], None] = lambda step, cost: None,
+) -> "FirstRun":
+    """Train the first graph of the lessons in a TensorFlow session.
+
+    Args:
+        on_cost: is called after each step with its number, from 1, and its cost in nats.
+
+    The other arguments are those of `train`. The result has the `run`, and the `predicted` digits
+    and the `labels` of the test images (10000,).
+
+    Raises:
+        UsageError: a value is not allowed.
+        FirstlightError: the cost is not a number.
+
+    >>> first = train_first_graph(steps=100)
+    >>> first.run.result.final_cost < first.run.result.first_cost
+    True
+    """
+    given = given_arguments(train_first_graph, locals())
+    with tensorflow(verbose):
+        from firstlight.training import first_graph
+    return first_graph.train(
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=lr,
+        seed=seed,
+        command=call_text("train_first_graph", given) if command is None else command,
+        on_cost=on_cost,
+    )
+
+
+def find_lr(
+    network: NetworkChoice,
+    data: DataChoice = "mnist",
+    recipe: str | Recipe = "",
+    *,
+    batch_size: int | None = None,
+    seed: int = 0,
+    out: PathChoice | None = None,
+    quiet: bool = False,
+    verbose: bool = False,
+) -> "RateSearch":
+    """Train with a learning rate that rises, and suggest one; no run is kept.
+
+    The result has `.suggestion`, and `.rates` (n,) with the `.losses` (n,) in nats, also as a
+    `.figure`.
+
+    Args:
+        out: the PNG file for the figure; by default runs/find-lr-NETWORK-DATA.png.
+
+    The other arguments are those of `train`.
+
+    Raises:
+        UsageError, DataError: as `train`.
+
+    >>> 0.001 < find_lr("mlp", quiet=True).suggestion < 10
+    True
+    """
+    with tensorflow(verbose):
+        from firstlight.training.rate_search import search_rate
+    plan = prepare(network, data, recipe, batch_size=batch_size, seed=seed, quiet=quiet)
+    return search_rate(plan, Path(out) if out else None, quiet)
+
+
+def evaluate(
+    runs: RunChoice | Sequence[RunChoice],
+    data: DataChoice = "",
+    split: str = "test",
+    views: str = "middle",
+    *,
+    min_accuracy: float | None = None,
+    trust: bool = False,
+    quiet: bool = False,
+    verbose: bool = False,
+) -> Evaluation:
+    """Measure a run's accuracy and mistakes, or those of an ensemble of runs.
+
+    Args:
+        runs: a run, or several: the probabilities of an ensemble are averaged.
+        data: data to measure on; "" for the data that the first run was trained on.
+        split: "test", "val" or "train"; val is measured where the data has no test split.
+        views: which crops of a photograph to average: "middle", "ten-crops" or "dense".
+        min_accuracy: the accuracy, 0 to 1, below which GateMissed is raised.
+
+    Raises:
+        UsageError: the data's classes are not the network's, or there is no such split.
+        DataError: a run or the data is missing or damaged.
+        GateMissed: the accuracy is below `min_accuracy`.
+
+    >>> evaluation = evaluate("runs/mlp-mnist-1", quiet=True)
+    >>> low, high = evaluation.interval95
+    >>> low < evaluation.accuracy < high
+    True
+    """
+    with tensorflow(verbose):
+        from firstlight.evaluation import accuracy
+    several = [runs] if isinstance(runs, Run | str | Path) else list(runs)
+    opened = [as_run(run, trust) for run in several]
+    evaluation = accuracy.evaluate(opened, data, split, views, quiet)
+    if evaluation.split != split and not quiet:
+        print(
+            f"{evaluation.data} has no {split} split: measured on {evaluation.split}",
+            file=sys.stderr,
+        )
+    require_accuracy(evaluation, min_accuracy)
+    return evaluation
+
+
+def require_accuracy(evaluation: Evaluation, min_accuracy: float | None) -> None:
+    """Raises GateMissed if the accuracy is below `min_accuracy`."""
+    if min_accuracy is not None and evaluation.accuracy < min_accuracy:
+        raise GateMissed(
+            f"accuracy {evaluation.accuracy:.4f} is below --min-accuracy {min_accuracy}"
+        )
+
+
+def compare(
+    first: RunChoice,
+    second: RunChoice,
+    data: DataChoice = "",
+    split: str = "test",
+    *,
+    trust: bool = False,
+    quiet: bool = False,
+    verbose: bool = False,
+) -> "Comparison":
+    """Compare two runs image by image: is one better, or may the difference be chance?
+
+    Args:
+        data, split: as in `evaluate`.
+
+    Raises:
+        UsageError: the runs were trained on different data, and `data` does not choose.
+        DataError: a run or the data is missing or damaged.
+
+    >>> compare("runs/mlp-mnist-1", "runs/first-graph-mnist-1", quiet=True).verdict[:26]
+    'runs/mlp-mnist-1 is better'
+    """
+    with tensorflow(verbose):
+        from firstlight.evaluation import comparison
+    return comparison.compare(as_run(first, trust), as_run(second, trust), data, split, quiet)
+
+
+def classify(
+    model: RunChoice | OnnxModel,
+    images: PathChoice | Sequence[PathChoice],
+    top: int = 5,
+    *,
+    trust: bool = False,
+    verbose: bool = False,
+) -> list[Classification]:
+    """Return the most probable classes of each picture.
+
+    Args:
+        model: a run, or a model in an ONNX file.
+        images: picture files of any size.
+        top: labels for each picture, at least 1.
+
+    A picture that cannot be opened has a `problem` instead of labels.
+
+    Raises:
+        DataError: the model is missing or damaged.
+        UsageError: the ONNX model was not written by `export`.
+
+    >>> (answer,) = classify("runs/mlp-mnist-1", "seven.png", top=1)
+    >>> answer.labels[0].label
+    '7'
+    """
+    paths = [images] if isinstance(images, str | Path) else images
+    chosen = as_classifier(model, trust, verbose)
+    return classification.classify(chosen, [Path(path) for path in paths], top=top)
+
+
+def predict(
+    model: RunChoice | OnnxModel,
+    images: Pictures,
+    *,
+    trust: bool = False,
+    verbose: bool = False,
+) -> NDArray[Any]:
+    """Return the probabilities (N, classes) of images: a row for each, which adds up to 1.
+
+    Args:
+        model: a run, or a model in an ONNX file.
+        images: arrays (N, height, width), or (N, height, width, 1 or 3), with values as
+            `Dataset.from_arrays` takes them; a single image (height, width); or picture files.
+
+    Raises:
+        DataError: a file is missing or not a picture, or the model is missing or damaged.
+        UsageError: an array is not images.
+
+    >>> probabilities = predict("runs/mlp-mnist-1", ["seven.png"])
+    >>> probabilities.shape, int(probabilities.argmax())
+    ((1, 10), 7)
+    """
+    return classification.predict(as_classifier(model, trust, verbose), images)
+
+
+def explain(
+    run: RunChoice,
+    image: PathChoice,
+    *,
+    layer: str | Sequence[str] = (),
+    label: str = "",
+    data: DataChoice = "",
+    out: PathChoice | None = None,
+    trust: bool = False,
+    quiet: bool = False,
+    verbose: bool = False,
+) -> "Explanation":
+    """Show what a network looks at in a picture: filters, feature maps, projections, occlusion.
+
+    Args:
+        layer: a layer, or several, to project from; by default several of the convolutions.
+        label: the class that occlusion is about; by default the predicted one.
+        data: the data whose validation images the top nine are from; by default the run's own.
+        out: the folder for the PNG files; by default figures/explain/STEM of the run.
+
+    Raises:
+        UsageError: the network has no such layer or class.
+        DataError: the run, the picture or the data is missing or damaged.
+
+    >>> explanation = explain("runs/mlp-mnist-1", "seven.png", quiet=True)
+    >>> explanation.labels[0].label
+    '7'
+    """
+    opened = as_run(run, trust)
+    with tensorflow(verbose):
+        from firstlight.explanation import explain as explanation
+    return explanation.explain(
+        opened,
+        Path(image),
+        layers=[layer] if isinstance(layer, str) else layer,
+        data=data,
+        label=label,
+        out=Path(out) if out else None,
+        quiet=quiet,
+    )
+
+
+def export(
+    run: RunChoice,
+    format: str = "onnx",
+    out: PathChoice | None = None,
+    *,
+    trust: bool = False,
+    verbose: bool = False,
+) -> "Export":
+    """Write a network for other programs; the file is kept only if its answers are the network's.
+
+    Args:
+        format: "onnx", "litert" or "savedmodel".
+        out: the file (for savedmodel, the folder) to write; by default in model/ of the run.
+
+    Raises:
+        ExportError: the file could not be made, or differs from the network; it is removed.
+        UsageError: no such format, or `out` cannot be written or must not be replaced.
+        DataError: the run, or the data it was trained on, is missing or damaged.
+
+    >>> export("runs/mlp-mnist-1", "onnx").path
+    PosixPath('runs/mlp-mnist-1/model/mlp.onnx')
+    """
+    opened = as_run(run, trust)
+    with tensorflow(verbose):
+        from firstlight.exports import export as exports
+
+        return exports.export(opened, format, Path(out) if out else None)
+
+
+def graph(
+    target: RunChoice,
+    out: PathChoice | None = None,
+    *,
+    trust: bool = False,
+    verbose: bool = False,
+) -> "GraphPictures":
+    """Draw a network's graph: its layers, and TensorFlow's own operations, as SVG files.
+
+    Args:
+        target: the name or .py file of a network, a run, or "first-graph".
+        out: the folder for the files; by default the run's figures, or runs/graph-NAME.
+
+    Raises:
+        UsageError, DataError: the network or run does not exist, or is not trained yet.
+
+    >>> [str(file) for file in graph("softmax").files]
+    ['runs/graph-softmax/functional.svg', 'runs/graph-softmax/operations.svg']
+    """
+    with tensorflow(verbose):
+        from firstlight.graphs.draw import draw_graph
+    return draw_graph(
+        str(target.folder if isinstance(target, Run) else target),
+        Path(out) if out else None,
+        trust,
+    )
+
+
+def load(path: PathChoice, *, trust: bool = False) -> Run | OnnxModel:
+    """Open a run folder, or a model in an ONNX file, which needs no TensorFlow.
+
+    Raises:
+        DataError: there is no run or model at the path, or it is damaged.
+        UsageError: the ONNX model was not written by `export`.
+
+    >>> load("runs/mlp-mnist-1").result.network
+    'mlp'
+    >>> load("runs/mlp-mnist-1/model/mlp.onnx").classes[7]
+    '7'
+    """
+    if is_onnx(Path(path)):
+        return OnnxModel(Path(path))
+    return Run.open(path, trust)
+
+
+def network(network: NetworkChoice, *, classes: int = 10, verbose: bool = False) -> Network:
+    """Return a network by its name, or your own: see `train`.
+
+    `network(...).build(classes)` is a plain `keras.Model` with new weights, from images
+    (N, *input) uint8, 0 to 255, to logits (N, classes).
+
+    Raises:
+        UsageError: no network has that name, or what is given is not a network.
+
+    >>> network("lenet5").build(classes=12).output_shape
+    (None, 12)
+    """
+    with tensorflow(verbose):
+        return catalog.network(network, classes)
+
+
+def dataset(data: DataChoice, *, quiet: bool = True) -> Dataset:
+    """Return a dataset by its name, or the one at a path: IDX files, `mnist.npz`, or pictures.
+
+    `.classes` names its classes, `.load("train").images[:]` is an array (N, height, width,
+    channels) uint8, and `.load("train").labels` an array (N,) of whole numbers.
+
+    Raises:
+        DataError: the dataset or path does not exist, or is damaged.
+
+    >>> len(dataset("mnist").load("test"))
+    10000
+    """
+    return catalog.dataset(data, quiet=quiet)
+
+
+def list_networks() -> tuple[catalog.NetworkEntry, ...]:
+    """Return what `firstlight list` shows about each network.
+
+    >>> "lenet5" in [entry.name for entry in list_networks()]
+    True
+    """
+    return catalog.networks()
+
+
+def list_datasets() -> tuple[catalog.DatasetEntry, ...]:
+    """Return what `firstlight list` shows about each dataset that has a name.
+
+    >>> [entry.name for entry in list_datasets()]
+    ['cutouts', 'mnist']
+    """
+    return catalog.datasets()
+
+
+def as_run(run: RunChoice, trust: bool) -> Run:
+    """Return the run, or the one in the folder. Raises DataError if there is none."""
+    return run if isinstance(run, Run) else Run.open(run, trust)
+
+
+def as_classifier(
+    model: RunChoice | OnnxModel, trust: bool, verbose: bool
+) -> classification.Classifier:
+    """Return what classifies images: a run's network, or an ONNX model."""
+    if isinstance(model, OnnxModel):
+        return model
+    if not isinstance(model, Run) and is_onnx(Path(model)):
+        return OnnxModel(Path(model))
+    run = as_run(model, trust)
+    with tensorflow(verbose):
+        from firstlight.evaluation import accuracy
+
+        return accuracy.classifier(run)
+
+
+def is_onnx(path: Path) -> bool:
+    return path.suffix == ".onnx" or path.is_file()
+
+
+def given_arguments(function: Callable[..., Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a call that differ from the function's defaults."""
+    defaults = {
+        name: parameter.default
+        for name, parameter in inspect.signature(function).parameters.items()
+    }
+    return {name: values[name] for name in defaults if values[name] is not defaults[name]}
+
+
+def refuse_beside_resume(given: dict[str, Any]) -> None:
+    """Raises UsageError if an argument would change a run that continues."""
+    changed = given.keys() - {"resume", "quiet", "verbose", "trust", "command"}
+    if changed:
+        raise UsageError(
+            f"resume continues a run unchanged: leave out {', '.join(sorted(changed))}"
+        )
+
+
+def call_text(function: str, given: dict[str, Any]) -> str:
+    """Return a call from Python as run.json and the model card record it."""
+    shown = ", ".join(f"{name}={argument_text(value)}" for name, value in given.items())
+    return f"fl.{function}({shown})"
+
+
+def argument_text(value: Any) -> str:
+    """Return an argument as Python code; what has no such code is named."""
+    if isinstance(value, Path):
+        return repr(str(value))
+    if isinstance(value, Run):
+        return repr(str(value.folder))
+    if isinstance(value, str | int | float | Recipe):
+        return repr(value)
+    name = getattr(value, "name", None) or getattr(value, "__name__", "")
+    return f"<{type(value).__name__} {name}>"

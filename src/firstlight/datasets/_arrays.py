@@ -1,0 +1,154 @@
+"""A user's own arrays as a dataset."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from firstlight.datasets._dataset import Dataset
+from firstlight.datasets._examples import HOLD_OUT_EVERY, Examples, array_examples
+from firstlight.errors import DataError, UsageError
+
+HOLD_OUT_SEED = 0  # validation examples do not depend on the seed of a training
+CHANNELS = (1, 3)
+Pair = tuple[ArrayLike, ArrayLike]  # images, labels
+
+
+def dataset_of_arrays(
+    images: ArrayLike,
+    labels: ArrayLike,
+    *,
+    classes: Sequence[str] | None,
+    val: Pair | None,
+    test: Pair | None,
+    name: str,
+) -> Dataset:
+    """Do what `Dataset.from_arrays` says."""
+    pixels, train_labels = as_images(images, "images"), np.asarray(labels)
+    names = class_names(classes, train_labels)
+    splits = {"train": examples(pixels, train_labels, names, "train")}
+    if val is None:
+        splits["train"], splits["val"] = held_out(splits["train"], len(names))
+    for split, pair in (("val", val), ("test", test)):
+        if pair is not None:
+            split_images = as_images(pair[0], f"{split} images")
+            splits[split] = examples(split_images, np.asarray(pair[1]), names, split)
+    return Dataset(
+        name=name,
+        classes=names,
+        load=lambda split: chosen_split(splits, split, name),
+        fingerprint=lambda: {split: fingerprint(each) for split, each in splits.items()},
+        splits=tuple(splits),
+    )
+
+
+def chosen_split(splits: Mapping[str, Examples], split: str, name: str) -> Examples:
+    """Return a split. Raises DataError if the data has no such split."""
+    if split not in splits:
+        raise DataError(f"{name} has no {split} split; it has: {', '.join(splits)}")
+    return splits[split]
+
+
+def as_images(images: ArrayLike, what: str) -> NDArray[np.uint8]:
+    """Return images (N, height, width, 1 or 3) uint8.
+
+    Floats and booleans from 0 to 1 become 0 to 255.
+
+    Raises:
+        UsageError: the array has another shape, or other values.
+    """
+    pixels = np.asarray(images)
+    if pixels.ndim == 3:
+        pixels = pixels[..., np.newaxis]
+    if pixels.ndim != 4 or pixels.shape[-1] not in CHANNELS:
+        raise UsageError(
+            f"{what}: an array of shape {np.shape(images)}; it must be (N, height, width), or "
+            "(N, height, width, 1 or 3)"
+        )
+    if pixels.dtype == np.uint8:
+        return pixels
+    if pixels.dtype.kind not in "buif" or not len(pixels) or not np.isfinite(pixels).all():
+        raise UsageError(f"{what}: {len(pixels)} of {pixels.dtype}; they must be finite numbers")
+    low, high = pixels.min(), pixels.max()
+    if low < 0 or high > 255:
+        raise UsageError(
+            f"{what}: values from {low:g} to {high:g}; they must be 0 to 255, or 0 to 1"
+        )
+    scale = 255 if pixels.dtype.kind in "bf" and high <= 1 else 1
+    scaled: NDArray[np.uint8] = (pixels * np.float32(scale)).round().astype(np.uint8)
+    return scaled
+
+
+def class_names(classes: Sequence[str] | None, labels: NDArray[Any]) -> tuple[str, ...]:
+    """Return the names of the classes; without `classes`, those that the labels give."""
+    if classes is not None:
+        names = tuple(map(str, classes))
+        if len(set(names)) < len(names):
+            raise UsageError(f"classes names a class twice: {', '.join(names)}")
+        return names
+    if labels.dtype.kind in "US":
+        return tuple(str(name) for name in np.unique(labels))
+    if labels.dtype.kind in "iu" and labels.size:
+        return tuple(str(label) for label in range(int(labels.max()) + 1))
+    raise UsageError(
+        f"labels: {labels.dtype} {labels.shape}; they must be whole numbers from 0, or names"
+    )
+
+
+def examples(
+    images: NDArray[np.uint8], labels: NDArray[Any], classes: tuple[str, ...], split: str
+) -> Examples:
+    """Return the examples of a split. Raises UsageError if labels do not fit images or classes."""
+    if labels.ndim == 2 and labels.shape[1] == len(classes):  # one-hot
+        labels = labels.argmax(1)
+    if labels.shape != images.shape[:1] or not len(labels):
+        raise UsageError(
+            f"{split}: {len(images):,} images, but labels of shape {labels.shape}; each image "
+            "needs one label, and a split needs an image"
+        )
+    if labels.dtype.kind in "US":
+        number = {name: i for i, name in enumerate(classes)}
+        unknown = sorted(set(map(str, labels)) - number.keys())
+        if unknown:
+            raise UsageError(f"{split}: {unknown[0]!r} is not a class; {', '.join(classes)} are")
+        labels = np.array([number[str(name)] for name in labels], np.int32)
+    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= len(classes):
+        raise UsageError(
+            f"{split}: labels of {labels.dtype} from {labels.min()} to {labels.max()}; with "
+            f"{len(classes)} classes they must be whole numbers from 0 to {len(classes) - 1}"
+        )
+    return array_examples(images, labels)
+
+
+def held_out(train: Examples, classes: int) -> tuple[Examples, Examples]:
+    """Return training and validation examples: of each class, one of twelve is held out.
+
+    They are drawn at random, because a user's arrays are often sorted by class.
+
+    Raises:
+        UsageError: there are fewer than two examples.
+    """
+    if len(train) < 2:
+        raise UsageError("1 image: at least one to train on and one to validate on are needed")
+    order = np.random.default_rng(HOLD_OUT_SEED).permutation(len(train))
+    is_val = np.zeros(len(train), bool)
+    for label in range(classes):
+        rows = order[train.labels[order] == label]
+        is_val[rows[: round(len(rows) / HOLD_OUT_EVERY)]] = True
+    if not is_val.any():
+        is_val[order[: max(1, len(train) // HOLD_OUT_EVERY)]] = True
+    images = train.images[:]
+    return (
+        array_examples(images[~is_val], train.labels[~is_val]),
+        array_examples(images[is_val], train.labels[is_val]),
+    )
+
+
+def fingerprint(each: Examples) -> str:
+    """Return a SHA-256 of images and labels."""
+    digest = hashlib.sha256(repr(each.images.shape).encode())
+    digest.update(np.ascontiguousarray(each.images[:]).data)
+    digest.update(np.ascontiguousarray(each.labels).data)
+    return digest.hexdigest()

@@ -1,0 +1,282 @@
+"""A user's own network: a .py file, a function, or a Keras model.
+
+    ./my_net.py     in the form of the files here: INPUT and build(classes); RECIPES are optional
+    a function      classes → Keras model
+    a Keras model   training begins with its weights
+
+A run keeps what its network was made of: the text of the file, or the model's configuration in
+Keras's JSON. To build the network again, the file is run, or the configuration is read by Keras,
+which imports what it names. So a run of unknown origin is opened only if the user trusts it.
+"""
+
+import importlib.util
+import json
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import keras
+
+from firstlight.errors import DataError, UsageError
+from firstlight.networks._network import Network, Source, SourceRecord, sha256
+from firstlight.networks._weight_names import all_layers
+from firstlight.recipe import Recipe
+
+PYTHON_FILE, JSON_FILE = "network.py", "network.json"  # in the run folder
+OWN_LAYERS = "put the network into a .py file with INPUT and build(classes), and give its path"
+
+# A moderate rate, and clipped gradients: most small networks learn, with and without batch norm.
+DEFAULT_RECIPES = {
+    "default": Recipe(
+        epochs=10,
+        batch_size=64,
+        learning_rate=0.05,
+        momentum=0.9,
+        clip_norm=1.0,
+        schedule="one-cycle",
+    )
+}
+
+
+def own_network(network: Any, classes: int) -> Network:
+    """Return the network of a .py file, a function, or a Keras model.
+
+    Raises:
+        DataError: the file cannot be read.
+        UsageError: it is none of these, or not a network.
+    """
+    if isinstance(network, str | Path):
+        return from_file(Path(network))
+    if isinstance(network, keras.Model):
+        return from_model(network)
+    if callable(network):
+        return from_function(network, classes)
+    raise UsageError(
+        f"a network is a name, the path of a .py file, a function or a keras.Model, not {network!r}"
+    )
+
+
+def from_file(path: Path) -> Network:
+    """Return the network of a .py file. Runs the file.
+
+    Raises:
+        DataError: the file cannot be read.
+        UsageError: the file lacks INPUT or build, or raises an exception.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise DataError(f"{path}: cannot be read ({reason})") from None
+    source = Source(PYTHON_FILE, text, str(path.resolve()))
+    return from_module(run_file(path), path.stem.replace("_", "-"), source)
+
+
+def run_file(path: Path) -> ModuleType:
+    """Run a Python file as a module. Raises UsageError if it raises an exception."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec and spec.loader  # a file that ends in .py has both
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # the user's code raises anything
+        raise UsageError(f"{path} raised {described(error, path)}") from error
+    return module
+
+
+def from_module(module: Any, name: str, source: Source) -> Network:
+    """Return the network of a module in the form of the files here."""
+    where = source.path or source.file
+    if not callable(getattr(module, "build", None)):
+        raise UsageError(f"{where} has no function build(classes) that returns a Keras model")
+    size = getattr(module, "INPUT", None)
+    if not (isinstance(size, tuple) and len(size) == 3 and all(isinstance(n, int) for n in size)):
+        raise UsageError(f"{where}: INPUT is {size!r}; it must be (height, width, channels)")
+    recipes = getattr(module, "RECIPES", None) or DEFAULT_RECIPES
+    if not isinstance(recipes, dict) or not all(isinstance(r, Recipe) for r in recipes.values()):
+        raise UsageError(f"{where}: RECIPES must be a dictionary of firstlight.Recipe by name")
+    return Network(
+        name=name,
+        input=size,
+        recipes=recipes,
+        build=checked_build(module.build, where),
+        parameters=getattr(module, "PARAMETERS", None),
+        classes=getattr(module, "CLASSES", 10),
+        source=source,
+    )
+
+
+def from_function(build: Callable[[int], Any], classes: int) -> Network:
+    """Return the network of a function, classes → Keras model; it is built once here.
+
+    Raises:
+        UsageError: the function raises an exception, its model does not fit, or the model has
+            layers that a run cannot keep.
+    """
+    name = build.__name__.strip("<>").replace("_", "-")
+    built = checked_build(build, build.__name__)
+    model = built(classes)
+    source = Source(JSON_FILE, configuration(model), None)
+    return Network(
+        name=name,
+        input=model.input_shape[1:],
+        recipes=DEFAULT_RECIPES,
+        build=built,
+        source=source,
+    )
+
+
+def from_model(model: keras.Model) -> Network:
+    """Return the network of a Keras model: each one that is built has its layers and weights.
+
+    Raises:
+        UsageError: the model does not fit, or has layers that a run cannot keep.
+    """
+
+    def copy(classes: int) -> keras.Model:
+        check_model(model, classes, model.name)
+        twin = keras.models.clone_model(model)
+        twin.set_weights(model.get_weights())
+        return as_functional(twin)
+
+    check_model(model, None, model.name)
+    return Network(
+        name=model.name.replace("_", "-"),
+        input=model.input_shape[1:],
+        recipes=DEFAULT_RECIPES,
+        build=copy,
+        source=Source(JSON_FILE, configuration(model), None),
+    )
+
+
+def from_run(folder: Path, record: SourceRecord, name: str, trust: bool) -> Network:
+    """Return the own network that a run was trained with.
+
+    The file that was trained is run again if it lies where it was and has not changed. Otherwise
+    the copy in the run folder is used, if the user trusts it.
+
+    Raises:
+        UsageError: the file is not there or has changed, and the user has not said `trust`.
+        DataError: the copy is missing, or is not what was trained.
+    """
+    if record.path and is_unchanged(Path(record.path), record, folder):
+        return from_file(Path(record.path))
+    if not trust:
+        where = f"{record.path}, which is not there or has changed" if record.path else "Python"
+        raise UsageError(
+            f"the network of {folder} came from {where}; opening the run runs the copy in "
+            f"{folder / record.file}: if you trust it, add --trust (from Python: trust=True)"
+        )
+    kept = folder / record.file
+    if not kept.is_file() or sha256(kept.read_text("utf-8")) != record.sha256:
+        raise DataError(f"{kept} is missing, or is not the source that the run was trained with")
+    if record.file == PYTHON_FILE:
+        source = Source(PYTHON_FILE, kept.read_text("utf-8"), record.path)
+        return from_module(run_file(kept), name, source)
+    return from_configuration(kept, name)
+
+
+def is_unchanged(path: Path, record: SourceRecord, folder: Path) -> bool:
+    """Return whether the file that was trained lies where it was, with the same content.
+
+    A file inside the run folder came with the run, so it proves nothing.
+    """
+    if folder.resolve() in path.resolve().parents or not path.is_file():
+        return False
+    return sha256(path.read_text("utf-8", "replace")) == record.sha256
+
+
+def from_configuration(path: Path, name: str) -> Network:
+    """Return the network of a model's configuration in Keras's JSON."""
+    text = path.read_text("utf-8")
+
+    def build(classes: int) -> keras.Model:
+        return keras.models.model_from_json(text)
+
+    try:
+        model = build(0)
+    except Exception as error:  # Keras raises anything
+        raise DataError(f"{path}: Keras cannot build it ({described(error, path)})") from error
+    return Network(
+        name=name,
+        input=model.input_shape[1:],
+        recipes=DEFAULT_RECIPES,
+        build=checked_build(build, str(path)),
+        source=Source(JSON_FILE, text, None),
+    )
+
+
+def configuration(model: keras.Model) -> str:
+    """Return the model's configuration in Keras's JSON.
+
+    Raises:
+        UsageError: a layer is not Keras's own: its code would not be in the configuration.
+    """
+    for layer in all_layers(model):
+        kind = type(layer)
+        if kind.__module__.partition(".")[0] != "keras" or kind is keras.layers.Lambda:
+            raise UsageError(
+                f"the layer {layer.name} is a {kind.__name__}, whose code a run cannot keep; "
+                f"{OWN_LAYERS}"
+            )
+    return json.dumps(json.loads(model.to_json()), indent=1)
+
+
+def checked_build(build: Callable[[int], Any], where: str) -> Callable[[int], keras.Model]:
+    """Return a function that builds a user's model, and refuses one that cannot be trained."""
+
+    def checked(classes: int) -> keras.Model:
+        try:
+            model = build(classes)
+        except Exception as error:  # the user's code raises anything
+            reason = described(error, Path(where))
+            raise UsageError(f"{where}: build({classes}) raised {reason}") from error
+        check_model(model, classes, f"{where}: build({classes})")
+        return as_functional(model)
+
+    return checked
+
+
+def as_functional(model: keras.Model) -> keras.Model:
+    """Return the model with its input as its first layer: a Sequential model hides that one."""
+    if isinstance(model, keras.Sequential):
+        return keras.Model(model.inputs, model.outputs, name=model.name)
+    return model
+
+
+def check_model(model: Any, classes: int | None, where: str) -> None:
+    """Check that a model takes images and returns a logit for each class.
+
+    Args:
+        classes: None for any number.
+
+    Raises:
+        UsageError: it does not.
+    """
+    if not isinstance(model, keras.Model) or not model.built or not hasattr(model, "input_shape"):
+        raise UsageError(
+            f"{where} is {type(model).__name__}; it must be a keras.Model with a keras.Input"
+        )
+    size, output = model.input_shape, model.output_shape
+    if not isinstance(size, tuple) or len(size) != 4 or None in size[1:]:
+        raise UsageError(f"{where} takes {size}; it must take (None, height, width, channels)")
+    if not isinstance(output, tuple) or len(output) != 2 or classes not in (None, output[1]):
+        expected = "classes" if classes is None else classes
+        raise UsageError(f"{where} returns {output}; it must return logits (None, {expected})")
+    activation = getattr(model.layers[-1], "activation", None)
+    if activation in (keras.activations.softmax, keras.activations.sigmoid):
+        raise UsageError(
+            f"{where} ends with {activation.__name__}; leave it out of the last layer: training "
+            "adds the softmax"
+        )
+
+
+def described(error: Exception, path: Path) -> str:
+    """Return an exception of the user's code in a line: its type, text, and line in the file."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if Path(frame.filename).name == path.name]
+    place = f", line {lines[-1]}" if lines else ""
+    first = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {first}{place}"
