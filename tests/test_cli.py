@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import mean
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 import typer
@@ -470,3 +472,60 @@ def test_a_completion_shows_no_error_of_a_broken_network(tmp_path: Path) -> None
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True
     )
     assert (done.stdout, done.stderr) == ("", "")
+
+
+@pytest.fixture
+def photographs(here: Path) -> Path:
+    """A folder of pictures that gives notices: it has no test split, and one file is damaged."""
+    images = mnist.load("test").first(16)
+    for index, image in enumerate(images.images[:]):
+        split = "train" if index < 12 else "val"
+        folder = here / "photographs" / split / f"class{index % 2}"
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[..., 0]).resize((64, 64)).save(folder / f"{index}.png")
+    (here / "photographs" / "train" / "class0" / "damaged.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    return here / "photographs"
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "serve"])
+def test_quiet_shows_no_progress_and_no_notices(
+    firstlight: Firstlight, photographs: Path, trained: Make, verb: str
+) -> None:
+    Image.fromarray(mnist.load("test").images[0][..., 0]).save("7.png")
+    run = trained("softmax")
+    if verb in ("evaluate", "compare"):  # on data that gives notices
+        run = Path("run")
+        firstlight("train", "softmax", "--data", photographs, "--steps", 2, "--out", run)
+    arguments = {
+        "first-graph": ["--steps", 2],
+        "train": ["softmax", "--data", photographs, "--steps", 2],
+        "evaluate": [run],
+        "compare": [run, run],
+        "graph": ["softmax"],
+        "explain": [run, "7.png", "--out", "pictures"],
+        "classify": [run, "7.png"],
+        "export": [run, "--format", "onnx", "--out", "softmax.onnx"],
+        "read": ["7.png"],
+        "data check": ["cutouts"],
+        "list": [],
+    }[verb]
+    answer = firstlight(*verb.split(), *arguments, "--quiet")
+    assert (answer.code, answer.err) == (0, "") and answer.out
+
+
+def test_without_quiet_there_are_notices(firstlight: Firstlight, photographs: Path) -> None:
+    train = ["train", "softmax", "--data", photographs, "--steps", 2, "--out", "run"]
+    notices = firstlight(*train).err
+    assert "has no test split" in notices and "damaged.png" in notices
+    assert "has no test split" in firstlight("evaluate", "run").err
+
+
+def test_quiet_serves_without_a_word_on_stderr(here: Path) -> None:
+    command = [sys.executable, "-m", "firstlight", "serve", "--port", "0", "--quiet"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as it:
+        assert it.stdout
+        url = it.stdout.readline().split()[1]
+        urlopen(url, timeout=30).close()  # it is ready
+        it.send_signal(signal.SIGINT)
+        _, err = it.communicate(timeout=30)
+    assert (it.returncode, err) == (0, "")
