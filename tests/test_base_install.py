@@ -1,5 +1,6 @@
 """`pip install firstlight`, without extras: reading works, training says what it needs."""
 
+import re
 import subprocess
 import tomllib
 import venv
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import Make
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from PIL import Image
@@ -66,8 +68,20 @@ def test_it_lists(python: Path, tmp_path: Path) -> None:
     assert done.returncode == 0 and "softmax" in done.stdout and done.stderr == ""
 
 
-def test_training_says_what_to_install(python: Path, tmp_path: Path) -> None:
-    done = run(python, tmp_path, "train", "softmax")
+@pytest.mark.parametrize("noise", ["-q", "-v"])
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "first-graph", "train softmax", "evaluate RUN", "compare RUN RUN", "graph softmax",
+        "explain RUN a.png", "classify RUN a.png", "export RUN --format onnx",
+    ],
+)  # fmt: skip
+def test_verbs_with_a_network_say_what_to_install(
+    python: Path, tmp_path: Path, trained: Make, verb: str, noise: str
+) -> None:
+    run_folder = str(trained("softmax"))
+    done = run(python, tmp_path, *verb.replace("RUN", run_folder).split(), noise)
     assert done.returncode == 1 and done.stdout == ""
-    assert done.stderr.count("\n") == 1 and "pip install 'firstlight[train]'" in done.stderr
+    assert done.stderr.count("\n") == 1 and "extra `train`" in done.stderr
+    assert re.match("firstlight: (matplotlib|tensorflow) is not installed; ", done.stderr)
     assert not list(tmp_path.iterdir())

@@ -5,12 +5,15 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from statistics import mean
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 import typer
@@ -19,7 +22,7 @@ from PIL import Image
 
 from firstlight import catalog, cli, console
 from firstlight.datasets import mnist
-from firstlight.errors import UsageError
+from firstlight.errors import TRAIN_PACKAGES, UsageError
 
 Firstlight = Callable[..., Answer]
 NETWORKS = ", ".join(entry.name for entry in catalog.networks())
@@ -249,17 +252,39 @@ def test_every_verb_has_help_and_takes_json_and_quiet(firstlight: Firstlight, ve
     assert all(flag in answer.out for flag in ("--json", "--quiet", "--verbose"))
 
 
-def test_without_tensorflow_the_message_says_what_to_install(
-    firstlight: Firstlight, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("package", "verb"),
+    [
+        ("tensorflow", "train softmax"),
+        ("keras", "first-graph"),
+        ("matplotlib", "train softmax"),
+        ("matplotlib", "first-graph"),
+        ("onnx", "export RUN --format onnx"),
+        ("tf2onnx", "export RUN --format litert"),
+    ],
+)
+def test_a_missing_package_is_named_with_the_extra_that_brings_it(
+    here: Path, trained: Make, package: str, verb: str
 ) -> None:
-    for name in [n for n in sys.modules if n.startswith("firstlight.training.loop")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "tensorflow", None)
-    monkeypatch.setattr(sys.modules["firstlight.training"], "loop", None, raising=False)
-    monkeypatch.delattr(sys.modules["firstlight.training"], "loop")
-    answer = firstlight("train", "softmax", "--steps", "1")
-    assert answer.code == 1 and is_one_line(answer)
-    assert "tensorflow is not installed; it comes with the extra `train`: pip install" in answer.err
+    program = (
+        f"import sys; sys.modules[{package!r}] = None\n"
+        "from firstlight.__main__ import main\nmain()\n"
+    )
+    words = verb.replace("RUN", str(trained("softmax"))).split()
+    command = [sys.executable, "-c", program, *words]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "") and done.stderr.count("\n") == 1
+    assert f"{package} is not installed; it comes with the extra `train`: pip " in done.stderr
+    assert not list(here.iterdir())
+
+
+def test_the_extra_train_brings_what_the_message_says() -> None:
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))
+    extra = {
+        re.split(r"[\[>=-]", line)[0]
+        for line in project["project"]["optional-dependencies"]["train"]
+    }
+    assert extra == set(TRAIN_PACKAGES)
 
 
 def test_a_place_where_nothing_can_be_written(firstlight: Firstlight, here: Path) -> None:
@@ -447,3 +472,60 @@ def test_a_completion_shows_no_error_of_a_broken_network(tmp_path: Path) -> None
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True
     )
     assert (done.stdout, done.stderr) == ("", "")
+
+
+@pytest.fixture
+def photographs(here: Path) -> Path:
+    """A folder of pictures that gives notices: it has no test split, and one file is damaged."""
+    images = mnist.load("test").first(16)
+    for index, image in enumerate(images.images[:]):
+        split = "train" if index < 12 else "val"
+        folder = here / "photographs" / split / f"class{index % 2}"
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[..., 0]).resize((64, 64)).save(folder / f"{index}.png")
+    (here / "photographs" / "train" / "class0" / "damaged.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    return here / "photographs"
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "serve"])
+def test_quiet_shows_no_progress_and_no_notices(
+    firstlight: Firstlight, photographs: Path, trained: Make, verb: str
+) -> None:
+    Image.fromarray(mnist.load("test").images[0][..., 0]).save("7.png")
+    run = trained("softmax")
+    if verb in ("evaluate", "compare"):  # on data that gives notices
+        run = Path("run")
+        firstlight("train", "softmax", "--data", photographs, "--steps", 2, "--out", run)
+    arguments = {
+        "first-graph": ["--steps", 2],
+        "train": ["softmax", "--data", photographs, "--steps", 2],
+        "evaluate": [run],
+        "compare": [run, run],
+        "graph": ["softmax"],
+        "explain": [run, "7.png", "--out", "pictures"],
+        "classify": [run, "7.png"],
+        "export": [run, "--format", "onnx", "--out", "softmax.onnx"],
+        "read": ["7.png"],
+        "data check": ["cutouts"],
+        "list": [],
+    }[verb]
+    answer = firstlight(*verb.split(), *arguments, "--quiet")
+    assert (answer.code, answer.err) == (0, "") and answer.out
+
+
+def test_without_quiet_there_are_notices(firstlight: Firstlight, photographs: Path) -> None:
+    train = ["train", "softmax", "--data", photographs, "--steps", 2, "--out", "run"]
+    notices = firstlight(*train).err
+    assert "has no test split" in notices and "damaged.png" in notices
+    assert "has no test split" in firstlight("evaluate", "run").err
+
+
+def test_quiet_serves_without_a_word_on_stderr(here: Path) -> None:
+    command = [sys.executable, "-m", "firstlight", "serve", "--port", "0", "--quiet"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as it:
+        assert it.stdout
+        url = it.stdout.readline().split()[1]
+        urlopen(url, timeout=30).close()  # it is ready
+        it.send_signal(signal.SIGINT)
+        _, err = it.communicate(timeout=30)
+    assert (it.returncode, err) == (0, "")

@@ -48,7 +48,7 @@ def not_installed(package: str) -> str:
     """Return what to do about a package that is not installed, by the name that is imported."""
     top = package.partition(".")[0]
     if top not in TRAIN_PACKAGES:
-        return f"the Python module {package} is not installed"
+        return f"the Python module {package} is not installed; install it, or firstlight again"
     return (
         f"{top} is not installed; it comes with the extra `train`: pip install '.[train]' in the "
         "folder of firstlight's source, or pip install 'firstlight[train]' from a package index"

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.util import find_spec
 
 from firstlight import interrupt
 
@@ -19,6 +20,8 @@ def tensorflow(verbose: bool) -> Iterator[None]:
         ModuleNotFoundError: TensorFlow, or another package of the extra `train`, is not installed.
     """
     os.environ["KERAS_BACKEND"] = "tensorflow"
+    if find_spec("matplotlib") is None:  # figures come last: say so before a training, not after it
+        raise ModuleNotFoundError("no matplotlib", name="matplotlib")
     with without_stderr(verbose) as stderr:
         with interrupt.ending_at_once(stderr):
             import_module("tensorflow")
