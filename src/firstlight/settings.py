@@ -68,7 +68,7 @@ def prepare(
     """Return the settings of a training, and its data.
 
     Args:
-        recipe: the name of one of the network's recipes; "" for the first.
+        recipe: the name of one of the network's recipes; "" for its default with this data.
         overrides: fields of the recipe that flags have set; None does not change a field.
 
     Raises:
@@ -79,6 +79,9 @@ def prepare(
     chosen = overridden(base, overrides)
     dataset = catalog.dataset(data, quiet=quiet)
     refuse_single_class(dataset, data)
+    if not recipe:
+        _, base = catalog.recipe(default_recipe(network, dataset), network)
+        chosen = overridden(base, overrides)
     notices = dataset.notices()
     if "test" not in dataset.splits:
         notices.append(f"{dataset.name} has no test split: only validation accuracy is measured")
@@ -97,6 +100,16 @@ def prepare(
         command=command,
     )
     return settings, dataset
+
+
+def default_recipe(network: str, dataset: Dataset) -> str:
+    """Return the name of the recipe that trains a network on this data if none is named.
+
+    It is the network's first recipe; for a folder of photographs it is the recipe "pictures", if
+    the network has one: photographs are fewer and harder than the digits of its first recipe.
+    """
+    first, *others = catalog.network(network).recipes
+    return "pictures" if dataset.listing is not None and "pictures" in others else first
 
 
 def name_or_path(data: str) -> str:
