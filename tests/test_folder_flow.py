@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,13 @@ import pytest
 from conftest import Answer
 from PIL import Image
 
+from firstlight import catalog
+from firstlight.settings import default_recipe
+
 Firstlight = Callable[..., Answer]
 SHADES = {"dark": 30, "light": 220, "middle": 120}
+COLOURS = {"ink": (20, 30, 90), "leaf": (60, 150, 50), "lemon": (240, 230, 110)}
+FOR_PHOTOGRAPHS = [entry.name for entry in catalog.networks() if "pictures" in entry.recipes]
 
 
 @pytest.fixture
@@ -61,3 +67,43 @@ def test_a_folder_of_what_cannot_be_used_is_said(
     assert answer.code == {"data": 3, "train": 4}[verb[0]]
     assert "Traceback" not in answer.err
     assert "cat/1.heic: not a picture" in answer.out or "data check` shows why" in answer.err
+
+
+@pytest.fixture
+def colours(here: Path) -> Path:
+    """Three classes, told apart by the colour of a blob: 24 pictures to learn, 12 to see."""
+    random = np.random.default_rng(0)
+    for number in range(36):
+        name = list(COLOURS)[number % 3]
+        picture = Image.new("RGB", (80, 64), tuple(random.integers(60, 200, 3).tolist()))
+        left, top = random.integers(0, 20, 2).tolist()
+        picture.paste(COLOURS[name], (left, top, left + 50, top + 40))
+        noise = random.normal(0, 15, (64, 80, 3))
+        path = here / "colours" / ("val" if number >= 24 else "train") / name / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((picture + noise).clip(0, 255).astype(np.uint8)).save(path)
+    return here / "colours"
+
+
+@pytest.mark.parametrize("network", FOR_PHOTOGRAPHS)
+def test_the_default_recipe_learns_photographs(
+    firstlight: Firstlight, colours: Path, network: str
+) -> None:
+    flags = ("--data", colours, "--steps", 60, "--out", "run", "--quiet")  # a step: 24 pictures
+    assert firstlight("train", network, *flags).code == 0
+    recipe = json.loads(Path("run/run.json").read_text("utf-8"))["recipe"]
+    chosen = replace(catalog.network(network).recipes["pictures"], epochs=None, steps=60)
+    assert recipe == chosen.to_json()
+    lines = [json.loads(line) for line in Path("run/metrics.jsonl").read_text().splitlines()]
+    for split in ("train", "val"):
+        loss = [line["loss"] for line in lines if line["split"] == split][-1]
+        assert np.isfinite(loss) and loss < np.log(len(COLOURS)), split
+
+
+def test_the_default_recipe_depends_on_the_kind_of_the_data(colours: Path) -> None:
+    digits, photographs = catalog.dataset("mnist"), catalog.dataset(str(colours))
+    assert FOR_PHOTOGRAPHS
+    for entry in catalog.networks():
+        assert default_recipe(catalog.network(entry.name), digits) == entry.recipes[0]
+        expected = "pictures" if entry.name in FOR_PHOTOGRAPHS else entry.recipes[0]
+        assert default_recipe(catalog.network(entry.name), photographs) == expected

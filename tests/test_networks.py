@@ -142,7 +142,8 @@ def test_images_become_logits(name: str, classes: int) -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_first_recipe_of_a_network_is_its_default(name: str) -> None:
     own = catalog.network(name).recipes
-    assert default_recipe(catalog.network(name)) == next(iter(own))
+    digits = catalog.dataset("mnist")
+    assert default_recipe(catalog.network(name), digits) == next(iter(own))
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -104,7 +104,7 @@ def prepare(
     Args:
         network: the name of a network, the path of a .py file, a function or a Keras model.
         data: a dataset, its name or its path.
-        recipe: a recipe, or the name of one of the network's; "" for the default.
+        recipe: a recipe, or the name of one of the network's; "" for its default with this data.
         class_weights: BALANCED, or None.
         overrides: fields of the recipe that flags have set; None does not change a field.
 
@@ -119,7 +119,7 @@ def prepare(
     if isinstance(recipe, Recipe):
         chosen, base, recipe_name = named, recipe, ""
     else:
-        recipe_name = recipe or default_recipe(named)
+        recipe_name = recipe or default_recipe(named, dataset)
         chosen, base = catalog.recipe(recipe_name, named)
     notices = dataset.notices()
     if "test" not in dataset.splits:
@@ -146,9 +146,14 @@ def prepare(
     return Plan(settings, chosen, dataset)
 
 
-def default_recipe(network: Network) -> str:
-    """Return the name of the recipe that is used if the user names none."""
-    return next(iter(network.recipes))
+def default_recipe(network: Network, dataset: Dataset) -> str:
+    """Return the name of the recipe that trains a network on this data if none is named.
+
+    It is the network's first recipe; for a folder of photographs it is the recipe "pictures", if
+    the network has one: photographs are fewer and harder than the digits of its first recipe.
+    """
+    first, *others = network.recipes
+    return "pictures" if dataset.listing is not None and "pictures" in others else first
 
 
 def overridden(recipe: Recipe, overrides: dict[str, float | None]) -> Recipe:

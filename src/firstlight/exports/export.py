@@ -108,14 +108,19 @@ def export(run: Run, format: str, out: Path | None = None) -> Export:
 
 
 def measure_calibration(network: keras.Model, dataset: Dataset, recipe: Recipe) -> Calibration:
-    """Calibrate on the validation images, augmented as the training images were."""
+    """Calibrate on the validation images."""
+    return calibrate(*validation_logits(network, dataset, recipe), dataset.classes)
+
+
+def validation_logits(
+    network: keras.Model, dataset: Dataset, recipe: Recipe
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return logits and labels of the validation images, augmented as the training images were."""
     examples = dataset.load("val").resized(network.input_shape[1:])
     predict = model.predictor(network)
     if examples.images.are_crops:  # photographs are hard as they are
-        logits = predict(examples.images)
-    else:
-        logits = predict(augmented(examples.images[:], recipe.augment))
-    return calibrate(logits, examples.labels, dataset.classes)
+        return predict(examples.images), examples.labels
+    return predict(augmented(examples.images[:], recipe.augment)), examples.labels
 
 
 def real_images(dataset: Dataset, network: keras.Model) -> np.ndarray:

@@ -11,6 +11,7 @@ import keras
 from keras import layers
 
 from firstlight.networks._convnet import MANY_PASSES, norm_convolution
+from firstlight.networks._recipes import SMALL_PICTURES
 from firstlight.recipe import Recipe
 
 INPUT = (28, 28, 1)
@@ -36,6 +37,7 @@ RECIPES = {
         augment={"rotate": 8, "scale": 0.08, "shear": 0.1, "shift": 0.7, "elastic": 1},
         no_augment_epochs=2,
     ),
+    "pictures": replace(SMALL_PICTURES, weight_decay=2e-2),
 }
 
 

@@ -10,10 +10,14 @@ import keras
 from keras import layers
 
 from firstlight.networks._convnet import MANY_PASSES, norm_convolution
+from firstlight.networks._recipes import SMALL_PICTURES
 
 INPUT = (28, 28, 1)
 PARAMETERS = 446_314
-RECIPES = {"reader": replace(MANY_PASSES, epochs=14, no_augment_epochs=2)}
+RECIPES = {
+    "reader": replace(MANY_PASSES, epochs=14, no_augment_epochs=2),
+    "pictures": replace(SMALL_PICTURES, epochs=60, weight_decay=2e-2),
+}
 
 
 def build(classes: int) -> keras.Model:

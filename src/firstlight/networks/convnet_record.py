@@ -10,6 +10,7 @@ import keras
 from keras import layers
 
 from firstlight.networks._convnet import MANY_PASSES, norm_convolution
+from firstlight.networks._recipes import SMALL_PICTURES
 
 INPUT = (28, 28, 1)
 PARAMETERS = 825_706
@@ -23,6 +24,7 @@ HARDSHIP = {  # how digits differ by scanners, light and other pens; and their n
 RECIPES = {
     "record": replace(MANY_PASSES, epochs=36, no_augment_epochs=4),
     "robust": replace(MANY_PASSES, epochs=30, augment=HARDSHIP),
+    "pictures": replace(SMALL_PICTURES, epochs=30, weight_decay=2e-2),
 }
 
 

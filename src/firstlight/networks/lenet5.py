@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from firstlight.networks._recipes import SMALL_PICTURES
 from firstlight.recipe import Recipe
 
 INPUT = (28, 28, 1)
@@ -26,7 +27,8 @@ RECIPES = {
         weight_decay=5e-4,
         schedule="one-cycle",
         steps_per_call=10,
-    )
+    ),
+    "pictures": SMALL_PICTURES,
 }
 
 # Table I: the S2 maps that each of the sixteen C3 maps is connected to.

@@ -4,11 +4,14 @@ Lin, Chen and Yan, arXiv 1312.4400, table 4: 0.47 % test error without augmentat
 those of the first author's network definitions.
 """
 
+from dataclasses import replace
+
 import keras
 from keras import layers
 
 from firstlight.networks._layers import relu_convolution
 from firstlight.networks._nin import NIN_PAPER, cascade, pool
+from firstlight.networks._recipes import SMALL_PICTURES
 from firstlight.recipe import Recipe
 
 INPUT = (28, 28, 1)
@@ -29,6 +32,7 @@ RECIPES = {
         steps_per_call=10,
     ),
     "paper": NIN_PAPER,
+    "pictures": replace(SMALL_PICTURES, epochs=50, learning_rate=0.05),
 }
 
 

@@ -4,9 +4,12 @@ LeCun et al., "Gradient-based learning applied to document recognition" (1998), 
 III.C and figure 9: 12.0 % test error for such a linear classifier.
 """
 
+from dataclasses import replace
+
 import keras
 from keras import initializers, layers
 
+from firstlight.networks._recipes import SMALL_PICTURES
 from firstlight.recipe import Recipe
 
 INPUT = (28, 28, 1)
@@ -33,6 +36,7 @@ RECIPES = {
         steps_per_call=50,
         xla=True,
     ),
+    "pictures": replace(SMALL_PICTURES, init_stddev=0.01),
 }
 
 
