@@ -92,7 +92,8 @@ def test_the_default_recipe_learns_photographs(
     flags = ("--data", colours, "--steps", 60, "--out", "run", "--quiet")  # a step: 24 pictures
     assert firstlight("train", network, *flags).code == 0
     recipe = json.loads(Path("run/run.json").read_text("utf-8"))["recipe"]
-    chosen = replace(catalog.network(network).recipes["pictures"], epochs=None, steps=60)
+    recipes = catalog.network(network).recipes
+    chosen = replace(recipes["pictures"], epochs=None, steps=60, batch_size=24)
     assert recipe == chosen.to_json()
     lines = [json.loads(line) for line in Path("run/metrics.jsonl").read_text().splitlines()]
     for split in ("train", "val"):

@@ -74,7 +74,8 @@ def train(
         lr: the highest learning rate of the schedule.
         seed: of the first weights and the order of the images, 0 to 2³² - 1.
         patience: stop after so many epochs without a better accuracy; 0 never stops early.
-        class_weights: "balanced" lets each class count alike, however few examples it has.
+        class_weights: "balanced" lets each class count alike, however few examples it has: in the
+            loss, and when the best weights are chosen.
         from_run: a run to take the first weights from, wherever name and shape match.
         out: the run folder; by default runs/NETWORK-DATA-N.
         resume: a stopped run to continue, unchanged, instead of a network.
@@ -91,7 +92,7 @@ def train(
         FirstlightError: the loss is not a number.
         Interrupted: Ctrl-C; a checkpoint has been written, and `resume` continues from it.
 
-    >>> run = train("mlp", epochs=1, quiet=True)
+    >>> run = fl.train("mlp", epochs=1, quiet=True)
     >>> run.result.test_accuracy > 0.9
     True
     """
@@ -144,7 +145,7 @@ def train_first_graph(
         UsageError: a value is not allowed.
         FirstlightError: the cost is not a number.
 
-    >>> first = train_first_graph(steps=100)
+    >>> first = fl.train_first_graph(steps=100)
     >>> first.run.result.final_cost < first.run.result.first_cost
     True
     """
@@ -185,7 +186,7 @@ def find_lr(
     Raises:
         UsageError, DataError: as `train`.
 
-    >>> 0.001 < find_lr("mlp", quiet=True).suggestion < 10
+    >>> 0.001 < fl.find_lr("mlp", quiet=True).suggestion < 10
     True
     """
     with tensorflow(verbose):
@@ -219,7 +220,7 @@ def evaluate(
         DataError: a run or the data is missing or damaged.
         GateMissed: the accuracy is below `min_accuracy`.
 
-    >>> evaluation = evaluate("runs/mlp-mnist-1", quiet=True)
+    >>> evaluation = fl.evaluate("runs/mlp-mnist-1", quiet=True)
     >>> low, high = evaluation.interval95
     >>> low < evaluation.accuracy < high
     True
@@ -265,7 +266,7 @@ def compare(
         UsageError: the runs were trained on different data, and `data` does not choose.
         DataError: a run or the data is missing or damaged.
 
-    >>> compare("runs/mlp-mnist-1", "runs/first-graph-mnist-1", quiet=True).verdict[:26]
+    >>> fl.compare("runs/mlp-mnist-1", "runs/first-graph-mnist-1", quiet=True).verdict[:26]
     'runs/mlp-mnist-1 is better'
     """
     with tensorflow(verbose):
@@ -294,7 +295,7 @@ def classify(
         DataError: the model is missing or damaged.
         UsageError: the ONNX model was not written by `export`.
 
-    >>> (answer,) = classify("runs/mlp-mnist-1", "seven.png", top=1)
+    >>> (answer,) = fl.classify("runs/mlp-mnist-1", "seven.png", top=1)
     >>> answer.labels[0].label
     '7'
     """
@@ -321,7 +322,7 @@ def predict(
         DataError: a file is missing or not a picture, or the model is missing or damaged.
         UsageError: an array is not images.
 
-    >>> probabilities = predict("runs/mlp-mnist-1", ["seven.png"])
+    >>> probabilities = fl.predict("runs/mlp-mnist-1", ["seven.png"])
     >>> probabilities.shape, int(probabilities.argmax())
     ((1, 10), 7)
     """
@@ -352,7 +353,7 @@ def explain(
         UsageError: the network has no such layer or class.
         DataError: the run, the picture or the data is missing or damaged.
 
-    >>> explanation = explain("runs/mlp-mnist-1", "seven.png", quiet=True)
+    >>> explanation = fl.explain("runs/mlp-mnist-1", "seven.png", quiet=True)
     >>> explanation.labels[0].label
     '7'
     """
@@ -389,7 +390,7 @@ def export(
         UsageError: no such format, or `out` cannot be written or must not be replaced.
         DataError: the run, or the data it was trained on, is missing or damaged.
 
-    >>> export("runs/mlp-mnist-1", "onnx").path
+    >>> fl.export("runs/mlp-mnist-1", "onnx").path
     PosixPath('runs/mlp-mnist-1/model/mlp.onnx')
     """
     opened = as_run(run, trust)
@@ -415,7 +416,7 @@ def graph(
     Raises:
         UsageError, DataError: the network or run does not exist, or is not trained yet.
 
-    >>> [str(file) for file in graph("softmax").files]
+    >>> [str(file) for file in fl.graph("softmax").files]
     ['runs/graph-softmax/functional.svg', 'runs/graph-softmax/operations.svg']
     """
     with tensorflow(verbose):
@@ -450,7 +451,7 @@ def report(
         UsageError: more runs than a report can hold, or the data's classes are not a network's.
         DataError: a run or the data is missing or damaged.
 
-    >>> report("runs/mlp-mnist-1", quiet=True).path
+    >>> fl.report("runs/mlp-mnist-1", quiet=True).path
     PosixPath('runs/mlp-mnist-1/report.html')
     """
     with tensorflow(verbose):
@@ -467,9 +468,9 @@ def load(path: PathChoice, *, trust: bool = False) -> Run | OnnxModel:
         DataError: there is no run or model at the path, or it is damaged.
         UsageError: the ONNX model was not written by `export`.
 
-    >>> load("runs/mlp-mnist-1").result.network
+    >>> fl.load("runs/mlp-mnist-1").result.network
     'mlp'
-    >>> load("runs/mlp-mnist-1/model/mlp.onnx").classes[7]
+    >>> fl.load("runs/mlp-mnist-1/model/mlp.onnx").classes[7]
     '7'
     """
     if is_onnx(Path(path)):
@@ -486,7 +487,7 @@ def network(network: NetworkChoice, *, classes: int = 10, verbose: bool = False)
     Raises:
         UsageError: no network has that name, or what is given is not a network.
 
-    >>> network("lenet5").build(classes=12).output_shape
+    >>> fl.network("lenet5").build(classes=12).output_shape
     (None, 12)
     """
     with tensorflow(verbose):
@@ -502,7 +503,7 @@ def dataset(data: DataChoice, *, quiet: bool = True) -> Dataset:
     Raises:
         DataError: the dataset or path does not exist, or is damaged.
 
-    >>> len(dataset("mnist").load("test"))
+    >>> len(fl.dataset("mnist").load("test"))
     10000
     """
     return catalog.dataset(data, quiet=quiet)
@@ -511,7 +512,7 @@ def dataset(data: DataChoice, *, quiet: bool = True) -> Dataset:
 def list_networks() -> tuple[catalog.NetworkEntry, ...]:
     """Return what `firstlight list` shows about each network.
 
-    >>> "lenet5" in [entry.name for entry in list_networks()]
+    >>> "lenet5" in [entry.name for entry in fl.list_networks()]
     True
     """
     return catalog.networks()
@@ -520,7 +521,7 @@ def list_networks() -> tuple[catalog.NetworkEntry, ...]:
 def list_datasets() -> tuple[catalog.DatasetEntry, ...]:
     """Return what `firstlight list` shows about each dataset that has a name.
 
-    >>> [entry.name for entry in list_datasets()]
+    >>> [entry.name for entry in fl.list_datasets()]
     ['cutouts', 'mnist']
     """
     return catalog.datasets()

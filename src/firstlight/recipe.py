@@ -29,6 +29,9 @@ class Recipe:
 
     Raises:
         UsageError: a value is not allowed.
+
+    >>> fl.Recipe(epochs=3, batch_size=64, learning_rate=0.1, momentum=0.9)
+    Recipe(batch_size=64, learning_rate=0.1, epochs=3, momentum=0.9)
     """
 
     batch_size: int

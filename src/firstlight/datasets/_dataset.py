@@ -78,7 +78,15 @@ class DatasetCheck:
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """Images with labels, in splits. `load("train")` gives the examples of a split."""
+    """Images with labels, in splits. `load("train")` gives the examples of a split.
+
+    >>> data = fl.dataset("mnist")
+    >>> data.splits, len(data.classes)
+    (('train', 'val', 'test'), 10)
+    >>> examples = data.load("val")
+    >>> examples.images[:2].shape, examples.labels[:2]
+    ((2, 28, 28, 1), array([1, 2], dtype=int32))
+    """
 
     name: str
     classes: tuple[str, ...]
@@ -117,7 +125,7 @@ class Dataset:
 
         >>> import numpy as np
         >>> images = np.zeros((24, 8, 8), np.uint8)
-        >>> data = Dataset.from_arrays(images, [0, 1] * 12, classes=["cat", "dog"])
+        >>> data = fl.Dataset.from_arrays(images, [0, 1] * 12, classes=["cat", "dog"])
         >>> data.classes, len(data.load("train")), len(data.load("val"))
         (('cat', 'dog'), 22, 2)
         """

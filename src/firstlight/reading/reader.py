@@ -123,7 +123,7 @@ def read(source: Source, model: str | Path | None = None, single: bool = False) 
         DataError: the source is not a picture, or the model is missing or damaged.
         UsageError: the array is not a picture, or the model is not a model of digits.
 
-    >>> reading = read("photo.png")
+    >>> reading = fl.read("photo.png")
     >>> reading.text
     '7210'
     >>> digit = reading.lines[0].digits[0]

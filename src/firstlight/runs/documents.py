@@ -190,7 +190,14 @@ class ClassScore:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """evaluation.json: how accurate a run is, and what it got wrong."""
+    """How accurate a run is, and what it got wrong. The run folder has it as evaluation.json.
+
+    >>> evaluation = fl.evaluate("runs/mlp-mnist-1", split="val", quiet=True)
+    >>> evaluation.examples == evaluation.correct + len(evaluation.mistakes)
+    True
+    >>> evaluation.by_class[7].name, evaluation.by_class[7].recall > 0.9
+    ('7', True)
+    """
 
     network: str
     data: str

@@ -44,10 +44,14 @@ class Run:
 
     `open` gives the run of a folder. A run that was trained in this process also knows its network
     and data, which need not be in a file.
+
+    >>> run = fl.Run.open("runs/mlp-mnist-1")
+    >>> run.result.steps, list(run.history)
+    (430, ['step', 'epoch', 'split', 'loss', 'accuracy', 'lr', 'seconds'])
     """
 
     def __init__(self, folder: Path, *, trust: bool = False, plan: Plan | None = None) -> None:
-        self.folder = folder
+        self.folder = folder  # where everything about the run is
         self._trust, self._plan = trust, plan
         self.record_file = folder / "run.json"
         self.pictures_file = folder / "pictures.json"

@@ -338,11 +338,17 @@ class Log:
 
 
 def validate(state: TrainState, log: Log, rate: float) -> None:
-    """Measure accuracy on the validation images, keep the best weights, decide whether to stop."""
+    """Measure accuracy on the validation images, keep the best weights, decide whether to stop.
+
+    With class weights, each class counts alike here too: otherwise the best weights would be those
+    that ignore the rare classes.
+    """
     status, labels = state.status, state.val.labels
     logits = state.eval_logits(state.val.images)
-    loss = float(np.mean(cross_entropy(labels, logits, smoothing=0.0)))
-    accuracy = float(np.mean(logits.argmax(1) == labels))
+    weights = None if state.label_weights is None else state.label_weights[labels]
+    losses = cross_entropy(labels, logits, smoothing=0.0).numpy()
+    loss = float(np.average(losses, weights=weights))
+    accuracy = float(np.average(logits.argmax(1) == labels, weights=weights))
     log.line(status.step, "val", loss=loss, accuracy=accuracy, rate=rate)
     is_better = (accuracy, -loss) > (status.best_accuracy, -status.best_loss)
     is_last = status.step == state.total_steps
