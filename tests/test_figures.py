@@ -1,5 +1,6 @@
 """The figures of a run: objects that a notebook shows, whatever the data."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from io import BytesIO
@@ -18,9 +19,16 @@ from firstlight.datasets import ArrayImages, FolderImages, array_examples
 from firstlight.errors import UsageError
 from firstlight.figures.evaluation import Answers, answers, class_weights, confusion_matrix
 from firstlight.figures.style import save_figure
-from firstlight.figures.training import augmentations, learning_curves, running_mean, samples
+from firstlight.figures.training import (
+    augmentations,
+    draw_training,
+    learning_curves,
+    running_mean,
+    samples,
+)
 from firstlight.recipe import Recipe
 from firstlight.runs.documents import LoggedStep, RunRecord, TrainingStatus
+from firstlight.runs.run import Run
 from firstlight.settings import Settings
 
 
@@ -279,6 +287,24 @@ def test_crops_are_drawn_of_pictures_alone(tmp_path: Path) -> None:
     unchanged, zoomed, mirrored, *together = images_of(figure)
     assert np.allclose(mirrored, unchanged[:, ::-1]) and not np.allclose(zoomed, unchanged)
     assert len(together) == 3 and not np.allclose(together[0], together[1])
+
+
+@pytest.mark.parametrize(
+    ("augment", "is_drawn"),
+    [({}, False), ({"rotate": 0}, False), ({"mirror": 0.5}, False), ({"rotate": 5}, True)],
+    ids=str,
+)
+def test_a_training_without_augmentation_has_no_figure_of_it(
+    augment: dict[str, float], is_drawn: bool, run: Run, tmp_path: Path
+) -> None:
+    shutil.copytree(run.folder, tmp_path / "run", ignore=shutil.ignore_patterns("figures"))
+    copy = Run(tmp_path / "run")
+    settings = copy.record().settings
+    recipe = replace(settings.recipe, augment=augment)
+    copy.write_record(replace(copy.record(), settings=replace(settings, recipe=recipe)))
+    draw_training(copy, random_answers(6).examples, "mnist", "abc")
+    names = {"learning_curves.png", "samples.png"} | ({"augmentation.png"} if is_drawn else set())
+    assert {path.name for path in copy.figures.iterdir()} == names
 
 
 @pytest.mark.parametrize("names", NAMES)
