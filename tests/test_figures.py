@@ -133,6 +133,15 @@ def test_a_class_without_images_has_no_share_of_right_answers() -> None:
     assert "75.0%" in texts and "–" in texts and "0.0%" not in texts
 
 
+def test_the_scale_has_two_ends_even_if_no_count_is_above_one() -> None:
+    texts = [text for text, _ in check_texts(confusion_matrix(confused(3, 0), "abc", "title"))]
+    assert not any("mistake" in text for text in texts[2:])  # beyond the title and its line
+    counts = confused(3, 0)
+    counts[0, 1] = 1
+    texts = [text for text, _ in check_texts(confusion_matrix(counts, "abc", "title"))]
+    assert {"1 mistake", "2 mistakes"} <= {*texts}
+
+
 @pytest.mark.parametrize("classes", [2, 10, 100, 1000])
 def test_a_single_mistake_is_visible_even_if_the_figure_is_shrunk(classes: int) -> None:
     counts = 50 * np.eye(classes, dtype=int)
