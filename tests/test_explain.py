@@ -295,6 +295,18 @@ def unchanged_by_the_occluder(explanation: Explanation) -> Explanation:
     return replace(explanation, occlusion=unchanged)
 
 
+def of_one_layer(explanation: Explanation) -> Explanation:
+    """Return the explanation of a network of one layer, for a picture of one channel."""
+    weights = np.random.default_rng(0).normal(size=(len(explanation.classes), 28, 28, 1))
+    layer = FirstLayer(
+        name="layer1",
+        filters=dict(enumerate(weights)),
+        filter_count=len(weights),
+        contributions=weights,
+    )
+    return replace(explanation, image=np.zeros((28, 28, 1), np.uint8), first_layer=layer)
+
+
 @pytest.mark.parametrize(
     "prefix", ["", "a class with quite a long name ", "длинное имя ", "猫と犬"]
 )
@@ -303,6 +315,7 @@ def test_no_text_of_an_explanation_is_cut_off_or_covered(classes: int, prefix: s
     explanation = colour_explanation(tuple(f"{prefix}{number}" for number in range(classes)))
     for name in ("filter_weights", "feature_maps", "strongest_units", "top_nine", "occlusion"):
         check_texts(getattr(figures, name)(explanation))
+    check_texts(figures.contributions(of_one_layer(explanation)))
 
 
 def test_a_panel_in_which_nothing_changes_says_so() -> None:

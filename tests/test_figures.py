@@ -1,5 +1,6 @@
 """The figures of a run: objects that a notebook shows, whatever the data."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from io import BytesIO
@@ -18,9 +19,16 @@ from firstlight.datasets import ArrayImages, FolderImages, array_examples
 from firstlight.errors import UsageError
 from firstlight.figures.evaluation import Answers, answers, class_weights, confusion_matrix
 from firstlight.figures.style import save_figure
-from firstlight.figures.training import augmentations, learning_curves, running_mean, samples
+from firstlight.figures.training import (
+    augmentations,
+    draw_training,
+    learning_curves,
+    running_mean,
+    samples,
+)
 from firstlight.recipe import Recipe
 from firstlight.runs.documents import LoggedStep, RunRecord, TrainingStatus
+from firstlight.runs.run import Run
 from firstlight.settings import Settings
 
 
@@ -123,6 +131,15 @@ def test_counts_of_any_size_have_room_in_a_confusion_matrix() -> None:
 def test_a_class_without_images_has_no_share_of_right_answers() -> None:
     texts = joined(check_texts(confusion_matrix(np.array([[3, 1], [0, 0]]), "ab", "title")))
     assert "75.0%" in texts and "–" in texts and "0.0%" not in texts
+
+
+def test_the_scale_has_two_ends_even_if_no_count_is_above_one() -> None:
+    texts = [text for text, _ in check_texts(confusion_matrix(confused(3, 0), "abc", "title"))]
+    assert not any("mistake" in text for text in texts[2:])  # beyond the title and its line
+    counts = confused(3, 0)
+    counts[0, 1] = 1
+    texts = [text for text, _ in check_texts(confusion_matrix(counts, "abc", "title"))]
+    assert {"1 mistake", "2 mistakes"} <= {*texts}
 
 
 @pytest.mark.parametrize("classes", [2, 10, 100, 1000])
@@ -279,6 +296,24 @@ def test_crops_are_drawn_of_pictures_alone(tmp_path: Path) -> None:
     unchanged, zoomed, mirrored, *together = images_of(figure)
     assert np.allclose(mirrored, unchanged[:, ::-1]) and not np.allclose(zoomed, unchanged)
     assert len(together) == 3 and not np.allclose(together[0], together[1])
+
+
+@pytest.mark.parametrize(
+    ("augment", "is_drawn"),
+    [({}, False), ({"rotate": 0}, False), ({"mirror": 0.5}, False), ({"rotate": 5}, True)],
+    ids=str,
+)
+def test_a_training_without_augmentation_has_no_figure_of_it(
+    augment: dict[str, float], is_drawn: bool, run: Run, tmp_path: Path
+) -> None:
+    shutil.copytree(run.folder, tmp_path / "run", ignore=shutil.ignore_patterns("figures"))
+    copy = Run(tmp_path / "run")
+    settings = copy.record().settings
+    recipe = replace(settings.recipe, augment=augment)
+    copy.write_record(replace(copy.record(), settings=replace(settings, recipe=recipe)))
+    draw_training(copy, random_answers(6).examples, "mnist", "abc")
+    names = {"learning_curves.png", "samples.png"} | ({"augmentation.png"} if is_drawn else set())
+    assert {path.name for path in copy.figures.iterdir()} == names
 
 
 @pytest.mark.parametrize("names", NAMES)

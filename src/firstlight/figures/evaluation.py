@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -97,12 +98,12 @@ def confusion_matrix(counts: np.ndarray, classes: Sequence[str], title: str) -> 
         title=title,
         lines=lines,
     )
-    page.image(matrix.square, _mistake_colors(mistakes))
+    most = max(2, int(mistakes.max()))  # a scale from 1 to 1 would have no two ends
+    page.image(matrix.square, _mistake_colors(mistakes, most))
     _write_names(page, matrix)
     if len(classes) <= MAX_COUNTED_CLASSES:
         _write_counts(page, matrix.grid, counts)
-    most = int(mistakes.max())
-    if most > 0:
+    if mistakes.any():
         corner = matrix.square.x, matrix.names_bottom + 2 * CAPTION
         page.color_bar(corner, MIN_MATRIX_SIDE, MISTAKES, ("1 mistake", f"{most:,} mistakes"))
     return page.figure
@@ -156,9 +157,8 @@ def _in_blocks(counts: np.ndarray, side: int) -> np.ndarray:
     return np.add.reduceat(np.add.reduceat(counts, starts, axis=0), starts, axis=1)
 
 
-def _mistake_colors(mistakes: np.ndarray) -> Rgb:
+def _mistake_colors(mistakes: np.ndarray, most: int) -> Rgb:
     """Return counts (rows, columns) as colours: none is white, and one can be told from none."""
-    most = max(2, int(mistakes.max()))
     colors = np.asarray(MISTAKES((mistakes - 1) / (most - 1)))[..., :3]
     return np.where(mistakes[..., np.newaxis] > 0, colors, 1.0)
 
@@ -198,7 +198,7 @@ class Answers:
     classes: Sequence[str]
     probabilities: np.ndarray  # (N, classes)
 
-    @property
+    @cached_property
     def have_long_names(self) -> bool:
         """Whether a class has a name that is longer than two digits."""
         return widest(self.classes, CAPTION_SIZE) > MAX_SHORT_NAME

@@ -75,7 +75,8 @@ def filter_weights(explanation: Explanation) -> Figure:
         across=side + IMAGE_GAP,
         down=side + IMAGE_GAP + CAPTION,
     )
-    picture = Square(grid.right(FILTERS_PER_ROW) + 20, grid.top, 110)
+    columns = min(FILTERS_PER_ROW, len(filters))
+    picture = Square(grid.right(columns) + 20, grid.top, 110)
     height, width, channels = next(iter(filters.values())).shape
     title = (
         f"The filters of the first layer, {explanation.first_layer.name}: {height}×{width} weights"
@@ -88,13 +89,13 @@ def filter_weights(explanation: Explanation) -> Figure:
         meaning = "Grey is a weight of zero. What has the filter's colours activates the unit."
     page = Page(
         width=picture.x + picture.side + PAGE_MARGIN,
-        height=grid.bottom(math.ceil(len(filters) / FILTERS_PER_ROW)) + PAGE_MARGIN,
+        height=max(grid.bottom(math.ceil(len(filters) / columns)), picture.bottom) + PAGE_MARGIN,
         title=title,
         lines=[meaning, "The filters that respond most to the picture on the right come first."],
     )
     largest = max(np.abs(weights).max() for weights in filters.values()) if channels == 1 else 0.0
     for place, (number, weights) in enumerate(filters.items()):
-        cell = grid.cell(*divmod(place, FILTERS_PER_ROW))
+        cell = grid.cell(*divmod(place, columns))
         page.image(cell, signed(weights, largest))
         number_below(page, cell, number)
     page.image(picture, displayed(explanation, explanation.image))
@@ -167,8 +168,9 @@ def feature_maps(explanation: Explanation) -> Figure:
         across=side + IMAGE_GAP,
         down=side + IMAGE_GAP + CAPTION,
     )
+    most_maps = max(maps.shape[2] for maps in explanation.feature_maps.values())
     page = Page(
-        width=grid.right(MAPS_PER_ROW) + PAGE_MARGIN,
+        width=grid.right(min(MAPS_PER_ROW, most_maps)) + PAGE_MARGIN,
         height=grid.bottom(len(explanation.feature_maps)) + PAGE_MARGIN,
         title=f"The feature maps of each layer: {predicted_text(explanation)}",
         lines=[
