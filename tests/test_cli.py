@@ -245,6 +245,16 @@ def test_a_closed_stream_ends_in_no_traceback(tmp_path: Path, closed: str, code:
     assert log.read_text() == ""
 
 
+def test_the_program_imports_next_to_nothing_before_it_can_answer_ctrl_c() -> None:
+    program = (
+        "import sys; before = set(sys.modules)\n"
+        "import firstlight.__main__\n"
+        "print(*sorted(sys.modules.keys() - before))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.split() == ["firstlight", "firstlight.__main__", "firstlight.errors"]
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help_and_takes_json_and_quiet(firstlight: Firstlight, verb: str) -> None:
     answer = firstlight(*verb.split(), "--help")
