@@ -27,8 +27,8 @@ from firstlight.errors import TRAIN_PACKAGES, UsageError
 Firstlight = Callable[..., Answer]
 NETWORKS = ", ".join(entry.name for entry in catalog.networks())
 VERBS = [
-    "first-graph", "train", "evaluate", "compare", "graph", "explain", "classify", "export", "read",
-    "serve", "data check", "list",
+    "first-graph", "train", "find-lr", "evaluate", "compare", "graph", "explain", "classify",
+    "export", "read", "serve", "data check", "list",
 ]  # fmt: skip
 
 
@@ -245,6 +245,16 @@ def test_a_closed_stream_ends_in_no_traceback(tmp_path: Path, closed: str, code:
     assert log.read_text() == ""
 
 
+def test_the_program_imports_next_to_nothing_before_it_can_answer_ctrl_c() -> None:
+    program = (
+        "import sys; before = set(sys.modules)\n"
+        "import firstlight.__main__\n"
+        "print(*sorted(sys.modules.keys() - before))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.split() == ["firstlight", "firstlight.__main__", "firstlight.errors"]
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help_and_takes_json_and_quiet(firstlight: Firstlight, verb: str) -> None:
     answer = firstlight(*verb.split(), "--help")
@@ -297,6 +307,7 @@ INTERRUPTED = """
 import os, signal, sys
 
 _, module, *sys.argv[1:] = sys.argv
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also if the tests run in the background
 
 class CtrlC:  # it is pressed when this module is looked for
     def find_spec(self, name, path=None, target=None):
@@ -337,6 +348,7 @@ def test_a_second_ctrl_c_ends_at_once_what_has_caught_the_first() -> None:
     program = (
         "import os, signal\n"
         "from firstlight import interrupt\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "def run():\n"
         "    for _ in range(2):\n"
         "        try:\n            os.kill(os.getpid(), signal.SIGINT)\n"
@@ -499,6 +511,7 @@ def test_quiet_shows_no_progress_and_no_notices(
     arguments = {
         "first-graph": ["--steps", 2],
         "train": ["softmax", "--data", photographs, "--steps", 2],
+        "find-lr": ["softmax", "--data", photographs],
         "evaluate": [run],
         "compare": [run, run],
         "graph": ["softmax"],

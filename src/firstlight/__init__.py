@@ -25,10 +25,11 @@ lesson's whole program. A public name is imported when it is used first: `import
 nothing.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
 from firstlight import errors
+
+TYPE_CHECKING = False  # that of `typing`, which takes time to import: Ctrl-C must not meet it here
+if TYPE_CHECKING:  # type checkers take it for true
+    from typing import Any
 
 __version__ = "0.1.0"
 
@@ -82,7 +83,9 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
     from firstlight.runs.run import Run as Run
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
+    import importlib
+
     if name not in _MODULES:
         raise AttributeError(f"firstlight has no {name!r}; it has: {', '.join(__all__)}")
     value = getattr(importlib.import_module(f"firstlight.{_MODULES[name]}"), name)

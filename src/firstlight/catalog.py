@@ -46,9 +46,7 @@ class NetworkEntry:
     parameters: int  # trainable, for ten classes or for the file's CLASSES
     recipes: tuple[str, ...]  # the first is the default
     paper: str = ""  # authors and year: "Lin, Chen, Yan 2013"; "" for a network without a paper
-    reaches: dict[str, Reach] = field(
-        default_factory=dict
-    )  # recipe → what it was measured to reach
+    reaches: dict[str, Reach] = field(default_factory=dict)  # by recipe, of those measured
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -8,6 +8,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from firstlight import interrupt
+from firstlight.errors import not_installed
 
 
 @contextmanager
@@ -21,7 +22,7 @@ def tensorflow(verbose: bool) -> Iterator[None]:
     """
     os.environ["KERAS_BACKEND"] = "tensorflow"
     if find_spec("matplotlib") is None:  # figures come last: say so before a training, not after it
-        raise ModuleNotFoundError("no matplotlib", name="matplotlib")
+        raise ModuleNotFoundError(not_installed("matplotlib"), name="matplotlib")
     with without_stderr(verbose) as stderr:
         with interrupt.ending_at_once(stderr):
             import_module("tensorflow")
