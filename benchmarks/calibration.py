@@ -6,8 +6,9 @@ Trains networks well, barely, or until they memorise their images. Then, many ti
 network's validation images, fits a temperature on them as evaluation/calibration.py does, and looks
 whether it harms the other images: whether their cross entropy rises by more than 1 %. Three rules
 decide whether a temperature is used: always; only if the temperature of each half lowers the cross
-entropy of the other half; the likelihood ratio test of firstlight (without MIN_EXAMPLES). Writes
-results/calibration.json, with the largest share of harmful draws for each rule.
+entropy of the other half; the likelihood ratio test of firstlight (without MIN_EXAMPLES). Then the
+threshold: how many answers above it are wrong for the other images, if MAX_ERROR_RATE is allowed
+for the drawn ones. Writes results/calibration.json, with the largest share of harmful draws.
 """
 
 import argparse
@@ -18,7 +19,11 @@ import numpy as np
 from report import HERE, RESULTS, processor
 
 from firstlight import model
-from firstlight.evaluation.calibration import MIN_LIKELIHOOD_RATIO, TEMPERATURES
+from firstlight.evaluation.calibration import (
+    MIN_LIKELIHOOD_RATIO,
+    TEMPERATURES,
+    lowest_threshold,
+)
 from firstlight.exports.export import validation_logits
 from firstlight.probabilities import softmax
 from firstlight.runs.run import Run
@@ -91,9 +96,9 @@ def shares(table: np.ndarray, count: int) -> dict[str, dict[str, float]]:
     harmful: dict[str, list[bool]] = {}
     for _ in range(DRAWS):
         order = random.permutation(len(table))
-        drawn, others = table[order[:count]], table[order[count:]]
-        costs_of_others = others.mean(0)
-        harms = costs_of_others[drawn.mean(0).argmin()] > HARM * costs_of_others[ONE]
+        drawn, others = table[order[:count]], order[count:]
+        best = drawn.mean(0).argmin()
+        harms = table[others, best].mean() > HARM * table[others, ONE].mean()
         for rule, is_used in uses(drawn).items():
             used.setdefault(rule, []).append(is_used)
             harmful.setdefault(rule, []).append(is_used and bool(harms))
@@ -101,6 +106,21 @@ def shares(table: np.ndarray, count: int) -> dict[str, dict[str, float]]:
         rule: {"used": float(np.mean(used[rule])), "harmful": float(np.mean(harmful[rule]))}
         for rule in used
     }
+
+
+def error_above_threshold(logits: np.ndarray, labels: np.ndarray, count: int) -> float | None:
+    """Return the median error rate of the answers that images which were not drawn get."""
+    random = np.random.default_rng(count)
+    probabilities = softmax(logits)
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
+    rates = []
+    for _ in range(DRAWS):
+        order = random.permutation(len(labels))
+        drawn, others = order[:count], order[count:]
+        answered = others[confidence[others] >= lowest_threshold(confidence[drawn], right[drawn])]
+        if len(answered):
+            rates.append(1 - right[answered].mean())
+    return float(np.median(rates)) if rates else None
 
 
 def main() -> None:
@@ -115,6 +135,11 @@ def main() -> None:
             "accuracy": float((logits.argmax(1) == labels).mean()),
             "temperature": float(TEMPERATURES[table.mean(0).argmin()]),
             "images": {n: shares(table, n) for n in COUNTS if n <= 0.6 * len(labels)},
+            "error_above_threshold": {
+                n: error_above_threshold(logits, labels, n)
+                for n in COUNTS
+                if n <= 0.6 * len(labels)
+            },
         }
         print(training.name, networks[training.name]["accuracy"], flush=True)
     worst = {

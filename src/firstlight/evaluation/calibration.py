@@ -22,9 +22,10 @@ MAX_ERROR_RATE = 0.02  # among the answers above the threshold
 MIN_THRESHOLD = 0.5  # however good the network is
 TEMPERATURES = np.exp(np.linspace(np.log(0.05), np.log(20), 241))
 
-# With fewer images, MAX_ERROR_RATE allows no mistake at all: one in fifty cannot be measured. On
-# images that were not used, 2.0 to 2.2 % of the answers above the threshold of 50 images were wrong
-# (median of 1,000 draws; lenet5 and mlp, 84 and 89 % right on MNIST); of 10 images, 4 to 5 %.
+# With fewer images, MAX_ERROR_RATE allows no mistake at all: one in fifty cannot be measured. For
+# two networks (84 and 89 % right on MNIST), 2.0 to 2.7 % of the answers above the threshold of 50
+# or more images were wrong on other images; above that of 10 images, 3.9 to 4.6 % (medians of 1,000
+# draws, benchmarks/calibration.py).
 MIN_EXAMPLES = 50
 # The 99.9 % quantile of chi-squared with one degree of freedom: if the right temperature is 1, a
 # ratio as large as this is found once in a thousand times (Wilks, 1938). See `fit_temperature`.
@@ -109,10 +110,11 @@ def fit_temperature(logits: Floats, labels: NDArray[np.int32]) -> tuple[float, s
     It is used only if the likelihood ratio test says that it differs from 1. The test needs no
     second set of images, and no certain number of them: mistakes tell the temperature, and a good
     network makes few. Measured with nine networks for MNIST and photographs (trained well, barely,
-    or until they memorised the images), on n = 3 to 2,000 of their validation images drawn 3,000
+    or until they memorised the images), on n = 50 to 2,000 of their validation images drawn 1,000
     times: with the test, the cross entropy of the other images rises by more than 1 % in at most
-    5.6 % of the draws, for every network and n. Without it, that is up to 99 %; if the temperature
-    of each half of the images must be good for the other half, up to 28 %.
+    5.2 % of the draws, for every network and n. Without it, that is up to 95 %; if the
+    temperature of each half of the images must be good for the other half, up to 25 %.
+    (`python benchmarks/calibration.py DIR` measures it.)
     """
     count = len(labels)
     if count < MIN_EXAMPLES:
