@@ -125,43 +125,42 @@ class NotebookLine:
     """
 
     def __init__(self, total: int, start: int, unit: str) -> None:
-        from IPython.display import display
-
         self._total, self._step, self._unit = total, start, unit
         self._lines: list[str] = []
-        self._text, self._due = "", 0.0
-        self._handle: Any = display(self._as_html(self._text), display_id=True)
+        self._text = ""
+        self._due = time.monotonic() + _SECONDS_BETWEEN_UPDATES  # a short task shows nothing
+        self._handle: Any = None  # of the output, once it exists
 
     def at(self, step: int, text: str) -> None:
         self._step, self._text = step, text
         if time.monotonic() >= self._due:
-            self._update()
+            self._show(self._lines_and_bar())
 
     def say(self, line: str) -> None:
         self._lines.append(line)
-        self._update()
+        self._show(self._lines_and_bar())
 
     def close(self) -> None:
         if self._lines:
-            self._update()
-        else:  # the bar alone tells nothing when the task is done
-            self._handle.update(self._as_html(""))
+            self._show(self._lines_and_bar())
+        elif self._handle:  # the bar alone tells nothing when the task is done
+            self._show("")
 
-    def _update(self) -> None:
-        self._due = time.monotonic() + _SECONDS_BETWEEN_UPDATES
+    def _lines_and_bar(self) -> str:
         lines = "".join(f"<div>{html.escape(line)}</div>" for line in self._lines)
-        self._handle.update(
-            self._as_html(
-                f'{lines}<div><progress value="{self._step}" max="{self._total}"></progress> '
-                f"{self._unit} {self._step:,} of {self._total:,}&ensp;"
-                f"{html.escape(self._text)}</div>"
-            )
+        return (
+            f'{lines}<div><progress value="{self._step}" max="{self._total}"></progress> '
+            f"{self._unit} {self._step:,} of {self._total:,}&ensp;{html.escape(self._text)}</div>"
         )
 
-    def _as_html(self, text: str) -> Any:
-        from IPython.display import HTML
+    def _show(self, text: str) -> None:
+        from IPython.display import HTML, display
 
-        return HTML(text)
+        self._due = time.monotonic() + _SECONDS_BETWEEN_UPDATES
+        if self._handle is None:
+            self._handle = display(HTML(text), display_id=True)
+        else:
+            self._handle.update(HTML(text))
 
 
 def in_notebook() -> bool:
