@@ -20,12 +20,12 @@ import keras
 from keras import layers
 from report import RESULTS, circumstances, convolutions_of, into_readme, processor, spread
 
-from firstlight import catalog
+import firstlight as fl
 from firstlight.networks import convnet, convnet_record
+from firstlight.networks._network import Network
 from firstlight.recipe import Recipe
 from firstlight.runs.run import versions
-from firstlight.settings import Settings, multiplies_bfloat16
-from firstlight.training import loop
+from firstlight.settings import multiplies_bfloat16
 
 FILE = RESULTS / "changes.json"
 SEEDS = 3
@@ -91,25 +91,16 @@ CHANGES = [
 
 def train(change: Change, seed: int) -> dict[str, Any]:
     """What `firstlight train --json` would say of it."""
-    network = catalog.Network(
-        name=change.name,
-        input=(28, 28, 1),
-        parameters=0,
-        classes=10,
-        recipes={},
-        build=lambda classes: change.build(),
-    )
-    catalog.network = lambda name: network
-    dataset = catalog.dataset("mnist")
-    chosen = Settings(
-        network=change.name,
-        data="mnist",
-        recipe=change.recipe,
-        seed=seed,
-        sha256=dataset.fingerprint(),
-    )
+    network = Network(change.name, (28, 28, 1), recipes={}, build=lambda classes: change.build())
     with tempfile.TemporaryDirectory() as folder:
-        return loop.train(chosen, dataset, Path(folder) / "run", quiet=True).to_json()
+        run = fl.train(
+            network,
+            recipe=change.recipe,
+            seed=seed,
+            out=Path(folder) / "run",
+            quiet=True,
+        )
+        return run.result.to_json()
 
 
 def table(result: dict[str, Any]) -> str:

@@ -44,9 +44,8 @@ def session_rate() -> float:
 
 def loop_rate(folder: Path) -> float:
     """Steps per second of the compiled loop: its batches, its steps, its log."""
-    settings, dataset = prepare("softmax", steps=STEPS)
-    state = TrainState(settings, dataset)
-    state.into(Run.create(settings, STEPS, folder))
+    state = TrainState(prepare("softmax", steps=STEPS))
+    state.into(Run.create(state.plan, STEPS, folder))
     run_steps = compile_steps(state)
     with (
         state.run.metrics_file.open("w", encoding="utf-8") as file,

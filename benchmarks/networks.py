@@ -76,9 +76,9 @@ def pictures_training(network: str, precision: str) -> Any:
         fingerprint=dict,
         splits=("train", "val"),
     )
-    settings, _ = prepare(network, "mnist", "modern")
-    recipe = replace(settings.recipe, precision=precision, augment={}, steps_per_call=1)
-    return TrainState(replace(settings, recipe=recipe), noise)
+    plan = prepare(network, noise, "modern")
+    recipe = replace(plan.settings.recipe, precision=precision, augment={}, steps_per_call=1)
+    return TrainState(replace(plan, settings=replace(plan.settings, recipe=recipe)))
 
 
 def keras_fit(network: str, policy: str) -> dict[str, Call]:

@@ -161,7 +161,7 @@ def ours(recipe: str, seed: int) -> list[tuple[int, float, float]]:
     from firstlight.training.state import TrainState
     from firstlight.training.step import compile_steps
 
-    state = TrainState(*prepare("convnet", "mnist", recipe, seed=seed))
+    state = TrainState(prepare("convnet", "mnist", recipe, seed=seed))
     size = state.recipe.batch_size
     clock = Clock(lambda images: state.eval_logits(images).argmax(1), stop_at=2)
     state.predict(state.val.images[:1])  # measuring is compiled before the clock starts
@@ -210,9 +210,10 @@ def our_step(precision: str) -> Callable[[], object]:
     from firstlight.training.state import TrainState
     from firstlight.training.step import compile_steps
 
-    settings, dataset = prepare("convnet", "mnist", "quick")
-    recipe = replace(settings.recipe, precision=precision, steps_per_call=1)
-    run_steps = compile_steps(TrainState(replace(settings, recipe=recipe), dataset))
+    plan = prepare("convnet", "mnist", "quick")
+    recipe = replace(plan.settings.recipe, precision=precision, steps_per_call=1)
+    settings = replace(plan.settings, recipe=recipe)
+    run_steps = compile_steps(TrainState(replace(plan, settings=settings)))
     images, labels = (tf.constant(array[np.newaxis]) for array in batch())
     return lambda: run_steps(images, labels, 0, 1)
 

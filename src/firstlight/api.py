@@ -421,11 +421,8 @@ def graph(
     """
     with tensorflow(verbose):
         from firstlight.graphs.draw import draw_graph
-    return draw_graph(
-        str(target.folder if isinstance(target, Run) else target),
-        Path(out) if out else None,
-        trust,
-    )
+    chosen = target if isinstance(target, Run) else str(target)
+    return draw_graph(chosen, Path(out) if out else None, trust)
 
 
 def report(

@@ -755,6 +755,7 @@ def serve(
     token: Annotated[
         str, typer.Option(envvar="FIRSTLIGHT_TOKEN", help="Token that visitors must enter.")
     ] = "",
+    trust: Trust = False,
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -769,7 +770,7 @@ def serve(
         show({"url": url}, json_, console.serving(url))
         sys.stdout.flush()
 
-    server.serve(host, port, model, token, on_ready)
+    server.serve(host, port, model, token, on_ready=on_ready, trust=trust)
 
 
 @app.command(

@@ -42,11 +42,11 @@ class Target(NamedTuple):
     folder: Path  # for the pictures, unless the user gives another
 
 
-def draw_graph(target: str, out: Path | None = None, trust: bool = False) -> GraphPictures:
+def draw_graph(target: str | Run, out: Path | None = None, trust: bool = False) -> GraphPictures:
     """Write functional.svg and operations.svg of a network, a run, or "first-graph".
 
     Args:
-        target: a network's name or .py file, a run folder, or "first-graph".
+        target: a run or its folder, a network's name or .py file, or "first-graph".
         out: the folder for the files; by default the run's figures, or runs/graph-NAME.
         trust: run the source of an own network that the run folder holds.
 
@@ -73,16 +73,18 @@ def draw_graph(target: str, out: Path | None = None, trust: bool = False) -> Gra
     }
     for file, picture in pictures.items():
         write_text(folder / file, picture)
-    return GraphPictures(target, tuple(folder / file for file in pictures))
+    name = str(target.folder) if isinstance(target, Run) else target
+    return GraphPictures(name, tuple(folder / file for file in pictures))
 
 
-def find_target(target: str, trust: bool) -> Target:
+def find_target(target: str | Run, trust: bool) -> Target:
     """Return what the user names. Raises what `draw_graph` raises."""
-    run = Run(Path(target), trust=trust)
+    run = target if isinstance(target, Run) else Run(Path(target), trust=trust)
     if run.record_file.is_file():
         if run.record().settings.network == FIRST_GRAPH:
             return Target(None, first_graph.CLASSES, run.figures)
         return Target(run.network(), len(run.model_info().classes), run.figures)
+    target = str(run.folder)
     names = [FIRST_GRAPH, *(entry.name for entry in catalog.networks())]
     if target not in names and not target.endswith(".py"):
         raise UsageError(f"no network or run {target!r}; networks: {', '.join(names)}")

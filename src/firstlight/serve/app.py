@@ -69,12 +69,14 @@ class FollowedMetricsJson(MetricsJson):
 class Service:
     """What the routes share."""
 
-    def __init__(self, *, model: Path | None, root: Path, run: Path | None) -> None:
+    def __init__(
+        self, *, model: Path | None, root: Path, run: Path | None, trust: bool = False
+    ) -> None:
         self.model = model or DIGITS_MODEL
         self.network: Recognizer = recognizer(self.model)
         self.folders = RunFolders(root, run)
-        self.jobs = Jobs(self.folders)
-        self.worker = Worker(WORKER_SECONDS_TO_ANSWER, WORKER_SECONDS_IDLE)
+        self.jobs = Jobs(self.folders, trust)
+        self.worker = Worker(WORKER_SECONDS_TO_ANSWER, WORKER_SECONDS_IDLE, trust)
         self.threads = ThreadPoolExecutor(READER_THREADS, "reader")
 
     async def in_thread(

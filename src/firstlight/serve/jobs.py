@@ -118,9 +118,9 @@ class EvaluationJob:
 class Jobs:
     """The last job of each run that this server has worked on."""
 
-    def __init__(self, folders: RunFolders) -> None:
+    def __init__(self, folders: RunFolders, trust: bool = False) -> None:
         self.folders = folders
-        self.evaluator = Worker(seconds_to_answer=None, seconds_idle=EVALUATOR_SECONDS_IDLE)
+        self.evaluator = Worker(None, EVALUATOR_SECONDS_IDLE, trust)
         self.by_run: dict[str, Job] = {}
         # Held from the checks before a start until the job is in `by_run`: another start that
         # waits meanwhile then checks with this job included.

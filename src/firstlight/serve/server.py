@@ -22,23 +22,33 @@ RUNS = Path("runs")
 
 
 def serve(
-    host: str, port: int, model: Path | None, token: str, on_ready: Callable[[str], None]
+    host: str,
+    port: int,
+    model: Path | None,
+    token: str,
+    *,
+    on_ready: Callable[[str], None],
+    trust: bool = False,
 ) -> None:
     """Serve the page until Ctrl-C; call `on_ready(url)` when it can be opened.
+
+    Args:
+        model: an ONNX file to read with, or a run folder to look inside.
+        trust: run the sources of own networks that run folders hold.
 
     Raises:
         UsageError: the address is not a loopback one and the token is missing or too short.
         DataError: the model does not exist, or cannot be read.
         FirstlightError: the address cannot be bound.
     """
-    server, listener = create_server(host, port, model, token)
+    server, listener = create_server(host, port, model, token, trust)
     on_ready(url_of(listener))
     with suppress(KeyboardInterrupt):  # Ctrl-C is the usual way to stop it
         server.run(sockets=[listener])
 
 
 def create_server(
-    host: str, port: int, model: Path | None, token: str
+    host: str, port: int, model: Path | None, token: str, trust: bool = False
 ) -> tuple[uvicorn.Server, socket.socket]:
     """Return a server, and its socket, which already listens. Raises what `serve` does."""
     private = not guard.is_loopback(host) or bool(token)
@@ -47,7 +57,7 @@ def create_server(
             f"--host {host} or a --token lets others use this page: the token must have at least "
             f"{MIN_TOKEN_LENGTH} characters"
         )
-    service = create_service(model)
+    service = create_service(model, trust)
     page_token = token or secrets.token_urlsafe(24)
     application = app.build(service, "" if private else page_token)
     config = uvicorn.Config(
@@ -65,11 +75,11 @@ def create_server(
     return uvicorn.Server(config), bind(host, port)
 
 
-def create_service(model: Path | None) -> app.Service:
+def create_service(model: Path | None, trust: bool) -> app.Service:
     """Return what the routes share; `model` is an ONNX file, or a run folder to look inside."""
     if model and (model / "run.json").is_file():
-        return app.Service(model=None, root=RUNS, run=model)
-    return app.Service(model=model, root=RUNS, run=None)
+        return app.Service(model=None, root=RUNS, run=model, trust=trust)
+    return app.Service(model=model, root=RUNS, run=None, trust=trust)
 
 
 def bind(host: str, port: int) -> socket.socket:

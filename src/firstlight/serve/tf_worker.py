@@ -1,6 +1,6 @@
 """The worker process: the only part of the page that imports TensorFlow.
 
-    python -m firstlight.serve.tf_worker
+    python -m firstlight.serve.tf_worker [--trust]
 
 It reads a question per line on stdin and writes an answer per line on stdout, both as JSON (see
 questions.py). An error is answered as {"error": "..."}.
@@ -41,9 +41,10 @@ from firstlight.serve.questions import (
 with tensorflow(verbose=False):
     import keras
 
-    from firstlight import catalog, first_graph, model
+    from firstlight import first_graph, model
     from firstlight.evaluation.accuracy import evaluate as evaluate_runs
     from firstlight.graphs.draw import draw_graph
+    from firstlight.networks._network import Network
     from firstlight.networks._weight_names import weight_names
     from firstlight.runs import checkpoint
 from firstlight.probabilities import softmax
@@ -55,6 +56,7 @@ PREPROCESSING = {"InputLayer", "Rescaling", "Flatten"}
 SAMPLES = 100  # test images whose predictions are watched
 BATCH_SHOWN = 20  # images of the lesson's last batch
 MAX_ERROR_LENGTH = 300
+TRUST = "--trust" in sys.argv[1:]
 
 
 def main() -> None:
@@ -99,11 +101,11 @@ def answer(question: Question[Any]) -> Any:
 class LiveNetwork:
     """A run's network, compiled once; its weights are loaded again while the run trains."""
 
-    def __init__(self, name: str, classes: int) -> None:
-        self.network = catalog.network(name).build(classes)
-        if self.network.input_shape[1:] != INPUT_SHAPE:
-            size = "×".join(map(str, self.network.input_shape[1:]))
-            raise UsageError(f"{name} takes images of {size}, not digits of 28×28×1")
+    def __init__(self, network: Network, classes: int) -> None:
+        if network.input != INPUT_SHAPE:
+            size = "×".join(map(str, network.input))
+            raise UsageError(f"{network.name} takes images of {size}, not digits of 28×28×1")
+        self.network = network.build(classes)
         self.logits = model.predictor(self.network)
         self.layers = [
             layer for layer in self.network.layers if type(layer).__name__ not in PREPROCESSING
@@ -126,10 +128,14 @@ class LiveNetwork:
         return softmax(self.logits(images))
 
 
+def open_run(folder: str) -> Run:
+    return Run(Path(folder), trust=TRUST)
+
+
 @lru_cache(maxsize=4)
-def live_network(folder: str, name: str, classes: int) -> LiveNetwork:
+def live_network(folder: str, classes: int) -> LiveNetwork:
     """Return the network of a run folder: one per folder, because each has its own weights."""
-    return LiveNetwork(name, classes)
+    return LiveNetwork(open_run(folder).network(), classes)
 
 
 def newest_network(folder: str) -> LiveNetwork:
@@ -139,14 +145,13 @@ def newest_network(folder: str) -> LiveNetwork:
         DataError: the run has no weights yet, or is damaged.
         UsageError: the network does not take digits.
     """
-    run = Run(Path(folder))
+    run = open_run(folder)
     weights = run_views.newest_weights(run)
     if run.model_file.is_file():
-        info = run.model_info()
-        name, classes = info.network, info.classes
+        classes = run.model_info().classes
     else:  # it is still training
-        name, classes = run.record().settings.network, run.dataset().classes
-    network = live_network(folder, name, len(classes))
+        classes = run.dataset().classes
+    network = live_network(folder, len(classes))
     network.load(weights)
     return network
 
@@ -193,7 +198,7 @@ def sample_images(folder: str) -> Examples:
     Raises:
         UsageError: they are not images of 28×28 pixels.
     """
-    dataset = Run(Path(folder)).dataset()
+    dataset = open_run(folder).dataset()
     examples = dataset.load(dataset.evaluation_split).first(SAMPLES)
     if examples.images.are_crops or examples.images.size != INPUT_SHAPE:
         raise UsageError(f"the test images of {dataset.name} do not have 28×28 pixels")
@@ -210,13 +215,13 @@ def predictions_json(examples: Examples, predicted: np.ndarray) -> PredictionsJs
 
 def graph_pictures(question: DrawGraph) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
-        pictures = draw_graph(question.target, Path(folder))
+        pictures = draw_graph(question.target, Path(folder), TRUST)
         return {path.stem: path.read_text("utf-8") for path in pictures.files}
 
 
 def evaluate(question: Evaluate) -> Done:
     """Do what `firstlight evaluate RUN` does: leave evaluation.json and figures in the folder."""
-    evaluate_runs([Run(Path(question.run))], quiet=False)
+    evaluate_runs([open_run(question.run)], quiet=False)
     return {}
 
 

@@ -40,9 +40,13 @@ class Worker:
     Args:
         seconds_to_answer: after which a question has failed; None for no limit.
         seconds_idle: after which the process is ended, to free its memory.
+        trust: run the sources of own networks that run folders hold.
     """
 
-    def __init__(self, seconds_to_answer: float | None, seconds_idle: float) -> None:
+    def __init__(
+        self, seconds_to_answer: float | None, seconds_idle: float, trust: bool = False
+    ) -> None:
+        self.trust = trust
         self.seconds_to_answer = seconds_to_answer
         self.seconds_idle = seconds_idle
         self.process: asyncio.subprocess.Process | None = None
@@ -115,6 +119,7 @@ class Worker:
                 sys.executable,
                 "-m",
                 "firstlight.serve.tf_worker",
+                *(["--trust"] if self.trust else []),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
