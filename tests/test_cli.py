@@ -385,7 +385,9 @@ def test_the_help_says_what_to_do_first(firstlight: Firstlight) -> None:
     assert first == ["first-graph", "train convnet", "read photo.jpg"]
     titles = [line for line in out.splitlines() if re.fullmatch(r"\w+:", line)]
     assert titles == ["Learn:", "Understand:", "Use:", "Options:"]
-    for verb in {verb.split()[0] for verb in VERBS}:
+    verbs = list(typer.main.get_command(cli.app).commands)
+    assert set(verbs) == {verb.split()[0] for verb in VERBS}
+    for verb in verbs:
         assert len(re.findall(rf"^  {verb} ", out, re.MULTILINE)) == 1
     assert max(map(len, out.splitlines())) <= 80
 
