@@ -1,27 +1,32 @@
 """What a shell completes with the Tab key: networks, recipes, datasets and runs.
 
-Nothing here imports NumPy or TensorFlow: a shell waits for the answer.
+Nothing here imports NumPy or TensorFlow: a shell waits for the answer. The catalogue is imported
+when a word is completed: help starts without it.
 """
 
 from pathlib import Path
 
 import typer
 
-from firstlight import catalog
-
 RUNS = Path("runs")
 
 
 def networks() -> list[str]:
+    from firstlight import catalog
+
     return [entry.name for entry in catalog.networks()]
 
 
 def datasets() -> list[str]:
+    from firstlight import catalog
+
     return [entry.name for entry in catalog.datasets()]
 
 
 def recipes(context: typer.Context) -> list[str]:
     """Return the recipes of the network that is already typed; of all networks, if none is."""
+    from firstlight import catalog
+
     # A flag that still waits for its value stops the parsing: then the network stands in `args`.
     typed = context.params.get("network") or next(iter(context.args), "")
     found = [catalog.recipes(name) for name in ([typed] if typed else networks())]
