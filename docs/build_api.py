@@ -20,6 +20,7 @@ from firstlight.evaluation.comparison import Comparison
 from firstlight.explanation.explanation import Explanation
 from firstlight.exports.export import Export
 from firstlight.graphs.draw import GraphPictures
+from firstlight.images.augmentations import AUGMENTATIONS, Augmentation
 from firstlight.networks._network import Network
 from firstlight.onnx_model import OnnxModel
 from firstlight.reports.report import Report
@@ -73,7 +74,7 @@ command line's flag (`--lr` is `lr=`; `--from` is `from_run=`). In a notebook, r
 the value of a cell is drawn, and progress is live.
 
 Images are arrays (N, height, width, channels) uint8, 0 to 255, as they come from a file: networks scale
-them themselves. Labels are whole numbers from 0. Probabilities and accuracies are from 0 to 1, losses in
+them themselves, and images of another size than the network's are resized. Labels are whole numbers from 0. Probabilities and accuracies are from 0 to 1, losses in
 nats, times in seconds.
 
 The examples below are run by the tests, from top to bottom in one folder. It holds `photo.png`, a
@@ -109,8 +110,9 @@ a model that is given. `RECIPES = {"name": fl.Recipe(...)}` in the file gives it
 default.
 
 The run keeps the network's source, with its hash. To open such a run means to run this source. firstlight
-does it by itself only if your file is where it was and has not changed; otherwise it needs
-`fl.load(folder, trust=True)`, or `--trust` on the command line.
+does it by itself only if your file is where it was and has not changed. Otherwise, and always for a function
+or a model, it needs `fl.load(folder, trust=True)`, or `--trust` on the command line. The run that `fl.train`
+returns needs neither.
 '''
 
 
@@ -123,6 +125,8 @@ def page() -> str:
     parts.append(OWN_NETWORK)
     parts.append("## Classes\n")
     parts += [class_(f"fl.{kind.__name__}", kind) for kind in CLASSES]
+    parts.append("### Augmentations\n\nFor `augment` of a recipe, each with a strength.\n")
+    parts.append(table([augmentation_row(each) for each in AUGMENTATIONS.values()]))
     parts.append("## What functions return\n")
     parts += [class_(kind.__name__, kind) for kind in RESULTS]
     parts.append("## Errors\n")
@@ -179,6 +183,10 @@ INTERNAL = {
     "forget_after", "to_json", "from_json", "epoch_ends", "notices", "fingerprint", "network",
     "dataset", "logits", "probabilities", "first", "resized",
 }  # fmt: skip
+
+
+def augmentation_row(each: Augmentation) -> tuple[str, str]:
+    return each.name, f"{each.meaning}; up to {each.max_strength:g}, in {each.unit}"
 
 
 def is_property(value: Any) -> bool:

@@ -169,9 +169,72 @@ def test_a_stage_includes_the_normalisation_and_rectification_after_it() -> None
     assert "pool1" in deconvnet.stages(built("nin", 10))
 
 
-def test_a_network_that_branches_is_refused() -> None:
-    image = keras.Input((8, 8, 1), dtype="uint8")
+def branching() -> keras.Model:
+    """Two branches that are added, and a gate that depends on all of the image."""
+    image = keras.Input((12, 12, 1), dtype="uint8")
     x = layers.Rescaling(1 / 255)(image)
-    both = layers.Add()([layers.Conv2D(2, 3)(x), layers.Conv2D(2, 3)(x)])
-    with pytest.raises(UsageError, match="is not a chain of layers"):
-        deconvnet.stages(keras.Model(image, both, name="branching"))
+    x = layers.Conv2D(4, 3, padding="same", activation="relu", name="stem")(x)
+    y = layers.Conv2D(4, 3, padding="same", name="deep")(x)
+    x = layers.ReLU(name="sum_relu")(layers.Add(name="sum")([x, y]))
+    gate = layers.Dense(4, activation="sigmoid", name="gate")(layers.GlobalMaxPooling2D()(x))
+    gated = layers.Multiply(name="gated")([x, layers.Reshape((1, 1, 4))(gate)])
+    x = layers.Concatenate(name="both")([x, gated])
+    x = layers.Conv2D(3, 3, name="last")(x)
+    return keras.Model(image, layers.Dense(2, name="output")(layers.Flatten()(x)))
+
+
+def test_where_a_network_branches_the_signals_are_added() -> None:
+    """Without rectification on the way down, the projection of a sum is the sum's."""
+    image = keras.Input((6, 6, 1), dtype="uint8")
+    x = layers.Rescaling(1 / 255)(image)
+    one, two = layers.Conv2D(2, 3, name="one")(x), layers.Conv2D(2, 3, name="two")(x)
+    network = keras.Model(image, layers.Add(name="sum")([one, two]))
+    single = keras.Input((6, 6, 1), dtype="uint8")
+    kernel = layers.Conv2D(2, 3, name="one")
+    chain = keras.Model(single, kernel(layers.Rescaling(1 / 255)(single)))
+    kernel.set_weights(
+        [
+            network.get_layer("one").kernel.numpy() + network.get_layer("two").kernel.numpy(),
+            np.zeros(2),
+        ]
+    )
+    pixels = np.random.default_rng(0).integers(0, 256, (1, 6, 6, 1), np.uint8)
+    found = deconvnet.project(network.layers[1:], pixels, [(1, 2, 0)])
+    value = (deconvnet.forward(network.layers[1:], pixels)[-1])[0, 1, 2, 0]
+    other = (deconvnet.forward(chain.layers[1:], pixels)[-1])[0, 1, 2, 0]
+    expected = deconvnet.project(chain.layers[1:], pixels, [(1, 2, 0)]) * (value / other)
+    assert np.allclose(found, expected, atol=1e-5)
+
+
+def test_stages_of_a_network_that_branches() -> None:
+    network = branching()
+    stages = deconvnet.stages(network)
+    assert list(stages) == ["stem", "deep", "gate", "last", "output"]
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 12, 12, 1), np.uint8)
+    outputs = deconvnet.forward(network.layers[1:], pixels)
+    assert np.allclose(outputs[-1], network(pixels), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("layer", "unit", "expected"),
+    [
+        ("stem", (5, 5, 0), (4, 4, 7, 7)),
+        ("deep", (5, 5, 0), (3, 3, 8, 8)),
+        ("last", (0, 0, 0), None),
+    ],
+)
+def test_the_receptive_field_is_what_changes_the_unit(
+    layer: str, unit: tuple[int, ...], expected: tuple[int, ...] | None
+) -> None:
+    """The gate makes `last` depend on every pixel."""
+    network = branching()
+    path = deconvnet.stages(network)[layer].path
+    assert deconvnet.receptive_field(path, unit) == (expected or (0, 0, 12, 12))
+
+
+def test_a_layer_that_is_used_twice_is_refused() -> None:
+    image = keras.Input((8, 8, 1), dtype="uint8")
+    twice = layers.Conv2D(1, 3, padding="same", name="twice")
+    network = keras.Model(image, twice(twice(layers.Rescaling(1 / 255)(image))))
+    with pytest.raises(UsageError, match="uses the layer twice twice"):
+        deconvnet.stages(network)

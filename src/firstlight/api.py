@@ -66,19 +66,22 @@ def train(
         network: the name of a network, the path of a .py file in the form of the files in
             networks/, a function that takes the number of classes and returns a Keras model, or
             such a model, whose weights are then the first ones.
-        data: a dataset, its name, or its path.
-        recipe: a `Recipe`, or the name of one of the network's; "" for its default.
+        data: a dataset, its name, its path, or a tuple (images, labels).
+        recipe: a `Recipe`, or the name of one of the network's, as `list_networks` shows them; ""
+            for its default. A network of your own without RECIPES is trained for 10 epochs with
+            batches of 64 and a learning rate of 0.05.
         epochs: passes over the training images.
         steps: batches to train on, instead of `epochs`.
         batch_size: images in a batch.
-        lr: the highest learning rate of the schedule.
+        lr: the highest learning rate of the schedule: `learning_rate` of the recipe.
         seed: of the first weights and the order of the images, 0 to 2³² - 1.
         patience: stop after so many epochs without a better accuracy; 0 never stops early.
         class_weights: "balanced" lets each class count alike, however few examples it has: in the
             loss, and when the best weights are chosen.
         from_run: a run to take the first weights from, wherever name and shape match.
         out: the run folder; by default runs/NETWORK-DATA-N.
-        resume: a stopped run to continue, unchanged, instead of a network.
+        resume: a stopped run to continue, unchanged, instead of a network. If it was trained on
+            arrays, give the same dataset as `data`.
         limit: use only so many training and so many validation images.
         dry_run: run one step and keep nothing; the run has a result and no folder.
         trust: run the source of an own network that a run folder holds.
@@ -101,7 +104,8 @@ def train(
         from firstlight.training import loop
     if resume is not None:
         refuse_beside_resume(given)
-        return loop.resume(as_run(resume, trust), quiet)
+        arrays = data if isinstance(data, Dataset) else None
+        return loop.resume(as_run(resume, trust), quiet, arrays)
     plan = prepare(
         network or "",
         data,
@@ -119,7 +123,7 @@ def train(
     )
     start = as_run(from_run, trust) if from_run is not None else None
     if dry_run:
-        return loop.dry_run(plan, start)
+        return loop.dry_run(plan, start, quiet)
     return loop.train(plan, Path(out) if out else None, quiet=quiet, start=start)
 
 
@@ -175,7 +179,8 @@ def find_lr(
 ) -> "RateSearch":
     """Train with a learning rate that rises, and suggest one; no run is kept.
 
-    The result has `.suggestion`, and `.rates` (n,) with the `.losses` (n,) in nats, also as a
+    The rate rises from 0.00001 to 10 in 120 steps, with the recipe's batches. The result has
+    `.suggestion`, and `.rates` (n,) with the `.losses` (n,) in nats, also as a
     `.figure`.
 
     Args:
@@ -210,7 +215,8 @@ def evaluate(
 
     Args:
         runs: a run, or several: the probabilities of an ensemble are averaged.
-        data: data to measure on; "" for the data that the first run was trained on.
+        data: data to measure on; "" for the data that the first run was trained on. Of a tuple
+            (images, labels) every image is measured.
         split: "test", "val" or "train"; val is measured where the data has no test split.
         views: which crops of a photograph to average: "middle", "ten-crops" or "dense".
         min_accuracy: the accuracy, 0 to 1, below which GateMissed is raised.
@@ -317,6 +323,7 @@ def predict(
         model: a run, or a model in an ONNX file.
         images: arrays (N, height, width), or (N, height, width, 1 or 3), with values as
             `Dataset.from_arrays` takes them; a single image (height, width); or picture files.
+            Images of another size, or in colour for a grey network, are converted.
 
     Raises:
         DataError: a file is missing or not a picture, or the model is missing or damaged.
@@ -341,9 +348,15 @@ def explain(
     quiet: bool = False,
     verbose: bool = False,
 ) -> "Explanation":
-    """Show what a network looks at in a picture: filters, feature maps, projections, occlusion.
+    """Show what a network looks at in a picture.
+
+    It writes `filters.png` (the first layer's filters), `maps.png` (feature maps of the picture),
+    `strongest.png` and `top_nine.png` (which pixels activate the strongest maps, here and in the
+    images that activate them most), and `occlusion.png`: how the answer changes where the picture
+    is covered. `.files` names them.
 
     Args:
+        image: the path of a picture.
         layer: a layer, or several, to project from; by default several of the convolutions.
         label: the class that occlusion is about; by default the predicted one.
         data: the data whose validation images the top nine are from; by default the run's own.
@@ -358,6 +371,8 @@ def explain(
     '7'
     """
     opened = as_run(run, trust)
+    if not isinstance(image, str | Path):
+        raise UsageError(f"image is a {type(image).__name__}; it must be the path of a picture")
     with tensorflow(verbose):
         from firstlight.explanation import explain as explanation
     return explanation.explain(
@@ -507,7 +522,7 @@ def dataset(data: DataChoice, *, quiet: bool = True) -> Dataset:
 
 
 def list_networks() -> tuple[catalog.NetworkEntry, ...]:
-    """Return what `firstlight list` shows about each network.
+    """Return name, input, parameters, recipes and measured accuracies of each network.
 
     >>> "lenet5" in [entry.name for entry in fl.list_networks()]
     True
@@ -516,7 +531,7 @@ def list_networks() -> tuple[catalog.NetworkEntry, ...]:
 
 
 def list_datasets() -> tuple[catalog.DatasetEntry, ...]:
-    """Return what `firstlight list` shows about each dataset that has a name.
+    """Return name and number of classes of each dataset that is known by name.
 
     >>> [entry.name for entry in fl.list_datasets()]
     ['cutouts', 'mnist']
@@ -560,6 +575,8 @@ def given_arguments(function: Callable[..., Any], values: dict[str, Any]) -> dic
 def refuse_beside_resume(given: dict[str, Any]) -> None:
     """Raises UsageError if an argument would change a run that continues."""
     changed = given.keys() - {"resume", "quiet", "verbose", "trust", "command"}
+    if isinstance(given.get("data"), Dataset):  # arrays, which a run folder does not keep
+        changed -= {"data"}
     if changed:
         raise UsageError(
             f"resume continues a run unchanged: leave out {', '.join(sorted(changed))}"

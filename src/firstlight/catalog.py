@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from firstlight.errors import DataError, UsageError
 
 if TYPE_CHECKING:  # these modules import NumPy
+    from numpy.typing import ArrayLike
+
     from firstlight.datasets import Dataset, Examples, Listing
     from firstlight.images.crops import Size
     from firstlight.networks._network import Network
@@ -194,12 +196,15 @@ def recipes(network_name: str) -> dict[str, str]:
 
 
 def dataset(
-    data: str | Path | Dataset, listing: Listing | None = None, quiet: bool = True
+    data: str | Path | Dataset | tuple[ArrayLike, ArrayLike],
+    listing: Listing | None = None,
+    quiet: bool = True,
 ) -> Dataset:
     """Return a dataset by its name, or the one at a path: IDX files, an .npz file, or pictures.
 
     Args:
-        data: a name or a path; a dataset is returned as it is.
+        data: a name, a path, or (images, labels) as Dataset.from_arrays takes them; a dataset is
+            returned as it is.
         listing: which pictures of a folder to use, as a run has recorded them; None: every picture
             is decoded once to find out whether it can be used.
         quiet: show no progress.
@@ -207,10 +212,17 @@ def dataset(
     Raises:
         DataError: the dataset or path does not exist, or is damaged.
     """
-    from firstlight.datasets import Dataset, _folder, _idx, _npz
+    from firstlight.datasets import Dataset
 
     if isinstance(data, Dataset):
         return data
+    if isinstance(data, tuple) and len(data) == 2:
+        return Dataset.from_arrays(*data)
+    if not isinstance(data, str | Path):
+        raise UsageError(
+            f"data is a {type(data).__name__}; it must be a dataset, a name, a path, or a tuple "
+            "(images, labels)"
+        )
     name = str(data)
     names = [entry.name for entry in datasets()]
     if name in names:
@@ -222,9 +234,15 @@ def dataset(
             fingerprint=lambda: module.SHA256,
             location=name,
         )
-    path = Path(name)
-    if not path.exists():
+    if not Path(name).exists():
         raise DataError(f"no dataset or path {name!r}; datasets: {', '.join(names)}")
+    return _dataset_at(Path(name), listing, quiet)
+
+
+def _dataset_at(path: Path, listing: Listing | None, quiet: bool) -> Dataset:
+    """Return the dataset at a path that exists. Raises DataError if there is none."""
+    from firstlight.datasets import _folder, _idx, _npz
+
     npz_file = path if path.is_file() else path / _npz.NAME
     if npz_file.is_file():
         # Every mnist.npz has the same name: its folder's name tells more.

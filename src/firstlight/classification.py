@@ -95,7 +95,9 @@ def prepared(classifier: Classifier, images: Pictures) -> Iterator[NDArray[np.ui
             yield np.array([preprocess(path, classifier.input, kind) for path in batch])
         return
     pixels = np.asarray(images)
-    if pixels.ndim == 2:  # a single image in grey
+    if pixels.ndim == 2 and pixels.shape[1] == math.prod(classifier.input):  # flat images
+        pixels = pixels.reshape(-1, *classifier.input)
+    elif pixels.ndim == 2:  # a single image in grey
         pixels = pixels[np.newaxis]
     resized = ArrayImages(as_images(pixels, "images")).resized(classifier.input)
     for start in range(0, len(resized), ARRAYS_PER_BATCH):

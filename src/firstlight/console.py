@@ -58,10 +58,10 @@ def predictions(predicted: np.ndarray, labels: np.ndarray) -> list[str]:
 
 
 def rate_search(search: RateSearch) -> list[str]:
-    return [
-        f"try --lr {search.suggestion:g} for {search.network} on {search.data}",
-        f"the cost at each rate: {search.picture}",
-    ]
+    lines = [f"try --lr {search.suggestion:g} for {search.network} on {search.data}"]
+    if search.note:
+        lines.append(f"but {search.note}")
+    return [*lines, f"the cost at each rate: {search.picture}"]
 
 
 def evaluation(measured: Evaluation, runs: list[Run]) -> list[str]:

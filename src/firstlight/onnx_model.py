@@ -74,10 +74,12 @@ class OnnxModel:
 
     @property
     def input(self) -> Size:
+        """Height, width and channels of the images that it takes."""
         return self.metadata.input
 
     @property
     def classes(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the outputs."""
         return self.metadata.classes
 
     @property

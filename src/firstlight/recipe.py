@@ -25,7 +25,8 @@ FLAGS = {  # field → the flag of the command line that sets it
 class Recipe:
     """How a network is trained. Flags of the command line set the first four fields.
 
-    An epoch is one pass over the training images; a step trains on one batch.
+    `batch_size`, `learning_rate`, and either `epochs` or `steps` must be given. An epoch is one
+    pass over the training images; a step trains on one batch.
 
     Raises:
         UsageError: a value is not allowed.
@@ -42,11 +43,12 @@ class Recipe:
     nesterov: bool = True  # Nesterov's momentum; False: plain momentum, as in the papers of 2013
     weight_decay: float = 0.0  # decoupled; biases and batch norm do not decay
     l2: float = 0.0  # weight decay as a part of the gradient, as in papers before 2017
-    lr_multipliers: dict[str, float] = field(default_factory=dict)  # by the end of a weight's path
+    # End of a weight's name → factor: {"output/kernel": 0.1}.
+    lr_multipliers: dict[str, float] = field(default_factory=dict)
     clip_norm: float = 0.0  # largest norm of all gradients together; 0: no limit
     max_filter_rms: float = 0.0  # largest RMS of a convolution's filter; 0: no limit
     label_smoothing: float = 0.0  # fraction of each label that is spread over all classes
-    schedule: Schedule = "constant"
+    schedule: Schedule = "constant"  # or "one-cycle": it rises, then falls to 0
     # For the constant schedule: when the learning rate is multiplied by lr_drop_factor.
     lr_drops: tuple[float, ...] = ()  # after these fractions of the training
     plateau_epochs: int = 0  # after this many epochs without a better accuracy on val; 0: never
@@ -55,7 +57,7 @@ class Recipe:
     steps_per_call: int = 1  # steps in one call of the compiled graph: small networks need more
     keep: Keep = "best"  # the weights that are best on the validation images, or the last
     ema_decay: float = 0.0  # for an exponential moving average of the weights; 0: no average
-    augment: dict[str, float] = field(default_factory=dict)  # strengths by images/augmentations.py
+    augment: dict[str, float] = field(default_factory=dict)  # augmentation → its strength
     no_augment_epochs: int = 0  # number of last epochs in which images are not augmented
     precision: Precision = "float32"  # for the computations; weights are always float32
     xla: bool = False  # compile with XLA: faster for dense layers on a CPU, slower for convolutions

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import ArrayLike
+
 from firstlight import catalog
 from firstlight.datasets import Dataset
 from firstlight.errors import DataError, UsageError
@@ -83,7 +85,7 @@ class Plan:
 
 
 NetworkChoice = str | Path | Network | Callable[[int], Any] | Any  # Any: a keras.Model
-DataChoice = str | Path | Dataset
+DataChoice = str | Path | Dataset | tuple[ArrayLike, ArrayLike]  # the tuple: images, labels
 
 
 def prepare(
@@ -118,6 +120,8 @@ def prepare(
     named = catalog.network(network, len(dataset.classes))
     if isinstance(recipe, Recipe):
         chosen, base, recipe_name = named, recipe, ""
+    elif not isinstance(recipe, str):
+        raise UsageError(f"recipe is a {type(recipe).__name__}; it must be a name or a Recipe")
     else:
         recipe_name = recipe or default_recipe(named, dataset)
         chosen, base = catalog.recipe(recipe_name, named)

@@ -29,8 +29,10 @@ def dataset_of_arrays(
     pixels, train_labels = as_images(images, "images"), np.asarray(labels)
     names = class_names(classes, train_labels)
     splits = {"train": examples(pixels, train_labels, names, "train")}
+    made = ""
     if val is None:
         splits["train"], splits["val"] = held_out(splits["train"], len(names))
+        made = "one of twelve training images of each class is held out for validation"
     for split, pair in (("val", val), ("test", test)):
         if pair is not None:
             split_images = as_images(pair[0], f"{split} images")
@@ -41,6 +43,25 @@ def dataset_of_arrays(
         load=lambda split: chosen_split(splits, split, name),
         fingerprint=lambda: {split: fingerprint(each) for split, each in splits.items()},
         splits=tuple(splits),
+        made=made,
+    )
+
+
+def test_dataset(
+    images: ArrayLike, labels: ArrayLike, *, classes: tuple[str, ...], name: str = "arrays"
+) -> Dataset:
+    """Return a dataset of arrays that are all measured: its only split is test.
+
+    Raises:
+        UsageError: an array has another shape or other values, or they do not fit together.
+    """
+    measured = examples(as_images(images, "images"), np.asarray(labels), classes, "test")
+    return Dataset(
+        name=name,
+        classes=classes,
+        load=lambda split: chosen_split({"test": measured}, split, name),
+        fingerprint=lambda: {"test": fingerprint(measured)},
+        splits=("test",),
     )
 
 
@@ -88,6 +109,8 @@ def class_names(classes: Sequence[str] | None, labels: NDArray[Any]) -> tuple[st
         if len(set(names)) < len(names):
             raise UsageError(f"classes names a class twice: {', '.join(names)}")
         return names
+    if labels.ndim == 2 and labels.shape[1] > 1:  # one-hot
+        return tuple(map(str, range(labels.shape[1])))
     if labels.dtype.kind in "US":
         return tuple(str(name) for name in np.unique(labels))
     if labels.dtype.kind in "iu" and labels.size:
@@ -101,6 +124,8 @@ def examples(
     images: NDArray[np.uint8], labels: NDArray[Any], classes: tuple[str, ...], split: str
 ) -> Examples:
     """Return the examples of a split. Raises UsageError if labels do not fit images or classes."""
+    if labels.ndim == 2 and labels.shape[1] == 1:  # as Keras's datasets have them
+        labels = labels[:, 0]
     if labels.ndim == 2 and labels.shape[1] == len(classes):  # one-hot
         labels = labels.argmax(1)
     if labels.shape != images.shape[:1] or not len(labels):

@@ -94,6 +94,7 @@ class Dataset:
     fingerprint: Callable[[], dict[str, str]]  # file, or split of pictures → SHA-256
     splits: tuple[str, ...] = SPLITS
     listing: Listing | None = None  # for a folder of pictures
+    made: str = ""  # how missing splits were made; "" if the data has them
     location: str | None = None  # a name, or an absolute path; None for arrays from Python
 
     @classmethod

@@ -10,6 +10,7 @@ import numpy as np
 
 from firstlight import catalog, model
 from firstlight.datasets import SPLITS, Dataset, Examples
+from firstlight.datasets._arrays import test_dataset
 from firstlight.errors import UsageError
 from firstlight.evaluation.crops import PREDICT_WITH_CROPS
 from firstlight.images.crops import Size
@@ -72,6 +73,8 @@ def evaluate(
 
 def open_dataset(run: Run, data: DataChoice, quiet: bool) -> Dataset:
     """Return the data to measure on; print which pictures of a folder are left out."""
+    if isinstance(data, tuple):
+        return test_dataset(*data, classes=run.model_info().classes)
     if not data:
         return run.dataset()
     dataset = catalog.dataset(data, quiet=quiet)
@@ -160,6 +163,8 @@ def interval95(correct: int, examples: int) -> tuple[float, float]:
 
 def is_own_data(run: Run, data: DataChoice) -> bool:
     """Return whether `data` is the data that the run was trained on, as "" always is."""
+    if isinstance(data, tuple):
+        return False
     if isinstance(data, Dataset):
         return data.fingerprint() == run.record().settings.sha256
     return not data or run.record().settings.data in (str(data), str(Path(data).resolve()))

@@ -11,6 +11,7 @@ whole picture ── convolutions ── maps ── pooled at each offset ─�
 
 import math
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import keras
@@ -119,6 +120,9 @@ def dense_scores(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
 def _split_at_last_pool(network: keras.Model) -> tuple[list[Any], Any, list[Any]]:
     """Return the layers before the last max pooling, that pooling, and the sliding classifier."""
     chain = network.layers[1:]
+    for previous, layer in pairwise(network.layers):
+        if layer.input is not previous.output:
+            raise UsageError(f"{network.name} branches at {layer.name}; try ten-crops")
     pools = [i for i, layer in enumerate(chain) if isinstance(layer, layers.MaxPooling2D)]
     endings = [i for i, layer in enumerate(chain) if isinstance(layer, _ENDINGS)]
     if not pools or len(endings) != 1 or endings[0] < pools[-1]:

@@ -23,7 +23,6 @@ The paper leaves some questions open. This is how they are answered here:
 - Where pooling regions overlap, several values can come down to one place: they are added.
 """
 
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import keras
@@ -56,23 +55,24 @@ def stages(network: keras.Model) -> Stages:
     """Return the network's stages by name, from the first to the logits.
 
     Raises:
-        UsageError: the network is not a chain of layers, each fed by the one before it.
+        UsageError: the network uses a layer twice.
     """
-    for previous, layer in pairwise(network.layers):
-        if layer.input is not previous.output:
-            raise UsageError(
-                f"{network.name} is not a chain of layers: {layer.name} has other inputs"
-            )
-    chain = network.layers[1:]  # without the input
+    layers_after_input = network.layers[1:]
     by_name: Stages = {}
-    name = ""  # the last stage's
-    for number, layer in enumerate(chain, start=1):
-        path, shape = chain[:number], layer.output.shape[1:]
+    by_output: dict[int, str] = {}  # the tensor that a stage ends with → the stage's name
+    for number, layer in enumerate(layers_after_input, start=1):
+        if len(layer._inbound_nodes) > 1:
+            raise UsageError(f"{network.name} uses the layer {layer.name} twice: not supported")
+        path, shape = layers_after_input[:number], layer.output.shape[1:]
+        name = by_output.get(id(layer.input), "")
         if begins_stage(layer):
             name = layer.name
             by_name[name] = Stage(name, path, shape, hasattr(layer, "kernel_size"))
         elif name and shape == by_name[name].shape:
             by_name[name] = by_name[name]._replace(path=path)
+        else:
+            continue
+        by_output[id(layer.output)] = name
     return by_name
 
 
@@ -84,36 +84,66 @@ def begins_stage(layer: Any) -> bool:
 
 
 def forward(path: list[Any], images: Any) -> list[tf.Tensor]:
-    """Return the images (N, *INPUT) as float32, and then each layer's output for them."""
+    """Return the images (N, *INPUT) as float32, and then each layer's output for them.
+
+    Args:
+        path: the layers after the input, each after those that feed it.
+    """
     values = [tf.cast(images, tf.float32)]
+    by_tensor = {id(path[0].input): values[0]}
     for layer in path:
-        values.append(layer(values[-1]))
+        values.append(layer(_input_values(layer, by_tensor)))
+        by_tensor[id(layer.output)] = values[-1]
     return values
+
+
+def _input_values(layer: Any, by_tensor: dict[int, tf.Tensor]) -> Any:
+    """Return what a layer is fed with: a value, or a list of values if several layers feed it."""
+    if isinstance(layer.input, list):
+        return [by_tensor[id(tensor)] for tensor in layer.input]
+    return by_tensor[id(layer.input)]
 
 
 def project(path: list[Any], images: np.ndarray, units: list[Unit]) -> np.ndarray:
     """Project one unit of each image down to pixels: (N, *INPUT) float32, signed.
 
+    Where the network branches, the signals that come down the branches are added.
+
     Args:
-        path: the layers from the picture to the units'.
+        path: the layers from the picture to the units', each after those that feed it.
         images: (N, *INPUT), one for each unit.
         units: the i-th is a unit's place in the output for the i-th image.
     """
-    *inputs, output = forward(path, images)
+    values = forward(path, images)
+    picture = path[0].input
+    by_tensor = {id(tensor): value for tensor, value in zip(_tensors(path), values, strict=True)}
+    output = values[-1]
     indices = tf.constant([(number, *unit) for number, unit in enumerate(units)])
     signal = tf.scatter_nd(indices, tf.gather_nd(output, indices), output.shape)
-    for layer, layer_input in zip(reversed(path), reversed(inputs), strict=True):
-        signal = project_layer(layer, signal, layer_input)
-    pixels: np.ndarray = signal.numpy()
+    signals = {id(path[-1].output): signal}
+    for layer in reversed(path):
+        if id(layer.output) not in signals:
+            continue  # the layer does not lead to the units
+        signal = signals.pop(id(layer.output))
+        down = project_layer(layer, signal, _input_values(layer, by_tensor))
+        fed_by = layer.input if isinstance(layer.input, list) else [layer.input]
+        for tensor, part in zip(fed_by, down if len(fed_by) > 1 else [down], strict=True):
+            signals[id(tensor)] = signals.get(id(tensor), 0) + part
+    pixels: np.ndarray = signals[id(picture)].numpy()
     return pixels
 
 
-def project_layer(layer: Any, signal: tf.Tensor, layer_input: tf.Tensor) -> tf.Tensor:
-    """Take a signal at the layer's output down to its input.
+def _tensors(path: list[Any]) -> list[Any]:
+    """Return the symbolic tensors of the picture and of each layer's output."""
+    return [path[0].input, *(layer.output for layer in path)]
+
+
+def project_layer(layer: Any, signal: tf.Tensor, layer_input: Any) -> Any:
+    """Take a signal at the layer's output down to its input, or to each of its inputs.
 
     Args:
         signal: it has the shape of the layer's output.
-        layer_input: the layer's input on the way up; the result has its shape.
+        layer_input: the layer's input on the way up, or a list of them; the result is like it.
     """
     rectifies = getattr(layer, "activation", None) is keras.activations.relu
     if rectifies or isinstance(layer, layers.ReLU):
@@ -182,13 +212,32 @@ def receptive_field(path: list[Any], unit: Unit) -> Region:
 
 def _interval(path: list[Any], axis: int, position: int) -> tuple[int, int]:
     """Return the first row (or column) that the unit depends on, and the one after the last."""
-    first, last = position, position
+    intervals = {id(path[-1].output): (position, position)}  # of each tensor: the first, the last
     for layer in reversed(path):
-        size, stride, padding = _sliding_window(layer, axis)
-        end = layer.input.shape[1 + axis] - 1
-        first = min(max(first * stride - padding, 0), end)
-        last = min(max(last * stride - padding + size - 1, 0), end)
+        if id(layer.output) not in intervals:
+            continue
+        first, last = intervals.pop(id(layer.output))
+        for tensor in layer.input if isinstance(layer.input, list) else [layer.input]:
+            if len(tensor.shape) == 4:
+                if len(layer.output.shape) == 4:
+                    part = _interval_below(layer, axis, first, last, tensor.shape[1 + axis] - 1)
+                else:  # a dense layer, or a mean over the maps
+                    part = 0, tensor.shape[1 + axis] - 1
+            else:
+                part = 0, 0
+            known = intervals.get(id(tensor), part)
+            intervals[id(tensor)] = min(known[0], part[0]), max(known[1], part[1])
+    first, last = intervals[id(path[0].input)]
     return first, last + 1
+
+
+def _interval_below(layer: Any, axis: int, first: int, last: int, end: int) -> tuple[int, int]:
+    """Return the rows (or columns) of a layer's input that some rows of its output depend on."""
+    size, stride, padding = _sliding_window(layer, axis)
+    return (
+        min(max(first * stride - padding, 0), end),
+        min(max(last * stride - padding + size - 1, 0), end),
+    )
 
 
 def _sliding_window(layer: Any, axis: int) -> tuple[int, int, int]:

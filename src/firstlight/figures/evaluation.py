@@ -22,7 +22,7 @@ from firstlight.figures.page import (
     Rgb,
     Square,
     as_heat,
-    as_paper,
+    as_rgb,
     columns_for,
 )
 from firstlight.figures.style import (
@@ -244,9 +244,10 @@ def answers(answered: Answers, indices: np.ndarray, title: str) -> NotebookFigur
         height=grid.bottom(math.ceil(len(indices) / columns)) - caption + PAGE_MARGIN,
         title=title,
     )
+    images = answered.examples.images
     for number, index in enumerate(indices):
         square = grid.cell(*divmod(number, columns))
-        page.image(square, as_paper(answered.examples.images[int(index)]))
+        page.image(square, as_rgb(images[int(index)], images))
         color = ACCENT if answered.is_right(index) else WARNING
         caption_text = answered.caption(int(index), side)
         page.text(square.x, square.y - 3, caption_text, CAPTION_SIZE, color=color, va="bottom")

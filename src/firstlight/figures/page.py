@@ -16,6 +16,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox, TransformedBbox
 
+from firstlight.datasets import Images
 from firstlight.explanation.occlusion import Region
 from firstlight.figures.style import FOR_AND_AGAINST, GREY_TEXT, PALE, NotebookFigure
 from firstlight.figures.text import DOTS_PER_INCH, widest, wrapped
@@ -155,11 +156,15 @@ def columns_for(count: int, most: int) -> int:
     return max(1, math.ceil(count / rows))
 
 
-def as_paper(image: np.ndarray) -> Rgb:
-    """Return an image (height, width, 1 or 3) uint8 in colours; grey ink becomes dark on white."""
-    if image.shape[-1] == 1:
-        return np.repeat(1 - image / 255, 3, axis=-1)
-    return image / 255
+def as_rgb(image: np.ndarray, images: Images) -> Rgb:
+    """Return one of some images, (height, width, 1 or 3) uint8, in colours.
+
+    The light ink of digits becomes dark on white. Photographs stay as they are, also in grey.
+    """
+    if image.shape[-1] == 3:
+        return image / 255
+    light = image / 255 if images.are_crops else 1 - image / 255
+    return np.repeat(light, 3, axis=-1)
 
 
 def as_heat(values: np.ndarray, largest: float) -> Rgb:

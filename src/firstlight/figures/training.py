@@ -18,7 +18,7 @@ from firstlight.figures.page import (
     TITLE_LINE_HEIGHT,
     Grid,
     Page,
-    as_paper,
+    as_rgb,
 )
 from firstlight.figures.style import (
     ACCENT,
@@ -230,7 +230,7 @@ def samples(examples: Examples, classes: Sequence[str], title: str) -> NotebookF
             page.text(x, y + side / 2, "no images", color=GREY_TEXT, va="center")
             continue
         for column, image in enumerate(examples.images[indices]):
-            page.image(grid.cell(row, column), as_paper(image))
+            page.image(grid.cell(row, column), as_rgb(image, examples.images))
     return page.figure
 
 
@@ -257,7 +257,7 @@ def augmentations(images: Images, strengths: Mapping[str, float]) -> NotebookFig
     page, grid = labelled_rows([*rows], count, "What augmentation does", side)
     for row, changed in enumerate(rows.values()):
         for column, image in enumerate(changed):
-            page.image(grid.cell(row, column), as_paper(image))
+            page.image(grid.cell(row, column), as_rgb(image, images))
     return page.figure
 
 

@@ -11,6 +11,7 @@ which imports what it names. So a run of unknown origin is opened only if the us
 
 import importlib.util
 import json
+import re
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -143,7 +144,7 @@ def from_model(model: keras.Model) -> Network:
 
     check_model(model, None, model.name)
     return Network(
-        name=model.name.replace("_", "-"),
+        name=re.sub(r"_\d+$", "", model.name).replace("_", "-"),
         input=model.input_shape[1:],
         recipes=DEFAULT_RECIPES,
         build=copy,

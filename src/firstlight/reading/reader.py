@@ -56,6 +56,7 @@ class Line:
 
     @property
     def text(self) -> str:
+        """The digits of the line."""
         return "".join(digit.digit for digit in self.digits)
 
     def to_json(self) -> dict[str, Any]:
@@ -72,10 +73,12 @@ class Reading:
 
     @property
     def text(self) -> str:
+        """What is written, with a line break between lines; "?" for a digit that is unsure."""
         return "\n".join(line.text for line in self.lines)
 
     @property
     def note(self) -> str | None:
+        """Why there is no text; None if there is."""
         return None if self.lines else "no digits found"
 
     def _repr_html_(self) -> str:

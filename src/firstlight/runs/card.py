@@ -101,6 +101,8 @@ def describe_splits(run: Run) -> str:
     listing = run.listing()
     if listing is None:
         data = run.record().settings.data
+        if run.record().settings.in_memory:
+            return run.dataset().made or "split as given from Python"
         if data != "mnist" and data in {entry.name for entry in catalog.datasets()}:
             return "split as the dataset defines it"
         return "one of twelve training images is held out for validation"
@@ -118,7 +120,9 @@ def describe_hashes(sha256: dict[str, str]) -> str:
 def describe_validation(record: RunRecord) -> str:
     if record.status is None:
         return "not measured"
-    return f"{record.status.best_accuracy:.2%}"
+    balanced = record.settings.class_weights is not None
+    accuracy = f"{record.status.best_accuracy:.2%}"
+    return f"{accuracy}, the mean of all classes' recalls" if balanced else accuracy
 
 
 def describe_test(result: TrainingResult) -> str:

@@ -151,8 +151,8 @@ class Mistake:
     """An image whose predicted class is wrong."""
 
     index: int  # the image's row in its split
-    label: int
-    predicted: int
+    label: int  # the number of the right class
+    predicted: int  # the number of the class that was answered
     confidence: float  # the probability of the answer, 0 to 1
     file: str | None = None  # a picture's path in the dataset's folder; None for other images
 
@@ -207,8 +207,9 @@ class Evaluation:
     correct: int
     interval95: tuple[float, float]  # 95 % confidence interval of the accuracy
     top5: float | None = None  # with more than ten classes
-    confusion: list[list[int]]  # a row for each label, a column for each prediction
-    mistakes: tuple[Mistake, ...]  # the most confident first
+    # A row for each label, a column for each prediction.
+    confusion: list[list[int]] = field(repr=False)
+    mistakes: tuple[Mistake, ...] = field(repr=False)  # the most confident first
 
     classes: tuple[str, ...] = ()  # the names of the network's classes
 
@@ -217,6 +218,7 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
+        """The share of right answers, 0 to 1."""
         return self.correct / self.examples
 
     def confusion_matrix(self) -> NotebookFigure:

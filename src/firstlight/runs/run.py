@@ -166,6 +166,14 @@ class Run:
 
         return notebook.training(self)
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the network's classes. Raises DataError if training has not ended."""
+        return self.model_info().classes
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r})"
+
     def own_files(self) -> list[Path]:
         """Return the files that other verbs read from this folder."""
         return [

@@ -26,7 +26,7 @@ import numpy as np
 import tensorflow as tf
 
 from firstlight import model
-from firstlight.datasets import ahead, shuffled
+from firstlight.datasets import Dataset, ahead, shuffled
 from firstlight.errors import DataError, FirstlightError, Interrupted
 from firstlight.graphs.operations import trace
 from firstlight.progress import Progress
@@ -34,6 +34,7 @@ from firstlight.runs import card, checkpoint
 from firstlight.runs.documents import LoggedStep, ModelInfo, TrainingResult
 from firstlight.runs.run import Run
 from firstlight.settings import Plan
+from firstlight.training import advice
 from firstlight.training.events import write_graph, write_scalars
 from firstlight.training.state import TrainState
 from firstlight.training.step import History, RunSteps, compile_steps, cross_entropy
@@ -74,13 +75,16 @@ def train(
     return state.run
 
 
-def resume(run: Run, quiet: bool = False) -> Run:
+def resume(run: Run, quiet: bool = False, arrays: Dataset | None = None) -> Run:
     """Continue from the last checkpoint; see `train`.
+
+    Args:
+        arrays: the data of a run that was trained on arrays, which its folder does not keep.
 
     Raises:
         DataError: the data has changed, or the run is damaged or of another version.
     """
-    settings, dataset = run.record().settings, run.dataset()
+    settings, dataset = run.record().settings, arrays or run.dataset()
     state = TrainState(Plan(settings, run.network(), dataset)).into(run)
     if dataset.fingerprint() != settings.sha256:
         raise DataError(f"{settings.data} has changed since {run.folder} was made; train again")
@@ -90,7 +94,7 @@ def resume(run: Run, quiet: bool = False) -> Run:
     return run
 
 
-def dry_run(plan: Plan, start: Run | None = None) -> Run:
+def dry_run(plan: Plan, start: Run | None = None, quiet: bool = False) -> Run:
     """Do everything that `train` does with a single step on one batch; keep nothing.
 
     The run has a result, but its folder is gone.
@@ -103,7 +107,7 @@ def dry_run(plan: Plan, start: Run | None = None) -> Run:
             state.start_from(start)
         state.into(Run.create(state.plan, state.total_steps, Path(folder)))
         state.save()
-        finish(state, quiet=True, test_limit=recipe.batch_size)
+        finish(state, quiet, test_limit=recipe.batch_size)
         state.run.result = replace(state.run.result, run=None)
         return state.run
 
@@ -114,7 +118,7 @@ def finish(state: TrainState, quiet: bool, test_limit: int | None = None) -> Non
 
     run, dataset = state.run, state.dataset
     with Progress(state.total_steps, state.status.step, quiet) as progress:
-        for line in (description(state), *state.settings.notices):
+        for line in (*advice.description(state), *state.settings.notices):
             progress.say(line)
         run_training(state, progress)
         progress.say(f"stopped: {state.status.stopped}")
@@ -126,20 +130,6 @@ def finish(state: TrainState, quiet: bool, test_limit: int | None = None) -> Non
     run.write_record(replace(run.record(), status=state.status, result=result))
     card.write(run, state.network.input_shape[1:], result)
     draw_training(run, state.train, dataset.name, dataset.classes)
-
-
-def description(state: TrainState) -> str:
-    """Return what is trained on which data, and how many steps that takes."""
-    settings, recipe = state.settings, state.recipe
-    named = f", recipe {settings.recipe_name}" if settings.recipe_name else ""
-    epochs = len(state.epoch_ends)
-    passes = "1 pass" if epochs == 1 else f"{epochs:,} passes"
-    return (
-        f"{settings.network} on {state.dataset.name}{named}: {len(state.train):,} training and "
-        f"{len(state.val):,} validation images in {len(state.dataset.classes):,} classes; "
-        f"{state.total_steps:,} steps of {recipe.batch_size:,} images ({passes}), seed "
-        f"{settings.seed}"
-    )
 
 
 def measure(state: TrainState, test_limit: int | None, quiet: bool) -> TrainingResult:
@@ -293,7 +283,7 @@ class Log:
         for step, (loss, accuracy, rate) in enumerate(measured, start + 1):
             if not math.isfinite(loss):
                 raise FirstlightError(
-                    f"the cost was {loss} at step {step}: {lower_rate(self.state, rate)}"
+                    f"the cost was {loss} at step {step}: {advice.lower_rate(self.state, rate)}"
                 )
             if step == 1:
                 status.first_cost = float(loss)
@@ -318,7 +308,7 @@ class Log:
         self.has_duration = True
         seconds_per_step = (now - first_time) / (state.status.step - first_step)
         left = seconds_per_step * (state.total_steps - state.status.step)
-        self.progress.say(f"this will take about {rough_duration(left)}")
+        self.progress.say(f"this will take about {advice.rough_duration(left)}")
 
     def line(self, step: int, split: str, *, loss: float, accuracy: float, rate: float) -> None:
         """Write one measurement; see LoggedStep for the units."""
@@ -345,7 +335,7 @@ def validate(state: TrainState, log: Log, rate: float) -> None:
     """
     status, labels = state.status, state.val.labels
     logits = state.eval_logits(state.val.images)
-    weights = None if state.label_weights is None else state.label_weights[labels]
+    weights = None if state.val_weights is None else state.val_weights[labels]
     losses = cross_entropy(labels, logits, smoothing=0.0).numpy()
     loss = float(np.average(losses, weights=weights))
     accuracy = float(np.average(logits.argmax(1) == labels, weights=weights))
@@ -361,43 +351,20 @@ def validate(state: TrainState, log: Log, rate: float) -> None:
         status.epochs_without_better += 1
     epoch = state.epoch_ends.index(status.step) + 1
     mark = "  (best so far)" if is_better else ""
-    log.progress.say(f"epoch {epoch}  validation accuracy {accuracy:.2%}  cost {loss:.4f}{mark}")
-    warn_if_worse_than_guessing(state, log, loss=loss, rate=rate)
+    log.progress.say(
+        f"epoch {epoch}  {measured_on_val(state)} {accuracy:.2%}  cost {loss:.4f}{mark}"
+    )
+    warning = advice.worse_than_guessing(state, loss, rate)
+    if warning and not log.has_warned:
+        log.has_warned = True
+        log.progress.say(warning)
     status.stopped = reason_to_stop(state)
     lower_rate_on_plateau(state, rate)
 
 
-def warn_if_worse_than_guessing(state: TrainState, log: Log, *, loss: float, rate: float) -> None:
-    """Say once, with a remedy, that the network predicts worse than equal probabilities would."""
-    guess = math.log(len(state.dataset.classes))
-    if loss <= guess or log.has_warned:
-        return
-    log.has_warned = True
-    remedy = lower_rate(state, rate)
-    if loss < state.status.first_cost:
-        remedy = "it falls, so train longer (--epochs or --steps)"
-    log.progress.say(
-        f"the validation cost {loss:.3g} is worse than guessing, which costs {guess:.3g} with "
-        f"{len(state.dataset.classes):,} classes: {remedy}"
-    )
-
-
-def lower_rate(state: TrainState, rate: float) -> str:
-    """Return what to do if a training runs away."""
-    source = state.settings.source
-    network = (source.path or "NETWORK") if source else state.settings.network
-    return (
-        f"the learning rate ({rate:.3g}) is too high: lower --lr; `firstlight find-lr {network}` "
-        "suggests one"
-    )
-
-
-def rough_duration(seconds: float) -> str:
-    """Return a time as a person says it: 40 seconds, 12 minutes, 3 hours."""
-    for unit, size in (("hour", 3600), ("minute", 60)):
-        if seconds >= 1.5 * size:
-            return f"{seconds / size:.0f} {unit}s"
-    return f"{max(1, round(seconds))} second{'s' if round(seconds) > 1 else ''}"
+def measured_on_val(state: TrainState) -> str:
+    """Return what `validate` measures: with class weights, the mean of all classes' recalls."""
+    return "validation accuracy" if state.val_weights is None else "mean recall on validation"
 
 
 def lower_rate_on_plateau(state: TrainState, rate: float) -> None:
@@ -411,12 +378,13 @@ def reason_to_stop(state: TrainState) -> str:
     """Return why training ends here; "" if it goes on."""
     status, patience = state.status, state.settings.patience
     kept = (
-        f"kept the weights of step {status.best_step:,} ({status.best_accuracy:.2%} on validation)"
+        f"kept the weights of step {status.best_step:,} ({measured_on_val(state)} "
+        f"{status.best_accuracy:.2%})"
     )
     if status.step == state.total_steps:
         return f"all {status.step:,} steps are done; {kept}"
     if patience and status.epochs_without_better >= patience:
-        return f"validation accuracy has not risen for {patience} epochs; {kept}"
+        return f"{measured_on_val(state)} has not risen for {patience} epochs; {kept}"
     return ""
 
 

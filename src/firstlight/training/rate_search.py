@@ -22,7 +22,7 @@ from firstlight.training.step import compile_steps
 LOWEST_RATE, HIGHEST_RATE, STEPS = 1e-5, 10.0, 120  # a factor of 1.12 from step to step
 SMOOTHING = 0.9  # share of the past in the moving average of the losses
 RUNAWAY = 3.0  # the search ends at a loss that is so many times the lowest
-MARGIN = 5.0  # the suggestion is the rate of the lowest loss, divided by this
+MARGIN = 2.0  # the suggestion is the rate of the lowest loss, divided by this
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class RateSearch:
     rates: np.ndarray  # (n,)
     losses: np.ndarray  # (n,), nats, smoothed
     suggestion: float
+    note: str | None  # what makes the suggestion doubtful
     figure: Any = field(repr=False)  # the loss against the rate, as a matplotlib Figure
     picture: Path  # the figure's PNG file
 
@@ -43,6 +44,7 @@ class RateSearch:
             "network": self.network,
             "data": self.data,
             "suggestion": self.suggestion,
+            "note": self.note,
             "rates": [float(f"{rate:.4g}") for rate in self.rates],
             "losses": [round(float(loss), 5) for loss in self.losses],
             "file": str(self.picture),
@@ -91,6 +93,7 @@ def search_rate(plan: Plan, out: Path | None = None, quiet: bool = False) -> Rat
         rates=rates,
         losses=losses,
         suggestion=suggestion,
+        note=doubt(rates, losses),
         figure=figure,
         picture=picture,
     )
@@ -112,6 +115,16 @@ def smoothed_losses(state: TrainState, rates: np.ndarray, quiet: bool) -> np.nda
             losses.append(loss)
             progress.at(batch.end, f"learning rate {rate:.2g}  cost {loss:.4f}")
     return np.array(losses)
+
+
+def doubt(rates: np.ndarray, losses: np.ndarray) -> str | None:
+    """Return why the suggestion is doubtful, if it is: the loss never rose, or never fell."""
+    lowest = int(np.argmin(losses))
+    if lowest == len(rates) - 1:
+        return f"the cost fell up to the highest rate, {rates[-1]:g}: higher ones may be better"
+    if losses[lowest] > 0.9 * losses[0]:
+        return "the cost hardly fell: this network does not learn from this data in so few steps"
+    return None
 
 
 def suggest(rates: np.ndarray, losses: np.ndarray) -> float:

@@ -41,8 +41,9 @@ class TrainState:
         settings = with_fitting_batch(plan.settings, len(self.train))
         self.plan = replace(plan, settings=settings)
         self.recipe = recipe = settings.recipe
-        self.label_weights = label_weights(
-            self.train.labels, len(dataset.classes), settings.class_weights
+        self.label_weights, self.val_weights = (
+            label_weights(examples.labels, len(dataset.classes), settings.class_weights)
+            for examples in (self.train, self.val)
         )
         self.epoch_ends = recipe.epoch_ends(len(self.train))
         self.augment_until = self._last_augmented_step()
@@ -151,7 +152,7 @@ def label_weights(labels: np.ndarray, classes: int, class_weights: str | None) -
     """Return what an example's loss is multiplied by, for each label (classes,) float32.
 
     Balanced weights are N / (classes · examples of the class): each class counts alike, and the
-    mean over the training examples is 1. None: every example counts alike.
+    mean over these examples is 1. None: every example counts alike.
     """
     if class_weights != BALANCED:
         return None

@@ -1,0 +1,61 @@
+"""What a training tells the person who waits for it: what is trained, how long, and what to do."""
+
+import math
+
+from firstlight.training.state import TrainState
+
+
+def description(state: TrainState) -> list[str]:
+    """Return what is trained on which data, how many steps that takes, and what images become."""
+    settings, recipe = state.settings, state.recipe
+    named = f", recipe {settings.recipe_name}" if settings.recipe_name else ""
+    epochs = len(state.epoch_ends)
+    passes = "1 pass" if epochs == 1 else f"{epochs:,} passes"
+    lines = [
+        f"{settings.network} on {state.dataset.name}{named}: {len(state.train):,} training and "
+        f"{len(state.val):,} validation images in {len(state.dataset.classes):,} classes; "
+        f"{state.total_steps:,} steps of {recipe.batch_size:,} images ({passes}), seed "
+        f"{settings.seed}"
+    ]
+    given, taken = state.plan.dataset.load("train").images, state.train.images
+    if given.are_crops or given.size != taken.size:
+        height, width, channels = taken.size
+        colour = "grey" if channels == 1 else "colour"
+        lines.append(f"each image becomes {height}×{width} pixels in {colour}")
+    return lines
+
+
+def worse_than_guessing(state: TrainState, loss: float, rate: float) -> str | None:
+    """Return a warning with a remedy if equal probabilities would be better predictions.
+
+    Args:
+        loss: on the validation images, in nats.
+        rate: the learning rate.
+    """
+    classes = len(state.dataset.classes)
+    guess = math.log(classes)
+    if loss <= guess:
+        return None
+    remedy = f"if it does not fall soon, {lower_rate(state, rate)}"
+    if loss < state.status.first_cost:
+        remedy = "it falls, so train longer (--epochs or --steps)"
+    return (
+        f"the validation cost {loss:.3g} is worse than guessing, which costs {guess:.3g} with "
+        f"{classes:,} classes: {remedy}"
+    )
+
+
+def lower_rate(state: TrainState, rate: float) -> str:
+    """Return what to do if a training runs away."""
+    settings = state.settings
+    network = (settings.source.path or "NETWORK") if settings.source else settings.network
+    data = "" if settings.data == "mnist" else f" --data {settings.data}"
+    return f"lower --lr (now {rate:.3g}); `firstlight find-lr {network}{data}` suggests one"
+
+
+def rough_duration(seconds: float) -> str:
+    """Return a time as a person says it: 40 seconds, 12 minutes, 3 hours."""
+    for unit, size in (("hour", 3600), ("minute", 60)):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.0f} {unit}s"
+    return f"{max(1, round(seconds))} second{'s' if round(seconds) > 1 else ''}"
