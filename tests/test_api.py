@@ -286,7 +286,8 @@ def test_a_loss_worse_than_guessing_is_said_once_with_a_remedy(
     fl.train("mlp", data=digits, epochs=3, lr=30)
     err = capsys.readouterr().err
     assert err.count("worse than guessing") == 1
-    assert "too high: lower --lr; `firstlight find-lr mlp` suggests one" in err
+    assert "if it does not fall soon, lower --lr (now " in err
+    assert f"`firstlight find-lr mlp --data {digits}` suggests one" in err
 
 
 def test_training_starts_from_a_run_wherever_the_weights_fit(

@@ -27,8 +27,8 @@ from firstlight.errors import TRAIN_PACKAGES, UsageError
 Firstlight = Callable[..., Answer]
 NETWORKS = ", ".join(entry.name for entry in catalog.networks())
 VERBS = [
-    "first-graph", "train", "find-lr", "evaluate", "compare", "graph", "explain", "classify",
-    "export", "read", "serve", "data check", "list",
+    "first-graph", "train", "find-lr", "evaluate", "compare", "report", "graph", "explain",
+    "classify", "export", "read", "serve", "data check", "list",
 ]  # fmt: skip
 
 
@@ -452,7 +452,7 @@ main()
         ("firstlight train conv", ["convnet", "convnet-record", "convnet-reader"]),
         ("firstlight train convnet --re", ["--recipe", "--resume"]),
         ("firstlight train convnet --recipe r", ["record", "robust", "reader"]),
-        ("firstlight train softmax --recipe ", ["default", "long"]),
+        ("firstlight train softmax --recipe ", ["default", "long", "pictures"]),
         ("firstlight train softmax --data m", ["mnist"]),
         ("firstlight train --resume ", ["runs/mlp-mnist-1", "runs/group/a"]),
         ("firstlight evaluate runs/m", ["runs/mlp-mnist-1"]),
@@ -518,6 +518,7 @@ def test_quiet_shows_no_progress_and_no_notices(
         "find-lr": ["softmax", "--data", photographs],
         "evaluate": [run],
         "compare": [run, run],
+        "report": [run],
         "graph": ["softmax"],
         "explain": [run, "7.png", "--out", "pictures"],
         "classify": [run, "7.png"],

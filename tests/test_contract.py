@@ -17,8 +17,8 @@ TRAINING = [
     "network", "data", "steps", "first_cost", "final_cost", "test_accuracy", "seconds", "run",
 ]  # fmt: skip
 EVALUATION = [
-    "network", "data", "split", "examples", "correct", "accuracy", "interval95", "classes",
-    "confusion", "mistakes",
+    "network", "data", "split", "examples", "correct", "accuracy", "interval95", "confusion",
+    "mistakes",
 ]  # fmt: skip
 MISTAKE = ["index", "label", "predicted", "confidence"]
 COMPARISON = [

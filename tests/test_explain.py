@@ -26,7 +26,7 @@ from firstlight.figures import explanation as figures
 from firstlight.figures.explanation import draw_explanation
 from firstlight.runs.documents import ModelInfo
 from firstlight.runs.run import Run
-from firstlight.settings import Settings
+from firstlight.settings import Plan, Settings
 
 Firstlight = Callable[..., Answer]
 DIGIT = (28, 28, 1)
@@ -49,7 +49,9 @@ def untrained(network: str, data: Path, folder: Path) -> Run:
     """A run of a network with random weights: what is tested here does not depend on them."""
     recipe = next(iter(catalog.network(network).recipes.values()))
     settings = Settings(network=network, data=str(data), recipe=recipe, seed=0, sha256={})
-    run = Run.create(settings, total_steps=0, folder=folder)
+    plan = Plan(settings, catalog.network(network), catalog.dataset("mnist"))
+    Run.create(plan, total_steps=0, folder=folder)
+    run = Run(folder)
     info = ModelInfo(network, mnist.CLASSES, "digits")
     model.save(run, info, model.arrays(built(network, 10)))
     return run

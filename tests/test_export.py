@@ -29,6 +29,7 @@ from firstlight.model import predictor
 from firstlight.networks._layers import LocalResponseNorm
 from firstlight.runs.files import read_json, write_json
 from firstlight.runs.run import Run
+from firstlight.settings import Plan
 
 Firstlight = Callable[..., Answer]
 # Those that take digits: the others need pictures.
@@ -249,8 +250,9 @@ def test_data_that_has_gone_is_exit_4(firstlight: Firstlight, trained: Make, her
 def test_a_run_that_has_not_ended_is_one_line_that_says_how_to_go_on(
     firstlight: Firstlight, trained: Make, here: Path, verb: str
 ) -> None:
-    settings = Run(trained("softmax")).record().settings
-    run = Run.create(settings, total_steps=2, folder=here / "run")
+    done = Run(trained("softmax"))
+    plan = Plan(done.record().settings, done.network(), done.dataset())
+    run = Run.create(plan, total_steps=2, folder=here / "run")
     answer = firstlight(*verb.format(run.folder).split())
     assert answer.code == 4 and answer.err.count("\n") == 1
     assert "run has no model yet; continue its training with: " in answer.err

@@ -357,7 +357,7 @@ def test_weight_decay_leaves_biases_and_batch_norm_alone() -> None:
 
 
 def test_a_cost_that_is_not_a_number_ends_the_training(digits: Path, here: Path) -> None:
-    with pytest.raises(FirstlightError, match=r"the cost was .* at step .* too high: lower --lr"):
+    with pytest.raises(FirstlightError, match=r"the cost was .* at step .*: lower --lr"):
         train(here / "run", "mlp", digits, epochs=5, learning_rate=1e30)
 
 

@@ -21,7 +21,7 @@ from firstlight.networks._weight_names import weight_names
 
 Firstlight = Callable[..., Answer]
 
-FILE = '''"""A network of my own, with layers that have no names."""
+FILE = '''"""A residual network of my own, with layers that have no names."""
 import keras
 from keras import layers
 
@@ -32,7 +32,8 @@ def build(classes):
     image = keras.Input(INPUT, dtype="uint8")
     x = layers.Rescaling(1 / 255)(image)
     x = layers.Conv2D(8, 5, strides=2, activation="relu")(x)
-    x = layers.Conv2D(8, 3, strides=2, activation="relu")(x)
+    y = layers.Conv2D(8, 3, padding="same")(x)
+    x = layers.ReLU()(layers.Add()([x, y]))
     x = layers.Flatten()(x)
     return keras.Model(image, layers.Dense(classes)(x))
 '''
@@ -212,7 +213,7 @@ def test_a_model_that_cannot_be_trained_is_refused(
         (FILE + "\nRECIPES = 3", "RECIPES must be a dictionary"),
         (FILE + "\nimport no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
         ("def build(:", "raised SyntaxError"),
-        (FILE.replace("Flatten()", "Flaten()"), "has no attribute 'Flaten', line 13"),
+        (FILE.replace("Flatten()", "Flaten()"), "has no attribute 'Flaten', line 14"),
     ],
 )
 def test_a_file_that_is_no_network_is_refused_in_one_line(

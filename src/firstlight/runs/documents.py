@@ -211,7 +211,8 @@ class Evaluation:
     confusion: list[list[int]] = field(repr=False)
     mistakes: tuple[Mistake, ...] = field(repr=False)  # the most confident first
 
-    classes: tuple[str, ...] = ()  # the names of the network's classes
+    # The names of the network's classes; none, as read from a file.
+    classes: tuple[str, ...] = field(default=(), compare=False)
 
     # The folder with its pictures; None for an ensemble, or as read from a file.
     figures: Path | None = field(default=None, compare=False)
@@ -262,7 +263,6 @@ class Evaluation:
         }
         if self.top5 is not None:
             document["top5"] = self.top5
-        document["classes"] = list(self.classes)
         document["confusion"] = self.confusion
         document["mistakes"] = [mistake.to_json() for mistake in self.mistakes]
         return document
@@ -281,7 +281,6 @@ class Evaluation:
                 correct=document["correct"],
                 interval95=(low, high),
                 top5=document.get("top5"),
-                classes=tuple(document.get("classes", ())),  # version 0.1.0 did not write them
                 confusion=document["confusion"],
                 mistakes=tuple(Mistake(**mistake) for mistake in document["mistakes"]),
             )
