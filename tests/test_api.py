@@ -255,6 +255,33 @@ def test_a_run_of_arrays_asks_for_them_in_another_process(here: Path) -> None:
     assert fl.load(run.folder).evaluate(data=data, quiet=True).examples == 12
 
 
+def test_a_stopped_training_on_arrays_goes_on_with_them(here: Path) -> None:
+    data = fl.Dataset.from_arrays(noise(48, 28, 28), np.arange(48) % 2, name="mine")
+    run = fl.train("softmax", data=data, steps=2, quiet=True)
+    (run.folder / "model" / "model.json").unlink()
+    with pytest.raises(DataError, match=r"trained on arrays from Python"):
+        fl.train(resume=run.folder, quiet=True)
+    assert fl.train(resume=run.folder, data=data, quiet=True).result.steps == 2
+    other = fl.Dataset.from_arrays(noise(48, 28, 28), np.arange(48) % 3 // 2, name="mine")
+    with pytest.raises(DataError, match=r"has changed"):
+        fl.train(resume=run.folder, data=other, quiet=True)
+
+
+def test_new_arrays_are_all_measured(trained: Make) -> None:
+    examples = mnist.load("test").first(200)
+    run = fl.load(trained("lenet5"))
+    evaluation = run.evaluate(data=(examples.images[:], examples.labels), quiet=True)
+    assert (evaluation.examples, evaluation.split) == (200, "test")
+    verdict = fl.compare(run, trained("mlp"), data=(examples.images[:], examples.labels))
+    assert verdict.examples == 200
+
+
+@pytest.mark.parametrize("data", [None, 3, np.zeros(3), [1, 2]])
+def test_what_is_no_data_is_named(data: Any) -> None:
+    with pytest.raises(UsageError, match=r"data is a \w+; it must be a dataset, a name, a path"):
+        fl.train("softmax", data=data)
+
+
 # --- Training that helps -------------------------------------------------------------------------
 
 

@@ -9,7 +9,6 @@ Keras's JSON. To build the network again, the file is run, or the configuration 
 which imports what it names. So a run of unknown origin is opened only if the user trusts it.
 """
 
-import importlib.util
 import json
 import re
 import traceback
@@ -72,16 +71,18 @@ def from_file(path: Path) -> Network:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise DataError(f"{path}: cannot be read ({reason})") from None
     source = Source(PYTHON_FILE, text, str(path.resolve()))
-    return from_module(run_file(path), path.stem.replace("_", "-"), source)
+    return from_module(run_text(text, path), path.stem.replace("_", "-"), source)
 
 
-def run_file(path: Path) -> ModuleType:
-    """Run a Python file as a module. Raises UsageError if it raises an exception."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec and spec.loader  # a file that ends in .py has both
-    module = importlib.util.module_from_spec(spec)
+def run_text(text: str, path: Path) -> ModuleType:
+    """Run the text of a Python file as a module. Raises UsageError if it raises an exception.
+
+    An import would write a __pycache__ beside the file.
+    """
+    module = ModuleType(path.stem)
+    module.__file__ = str(path)
     try:
-        spec.loader.exec_module(module)
+        exec(compile(text, str(path), "exec"), module.__dict__)
     except Exception as error:  # the user's code raises anything
         raise UsageError(f"{path} raised {described(error, path)}") from error
     return module
@@ -116,12 +117,12 @@ def from_function(build: Callable[[int], Any], classes: int) -> Network:
         UsageError: the function raises an exception, its model does not fit, or the model has
             layers that a run cannot keep.
     """
-    name = build.__name__.strip("<>").replace("_", "-")
-    built = checked_build(build, build.__name__)
+    called = getattr(build, "__name__", type(build).__name__)
+    built = checked_build(build, called)
     model = built(classes)
     source = Source(JSON_FILE, configuration(model), None)
     return Network(
-        name=name,
+        name=called.strip("<>").replace("_", "-"),
         input=model.input_shape[1:],
         recipes=DEFAULT_RECIPES,
         build=built,
@@ -174,8 +175,8 @@ def from_run(folder: Path, record: SourceRecord, name: str, trust: bool) -> Netw
     if not kept.is_file() or sha256(kept.read_text("utf-8")) != record.sha256:
         raise DataError(f"{kept} is missing, or is not the source that the run was trained with")
     if record.file == PYTHON_FILE:
-        source = Source(PYTHON_FILE, kept.read_text("utf-8"), record.path)
-        return from_module(run_file(kept), name, source)
+        text = kept.read_text("utf-8")
+        return from_module(run_text(text, kept), name, Source(PYTHON_FILE, text, record.path))
     return from_configuration(kept, name)
 
 

@@ -52,7 +52,8 @@ class Run:
 
     def __init__(self, folder: Path, *, trust: bool = False, plan: Plan | None = None) -> None:
         self.folder = folder  # where everything about the run is
-        self._trust, self._plan = trust, plan
+        self._trust = trust
+        self.plan = plan  # of a training in this process
         self.record_file = folder / "run.json"
         self.pictures_file = folder / "pictures.json"
         self.metrics_file = folder / "metrics.jsonl"
@@ -238,8 +239,8 @@ class Run:
         Raises:
             DataError: the data is missing, or was arrays of another process.
         """
-        if self._plan:
-            return self._plan.dataset
+        if self.plan:
+            return self.plan.dataset
         settings = self.record().settings
         if settings.in_memory:
             raise DataError(
@@ -258,8 +259,8 @@ class Run:
             UsageError: an own network that is not trusted, or no network has that name any more.
             DataError: the folder's copy of an own network is missing or changed.
         """
-        if self._plan:
-            return self._plan.network
+        if self.plan:
+            return self.plan.network
         settings = self.record().settings
         if settings.source:
             from firstlight.networks import _own

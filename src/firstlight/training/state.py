@@ -95,6 +95,7 @@ class TrainState:
     def into(self, run: Run) -> "TrainState":
         """Choose the run folder that the training writes to; return the same state."""
         self.run = run
+        run.plan = self.plan
         self.events = event_writer(run)
         return self
 
