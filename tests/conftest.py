@@ -13,8 +13,7 @@ import pytest
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before anything imports TensorFlow, as the verbs do
 
-from firstlight import catalog
-from firstlight.cli import main
+from firstlight import catalog, cli
 from firstlight.datasets import _idx, mnist
 from firstlight.runs.run import Run
 
@@ -115,10 +114,9 @@ def firstlight(
     def call(*arguments: object) -> Answer:
         capfd.readouterr()
         monkeypatch.setattr(sys, "argv", ["firstlight", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            main()
+        code = cli.run()
         sys.stdout.flush()
         out, err = capfd.readouterr()
-        return Answer(int(exit_.value.code or 0), out, err)
+        return Answer(code, out, err)
 
     return call

@@ -335,7 +335,7 @@ def test_reading_imports_neither_tensorflow_nor_scipy_nor_rich(write: Any, tmp_p
         "import firstlight\n"
         "assert 'numpy' not in sys.modules\n"
         "from firstlight import cli\n"
-        "try:\n    cli.main()\nexcept SystemExit as exit: assert not exit.code, exit.code\n"
+        "assert cli.run() == 0\n"
         "heavy = {'tensorflow', 'keras', 'matplotlib', 'scipy', 'cv2', 'rich'}\n"
         "heavy &= sys.modules.keys()\n"
         "assert not heavy, heavy\n"

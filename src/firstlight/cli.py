@@ -153,16 +153,6 @@ class Format(StrEnum):
 ChosenSplit = Annotated[Split, typer.Option(help="Which split to measure.")]
 
 
-def main() -> None:
-    """Exit with the code of `run`. Installations before __main__.main start here."""
-    try:
-        code = run()
-    except KeyboardInterrupt:
-        print(interrupt.LINE, file=sys.stderr)
-        code = interrupt.EXIT_CODE
-    sys.exit(code)
-
-
 def run() -> int:
     """Run a verb; print an error as one line on stderr. Return the exit code of its kind.
 
