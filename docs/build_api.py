@@ -9,8 +9,8 @@ import inspect
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable
+from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +161,7 @@ def class_(name: str, kind: type) -> str:
     """Return a class's docstring, its fields, and its public methods and properties."""
     parts = [f"### {name}\n", docstring(kind), ""]
     if is_dataclass(kind):
-        parts.append(table(list(field_rows(kind))))
+        parts.append(field_table(kind))
     properties = [
         (each, first_line(value))
         for each, value in vars(kind).items()
@@ -198,24 +198,39 @@ def first_line(value: Any) -> str:
     return inspect.cleandoc(called.__doc__ or "").partition("\n")[0]
 
 
-def field_rows(kind: type) -> Iterator[tuple[str, str]]:
-    """Yield the name of each field, and the comment beside or above it."""
-    source = inspect.getsource(kind)
+def field_table(kind: type) -> str:
+    """Return the fields of a dataclass with their defaults, and the comment beside or above each."""
     above: list[str] = []
     comments: dict[str, str] = {}
-    for line in source.splitlines():
+    for line in inspect.getsource(kind).splitlines():
         match = re.match(r"    (\w+): [^#]*(?:# (.*))?$", line)
         if match:
             comments.setdefault(match[1], match[2] or " ".join(above))
         above = [*above, line.strip()[2:]] if line.strip().startswith("# ") else []
-    for each in fields(kind):
-        if not each.name.startswith("_"):
-            yield each.name, comments.get(each.name, "")
+    rows = [
+        f"| `{each.name}` | {default_text(each)} | {cell(comments.get(each.name, ''))} |"
+        for each in fields(kind)
+        if not each.name.startswith("_")
+    ]
+    if not any(default_text(each) for each in fields(kind)):
+        return table([(each.name, comments.get(each.name, "")) for each in fields(kind)])
+    return "\n".join(["| | default | |", "|---|---|---|", *rows, ""])
+
+
+def default_text(each: Field[Any]) -> str:
+    """Return a field's default as code; "" if it must be given."""
+    if each.default_factory is not MISSING:
+        return f"`{each.default_factory()!r}`"
+    return "" if each.default is MISSING else f"`{each.default!r}`"
+
+
+def cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def table(rows: list[tuple[str, str]]) -> str:
     """Return a Markdown table of names and what they are."""
-    body = [f"| `{name}` | {text.replace('|', chr(92) + '|')} |" for name, text in rows]
+    body = [f"| `{name}` | {cell(text)} |" for name, text in rows]
     return "\n".join(["| | |", "|---|---|", *body, ""])
 
 

@@ -35,10 +35,10 @@ class Recipe:
     Recipe(batch_size=64, learning_rate=0.1, epochs=3, momentum=0.9)
     """
 
-    batch_size: int
+    batch_size: int  # images in a batch
     learning_rate: float  # the highest of the schedule
-    epochs: int | None = None  # either epochs or steps is given
-    steps: int | None = None
+    epochs: int | None = None  # passes over the training images; either epochs or steps is given
+    steps: int | None = None  # batches to train on
     momentum: float = 0.0  # 0 to 1
     nesterov: bool = True  # Nesterov's momentum; False: plain momentum, as in the papers of 2013
     weight_decay: float = 0.0  # decoupled; biases and batch norm do not decay
@@ -48,18 +48,18 @@ class Recipe:
     clip_norm: float = 0.0  # largest norm of all gradients together; 0: no limit
     max_filter_rms: float = 0.0  # largest RMS of a convolution's filter; 0: no limit
     label_smoothing: float = 0.0  # fraction of each label that is spread over all classes
-    schedule: Schedule = "constant"  # or "one-cycle": it rises, then falls to 0
+    schedule: Schedule = "constant"  # of the learning rate; "one-cycle": it rises, then falls to 0
     # For the constant schedule: when the learning rate is multiplied by lr_drop_factor.
     lr_drops: tuple[float, ...] = ()  # after these fractions of the training
     plateau_epochs: int = 0  # after this many epochs without a better accuracy on val; 0: never
-    lr_drop_factor: float = 0.1
+    lr_drop_factor: float = 0.1  # what the rate is multiplied by
     init_stddev: float = 0.0  # for normal first kernels; 0: the network's own first kernels
     steps_per_call: int = 1  # steps in one call of the compiled graph: small networks need more
-    keep: Keep = "best"  # the weights that are best on the validation images, or the last
+    keep: Keep = "best"  # the weights that are best on the validation images, or the "last"
     ema_decay: float = 0.0  # for an exponential moving average of the weights; 0: no average
     augment: dict[str, float] = field(default_factory=dict)  # augmentation → its strength
     no_augment_epochs: int = 0  # number of last epochs in which images are not augmented
-    precision: Precision = "float32"  # for the computations; weights are always float32
+    precision: Precision = "float32"  # or "bfloat16", of computations; weights are always float32
     xla: bool = False  # compile with XLA: faster for dense layers on a CPU, slower for convolutions
 
     def __post_init__(self) -> None:

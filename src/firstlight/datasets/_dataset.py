@@ -88,11 +88,11 @@ class Dataset:
     ((2, 28, 28, 1), array([1, 2], dtype=int32))
     """
 
-    name: str
-    classes: tuple[str, ...]
-    load: Callable[[str], Examples]
+    name: str  # what messages and files call the data
+    classes: tuple[str, ...]  # their names, in the order of their numbers
+    load: Callable[[str], Examples]  # split → its images and labels
     fingerprint: Callable[[], dict[str, str]]  # file, or split of pictures → SHA-256
-    splits: tuple[str, ...] = SPLITS
+    splits: tuple[str, ...] = SPLITS  # which it has
     listing: Listing | None = None  # for a folder of pictures
     made: str = ""  # how missing splits were made; "" if the data has them
     location: str | None = None  # a name, or an absolute path; None for arrays from Python

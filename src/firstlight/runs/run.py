@@ -42,8 +42,8 @@ if TYPE_CHECKING:  # for the types of methods that import what they need
 class Run:
     """A training, or what it has left in its run folder.
 
-    `open` gives the run of a folder. A run that was trained in this process also knows its network
-    and data, which need not be in a file.
+    `open` gives the run of a folder, and `.folder` is its path. A run that was trained in this
+    process also knows its network and data, which need not be in a file.
 
     >>> run = fl.Run.open("runs/mlp-mnist-1")
     >>> run.result.steps, list(run.history)
@@ -70,7 +70,7 @@ class Run:
         """Return the run in a folder.
 
         Args:
-            trust: run the network's own source that the folder holds: see `network`.
+            trust: run the source of an own network that the folder holds.
 
         Raises:
             DataError: no such folder, or it holds no run.json.
