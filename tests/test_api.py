@@ -3,6 +3,7 @@
 import doctest
 import inspect
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -292,6 +293,38 @@ def test_what_is_trained_is_said_first(digits: Path, here: Path, capsys: Any) ->
         f"softmax on {digits.name}, recipe long: 550 training and 50 validation images in 10 "
         "classes; 11 steps of 100 images (2 passes), seed 4"
     )
+
+
+def test_after_the_first_steps_the_time_is_said(
+    digits: Path, here: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from firstlight.training import loop
+
+    monkeypatch.setattr(loop, "SECONDS_BEFORE_ESTIMATE", 0.01)
+    fl.train("mlp", data=digits, epochs=40)
+    assert re.search(r"^this will take about \d+ seconds?$", capsys.readouterr().err, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.2, "1 second"),
+        (40, "40 seconds"),
+        (89, "89 seconds"),
+        (720, "12 minutes"),
+        (9000, "2 hours"),
+    ],
+)
+def test_a_time_is_said_roughly(seconds: float, text: str) -> None:
+    from firstlight.training.advice import rough_duration
+
+    assert rough_duration(seconds) == text
+
+
+def test_what_images_become_is_said(here: Path, capsys: Any) -> None:
+    data = fl.Dataset.from_arrays(noise(40, 16, 16, 3), np.arange(40) % 2)
+    fl.train("softmax", data=data, steps=1)
+    assert "each image becomes 28×28 pixels in grey" in capsys.readouterr().err
 
 
 def test_a_batch_is_not_larger_than_the_training_split(here: Path, capsys: Any) -> None:

@@ -26,6 +26,8 @@ CELLS = [
     "run.explain('7.png', quiet=True)",
     "fl.find_lr('softmax', data=DATA, quiet=True).figure",
     "run.report(quiet=True)",
+    "run.graph()",
+    "fl.find_lr('softmax', data=DATA, quiet=True)",
     "import threading\n"
     "thread = threading.Thread(target=lambda: fl.train('softmax', data=DATA, steps=200))\n"
     "thread.start(); thread.join()",
@@ -89,11 +91,15 @@ def test_results_show_themselves(cells: list[Any]) -> None:
     assert "better" in comparison or "no significant difference" in comparison
     (explanation,) = shown(cell_with(cells, "explain"), "text/html")
     assert explanation.count("data:image/png") >= 3
+    (graph,) = shown(cell_with(cells, "graph"), "text/html")
+    assert graph.count("data:image/svg+xml") == 2
+    (search,) = shown(cells[11], "text/html")
+    assert "try --lr" in search and "data:image/png" in search
     (report,) = shown(cell_with(cells, "report"), "text/html")
     assert "<iframe" in report
 
 
-@pytest.mark.parametrize("name", ["learning_curves", "confusion_matrix", "find_lr"])
+@pytest.mark.parametrize("name", ["learning_curves", "confusion_matrix", ".figure"])
 def test_figures_are_objects_that_the_cell_draws(cells: list[Any], name: str) -> None:
     assert shown(cell_with(cells, name), "image/png")
 

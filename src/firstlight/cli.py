@@ -368,7 +368,7 @@ def train(
 
 @app.command(
     "find-lr",
-    rich_help_panel=UNDERSTAND,
+    rich_help_panel=LEARN,
     epilog=examples(
         "find-lr mlp",
         "find-lr ./my_net.py --data photographs",

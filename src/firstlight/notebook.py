@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from firstlight.evaluation.comparison import Comparison
     from firstlight.explanation.explanation import Explanation
+    from firstlight.graphs.draw import GraphPictures
     from firstlight.reading import Reading
     from firstlight.runs.documents import Evaluation
     from firstlight.runs.run import Run
+    from firstlight.training.rate_search import RateSearch
 
 MAX_CLASSES = 20  # rows of the table of classes: those with the worst recall
 
@@ -73,6 +75,18 @@ def explanation(explained: Explanation) -> str:
     return table(("class", "probability"), rows) + "".join(pictures)
 
 
+def graph(pictures: GraphPictures) -> str:
+    """Return both pictures of a graph."""
+    return "".join(image(file.read_bytes(), file.stem, "svg+xml") for file in pictures.files)
+
+
+def rate_search(search: RateSearch) -> str:
+    """Return the suggested rate, and the loss against the rate."""
+    from firstlight import console
+
+    return paragraphs(console.rate_search(search)) + image(search.figure._repr_png_(), "the cost")
+
+
 def paragraphs(lines: list[str]) -> str:
     """Return lines of foreign text."""
     return "".join(f"<div>{html.escape(line)}</div>" for line in lines)
@@ -87,7 +101,7 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     return f"<table><tr>{cells}</tr>{body}</table>"
 
 
-def image(content: bytes, description: str) -> str:
-    """Return a PNG file as an image that needs no other file."""
+def image(content: bytes, description: str, kind: str = "png") -> str:
+    """Return the content of a PNG or SVG file as an image that needs no other file."""
     data = base64.b64encode(content).decode()
-    return f'<img src="data:image/png;base64,{data}" alt="{html.escape(description)}">'
+    return f'<img src="data:image/{kind};base64,{data}" alt="{html.escape(description)}">'

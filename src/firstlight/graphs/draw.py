@@ -33,6 +33,11 @@ class GraphPictures:
         """Return what `firstlight graph --json` prints."""
         return {"target": self.target, "files": [str(file) for file in self.files]}
 
+    def _repr_html_(self) -> str:
+        from firstlight import notebook
+
+        return notebook.graph(self)
+
 
 class Target(NamedTuple):
     """What is drawn: a network, or the first graph."""

@@ -9,7 +9,6 @@ from PIL import Image
 from firstlight.datasets import Dataset, Examples
 from firstlight.evaluation.accuracy import predict_probabilities, summarize
 from firstlight.evaluation.calibration import calibration_error
-from firstlight.figures.evaluation import confusion_matrix
 from firstlight.figures.reliability import reliability_diagram
 from firstlight.figures.style import as_png
 from firstlight.figures.training import augmentations, effective, learning_curves
@@ -98,9 +97,7 @@ def draw(
 ) -> list[Picture]:
     """Draw the figures of a run."""
     record = run.record()
-    matrix = confusion_matrix(
-        np.array(evaluation.confusion), evaluation.classes, title="Confusion matrix"
-    )
+    matrix = evaluation.confusion_matrix()
     pictures = [
         Picture(as_png(learning_curves(run.metrics(), record, dataset.name)), "Learning curves"),
         Picture(as_png(matrix), "Confusion matrix"),

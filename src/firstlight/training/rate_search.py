@@ -42,6 +42,11 @@ class RateSearch:
     figure: Any = field(repr=False)  # the loss against the rate, as a matplotlib Figure
     picture: Path  # the figure's PNG file
 
+    def _repr_html_(self) -> str:
+        from firstlight import notebook
+
+        return notebook.rate_search(self)
+
     def to_json(self) -> dict[str, Any]:
         """Return what `firstlight find-lr --json` prints."""
         return {
