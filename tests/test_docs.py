@@ -27,7 +27,9 @@ def test_a_program_runs_and_has_as_many_lines_as_the_page_says(
     assert len([line for line in program.splitlines() if line.strip()]) == int(lines)
     if language != "python":
         return
-    train, test = mnist.load("train").first(600), mnist.load("test").first(100)
+    first = {split: mnist.load(split).first(600) for split in ("train", "val", "test")}
+    monkeypatch.setattr(mnist, "load", first.get)  # a hundredth of the data
+    train, test = first["train"], first["test"]
     small = (train.images[:], train.labels), (test.images[:], test.labels)
     monkeypatch.setattr(keras.datasets.mnist, "load_data", lambda: small)
     labels = np.arange(120) % 3
