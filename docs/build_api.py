@@ -82,8 +82,8 @@ photograph of the handwritten digits 7210, and `seven.png`, an image of a 7.
 """
 OWN_NETWORK = '''## Your own network
 
-Write a file with `INPUT` and `build(classes)`, and give its path wherever a network is expected, in Python
-and on the command line:
+Write a file with `INPUT` and `build(classes)`, and give its path to `train`, `find_lr`, `network` or `graph`, in
+Python or on the command line. The file stands alone: a run keeps this file, and none that it imports from beside it.
 
 ```python
 """my_net.py"""

@@ -105,6 +105,19 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def stop_after_a_step(plan: Any, folder: Path) -> None:
+    """Train what was planned, and stop after the first step."""
+    from firstlight.errors import Interrupted
+    from firstlight.progress import Progress
+    from firstlight.training import loop
+    from firstlight.training.state import TrainState
+
+    state = TrainState(plan)
+    state.into(Run.create(plan, state.total_steps, folder))
+    with Progress(state.total_steps, quiet=True) as progress, pytest.raises(Interrupted):
+        loop.run_training(state, progress, stop_requested=lambda: True)
+
+
 @pytest.fixture
 def firstlight(
     here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

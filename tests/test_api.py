@@ -4,6 +4,7 @@ import doctest
 import inspect
 import json
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -12,13 +13,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Make
+from conftest import Make, stop_after_a_step
 from PIL import Image
 
 import firstlight as fl
 from firstlight import api, cli, onnx_model
 from firstlight.datasets import mnist
 from firstlight.errors import DataError, FirstlightError, UsageError
+from firstlight.settings import prepare
 
 # Documented in the order in which their examples need one another's files.
 EXAMPLES = [
@@ -34,6 +36,11 @@ VERBS = {
 # Of the command line alone: --json, and what it prints of a training or does not say with -q.
 ONLY_FLAGS = {"json_", "context", "log_every"}
 RENAMED = {"format_": "format", "folder": "run", "folders": "runs"}
+
+
+UNKNOWN_WEIGHT = fl.Recipe(
+    steps=1, batch_size=8, learning_rate=0.1, lr_multipliers={"nothing": 0.1}
+)
 
 
 def python(code: str) -> str:
@@ -175,6 +182,23 @@ def test_values_that_are_not_allowed_are_refused_as_in_the_command_line(
         (lambda: fl.export(run, "tflite"), UsageError, "format is 'tflite'; it must be one of"),
         (lambda: fl.load("nowhere"), DataError, "no run at nowhere"),
         (lambda: fl.load("nowhere.onnx"), DataError, "no model at nowhere.onnx"),
+        (lambda: fl.evaluate([]), UsageError, "runs is .*; it must be a run"),
+        (lambda: fl.evaluate(5), UsageError, "runs is 5"),
+        (lambda: fl.load(5), UsageError, "path is a int; it must be a path"),
+        (lambda: fl.classify(run, 5), UsageError, "images is a int"),
+        (lambda: fl.classify(run, "7.png", top=0), UsageError, "top is 0"),
+        (lambda: fl.report(run, split="tset"), UsageError, "split is 'tset'"),
+        (lambda: fl.report(run, out=here), UsageError, "a file that ends in .html"),
+        (lambda: fl.report(run, out=run / "run.json"), UsageError, "ends in .html"),
+        (lambda: fl.find_lr("softmax", digits, out="a.jpg"), UsageError, "ends in .png"),
+        (lambda: fl.train("softmax", digits, seed=-1), UsageError, "seed is -1"),
+        (lambda: fl.train("softmax", digits, seed=2**32), UsageError, "seed is 4294967296"),
+        (lambda: fl.train("softmax", digits, seed="a"), UsageError, "seed is 'a'"),
+        (lambda: fl.train("softmax", digits, limit=0), UsageError, "limit is 0"),
+        (lambda: fl.train("softmax", digits, patience=-1), UsageError, "patience is -1"),
+        (lambda: fl.train("softmax", digits, recipe={}), UsageError, "recipe is a dict"),
+        (lambda: fl.explain(run, np.zeros(3)), UsageError, "image is a ndarray"),
+        (lambda: fl.train("softmax", digits, recipe=UNKNOWN_WEIGHT), UsageError, "no weight ends"),
         (lambda: fl.evaluate(run, min_accuracy=1), fl.errors.GateMissed, "is below"),
     ]
     for call, kind, message in wrong:
@@ -232,6 +256,13 @@ def test_arrays_may_be_floats_names_and_one_hot() -> None:
         (noise(4, 8, 8), ["a", "b", "c", "a"], {"classes": ["a", "b"]}, "'c' is not a class"),
         (noise(4, 8, 8), [0, 1, 0, 1], {"classes": ["a", "a"]}, "names a class twice"),
         (noise(1, 8, 8), [0], {"classes": ["a", "b"]}, "1 image"),
+        (noise(4, 0, 8), [0, 1, 0, 1], {}, r"it must be \(N, height, width\)"),
+        (np.full((4, 8, 8), 1.004), [0, 1, 0, 1], {}, "values from 1.004 to 1.004"),
+        ([[1, 2], [3]], [0, 1], {}, "images: not an array"),
+        (noise(4, 8, 8), [0, 1, 0, 1], {"classes": 2}, "it must be the names, in order"),
+        (noise(4, 8, 8), [0, 1, 0, 1], {"classes": "ab"}, "it must be the names, in order"),
+        (noise(4, 8, 8), [0, 1, 0, 1], {"name": "a/b"}, "must be a word without /"),
+        (noise(4, 8, 8), [0, 1, 0, 1], {"val": noise(4, 8, 8)}, "it must be .images, labels"),
         (noise(0, 8, 8), [], {"classes": ["a", "b"]}, "0 images"),
         (np.full((4, 8, 8), -1), [0, 1, 0, 1], {}, "values from -1 to -1"),
         (np.full((4, 8, 8), np.inf), [0, 1, 0, 1], {}, "finite"),
@@ -258,14 +289,74 @@ def test_a_run_of_arrays_asks_for_them_in_another_process(here: Path) -> None:
 
 def test_a_stopped_training_on_arrays_goes_on_with_them(here: Path) -> None:
     data = fl.Dataset.from_arrays(noise(48, 28, 28), np.arange(48) % 2, name="mine")
-    run = fl.train("softmax", data=data, steps=2, quiet=True)
-    (run.folder / "model" / "model.json").unlink()
+    whole = fl.train("mlp", data=data, steps=3, class_weights="balanced", quiet=True)
+    stop_after_a_step(prepare("mlp", data, steps=3, class_weights="balanced"), here / "stopped")
     with pytest.raises(DataError, match=r"trained on arrays from Python"):
-        fl.train(resume=run.folder, quiet=True)
-    assert fl.train(resume=run.folder, data=data, quiet=True).result.steps == 2
+        fl.train(resume="stopped", quiet=True)
     other = fl.Dataset.from_arrays(noise(48, 28, 28), np.arange(48) % 3 // 2, name="mine")
     with pytest.raises(DataError, match=r"has changed"):
-        fl.train(resume=run.folder, data=other, quiet=True)
+        fl.train(resume="stopped", data=other, quiet=True)
+    with pytest.raises(DataError, match=re.escape("fl.train(resume='stopped', data=...)")):
+        fl.load("stopped").predict(noise(1, 28, 28))
+    resumed = fl.train(resume="stopped", data=data, quiet=True)
+    arrays = [np.load(run.weights) for run in (whole, resumed)]
+    assert all((arrays[0][name] == arrays[1][name]).all() for name in arrays[0])
+
+
+def test_one_scale_holds_for_all_splits_and_the_arrays_are_copied() -> None:
+    images = noise(24, 8, 8).astype(float)
+    images[0, 0, 0] = 255
+    dark = np.ones((6, 8, 8))  # of 255
+    data = fl.Dataset.from_arrays(
+        images, np.arange(24) % 2, val=(dark, [0] * 6), test=(dark, [1] * 6)
+    )
+    assert data.load("test").images[:].max() == 1
+    own = noise(24, 8, 8)
+    data = fl.Dataset.from_arrays(own, np.arange(24) % 2, val=(own, np.arange(24) % 2))
+    before = data.fingerprint()
+    own[:] = 0
+    assert data.fingerprint() == before
+
+
+def test_other_arrays_of_the_same_name_are_not_compared_as_the_same(here: Path) -> None:
+    runs = []
+    for seed in (0, 1):
+        images = np.random.default_rng(seed).integers(0, 256, (48, 28, 28), np.uint8)
+        data = fl.Dataset.from_arrays(images, np.arange(48) % 2)
+        runs.append(fl.train("softmax", data=data, steps=1, quiet=True))
+    with pytest.raises(UsageError, match=r"arrays is not the same in the two runs"):
+        fl.compare(*runs, quiet=True)
+    text = fl.report(runs, quiet=True).path.read_text("utf-8")
+    assert "not measured on the same images" in text
+
+
+def test_each_evaluation_on_arrays_has_a_file_of_its_own(trained: Make, here: Path) -> None:
+    shutil.copytree(trained("softmax"), here / "run")
+    for count in (10, 20):
+        test = mnist.load("test").first(count)
+        fl.evaluate("run", data=(test.images[:], test.labels), quiet=True)
+    assert len(list(Path("run").glob("evaluation-arrays-*.json"))) == 2
+
+
+def test_a_run_on_arrays_is_exported_with_arrays(here: Path) -> None:
+    data = fl.Dataset.from_arrays(noise(48, 28, 28), np.arange(48) % 2)
+    run = fl.train("softmax", data=data, steps=1, quiet=True)
+    with pytest.raises(DataError, match=r"name the data to use"):
+        fl.export(run.folder)
+    assert fl.export(run.folder, data=data).path.exists()
+
+
+def test_numbers_of_numpy_are_numbers(digits: Path, here: Path) -> None:
+    run = fl.train(
+        "softmax",
+        data=digits,
+        steps=np.int64(1),
+        lr=np.float32(0.5),
+        seed=np.int64(3),
+        limit=np.int64(50),
+        quiet=True,
+    )
+    assert json.loads((run.folder / "run.json").read_text())["seed"] == 3
 
 
 def test_new_arrays_are_all_measured(trained: Make) -> None:
@@ -291,7 +382,7 @@ def test_what_is_trained_is_said_first(digits: Path, here: Path, capsys: Any) ->
     first = capsys.readouterr().err.splitlines()[0]
     assert first == (
         f"softmax on {digits.name}, recipe long: 550 training and 50 validation images in 10 "
-        "classes; 11 steps of 100 images (2 passes), seed 4"
+        "classes; 11 steps of 100 images (2 times all images), seed 4"
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from conftest import Answer
+from conftest import Answer, stop_after_a_step
 from keras import layers
 from PIL import Image
 
@@ -18,6 +18,7 @@ from firstlight import catalog
 from firstlight.datasets import mnist
 from firstlight.errors import DataError, UsageError
 from firstlight.networks._weight_names import weight_names
+from firstlight.settings import prepare
 
 Firstlight = Callable[..., Answer]
 
@@ -127,9 +128,39 @@ def test_a_file_that_came_with_the_run_proves_nothing(own_run: Path, here: Path)
         fl.load(own_run).evaluate(quiet=True)
 
 
+@pytest.mark.parametrize("path", ["x.py", "../x.py", "run/../x.py"])
+def test_a_relative_path_proves_nothing(own_run: Path, here: Path, path: str) -> None:
+    """An archive can hold a run and a file beside it."""
+    shutil.copy(here / "my_net.py", here / "x.py")
+    record = json.loads((own_run / "run.json").read_text())
+    record["source"]["path"] = path
+    (own_run / "run.json").write_text(json.dumps(record))
+    with pytest.raises(UsageError, match="if you trust it"):
+        fl.load(own_run).evaluate(quiet=True)
+
+
+def test_a_run_cannot_name_a_file_as_its_network(
+    own_run: Path, here: Path, firstlight: Firstlight
+) -> None:
+    marker = here / "was-run"
+    (own_run / "evil.py").write_text(f"open({str(marker)!r}, 'w').close()\n" + FILE)
+    for file in (own_run / "run.json", own_run / "model" / "model.json"):
+        document = json.loads(file.read_text()) | {"source": None, "network": "run/evil.py"}
+        file.write_text(json.dumps(document))
+    verbs = ["evaluate run", "graph run", "classify run 7.png", "explain run 7.png"]
+    verbs += ["export run --format onnx", "train --resume run", "report run", "compare run run"]
+    for verb in verbs:
+        assert firstlight(*verb.split(), "-q").code in (2, 4)
+    assert not marker.exists()
+
+
 def test_a_stopped_training_of_a_file_goes_on(own_run: Path, here: Path, digits: Path) -> None:
-    (own_run / "model" / "model.json").unlink()
-    assert fl.train(resume=own_run, quiet=True).result.steps == 3
+    plan = prepare("my_net.py", digits)
+    stop_after_a_step(plan, here / "stopped")
+    resumed = fl.train(resume="stopped", quiet=True)
+    assert resumed.result.steps == 3
+    whole, cut = (np.load(run.weights) for run in (fl.load(own_run), resumed))
+    assert all((whole[name] == cut[name]).all() for name in whole)
 
 
 @pytest.mark.parametrize("given", [small, small(10)], ids=["function", "model"])
@@ -174,6 +205,44 @@ def two_inputs(classes: int) -> keras.Model:
     return keras.Model(inputs, layers.Dense(classes)(layers.Flatten()(layers.Add()(inputs))))
 
 
+def flat() -> tuple[Any, Any]:
+    image = keras.Input((28, 28, 1))
+    return image, layers.Dense(10)(layers.Flatten()(image))
+
+
+def dict_output(classes: int) -> keras.Model:
+    image, logits = flat()
+    return keras.Model(image, {"logits": logits})
+
+
+def softmax_layer(classes: int) -> keras.Model:
+    image, logits = flat()
+    return keras.Model(image, layers.Softmax()(logits))
+
+
+def softmax_operation(classes: int) -> keras.Model:
+    image, logits = flat()
+    return keras.Model(image, keras.ops.softmax(logits))
+
+
+def without_weights(classes: int) -> keras.Model:
+    image = keras.Input((28, 28, 1))
+    pooled = layers.Flatten()(layers.AveragePooling2D((14, 5))(image))  # 2·5 values
+    return keras.Model(image, pooled)
+
+
+class Widening:
+    """A build that depends on more than the number of classes."""
+
+    units = 5
+
+    def __call__(self, classes: int) -> keras.Model:
+        self.units += 1
+        image = keras.Input((28, 28, 1))
+        hidden = layers.Dense(self.units)(layers.Flatten()(image))
+        return keras.Model(image, layers.Dense(classes)(hidden))
+
+
 def head(activation: str | None, units: int = 10, size: Any = (28, 28, 1)) -> keras.Model:
     flat = [keras.Input(size), layers.Flatten(), layers.Dense(units, activation=activation)]
     return keras.Sequential(flat)
@@ -190,6 +259,12 @@ def head(activation: str | None, units: int = 10, size: Any = (28, 28, 1)) -> ke
         (lambda classes: "model", r"build\(10\) is str; it must be a keras.Model"),
         (raising, r"raising: build\(10\) raised RuntimeError: no such thing"),
         (two_inputs, "it must take"),
+        (dict_output, "returns"),
+        (softmax_layer, "ends with softmax"),
+        (softmax_operation, "ends with softmax"),
+        (without_weights, "has no weights that can be trained"),
+        (head(None, size=(28, 28, 5)), "it must take"),
+        (Widening(), "makes another model each time"),
         (
             with_custom_layer,
             "is a Custom, whose code a run cannot keep; put the network into a .py",
@@ -210,6 +285,13 @@ def test_a_model_that_cannot_be_trained_is_refused(
     [
         ("", "has no function build"),
         (FILE.replace("INPUT = (28, 28, 1)", "INPUT = 28"), "INPUT is 28; it must be"),
+        (
+            FILE.replace("INPUT = (28, 28, 1)", "INPUT = (28, 28, 2)"),
+            "it must be .height, width, 1",
+        ),
+        (FILE.replace("INPUT = (28, 28, 1)", "INPUT = (-8, 8, 1)"), "INPUT is"),
+        (FILE.replace("Input(INPUT", "Input((9, 9, 1)"), "takes .9, 9, 1., but INPUT is"),
+        (FILE + "\nraise SystemExit(3)", "raised SystemExit: 3"),
         (FILE + "\nRECIPES = 3", "RECIPES must be a dictionary"),
         (FILE + "\nimport no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
         ("def build(:", "raised SyntaxError"),
@@ -232,6 +314,45 @@ def test_a_file_that_is_not_there_or_is_no_text(here: Path, digits: Path) -> Non
     for name, reason in (("gone.py", "No such file"), ("bytes.py", "not UTF-8")):
         with pytest.raises(DataError, match=f"{name}: cannot be read .*{reason}"):
             fl.train(name, data=digits, quiet=True)
+
+
+def test_a_file_may_hold_a_dataclass_and_recipes_of_numpy(here: Path, digits: Path) -> None:
+    text = FILE.replace(
+        "import keras\n", "import keras\nimport numpy as np\n", 1
+    ) + RECIPES.replace("learning_rate=0.1", "learning_rate=np.float32(0.1)")
+    extra = "\nfrom dataclasses import dataclass\n@dataclass\nclass Sizes:\n    width: 'int' = 3\n"
+    (here / "net.py").write_text("from __future__ import annotations\n" + text + extra)
+    assert fl.train("net.py", data=digits, quiet=True).result.steps == 3
+    assert not (here / "__pycache__").exists()
+
+
+def test_a_given_models_weights_are_kept_whatever_the_recipe(digits: Path, here: Path) -> None:
+    model = small(10)
+    recipe = fl.Recipe(steps=1, batch_size=10, learning_rate=1e-9, init_stddev=0.5)
+    run = fl.train(model, data=digits, recipe=recipe, quiet=True)
+    with np.load(run.weights) as arrays:
+        assert np.allclose(arrays["dense/kernel"], model.get_weights()[0], atol=1e-6)
+
+
+class TwoOfAName(layers.Layer):
+    """A layer that gives both of its weights the same name."""
+
+    def build(self, shape: Any) -> None:
+        self.one, self.two = (
+            self.add_weight(shape=(shape[-1],), initializer=kind, name="kernel")
+            for kind in ("ones", "zeros")
+        )
+
+    def call(self, x: Any) -> Any:
+        return x * self.one + self.two
+
+
+def test_weights_of_equal_names_are_all_kept() -> None:
+    vector = keras.Input((4,))
+    model = keras.Model(vector, layers.Dense(2)(TwoOfAName()(vector)))
+    assert list(weight_names(model)) == [
+        "two_of_a_name/kernel", "two_of_a_name/kernel_1", "dense/kernel", "dense/bias",
+    ]  # fmt: skip
 
 
 class Block(layers.Layer):

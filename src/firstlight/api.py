@@ -1,8 +1,8 @@
 """Each verb as a function: what the command line calls, and what `import firstlight as fl` gives.
 
-A keyword has the name of the flag. A run is given as a `Run` or as the path of its folder, data as
-a `Dataset` or by its name or path. The errors are those of the command line: see errors.py.
-TensorFlow is imported when a function needs it.
+A keyword has the name of the flag; only `--from` is `from_run`. A run is given as a `Run` or as the
+path of its folder, data as a `Dataset`, by its name or path, or as (images, labels). The errors are
+those of the command line: see errors.py. TensorFlow is imported when a function needs it.
 """
 
 import inspect
@@ -20,7 +20,7 @@ from firstlight.errors import GateMissed, UsageError
 from firstlight.networks._network import Network
 from firstlight.onnx_model import OnnxModel
 from firstlight.quiet import tensorflow
-from firstlight.recipe import Recipe
+from firstlight.recipe import Recipe, check_whole_number
 from firstlight.runs.documents import Evaluation
 from firstlight.runs.run import Run
 from firstlight.settings import DataChoice, NetworkChoice, prepare
@@ -233,9 +233,7 @@ def evaluate(
     """
     with tensorflow(verbose):
         from firstlight.evaluation import accuracy
-    several = [runs] if isinstance(runs, Run | str | Path) else list(runs)
-    opened = [as_run(run, trust) for run in several]
-    evaluation = accuracy.evaluate(opened, data, split, views, quiet)
+    evaluation = accuracy.evaluate(as_runs(runs, trust), data, split, views, quiet)
     if evaluation.split != split and not quiet:
         print(
             f"{evaluation.data} has no {split} split: measured on {evaluation.split}",
@@ -305,9 +303,12 @@ def classify(
     >>> answer.labels[0].label
     '7'
     """
+    check_whole_number("top", top, minimum=1)
     paths = [images] if isinstance(images, str | Path) else images
-    chosen = as_classifier(model, trust, verbose)
-    return classification.classify(chosen, [Path(path) for path in paths], top=top)
+    if not isinstance(paths, Sequence):
+        raise UsageError(f"images is a {type(images).__name__}; it must be paths of pictures")
+    pictures = [as_path(path, "image") for path in paths]
+    return classification.classify(as_classifier(model, trust, verbose), pictures, top=top)
 
 
 def predict(
@@ -371,13 +372,12 @@ def explain(
     '7'
     """
     opened = as_run(run, trust)
-    if not isinstance(image, str | Path):
-        raise UsageError(f"image is a {type(image).__name__}; it must be the path of a picture")
+    picture = as_path(image, "image")
     with tensorflow(verbose):
         from firstlight.explanation import explain as explanation
     return explanation.explain(
         opened,
-        Path(image),
+        picture,
         layers=[layer] if isinstance(layer, str) else layer,
         data=data,
         label=label,
@@ -391,12 +391,14 @@ def export(
     format: str = "onnx",
     out: PathChoice | None = None,
     *,
+    data: DataChoice = "",
     trust: bool = False,
     verbose: bool = False,
 ) -> "Export":
     """Write a network for other programs; the file is kept only if its answers are the network's.
 
     Args:
+        data: data to calibrate on and to compare answers with; "" for the run's own.
         format: "onnx", "litert" or "savedmodel".
         out: the file (for savedmodel, the folder) to write; by default in model/ of the run.
 
@@ -412,7 +414,7 @@ def export(
     with tensorflow(verbose):
         from firstlight.exports import export as exports
 
-        return exports.export(opened, format, Path(out) if out else None)
+        return exports.export(opened, format, Path(out) if out else None, data)
 
 
 def graph(
@@ -468,9 +470,7 @@ def report(
     """
     with tensorflow(verbose):
         from firstlight.reports import report as reports
-    several = [runs] if isinstance(runs, Run | str | Path) else list(runs)
-    opened = [as_run(run, trust) for run in several]
-    return reports.report(opened, data, split, Path(out) if out else None, quiet)
+    return reports.report(as_runs(runs, trust), data, split, Path(out) if out else None, quiet)
 
 
 def load(path: PathChoice, *, trust: bool = False) -> Run | OnnxModel:
@@ -485,9 +485,10 @@ def load(path: PathChoice, *, trust: bool = False) -> Run | OnnxModel:
     >>> fl.load("runs/mlp-mnist-1/model/mlp.onnx").classes[7]
     '7'
     """
-    if is_onnx(Path(path)):
-        return OnnxModel(Path(path))
-    return Run.open(path, trust)
+    opened = as_path(path, "path")
+    if is_onnx(opened):
+        return OnnxModel(opened)
+    return Run.open(opened, trust)
 
 
 def network(network: NetworkChoice, *, classes: int = 10, verbose: bool = False) -> Network:
@@ -541,7 +542,24 @@ def list_datasets() -> tuple[catalog.DatasetEntry, ...]:
 
 def as_run(run: RunChoice, trust: bool) -> Run:
     """Return the run, or the one in the folder. Raises DataError if there is none."""
-    return run if isinstance(run, Run) else Run.open(run, trust)
+    if isinstance(run, Run):
+        return run
+    return Run.open(as_path(run, "run"), trust)
+
+
+def as_runs(runs: RunChoice | Sequence[RunChoice], trust: bool) -> list[Run]:
+    """Return the runs, at least one. Raises UsageError if there is none."""
+    several = [runs] if isinstance(runs, Run | str | Path) else runs
+    if not isinstance(several, Sequence) or not several:
+        raise UsageError(f"runs is {runs!r}; it must be a run or its folder, or a list of them")
+    return [as_run(run, trust) for run in several]
+
+
+def as_path(path: PathChoice, what: str) -> Path:
+    """Return the path. Raises UsageError if it is none."""
+    if not isinstance(path, str | Path):
+        raise UsageError(f"{what} is a {type(path).__name__}; it must be a path")
+    return Path(path)
 
 
 def as_classifier(
@@ -550,7 +568,7 @@ def as_classifier(
     """Return what classifies images: a run's network, or an ONNX model."""
     if isinstance(model, OnnxModel):
         return model
-    if not isinstance(model, Run) and is_onnx(Path(model)):
+    if not isinstance(model, Run) and is_onnx(as_path(model, "model")):
         return OnnxModel(Path(model))
     run = as_run(model, trust)
     with tensorflow(verbose):

@@ -139,14 +139,18 @@ def network(network: str | Path | Network | Any, classes: int = 10) -> Network:
     if isinstance(network, Network):
         return network
     if isinstance(network, str | Path) and not str(network).endswith(".py"):
-        return _named_network(str(network))
+        return named_network(str(network))
     from firstlight.networks import _own
 
     return _own.own_network(network, classes)
 
 
-def _named_network(name: str) -> Network:
-    """Return a network of the folder networks/. Raises UsageError if none has that name."""
+def named_network(name: str) -> Network:
+    """Return a network of the folder networks/, and nothing else.
+
+    Raises:
+        UsageError: none has that name.
+    """
     from firstlight.networks._network import Network
 
     names = [entry.name for entry in networks()]

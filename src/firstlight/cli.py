@@ -644,6 +644,7 @@ def export(
         Path | None,
         typer.Option(metavar="PATH", help="File to write; for savedmodel, a folder."),
     ] = None,
+    data: OtherData = "",
     trust: Trust = False,
     json_: Json = False,
     quiet: Quiet = False,
@@ -655,7 +656,7 @@ def export(
     """
     from firstlight import api
 
-    exported = api.export(folder, format_, out, trust=trust, verbose=verbose)
+    exported = api.export(folder, format_, out, data=data, trust=trust, verbose=verbose)
     show(exported.to_json(), json_, console.export(exported))
 
 
@@ -807,7 +808,7 @@ def report_problems(problems: list[str], files: int) -> None:
 
 def refuse_beside_resume(context: typer.Context) -> None:
     """Raises UsageError if a flag would change a run that continues."""
-    allowed = {"resume", "json_", "quiet", "verbose"}
+    allowed = {"resume", "trust", "json_", "quiet", "verbose"}
     changed = [name for name in context.params if name not in allowed and was_given(context, name)]
     if changed:
         raise UsageError(f"--resume continues a run unchanged: leave out {', '.join(changed)}")

@@ -7,6 +7,8 @@ from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from firstlight.errors import DataError, UsageError
 from firstlight.images.augmentations import check_strengths
 
@@ -63,12 +65,16 @@ class Recipe:
     xla: bool = False  # compile with XLA: faster for dense layers on a CPU, slower for convolutions
 
     def __post_init__(self) -> None:
+        for each in fields(self):  # NumPy's numbers become Python's, which JSON can hold
+            value = getattr(self, each.name)
+            if isinstance(value, np.generic):
+                object.__setattr__(self, each.name, value.item())
         self._check_length()
         self._check_learning_rate()
         for name in ("batch_size", "steps_per_call"):
-            _check_whole_number(name, getattr(self, name), minimum=1)
+            check_whole_number(name, getattr(self, name), minimum=1)
         for name in ("plateau_epochs", "no_augment_epochs"):
-            _check_whole_number(name, getattr(self, name), minimum=0)
+            check_whole_number(name, getattr(self, name), minimum=0)
         for name in ("momentum", "label_smoothing", "ema_decay"):
             _check_number(name, getattr(self, name), below=1)
         for name in ("weight_decay", "l2", "clip_norm", "max_filter_rms", "init_stddev"):
@@ -90,9 +96,9 @@ class Recipe:
                 f"epochs is {self.epochs!r} and steps is {self.steps!r}; give one of the two"
             )
         if self.epochs is not None:
-            _check_whole_number("epochs", self.epochs, minimum=1)
+            check_whole_number("epochs", self.epochs, minimum=1)
         if self.steps is not None:
-            _check_whole_number("steps", self.steps, minimum=1)
+            check_whole_number("steps", self.steps, minimum=1)
 
     def _check_learning_rate(self) -> None:
         """Check the learning rate and everything that changes it."""
@@ -102,6 +108,8 @@ class Recipe:
             raise UsageError(f"{label} is {rate!r}; a learning rate is above 0 and finite")
         _check_dictionary("lr_multipliers", self.lr_multipliers)
         for ending, multiplier in self.lr_multipliers.items():
+            if not isinstance(ending, str):
+                raise UsageError(f"lr_multipliers: {ending!r} is not the end of a weight's name")
             _check_number(f"lr_multipliers[{ending!r}]", multiplier)
         _check_number("lr_drop_factor", self.lr_drop_factor, below=1)
         _check_fractions("lr_drops", self.lr_drops)
@@ -172,7 +180,8 @@ def _is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def _check_whole_number(name: str, value: Any, minimum: int) -> None:
+def check_whole_number(name: str, value: Any, minimum: int) -> None:
+    """Raises UsageError if a value is not a whole number of at least `minimum`."""
     if not _is_number(value) or not isinstance(value, Integral) or value < minimum:
         raise UsageError(
             f"{_label(name)} is {value!r}; it must be a whole number of at least {minimum}"

@@ -11,8 +11,9 @@ from firstlight import catalog
 from firstlight.datasets import Dataset
 from firstlight.errors import DataError, UsageError
 from firstlight.networks._network import Network, SourceRecord
-from firstlight.recipe import Recipe, check_choice
+from firstlight.recipe import Recipe, check_choice, check_whole_number
 
+MAX_SEED = 2**32 - 1
 BALANCED = "balanced"  # class weights: each class counts alike, however many examples it has
 
 
@@ -114,17 +115,17 @@ def prepare(
         UsageError: no such network or recipe, both epochs and steps, or an impossible rate.
         DataError: no such data, or it is damaged, or it has a single class.
     """
+    check_whole_number("seed", seed, minimum=0)
+    if seed > MAX_SEED:
+        raise UsageError(f"seed is {seed}; it must be at most {MAX_SEED}")
+    check_whole_number("patience", patience, minimum=0)
+    if limit is not None:
+        check_whole_number("limit", limit, minimum=1)
+    check_choice("class_weights", class_weights, (None, BALANCED))
     dataset = catalog.dataset(data, quiet=quiet)
     refuse_single_class(dataset)
-    check_choice("class_weights", class_weights, (None, BALANCED))
     named = catalog.network(network, len(dataset.classes))
-    if isinstance(recipe, Recipe):
-        chosen, base, recipe_name = named, recipe, ""
-    elif not isinstance(recipe, str):
-        raise UsageError(f"recipe is a {type(recipe).__name__}; it must be a name or a Recipe")
-    else:
-        recipe_name = recipe or default_recipe(named, dataset)
-        chosen, base = catalog.recipe(recipe_name, named)
+    chosen, base, recipe_name = choose_recipe(recipe, named, dataset)
     notices = dataset.notices()
     if "test" not in dataset.splits:
         notices.append(f"{dataset.name} has no test split: only validation accuracy is measured")
@@ -137,9 +138,9 @@ def prepare(
         data=dataset.location or dataset.name,
         recipe=computed,
         recipe_name=recipe_name,
-        seed=seed,
-        patience=patience,
-        limit=limit,
+        seed=int(seed),
+        patience=int(patience),
+        limit=None if limit is None else int(limit),
         class_weights=class_weights,
         sha256=dataset.fingerprint(),
         source=chosen.source.record if chosen.source else None,
@@ -148,6 +149,24 @@ def prepare(
         command=command,
     )
     return Plan(settings, chosen, dataset)
+
+
+def choose_recipe(
+    recipe: str | Recipe, network: Network, dataset: Dataset
+) -> tuple[Network, Recipe, str]:
+    """Return the network that is trained, its recipe, and the recipe's name.
+
+    The network may be another one: see catalog.recipes. A recipe from Python has no name.
+
+    Raises:
+        UsageError: no recipe has that name.
+    """
+    if isinstance(recipe, Recipe):
+        return network, recipe, ""
+    if not isinstance(recipe, str):
+        raise UsageError(f"recipe is a {type(recipe).__name__}; it must be a name or a Recipe")
+    name = recipe or default_recipe(network, dataset)
+    return *catalog.recipe(name, network), name
 
 
 def default_recipe(network: Network, dataset: Dataset) -> str:

@@ -1,7 +1,7 @@
 """A user's own arrays as a dataset."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,10 @@ def dataset_of_arrays(
     name: str,
 ) -> Dataset:
     """Do what `Dataset.from_arrays` says."""
-    pixels, train_labels = as_images(images, "images"), np.asarray(labels)
+    check_name(name)
+    given, train_labels = as_batch(images, "images"), as_array(labels, "labels")
+    scale = pixel_scale(given, "images")  # one for all splits
+    pixels = as_images(given, "images", scale)
     names = class_names(classes, train_labels)
     splits = {"train": examples(pixels, train_labels, names, "train")}
     made = ""
@@ -35,8 +38,11 @@ def dataset_of_arrays(
         made = "one of twelve training images of each class is held out for validation"
     for split, pair in (("val", val), ("test", test)):
         if pair is not None:
-            split_images = as_images(pair[0], f"{split} images")
-            splits[split] = examples(split_images, np.asarray(pair[1]), names, split)
+            if not isinstance(pair, tuple | list) or len(pair) != 2:
+                raise UsageError(f"{split} is a {type(pair).__name__}; it must be (images, labels)")
+            split_images = as_images(pair[0], f"{split} images", scale)
+            split_labels = as_array(pair[1], f"{split} labels")
+            splits[split] = examples(split_images, split_labels, names, split)
     return Dataset(
         name=name,
         classes=names,
@@ -55,7 +61,7 @@ def test_dataset(
     Raises:
         UsageError: an array has another shape or other values, or they do not fit together.
     """
-    measured = examples(as_images(images, "images"), np.asarray(labels), classes, "test")
+    measured = examples(as_images(images, "images"), as_array(labels, "labels"), classes, "test")
     return Dataset(
         name=name,
         classes=classes,
@@ -72,39 +78,75 @@ def chosen_split(splits: Mapping[str, Examples], split: str, name: str) -> Examp
     return splits[split]
 
 
-def as_images(images: ArrayLike, what: str) -> NDArray[np.uint8]:
-    """Return images (N, height, width, 1 or 3) uint8.
+def check_name(name: str) -> None:
+    """Raises UsageError if the name of a dataset cannot be a part of a file's name."""
+    if not isinstance(name, str) or not name.strip() or set(name) & set("/\\\0\n"):
+        raise UsageError(f"name is {name!r}; files are named by it, so it must be a word without /")
 
-    Floats and booleans from 0 to 1 become 0 to 255.
+
+def as_array(values: ArrayLike, what: str) -> NDArray[Any]:
+    """Return an array. Raises UsageError if rows have different lengths, for example."""
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise UsageError(f"{what}: not an array ({error})") from None
+
+
+def as_images(images: ArrayLike, what: str, scale: float | None = None) -> NDArray[np.uint8]:
+    """Return a copy of images as (N, height, width, 1 or 3) uint8.
+
+    Args:
+        scale: what values are multiplied by; None: see `pixel_scale`.
 
     Raises:
         UsageError: the array has another shape, or other values.
     """
-    pixels = np.asarray(images)
+    pixels = as_batch(images, what)
+    if pixels.dtype == np.uint8:
+        return pixels.copy()  # the user may change the own array
+    factor = pixel_scale(pixels, what) if scale is None else scale
+    scaled: NDArray[np.uint8] = (pixels * np.float32(factor)).clip(0, 255).round().astype(np.uint8)
+    return scaled
+
+
+def as_batch(images: ArrayLike, what: str) -> NDArray[Any]:
+    """Return images as (N, height, width, 1 or 3). Raises UsageError if they have another shape."""
+    pixels = as_array(images, what)
     if pixels.ndim == 3:
         pixels = pixels[..., np.newaxis]
-    if pixels.ndim != 4 or pixels.shape[-1] not in CHANNELS:
+    if pixels.ndim != 4 or pixels.shape[-1] not in CHANNELS or 0 in pixels.shape[1:]:
         raise UsageError(
             f"{what}: an array of shape {np.shape(images)}; it must be (N, height, width), or "
             "(N, height, width, 1 or 3)"
         )
-    if pixels.dtype == np.uint8:
-        return pixels
-    if pixels.dtype.kind not in "buif" or not len(pixels) or not np.isfinite(pixels).all():
+    return pixels
+
+
+def pixel_scale(pixels: NDArray[Any], what: str) -> float:
+    """Return what values are multiplied by to be 0 to 255: 255 for floats and booleans up to 1.
+
+    Raises:
+        UsageError: the values are not 0 to 1 or 0 to 255, or do not tell which.
+    """
+    if not len(pixels):
+        return 1
+    if pixels.dtype.kind not in "buif" or not np.isfinite(pixels).all():
         raise UsageError(f"{what}: {len(pixels)} of {pixels.dtype}; they must be finite numbers")
     low, high = pixels.min(), pixels.max()
-    if low < 0 or high > 255:
+    is_fraction = pixels.dtype.kind in "bf" and high <= 1
+    is_doubtful = pixels.dtype.kind == "f" and 1 < high < 2  # resized, or the darkest of images
+    if low < 0 or high > 255 or is_doubtful:
         raise UsageError(
             f"{what}: values from {low:g} to {high:g}; they must be 0 to 255, or 0 to 1"
         )
-    scale = 255 if pixels.dtype.kind in "bf" and high <= 1 else 1
-    scaled: NDArray[np.uint8] = (pixels * np.float32(scale)).round().astype(np.uint8)
-    return scaled
+    return 255 if is_fraction else 1
 
 
 def class_names(classes: Sequence[str] | None, labels: NDArray[Any]) -> tuple[str, ...]:
     """Return the names of the classes; without `classes`, those that the labels give."""
     if classes is not None:
+        if isinstance(classes, str) or not isinstance(classes, Iterable):
+            raise UsageError(f"classes is {classes!r}; it must be the names, in order")
         names = tuple(map(str, classes))
         if len(set(names)) < len(names):
             raise UsageError(f"classes names a class twice: {', '.join(names)}")

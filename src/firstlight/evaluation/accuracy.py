@@ -67,7 +67,8 @@ def evaluate(
     )
     if len(runs) == 1:
         own_split = dataset.evaluation_split if is_own_data(runs[0], data) else None
-        return keep(runs[0], evaluation, examples, probabilities, own_split)
+        name = file_name(evaluation, dataset, own_split)
+        return keep(runs[0], evaluation, examples, probabilities, name)
     return evaluation
 
 
@@ -170,32 +171,43 @@ def is_own_data(run: Run, data: DataChoice) -> bool:
     return not data or run.record().settings.data in (str(data), str(Path(data).resolve()))
 
 
+def file_name(evaluation: Evaluation, dataset: Dataset, own_split: str | None) -> str:
+    """Return the name of an evaluation's file, without .json.
+
+    evaluation.json is about the run's own test images, as training measures them. An evaluation of
+    anything else has a file of its own, such as evaluation-train.json. Arrays have no name that
+    tells them apart, so the beginning of their hash does.
+
+    Args:
+        own_split: the split that evaluation.json is about; None for an evaluation of other data.
+    """
+    parts = ["evaluation"]
+    if own_split is None:
+        parts.append(evaluation.data)
+        if dataset.location is None:
+            parts.append(next(iter(dataset.fingerprint().values()))[:8])
+    if evaluation.split != own_split:
+        parts.append(evaluation.split)
+    if evaluation.crops != "middle":
+        parts.append(evaluation.crops)
+    return "-".join(parts)
+
+
 def keep(
     run: Run,
     evaluation: Evaluation,
     examples: Examples,
     probabilities: np.ndarray,
-    own_split: str | None,
+    name: str,
 ) -> Evaluation:
     """Write an evaluation and its figures into the run folder; return it with the figures' folder.
 
-    evaluation.json and figures/ are about the run's own test images, as training measures them. An
-    evaluation of anything else has files of its own, such as evaluation-train.json.
-
     Args:
-        own_split: the split that evaluation.json is about; None for an evaluation of other data.
+        name: see `file_name`.
     """
     from firstlight.figures.evaluation import draw_evaluation  # matplotlib takes 0.3 s to import
 
-    parts = []
-    if own_split is None:
-        parts.append(evaluation.data)
-    if evaluation.split != own_split:
-        parts.append(evaluation.split)
-    if evaluation.crops != "middle":
-        parts.append(evaluation.crops)
-    name = "-".join(["evaluation", *parts])
-    figures = run.figures / name if parts else run.figures
+    figures = run.figures if name == "evaluation" else run.figures / name
     write_json(run.folder / f"{name}.json", evaluation.to_json())
     draw_evaluation(run, evaluation, examples, probabilities, figures)
     return replace(evaluation, figures=figures)

@@ -123,12 +123,15 @@ def compare_answers(
 
 def refuse_different_data(first: Run, second: Run) -> None:
     """Raises UsageError if the runs were not trained on the same data."""
-    one, other = (run.record().settings.data for run in (first, second))
+    settings, other_settings = first.record().settings, second.record().settings
+    one, other = settings.data, other_settings.data
     if one != other:
         raise UsageError(f"the runs were trained on {one} and {other}; choose with --data")
     one_listing, other_listing = first.listing(), second.listing()
     if one_listing and other_listing and one_listing.splits != other_listing.splits:
         raise UsageError(f"{one} has changed between the two runs; choose with --data {one}")
+    if not one_listing and settings.sha256 != other_settings.sha256:
+        raise UsageError(f"{one} is not the same in the two runs; choose with --data")
 
 
 def mcnemar(only_first: int, only_second: int) -> float:

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from firstlight import model
+from firstlight import catalog, model
 from firstlight.datasets import Dataset
 from firstlight.errors import ExportError, UsageError
 from firstlight.evaluation.calibration import Calibration, calibrate
@@ -26,6 +26,7 @@ from firstlight.exports.onnx import open_onnx, write_onnx
 from firstlight.exports.saved_model import open_saved_model, write_saved_model
 from firstlight.recipe import Recipe, check_choice
 from firstlight.runs.run import Run
+from firstlight.settings import DataChoice
 from firstlight.training.augment import augmented
 
 EXAMPLES = 256  # images on which the file is compared with the network
@@ -71,7 +72,7 @@ class Export:
         }
 
 
-def export(run: Run, format: str, out: Path | None = None) -> Export:
+def export(run: Run, format: str, out: Path | None = None, data: DataChoice = "") -> Export:
     """Write the run's network in one of EXPORT_FORMATS, to `out` or into model/ of the run.
 
     A file that exists at that path is replaced only by one that passes the check.
@@ -86,7 +87,7 @@ def export(run: Run, format: str, out: Path | None = None) -> Export:
     chosen = EXPORT_FORMATS[format]
     path = out or run.weights.with_name(chosen.file.format(network=run.model_info().network))
     refuse_to_replace(path, format, run)
-    dataset = run.dataset()
+    dataset = catalog.dataset(data) if data else run.dataset()
     images = real_images(dataset, network)
     calibration = measure_calibration(network, dataset, run.record().settings.recipe)
     metadata = Metadata.of(run, network, dataset.name, calibration)

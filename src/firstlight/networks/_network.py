@@ -58,3 +58,4 @@ class Network:
     parameters: int | None = None  # trainable, for `classes` classes; None for a user's own network
     classes: int = 10  # that `parameters` is stated for
     source: Source | None = None  # of a user's own network
+    has_weights: bool = False  # each model that is built has the weights of a given one

@@ -11,6 +11,7 @@ which imports what it names. So a run of unknown origin is opened only if the us
 
 import json
 import re
+import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -20,10 +21,12 @@ from typing import Any
 import keras
 
 from firstlight.errors import DataError, UsageError
+from firstlight.images.crops import Size
 from firstlight.networks._network import Network, Source, SourceRecord, sha256
 from firstlight.networks._weight_names import all_layers
 from firstlight.recipe import Recipe
 
+CHANNELS = (1, 3)
 PYTHON_FILE, JSON_FILE = "network.py", "network.json"  # in the run folder
 OWN_LAYERS = "put the network into a .py file with INPUT and build(classes), and give its path"
 
@@ -79,11 +82,12 @@ def run_text(text: str, path: Path) -> ModuleType:
 
     An import would write a __pycache__ beside the file.
     """
-    module = ModuleType(path.stem)
+    module = ModuleType(f"own_network_{path.stem}")
     module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # a dataclass in the file looks for its module
     try:
         exec(compile(text, str(path), "exec"), module.__dict__)
-    except Exception as error:  # the user's code raises anything
+    except (Exception, SystemExit) as error:  # the user's code raises anything
         raise UsageError(f"{path} raised {described(error, path)}") from error
     return module
 
@@ -93,9 +97,11 @@ def from_module(module: Any, name: str, source: Source) -> Network:
     where = source.path or source.file
     if not callable(getattr(module, "build", None)):
         raise UsageError(f"{where} has no function build(classes) that returns a Keras model")
-    size = getattr(module, "INPUT", None)
-    if not (isinstance(size, tuple) and len(size) == 3 and all(isinstance(n, int) for n in size)):
-        raise UsageError(f"{where}: INPUT is {size!r}; it must be (height, width, channels)")
+    size: Any = getattr(module, "INPUT", None)
+    if not is_size(size):
+        raise UsageError(
+            f"{where}: INPUT is {size!r}; it must be (height, width, 1), or (height, width, 3)"
+        )
     recipes = getattr(module, "RECIPES", None) or DEFAULT_RECIPES
     if not isinstance(recipes, dict) or not all(isinstance(r, Recipe) for r in recipes.values()):
         raise UsageError(f"{where}: RECIPES must be a dictionary of firstlight.Recipe by name")
@@ -103,7 +109,7 @@ def from_module(module: Any, name: str, source: Source) -> Network:
         name=name,
         input=size,
         recipes=recipes,
-        build=checked_build(module.build, where),
+        build=checked_build(module.build, where, size),
         parameters=getattr(module, "PARAMETERS", None),
         classes=getattr(module, "CLASSES", 10),
         source=source,
@@ -150,6 +156,7 @@ def from_model(model: keras.Model) -> Network:
         recipes=DEFAULT_RECIPES,
         build=copy,
         source=Source(JSON_FILE, configuration(model), None),
+        has_weights=True,
     )
 
 
@@ -183,9 +190,10 @@ def from_run(folder: Path, record: SourceRecord, name: str, trust: bool) -> Netw
 def is_unchanged(path: Path, record: SourceRecord, folder: Path) -> bool:
     """Return whether the file that was trained lies where it was, with the same content.
 
-    A file inside the run folder came with the run, so it proves nothing.
+    A file inside the run folder, or one that a relative path names, may have come with the run. So
+    it proves nothing.
     """
-    if folder.resolve() in path.resolve().parents or not path.is_file():
+    if not path.is_absolute() or folder.resolve() in path.resolve().parents or not path.is_file():
         return False
     return sha256(path.read_text("utf-8", "replace")) == record.sha256
 
@@ -226,16 +234,34 @@ def configuration(model: keras.Model) -> str:
     return json.dumps(json.loads(model.to_json()), indent=1)
 
 
-def checked_build(build: Callable[[int], Any], where: str) -> Callable[[int], keras.Model]:
-    """Return a function that builds a user's model, and refuses one that cannot be trained."""
+def is_size(size: Any) -> bool:
+    """Return whether this is a height, a width and 1 or 3 channels."""
+    return (
+        isinstance(size, tuple)
+        and len(size) == 3
+        and all(type(number) is int and number > 0 for number in size)
+        and size[2] in CHANNELS
+    )
+
+
+def checked_build(
+    build: Callable[[int], Any], where: str, size: Size | None = None
+) -> Callable[[int], keras.Model]:
+    """Return a function that builds a user's model, and refuses one that cannot be trained.
+
+    Args:
+        size: what the model must take; None for any size.
+    """
 
     def checked(classes: int) -> keras.Model:
+        call = f"{where}: build({classes})"
         try:
             model = build(classes)
-        except Exception as error:  # the user's code raises anything
-            reason = described(error, Path(where))
-            raise UsageError(f"{where}: build({classes}) raised {reason}") from error
-        check_model(model, classes, f"{where}: build({classes})")
+        except (Exception, SystemExit) as error:  # the user's code raises anything
+            raise UsageError(f"{call} raised {described(error, Path(where))}") from error
+        check_model(model, classes, call)
+        if size not in (None, model.input_shape[1:]):
+            raise UsageError(f"{call} takes {model.input_shape[1:]}, but INPUT is {size}")
         return as_functional(model)
 
     return checked
@@ -244,7 +270,7 @@ def checked_build(build: Callable[[int], Any], where: str) -> Callable[[int], ke
 def as_functional(model: keras.Model) -> keras.Model:
     """Return the model with its input as its first layer: a Sequential model hides that one."""
     if isinstance(model, keras.Sequential):
-        return keras.Model(model.inputs, model.outputs, name=model.name)
+        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     return model
 
 
@@ -262,20 +288,28 @@ def check_model(model: Any, classes: int | None, where: str) -> None:
             f"{where} is {type(model).__name__}; it must be a keras.Model with a keras.Input"
         )
     size, output = model.input_shape, model.output_shape
-    if not isinstance(size, tuple) or len(size) != 4 or None in size[1:]:
-        raise UsageError(f"{where} takes {size}; it must take (None, height, width, channels)")
-    if not isinstance(output, tuple) or len(output) != 2 or classes not in (None, output[1]):
+    if not isinstance(size, tuple) or not is_size(size[1:]):
+        raise UsageError(f"{where} takes {size}; it must take (None, height, width, 1 or 3)")
+    returned = model.compute_output_spec(keras.KerasTensor(size, "float32"))
+    is_one_tensor = isinstance(returned, keras.KerasTensor)
+    if not is_one_tensor or len(output) != 2 or classes not in (None, output[1]):
         expected = "classes" if classes is None else classes
         raise UsageError(f"{where} returns {output}; it must return logits (None, {expected})")
-    activation = getattr(model.layers[-1], "activation", None)
-    if activation in (keras.activations.softmax, keras.activations.sigmoid):
-        raise UsageError(
-            f"{where} ends with {activation.__name__}; leave it out of the last layer: training "
-            "adds the softmax"
-        )
+    if not model.trainable_weights:
+        raise UsageError(f"{where} has no weights that can be trained")
+    if ending := last_activation(model):
+        raise UsageError(f"{where} ends with {ending}; leave it out: training adds the softmax")
 
 
-def described(error: Exception, path: Path) -> str:
+def last_activation(model: keras.Model) -> str:
+    """Return softmax or sigmoid if the model ends with it; "" otherwise."""
+    last = getattr(model, "operations", model.layers)[-1]  # a layer, or one of keras.ops
+    activation = getattr(last, "activation", None)
+    name = getattr(activation, "__name__", type(last).__name__).lower()
+    return name if name in ("softmax", "sigmoid") else ""
+
+
+def described(error: BaseException, path: Path) -> str:
     """Return an exception of the user's code in a line: its type, text, and line in the file."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if Path(frame.filename).name == path.name]

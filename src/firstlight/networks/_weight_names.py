@@ -14,7 +14,11 @@ import keras
 
 def weight_names(model: keras.Model) -> dict[str, keras.Variable]:
     """Return the model's weights by name: trained ones, and batch norm's moving statistics."""
-    return dict(_named_weights(model, outer="", numbers=defaultdict(Counter)))
+    named: dict[str, keras.Variable] = {}
+    repeated: Counter[str] = Counter()  # a layer may give several weights the same name
+    for name, weight in _named_weights(model, outer="", numbers=defaultdict(Counter)):
+        named[_numbered(name, repeated)] = weight
+    return named
 
 
 Numbers = defaultdict[str, Counter[str]]  # outer name → name without number → how many so far

@@ -1,5 +1,6 @@
 """What a report says about a run: numbers, figures as PNG files, and the surest mistakes."""
 
+import hashlib
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -47,6 +48,7 @@ class RunContents:
     record: RunRecord
     evaluation: Evaluation
     calibration_error: float  # 0 to 1
+    measured_on: tuple[str, str]  # the split, and a SHA-256 of its labels and the data's hashes
     right: np.ndarray  # (N,) bool: which images are answered rightly
     classes: tuple[ClassScore, ...]  # at most MAX_CLASSES
     figures: tuple[Picture, ...]
@@ -81,11 +83,19 @@ def gather(run: Run, dataset: Dataset, split: str, quiet: bool) -> RunContents:
         record=record,
         evaluation=evaluation,
         calibration_error=calibration_error(probabilities, examples.labels),
+        measured_on=(split, identity(dataset, examples)),
         right=probabilities.argmax(1) == examples.labels,
         classes=tuple(by_recall[:MAX_CLASSES]),
         figures=tuple(draw(run, dataset, evaluation, probabilities, examples)),
         mistakes=tuple(mistake_pictures(evaluation, examples)),
     )
+
+
+def identity(dataset: Dataset, examples: Examples) -> str:
+    """Return a SHA-256 that differs for other images, although the data may have the same name."""
+    digest = hashlib.sha256(repr((dataset.name, dataset.fingerprint())).encode())
+    digest.update(examples.labels.tobytes())
+    return digest.hexdigest()
 
 
 def draw(

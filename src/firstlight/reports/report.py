@@ -9,11 +9,13 @@ from typing import Any
 
 import jinja2
 
+from firstlight.datasets import SPLITS
 from firstlight.errors import UsageError
 from firstlight.evaluation.accuracy import open_dataset
 from firstlight.evaluation.comparison import Comparison, compare_answers
+from firstlight.recipe import check_choice
 from firstlight.reports.contents import RunContents, gather
-from firstlight.runs.files import write_text
+from firstlight.runs.files import check_suffix, write_text
 from firstlight.runs.run import Run
 from firstlight.settings import DataChoice
 
@@ -54,17 +56,20 @@ def report(
         out: the HTML file; by default report.html in the folder of the first run.
 
     Raises:
-        UsageError: more than MAX_RUNS runs, or the data's classes are not a network's.
+        UsageError: more than MAX_RUNS runs, no such split, `out` is no name of an HTML file, or the
+            data's classes are not a network's.
         DataError: a run or the data is missing or damaged.
     """
     if not 1 <= len(runs) <= MAX_RUNS:
         raise UsageError(f"{len(runs)} runs; a report is about 1 to {MAX_RUNS}")
+    check_choice("split", split, SPLITS)
+    path = out or runs[0].folder / "report.html"
+    check_suffix(path, ".html")
     contents = []
     for run in runs:
         dataset = open_dataset(run, data, quiet)
         measured = dataset.evaluation_split if split == "test" else split
         contents.append(gather(run, dataset, measured, quiet))
-    path = out or runs[0].folder / "report.html"
     text = render(contents, compared_with_best(contents))
     write_text(path, text)
     return Report(tuple(str(run.folder) for run in runs), path, len(text.encode()))
@@ -73,7 +78,6 @@ def report(
 def compared_with_best(contents: Sequence[RunContents]) -> list[Comparison]:
     """Return the comparison of the most accurate run with each other run on the same images."""
     best = max(contents, key=lambda each: each.evaluation.accuracy)
-    measured_on = best.evaluation.data, best.evaluation.split, len(best.right)
     return [
         compare_answers(
             (best.folder, other.folder),
@@ -82,8 +86,7 @@ def compared_with_best(contents: Sequence[RunContents]) -> list[Comparison]:
             split=best.evaluation.split,
         )
         for other in contents
-        if other is not best
-        and (other.evaluation.data, other.evaluation.split, len(other.right)) == measured_on
+        if other is not best and other.measured_on == best.measured_on
     ]
 
 

@@ -127,6 +127,8 @@ class ModelInfo:
     def from_json(cls, document: Any, path: Path) -> ModelInfo:
         """Raises DataError if the document is damaged."""
         with undamaged(path):
+            if "/" in document["network"]:  # files are named by it
+                raise DataError(f"{document['network']!r} is no name of a network")
             return cls(document["network"], tuple(document["classes"]), document["image_kind"])
 
 

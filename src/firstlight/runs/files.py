@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from firstlight.errors import DataError
+from firstlight.errors import DataError, UsageError
 
 
 @contextmanager
@@ -23,6 +23,15 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def check_suffix(path: Path, suffix: str) -> None:
+    """Raises UsageError unless a file that the user names ends in the suffix, and is no folder.
+
+    So a slip cannot replace another kind of file, such as a run's own.
+    """
+    if path.suffix.lower() != suffix or path.is_dir():
+        raise UsageError(f"--out {path}: give the name of a file that ends in {suffix}")
 
 
 def write_text(path: Path, text: str) -> None:

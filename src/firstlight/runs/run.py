@@ -138,11 +138,11 @@ class Run:
 
         return api.explain(self, image, **flags)
 
-    def export(self, format: str = "onnx", out: str | Path | None = None) -> Export:
+    def export(self, format: str = "onnx", out: str | Path | None = None, **flags: Any) -> Export:
         """Write the network for other programs: see `firstlight.export`."""
         from firstlight import api
 
-        return api.export(self, format, out)
+        return api.export(self, format, out, **flags)
 
     def report(self, out: str | Path | None = None, **flags: Any) -> Report:
         """Write one HTML file about the run: see `firstlight.report`."""
@@ -175,6 +175,14 @@ class Run:
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r})"
 
+    def resume_command(self) -> str:
+        """Return how a stopped training is continued: from Python, if its arrays must be given."""
+        settings = self.record().settings
+        if settings.in_memory:
+            return f"fl.train(resume={str(self.folder)!r}, data=...)"
+        trust = " --trust" if settings.source and settings.source.path is None else ""
+        return f"firstlight train --resume {self.folder}{trust}"
+
     def own_files(self) -> list[Path]:
         """Return the files that other verbs read from this folder."""
         return [
@@ -200,7 +208,7 @@ class Run:
         if result is None:
             raise DataError(
                 f"{self.folder} has no result yet; continue its training with: "
-                f"firstlight train --resume {self.folder}"
+                f"{self.resume_command()}"
             )
         return result
 
@@ -221,7 +229,7 @@ class Run:
         if not self.model_file.is_file():
             raise DataError(
                 f"{self.folder} has no model yet; continue its training with: "
-                f"firstlight train --resume {self.folder}"
+                f"{self.resume_command()}"
             )
         return ModelInfo.from_json(read_json(self.model_file), self.model_file)
 
@@ -269,7 +277,7 @@ class Run:
         name = settings.network
         if self.model_file.is_file():  # the first graph is saved as another network
             name = self.model_info().network
-        return catalog.network(name)
+        return catalog.named_network(name)  # a foreign run can name any file as its network
 
     def metrics(self) -> list[LoggedStep]:
         """Return the logged steps, without a last line that a killed process left half written.

@@ -2,6 +2,7 @@
 
 import math
 
+from firstlight.console import counted
 from firstlight.training.state import TrainState
 
 
@@ -9,17 +10,16 @@ def description(state: TrainState) -> list[str]:
     """Return what is trained on which data, how many steps that takes, and what images become."""
     settings, recipe = state.settings, state.recipe
     named = f", recipe {settings.recipe_name}" if settings.recipe_name else ""
-    epochs = len(state.epoch_ends)
-    passes = "1 pass" if epochs == 1 else f"{epochs:,} passes"
+    passes = state.total_steps * recipe.batch_size / len(state.train)
     lines = [
         f"{settings.network} on {state.dataset.name}{named}: {len(state.train):,} training and "
         f"{len(state.val):,} validation images in {len(state.dataset.classes):,} classes; "
-        f"{state.total_steps:,} steps of {recipe.batch_size:,} images ({passes}), seed "
-        f"{settings.seed}"
+        f"{counted(state.total_steps, 'step')} of {recipe.batch_size:,} images "
+        f"({passes:.3g} times all images), seed {settings.seed}"
     ]
-    given, taken = state.plan.dataset.load("train").images, state.train.images
-    if given.are_crops or given.size != taken.size:
-        height, width, channels = taken.size
+    images = state.train.images
+    if images.are_crops or images.size != state.given_size:
+        height, width, channels = images.size
         colour = "grey" if channels == 1 else "colour"
         lines.append(f"each image becomes {height}×{width} pixels in {colour}")
     return lines
@@ -48,7 +48,9 @@ def worse_than_guessing(state: TrainState, loss: float, rate: float) -> str | No
 def lower_rate(state: TrainState, rate: float) -> str:
     """Return what to do if a training runs away."""
     settings = state.settings
-    network = (settings.source.path or "NETWORK") if settings.source else settings.network
+    if settings.in_memory or (settings.source and settings.source.path is None):
+        return f"lower lr (now {rate:.3g}); firstlight.find_lr suggests one"
+    network = settings.source.path if settings.source else settings.network
     data = "" if settings.data == "mnist" else f" --data {settings.data}"
     return f"lower --lr (now {rate:.3g}); `firstlight find-lr {network}{data}` suggests one"
 

@@ -85,9 +85,9 @@ def resume(run: Run, quiet: bool = False, arrays: Dataset | None = None) -> Run:
         DataError: the data has changed, or the run is damaged or of another version.
     """
     settings, dataset = run.record().settings, arrays or run.dataset()
-    state = TrainState(Plan(settings, run.network(), dataset)).into(run)
     if dataset.fingerprint() != settings.sha256:
         raise DataError(f"{settings.data} has changed since {run.folder} was made; train again")
+    state = TrainState(Plan(settings, run.network(), dataset)).into(run)
     state.restore()
     run.forget_after(state.status.step)
     finish(state, quiet)
@@ -187,7 +187,7 @@ def run_training(
             if is_interrupted:
                 raise Interrupted(
                     f"interrupted after step {state.status.step:,}; continue with: "
-                    f"firstlight train --resume {state.run.folder}"
+                    f"{state.run.resume_command()}"
                 )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from firstlight.errors import FirstlightError
 from firstlight.progress import Progress
+from firstlight.runs.files import check_suffix
 from firstlight.settings import Plan
 from firstlight.training.loop import batches
 from firstlight.training.state import TrainState
@@ -68,11 +69,15 @@ def search_rate(plan: Plan, out: Path | None = None, quiet: bool = False) -> Rat
 
     Raises:
         FirstlightError: the loss is not a number from the first steps on.
-        DataError, UsageError: the data is damaged, or does not fit the network.
+        DataError: the data is damaged.
+        UsageError: the data does not fit the network, or `out` is no name of a PNG file.
     """
     from firstlight.figures.rate_search import rate_curve
     from firstlight.figures.style import save_figure
 
+    network, data = plan.settings.network, plan.dataset.name
+    picture = out or Path("runs") / f"find-lr-{network}-{data}.png"
+    check_suffix(picture, ".png")
     recipe = replace(
         plan.settings.recipe,
         epochs=None,
@@ -92,9 +97,7 @@ def search_rate(plan: Plan, out: Path | None = None, quiet: bool = False) -> Rat
         )
     rates = rates[: len(losses)]
     suggestion = suggest(rates, losses)
-    network, data = plan.settings.network, plan.dataset.name
     figure = rate_curve(rates, losses, suggestion, title=f"{network} on {data}")
-    picture = out or Path("runs") / f"find-lr-{network}-{data}.png"
     save_figure(figure, picture)
     return RateSearch(
         network=network,

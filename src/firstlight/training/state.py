@@ -10,7 +10,9 @@ import tensorflow as tf
 
 from firstlight import model
 from firstlight.datasets import Images
+from firstlight.errors import UsageError
 from firstlight.networks._weight_names import weight_names
+from firstlight.recipe import Recipe
 from firstlight.runs import checkpoint
 from firstlight.runs.documents import TrainingStatus
 from firstlight.runs.run import Run
@@ -34,10 +36,9 @@ class TrainState:
     def __init__(self, plan: Plan) -> None:
         self.dataset = dataset = plan.dataset
         chosen = plan.network
-        self.train, self.val = (
-            dataset.load(split).first(plan.settings.limit).resized(chosen.input)
-            for split in ("train", "val")
-        )
+        given = [dataset.load(split).first(plan.settings.limit) for split in ("train", "val")]
+        self.given_size = given[0].images.size  # before they were resized
+        self.train, self.val = (examples.resized(chosen.input) for examples in given)
         settings = with_fitting_batch(plan.settings, len(self.train))
         self.plan = replace(plan, settings=settings)
         self.recipe = recipe = settings.recipe
@@ -54,7 +55,10 @@ class TrainState:
                 self.network = chosen.build(len(dataset.classes))
                 self.eval_model = chosen.build(len(dataset.classes))
             variables = self.network.trainable_variables
-            init_kernels(variables, recipe.init_stddev, settings.seed)
+            refuse_unequal(self.network, self.eval_model)
+            refuse_unknown_endings(recipe, variables)
+            if not chosen.has_weights:
+                init_kernels(variables, recipe.init_stddev, settings.seed)
             self.optimizer = build_optimizer(recipe, self.total_steps)
             self.optimizer.build(variables)
             self.averages = ema_variables(variables, recipe.ema_decay)
@@ -134,6 +138,24 @@ class TrainState:
     def restore(self) -> None:
         """Read the checkpoint. Raises DataError if it is missing or damaged."""
         self.status = TrainingStatus(**checkpoint.load_into(self.variables(), self.run.last))
+
+
+def refuse_unequal(network: keras.Model, other: keras.Model) -> None:
+    """Raises UsageError if `build` has made two models of different shapes."""
+    shapes, other_shapes = ([w.shape for w in each.weights] for each in (network, other))
+    if shapes != other_shapes:
+        raise UsageError(
+            f"build of {network.name} makes another model each time; it must depend on the number "
+            "of classes alone"
+        )
+
+
+def refuse_unknown_endings(recipe: Recipe, variables: list[keras.Variable]) -> None:
+    """Raises UsageError if a learning rate is meant for weights that do not exist."""
+    for ending in recipe.lr_multipliers:
+        if not any(variable.path.endswith(ending) for variable in variables):
+            paths = ", ".join(variable.path for variable in variables[:12])
+            raise UsageError(f"lr_multipliers: no weight ends in {ending!r}; weights: {paths}")
 
 
 def with_fitting_batch(settings: Settings, examples: int) -> Settings:
