@@ -206,6 +206,25 @@ def test_arrays_are_held_out_by_class() -> None:
     assert again.fingerprint() == data.fingerprint()
 
 
+def test_what_is_held_out_of_arrays_is_said_once(here: Path, capsys: Any) -> None:
+    data = fl.Dataset.from_arrays(noise(48, 28, 28), np.arange(48) % 2)
+    run = fl.train("softmax", data=data, steps=1)
+    card = " ".join(run.card.read_text("utf-8").split())
+    for text in (capsys.readouterr().err, run.record_file.read_text("utf-8"), card):
+        assert text.count("one of twelve training images of each class is held out") == 1
+    val = noise(12, 28, 28), np.arange(12) % 2
+    own = fl.Dataset.from_arrays(noise(48, 28, 28), np.arange(48) % 2, val=val)
+    assert own.notices() == []
+
+
+def test_a_dataset_shows_its_values_and_no_functions() -> None:
+    data = fl.Dataset.from_arrays(noise(4, 8, 8), [0, 1, 0, 1], classes=["cat", "dog"])
+    assert repr(data) == (
+        "Dataset(name='arrays', classes=('cat', 'dog'), splits=('train', 'val'), made='one of "
+        "twelve training images of each class is held out for validation', location=None)"
+    )
+
+
 def test_arrays_may_be_floats_names_and_one_hot() -> None:
     images = noise(24, 8, 8, 3)
     numbers = np.arange(24) % 3
