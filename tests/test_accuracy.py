@@ -44,6 +44,21 @@ def test_a_summary_adds_up() -> None:
     assert "top5" not in evaluation.to_json()
 
 
+def test_an_evaluation_from_a_file_names_its_classes_by_number() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])
+    names = {**NAMES, "classes": ("cat", "dog")}
+    evaluation = summarize(probabilities, examples([0, 1, 0]), **names)
+    document = evaluation.to_json()
+    read = Evaluation.from_json(document, Path("evaluation.json"))
+    assert read == evaluation and read.to_json() == document
+    assert "classes" not in document
+    assert [score.name for score in evaluation.by_class] == ["cat", "dog"]
+    assert [score.name for score in read.by_class] == ["0", "1"]
+    assert [score.recall for score in read.by_class] == [0.5, 1]
+    assert read.confusion_matrix().axes
+    assert "66.67% right, 2 of 3" in read._repr_html_()
+
+
 def test_many_classes_have_a_top5() -> None:
     probabilities = np.tile(np.linspace(0, 1, 12), (2, 1))
     assert summarize(probabilities, examples([7, 6]), **NAMES).top5 == 0.5

@@ -230,6 +230,25 @@ def test_arrays_are_held_out_by_class() -> None:
     assert again.fingerprint() == data.fingerprint()
 
 
+def test_what_is_held_out_of_arrays_is_said_once(here: Path, capsys: Any) -> None:
+    data = fl.Dataset.from_arrays(noise(48, 28, 28), np.arange(48) % 2)
+    run = fl.train("softmax", data=data, steps=1)
+    card = " ".join(run.card.read_text("utf-8").split())
+    for text in (capsys.readouterr().err, run.record_file.read_text("utf-8"), card):
+        assert text.count("one of twelve training images of each class is held out") == 1
+    val = noise(12, 28, 28), np.arange(12) % 2
+    own = fl.Dataset.from_arrays(noise(48, 28, 28), np.arange(48) % 2, val=val)
+    assert own.notices() == []
+
+
+def test_a_dataset_shows_its_values_and_no_functions() -> None:
+    data = fl.Dataset.from_arrays(noise(4, 8, 8), [0, 1, 0, 1], classes=["cat", "dog"])
+    assert repr(data) == (
+        "Dataset(name='arrays', classes=('cat', 'dog'), splits=('train', 'val'), made='one of "
+        "twelve training images of each class is held out for validation', location=None)"
+    )
+
+
 def test_arrays_may_be_floats_names_and_one_hot() -> None:
     images = noise(24, 8, 8, 3)
     numbers = np.arange(24) % 3
@@ -486,7 +505,6 @@ def test_balanced_class_weights_find_a_rare_class(here: Path) -> None:
             "softmax", data=data, recipe="long", epochs=20, class_weights=weights, quiet=True
         )
         recalls[weights] = run.evaluate(split="train", quiet=True).by_class[1].recall
-    print(recalls)
     assert recalls["balanced"] > 0.5 > recalls[None]
 
 
@@ -505,3 +523,44 @@ def test_the_page_in_docs_is_that_of_the_source() -> None:
     namespace: dict[str, Any] = {"__name__": "build_api", "__file__": str(docs / "build_api.py")}
     exec((docs / "build_api.py").read_text("utf-8"), namespace)
     assert (docs / "api.md").read_text("utf-8") == namespace["page"](), "run docs/build_api.py"
+
+
+# --- What a notebook shows -----------------------------------------------------------------------
+
+
+def test_a_dry_run_shows_its_result_and_no_curves(digits: Path, here: Path) -> None:
+    shown = fl.train("softmax", data=digits, dry_run=True, quiet=True)._repr_html_()
+    assert "1 step in" in shown and "a dry run: nothing was kept" in shown
+    assert "<img" not in shown
+
+
+def stopped(run: fl.Run) -> fl.Run:
+    """Return a run as a stopped training leaves it: without a result, and without a model."""
+    document = json.loads(run.record_file.read_text("utf-8"))
+    run.record_file.write_text(json.dumps(document | {"result": None, "status": None}), "utf-8")
+    run.model_file.unlink()
+    return fl.Run.open(run.folder)
+
+
+def test_a_stopped_run_shows_how_it_goes_on(digits: Path, here: Path) -> None:
+    run = stopped(fl.train("softmax", data=digits, steps=2, quiet=True, out="run"))
+    shown = run._repr_html_()
+    assert "not finished yet; continue with fl.train(resume=&#x27;run&#x27;)" in shown
+    assert "<img" in shown
+    run.metrics_file.unlink()
+    assert "<img" not in run._repr_html_()
+
+
+def test_a_stopped_run_on_arrays_asks_for_them(here: Path) -> None:
+    data = fl.Dataset.from_arrays(noise(48, 28, 28), np.arange(48) % 2)
+    run = stopped(fl.train("softmax", data=data, steps=2, quiet=True, out="run"))
+    assert "fl.train(resume=&#x27;run&#x27;, data=...)" in run._repr_html_()
+
+
+@pytest.mark.parametrize("content", [None, "{", "{}"])
+def test_a_damaged_run_says_so_in_a_notebook(content: str | None, here: Path) -> None:
+    run = fl.Run(Path("gone"))
+    if content is not None:
+        run.folder.mkdir()
+        run.record_file.write_text(content, "utf-8")
+    assert "run.json" in run._repr_html_()

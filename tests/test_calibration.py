@@ -63,6 +63,15 @@ def test_a_network_that_is_always_wrong_gives_no_answers() -> None:
     assert calibration.error_rate == 0 and calibration.error_interval95 == (0, 1)
 
 
+@pytest.mark.parametrize("count", [1, 100])
+def test_images_of_no_digit_alone_have_no_coverage(count: int) -> None:
+    calibration = calibrate(*same(count, label=CLASSES.index("none")), CLASSES)
+    assert (calibration.images, calibration.answers, calibration.wrong) == (0, 0, 0)
+    written = calibration.to_json()
+    assert (written["coverage"], written["error_rate"]) == (0, 0)
+    assert written["error_interval95"] == [0, 1]
+
+
 @pytest.mark.parametrize("count", [1, 3, MIN_EXAMPLES - 1])
 def test_too_few_images_do_not_calibrate(count: int) -> None:
     calibration = calibrate(*draw(3.0, count), CLASSES)

@@ -1,6 +1,8 @@
 """The figures of a run: objects that a notebook shows, whatever the data."""
 
 import shutil
+import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from io import BytesIO
@@ -18,7 +20,7 @@ from PIL import Image
 from firstlight.datasets import ArrayImages, FolderImages, array_examples
 from firstlight.errors import UsageError
 from firstlight.figures.evaluation import Answers, answers, class_weights, confusion_matrix
-from firstlight.figures.style import save_figure
+from firstlight.figures.style import STYLE, new_panels, save_figure, styled
 from firstlight.figures.training import (
     augmentations,
     draw_training,
@@ -86,6 +88,28 @@ def test_a_notebook_shows_what_is_saved_and_the_users_settings_change_nothing(
         assert drawn_before._repr_png_() == plain  # type: ignore[attr-defined]
         assert FIGURES[name]()._repr_png_() == plain  # type: ignore[attr-defined]
         assert {key: matplotlib.rcParams[key] for key in own} == own
+
+
+def test_threads_draw_in_our_style_and_leave_the_users_settings() -> None:
+    """The first thread ends while the second is inside: each must find and leave its own."""
+    drawn: list[tuple[Figure, bool]] = []
+
+    @styled
+    def draw(seconds: float) -> None:
+        time.sleep(seconds)
+        is_ours = all(matplotlib.rcParams[key] == value for key, value in STYLE.items())
+        drawn.append((new_panels(1, 1, (2, 1))[0], is_ours))
+
+    before = matplotlib.rcParams.copy()
+    threads = [threading.Thread(target=draw, args=(seconds,)) for seconds in (0.1, 0.2, 0.15)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert matplotlib.rcParams.copy() == before
+    assert [is_ours for _, is_ours in drawn] == [True] * 3
+    for figure, _ in drawn:
+        assert not figure.axes[0].spines["top"].get_visible()
 
 
 NAMES: dict[str, Callable[[int], str]] = {

@@ -64,14 +64,19 @@ def rate_search(search: RateSearch) -> list[str]:
     return [*lines, f"the cost at each rate: {search.picture}"]
 
 
-def evaluation(measured: Evaluation, runs: list[Run]) -> list[str]:
-    """Return the accuracy and its interval, then the most confident mistakes."""
+def accuracy(measured: Evaluation) -> str:
+    """Return the accuracy and its interval."""
     low, high = measured.interval95
-    lines = [
+    return (
         f"{measured.network} on {measured.data} ({measured.split}): {measured.accuracy:.2%} right, "
         f"{measured.correct:,} of {measured.examples:,} (95 % confidence interval: {low:.2%} to "
         f"{high:.2%})"
-    ]
+    )
+
+
+def evaluation(measured: Evaluation, runs: list[Run]) -> list[str]:
+    """Return the accuracy and its interval, then the most confident mistakes."""
+    lines = [accuracy(measured)]
     if measured.top5 is not None:
         lines.append(
             f"the right class is among the five most probable for {measured.top5:.2%} of the images"

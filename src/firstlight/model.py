@@ -1,8 +1,8 @@
 """A run's network as a Keras model: saves it, loads it, and predicts with it.
 
-A foreign model file can hold code that runs when it is loaded. Ours cannot: it holds the name of a
-network in the catalogue and plain arrays. The network is built from our own source by its name, and
-the arrays are assigned to its weights.
+A file with weights holds plain arrays and no code: they are assigned by name to a network that is
+built from source. The source of a network in the catalogue is ours. That of a user's own network
+comes from the user's file or from the run folder, whose copy runs only with `--trust`.
 """
 
 import math
@@ -27,7 +27,7 @@ MAX_BATCH_VALUES = 5_000_000  # pixels × channels: they fit into any memory, an
 
 
 def save(run: Run, info: ModelInfo, arrays: Arrays) -> None:
-    """Write model/ of the run."""
+    """Write model/ of the run; the arrays have the names of `weight_names`."""
     checkpoint.save(run.weights, arrays)
     write_json(run.model_file, info.to_json())
 
@@ -76,7 +76,7 @@ def copy_weights(network: keras.Model, run: Run) -> str:
 
 
 def arrays(model: keras.Model) -> Arrays:
-    """Return the values of the model's weights by path."""
+    """Return the values of the model's weights by name: see `weight_names`."""
     return {name: weight.numpy() for name, weight in weight_names(model).items()}
 
 

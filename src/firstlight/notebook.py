@@ -10,7 +10,10 @@ import base64
 import html
 from collections.abc import Sequence
 from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from firstlight.errors import DataError
 
 if TYPE_CHECKING:
     from firstlight.evaluation.comparison import Comparison
@@ -25,28 +28,51 @@ MAX_CLASSES = 20  # rows of the table of classes: those with the worst recall
 
 
 def training(run: Run) -> str:
-    """Return a training's result, and its learning curves."""
+    """Return a training's result, and its learning curves, as far as there are any.
+
+    If the run folder is gone or damaged, it says so: a cell's value must not raise.
+    """
+    try:
+        return paragraphs(outcome(run)) + curves(run)
+    except DataError as error:
+        return paragraphs([str(error)])
+
+
+def outcome(run: Run) -> list[str]:
+    """Return the result; for a training that has not ended, how to continue it."""
     from firstlight import console
 
-    lines = console.training(run.result)
-    return paragraphs(lines) + image(run.learning_curves()._repr_png_(), "learning curves")
+    try:
+        return console.training(run.result)
+    except DataError:
+        in_memory = run.record().settings.in_memory
+        data = ", data=..." if in_memory else ""
+        return [f"not finished yet; continue with fl.train(resume={str(run.folder)!r}{data})"]
+
+
+def curves(run: Run) -> str:
+    """Return the learning curves of the steps so far; "" if none has been logged."""
+    metrics = run.metrics()
+    if not metrics:
+        return ""
+    from firstlight.figures.training import learning_curves
+
+    record = run.record()
+    figure = learning_curves(metrics, record, Path(record.settings.data).name)
+    return image(figure._repr_png_(), "learning curves")
 
 
 def evaluation(measured: Evaluation) -> str:
     """Return accuracy, precision and recall by class, and the confusion matrix."""
-    low, high = measured.interval95
-    lines = [
-        f"{measured.network} on {measured.data} ({measured.split}): {measured.accuracy:.2%} right, "
-        f"{measured.correct:,} of {measured.examples:,} (95 % confidence interval: {low:.2%} to "
-        f"{high:.2%})"
-    ]
+    from firstlight import console
+
     scores = sorted(measured.by_class, key=lambda score: score.recall)[:MAX_CLASSES]
     rows = [
         (score.name, f"{score.examples:,}", f"{score.recall:.1%}", f"{score.precision:.1%}")
         for score in scores
     ]
     return (
-        paragraphs(lines)
+        paragraphs([console.accuracy(measured)])
         + table(("class", "images", "recall", "precision"), rows)
         + image(measured.confusion_matrix()._repr_png_(), "confusion matrix")
     )

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -9,6 +10,39 @@ from importlib.util import find_spec
 
 from firstlight import interrupt
 from firstlight.errors import not_installed
+
+
+class _Stderr:
+    """File descriptor 2, which leads nowhere while at least one user of it wants silence.
+
+    A process has only one. So the first user redirects it, and the last one restores it.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.users = 0  # threads, and contexts within contexts
+        self.kept = 2  # a duplicate of what 2 was, while there are users
+
+    def discard(self) -> int:
+        """Discard what is printed; return a file descriptor of what 2 was."""
+        with self.lock:
+            if not self.users:
+                self.kept = os.dup(2)
+                with open(os.devnull, "wb") as nowhere:
+                    os.dup2(nowhere.fileno(), 2)  # TensorFlow's C++ code writes there directly
+            self.users += 1
+            return self.kept
+
+    def restore(self) -> None:
+        """End what `discard` began."""
+        with self.lock:
+            self.users -= 1
+            if not self.users:
+                os.dup2(self.kept, 2)
+                os.close(self.kept)
+
+
+_stderr = _Stderr()
 
 
 @contextmanager
@@ -32,17 +66,17 @@ def tensorflow(verbose: bool) -> Iterator[None]:
 
 @contextmanager
 def without_stderr(verbose: bool) -> Iterator[int]:
-    """Discard what is printed on stderr, unless verbose; give a file descriptor of stderr."""
+    """Discard what is printed on stderr, unless verbose; give a file descriptor of stderr.
+
+    Several threads may be in this context at once: stderr is back when the last one leaves.
+    """
     if verbose:
         yield 2
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    stderr = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)  # TensorFlow's C++ code writes there directly
-        try:
-            yield stderr
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
+    stderr = _stderr.discard()
+    try:
+        yield stderr
+    finally:
+        _stderr.restore()

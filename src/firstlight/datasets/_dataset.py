@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -90,10 +90,11 @@ class Dataset:
 
     name: str  # what messages and files call the data
     classes: tuple[str, ...]  # their names, in the order of their numbers
-    load: Callable[[str], Examples]  # split → its images and labels
-    fingerprint: Callable[[], dict[str, str]]  # file, or split of pictures → SHA-256
+    load: Callable[[str], Examples] = field(repr=False)  # split → its images and labels
+    # file, or split of pictures → SHA-256
+    fingerprint: Callable[[], dict[str, str]] = field(repr=False)
     splits: tuple[str, ...] = SPLITS  # which it has
-    listing: Listing | None = None  # for a folder of pictures
+    listing: Listing | None = field(default=None, repr=False)  # for a folder of pictures
     made: str = ""  # how missing splits were made; "" if the data has them
     location: str | None = None  # a name, or an absolute path; None for arrays from Python
 
@@ -140,9 +141,9 @@ class Dataset:
         return "test" if "test" in self.splits else "val"
 
     def notices(self) -> list[str]:
-        """Return what a user must know about a folder of pictures: the faults, the made splits."""
+        """Return what a user must know: a folder's faults, and how missing splits were made."""
         if self.listing is None:
-            return []
+            return [self.made] if self.made else []
         faults = self.listing.faults
         lines = [f"left out {fault.file}: {fault.problem}" for fault in faults[:MAX_FAULTS_SHOWN]]
         if faults:

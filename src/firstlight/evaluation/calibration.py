@@ -48,8 +48,8 @@ class Calibration:
 
     @property
     def coverage(self) -> float:
-        """The share of images with an answer."""
-        return self.answers / self.images
+        """The share of images with an answer; 0 if none ought to get one."""
+        return self.answers / self.images if self.images else 0.0
 
     @property
     def error_rate(self) -> float:

@@ -1,9 +1,11 @@
 """How figures look: colours and fonts, whatever the user's own matplotlib settings.
 
 The style holds only while a function with the decorator `styled` runs: importing firstlight, and
-drawing with it, leaves the user's settings as they are.
+drawing with it, leaves the user's settings as they are. matplotlib's settings belong to the whole
+process, so one thread draws at a time.
 """
 
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,13 +45,16 @@ STYLE: Any = {
     "figure.dpi": DOTS_PER_INCH,
     "legend.frameon": False,
 }
+# Re-entrant: functions with the style call one another.
+_drawing = threading.RLock()
 
 
 @contextmanager
 def _style() -> Iterator[None]:
     """Let STYLE hold in this context. A character that no font has becomes a box, silently."""
     installed = {"font.family": [name for name in FONTS if name in get_font_names()]}
-    with warnings.catch_warnings(), matplotlib.style.context(["default", STYLE, installed]):
+    settings = matplotlib.style.context(["default", STYLE, installed])
+    with _drawing, warnings.catch_warnings(), settings:
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from", UserWarning)
         yield
 

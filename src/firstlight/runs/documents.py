@@ -224,6 +224,11 @@ class Evaluation:
         """The share of right answers, 0 to 1."""
         return self.correct / self.examples
 
+    @property
+    def _class_names(self) -> tuple[str, ...]:
+        """The names of the classes; their numbers if a file has left the names out."""
+        return self.classes or tuple(str(number) for number in range(len(self.confusion)))
+
     def confusion_matrix(self) -> NotebookFigure:
         """Return the confusion matrix as a matplotlib Figure."""
         import numpy as np
@@ -231,7 +236,7 @@ class Evaluation:
         from firstlight.figures.evaluation import confusion_matrix
 
         title = f"{self.network} on {self.data} ({self.split})"
-        return confusion_matrix(np.array(self.confusion), self.classes, title)
+        return confusion_matrix(np.array(self.confusion), self._class_names, title)
 
     def _repr_html_(self) -> str:
         from firstlight import notebook
@@ -245,7 +250,7 @@ class Evaluation:
         return tuple(
             ClassScore(name, sum(row), predicted, right=row[number])
             for number, (name, row, predicted) in enumerate(
-                zip(self.classes, self.confusion, predictions, strict=True)
+                zip(self._class_names, self.confusion, predictions, strict=True)
             )
         )
 
