@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import firstlight as fl
-from firstlight import classification, datasets, errors, probabilities, reading
+from firstlight import catalog, classification, datasets, errors, probabilities, reading
 from firstlight.evaluation.comparison import Comparison
 from firstlight.explanation.explanation import Explanation
 from firstlight.exports.export import Export
@@ -37,6 +37,9 @@ FUNCTIONS = {
 }
 CLASSES = [fl.Run, fl.Dataset, fl.Recipe, fl.Evaluation]
 RESULTS = [
+    catalog.NetworkEntry,
+    catalog.Reach,
+    catalog.DatasetEntry,
     documents.TrainingResult,
     documents.Mistake,
     documents.ClassScore,
@@ -122,6 +125,10 @@ def page() -> str:
     for title, names in FUNCTIONS.items():
         parts.append(f"## {title}\n")
         parts += [function(f"fl.{name}", getattr(fl, name)) for name in names]
+    parts.append(
+        "### Their recipes\n\nThe first is the default; for photographs it is `pictures`.\n"
+    )
+    parts.append(table([(name, ", ".join(recipes)) for name, recipes in recipe_names().items()]))
     parts.append(OWN_NETWORK)
     parts.append("## Classes\n")
     parts += [class_(f"fl.{kind.__name__}", kind) for kind in CLASSES]
@@ -183,6 +190,11 @@ INTERNAL = {
     "forget_after", "to_json", "from_json", "epoch_ends", "notices", "fingerprint", "network",
     "dataset", "logits", "probabilities", "first", "resized",
 }  # fmt: skip
+
+
+def recipe_names() -> dict[str, list[str]]:
+    """Return the recipes that each network's name finds."""
+    return {entry.name: list(catalog.recipes(entry.name)) for entry in catalog.networks()}
 
 
 def augmentation_row(each: Augmentation) -> tuple[str, str]:

@@ -154,6 +154,18 @@ def test_predictions_of_arrays_files_and_models_agree(trained: Make, here: Path)
     assert np.allclose(fl.predict(run, "0.png"), expected[:1], atol=1e-5)
     assert np.allclose(fl.predict("a.onnx", [here / "0.png"] * 2), expected[[0, 0]], atol=1e-4)
     assert fl.predict(run, images[:0]).shape == (0, 10)
+    assert np.allclose(run.predict(images.reshape(6, 784)), expected, atol=1e-5)
+    colour = np.repeat(images[0], 3, axis=-1)  # (28, 28, 3)
+    assert fl.train(in_colour, data=(np.repeat(images, 3, axis=-1), [0, 1] * 3), epochs=1).predict(
+        colour
+    ).shape == (1, 2)
+
+
+def in_colour(classes: int) -> Any:
+    import keras
+
+    image = keras.Input((28, 28, 3))
+    return keras.Model(image, keras.layers.Dense(classes)(keras.layers.Flatten()(image)))
 
 
 @pytest.mark.parametrize(
@@ -476,6 +488,8 @@ def test_training_starts_from_a_run_wherever_the_weights_fit(
     before, after = np.load(fl.load(start).weights), np.load(run.weights)
     assert np.allclose(before["conv1/kernel"], after["conv1/kernel"], atol=1e-5)
     assert run.record().settings.started_from == str(start)
+    assert line in run.notices
+    assert run.validation_accuracy is not None and run.result.test_accuracy is None
     with pytest.raises(UsageError, match=r"no weight of .* has the name and shape"):
         fl.train("mlp", data=digits, from_run=trained("softmax"), quiet=True)
     assert not list(Path("runs").glob("mlp*"))

@@ -82,12 +82,16 @@ def train(
         out: the run folder; by default runs/NETWORK-DATA-N.
         resume: a stopped run to continue, unchanged, instead of a network. If it was trained on
             arrays, give the same dataset as `data`.
-        limit: use only so many training and so many validation images.
+        limit: use only the first so many training and validation images; those of a folder of
+            pictures come from all classes alike.
         dry_run: run one step and keep nothing; the run has a result and no folder.
         trust: run the source of an own network that a run folder holds.
         quiet: show no progress and no notices.
         verbose: show TensorFlow's messages.
         command: what run.json records as the command; by default this call.
+
+    The run has `.result`, `.history`, `.validation_accuracy` and `.notices`. The accuracy in its
+    result is None if the data has no test split.
 
     Raises:
         UsageError: no such network or recipe, or a value that is not allowed.
@@ -216,7 +220,7 @@ def evaluate(
     Args:
         runs: a run, or several: the probabilities of an ensemble are averaged.
         data: data to measure on; "" for the data that the first run was trained on. Of a tuple
-            (images, labels) every image is measured.
+            (images, labels) every image is measured, of a `Dataset` a split.
         split: "test", "val" or "train"; val is measured where the data has no test split.
         views: which crops of a photograph to average: "middle", "ten-crops" or "dense".
         min_accuracy: the accuracy, 0 to 1, below which GateMissed is raised.
@@ -323,8 +327,10 @@ def predict(
     Args:
         model: a run, or a model in an ONNX file.
         images: arrays (N, height, width), or (N, height, width, 1 or 3), with values as
-            `Dataset.from_arrays` takes them; a single image (height, width); or picture files.
-            Images of another size, or in colour for a grey network, are converted.
+            `Dataset.from_arrays` takes them; a single image (height, width), or (height, width, 3)
+            for a network that takes colours; or picture files. Images of another size, or in
+            colour for a grey network, are converted. A network of digits takes arrays as MNIST has
+            them, light on black; files may show dark ink on paper.
 
     Raises:
         DataError: a file is missing or not a picture, or the model is missing or damaged.

@@ -99,6 +99,8 @@ def prepared(classifier: Classifier, images: Pictures) -> Iterator[NDArray[np.ui
         pixels = pixels.reshape(-1, *classifier.input)
     elif pixels.ndim == 2:  # a single image in grey
         pixels = pixels[np.newaxis]
+    elif pixels.ndim == 3 and pixels.shape[-1] == classifier.input[-1] == 3:  # one in colour
+        pixels = pixels[np.newaxis]
     resized = ArrayImages(as_images(pixels, "images")).resized(classifier.input)
     for start in range(0, len(resized), ARRAYS_PER_BATCH):
         yield resized[start : start + ARRAYS_PER_BATCH]

@@ -33,6 +33,7 @@ class Comparison:
 
     @property
     def p(self) -> float:
+        """The probability of a difference this large if both are equally good (McNemar's test)."""
         return mcnemar(len(self.only_first), len(self.only_second))
 
     @property

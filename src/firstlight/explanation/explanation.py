@@ -54,6 +54,10 @@ class Explanation:
     occlusion: Occlusion
     files: tuple[Path, ...] = ()  # the pictures that were written
 
+    def __repr__(self) -> str:
+        labels = ", ".join(f"{label.label} {label.probability:.1%}" for label in self.labels)
+        return f"Explanation({str(self.file)!r}: {labels})"
+
     @property
     def probabilities(self) -> np.ndarray:
         """The network's probabilities (classes,) for the picture."""

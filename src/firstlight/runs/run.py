@@ -213,6 +213,17 @@ class Run:
         return result
 
     @property
+    def validation_accuracy(self) -> float | None:
+        """The accuracy of the kept weights on val, 0 to 1; with class weights the mean recall."""
+        status = self.record().status
+        return status.best_accuracy if status else None
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the training said before it began, such as which weights `from_run` has given."""
+        return self.record().settings.notices
+
+    @property
     def history(self) -> dict[str, list[Any]]:
         """The logged steps as columns: step, epoch, split, loss, accuracy, lr, seconds.
 

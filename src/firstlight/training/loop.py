@@ -350,7 +350,7 @@ def validate(state: TrainState, log: Log, rate: float) -> None:
     else:
         status.epochs_without_better += 1
     epoch = state.epoch_ends.index(status.step) + 1
-    mark = "  (best so far)" if is_better else ""
+    mark = "  (best so far)" if is_better and state.recipe.keep == "best" else ""
     log.progress.say(
         f"epoch {epoch}  {measured_on_val(state)} {accuracy:.2%}  cost {loss:.4f}{mark}"
     )
