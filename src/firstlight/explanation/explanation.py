@@ -103,6 +103,7 @@ def compute_explanation(
     outputs = activations(stages, image)
     logits = deconvnet.forward(deconvnet.layers_of(network), image[None])[-1].numpy()[0]
     *_, last = stages.values()
+    first = first_layer(network, stages, outputs, image)
     label_index = class_index(label, classes) if label else int(logits.argmax())
     predict, watched_map = occlusion_predictor(network, stages, image)
     color = GREY if image_kind == "pictures" else PAPER
@@ -117,7 +118,7 @@ def compute_explanation(
         image=image,
         logits=logits,
         label=label_index,
-        first_layer=first_layer(network, stages, outputs, image),
+        first_layer=first,
         last_layer=last.name if last.shape[-1] == len(classes) else "",
         feature_maps={name: maps for name, maps in outputs.items() if has_feature_maps(maps)},
         projections=projections,

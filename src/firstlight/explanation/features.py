@@ -188,7 +188,8 @@ def contributions(stages: Stages, weights: np.ndarray, image: np.ndarray) -> np.
             bias.
     """
     (stage,) = stages.values()
-    layer_input = deconvnet.forward(stage.path, image[None])[-2].numpy()
+    below = [layer.name for layer in stage.path].index(stage.name)
+    layer_input = deconvnet.forward(stage.path, image[None])[below].numpy()
     product: np.ndarray = weights * layer_input.reshape(1, *image.shape)
     return product
 
