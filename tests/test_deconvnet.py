@@ -291,7 +291,7 @@ def seen(model: keras.Model, unit: Unit) -> tuple[int, int, int, int]:
     pixels = tf.constant(random_images(1), tf.float32)
     with tf.GradientTape() as tape:
         tape.watch(pixels)
-        activation = tf.gather_nd(model(pixels)[0], [unit])
+        activation = tf.gather_nd(model(pixels, training=False)[0], [unit])
     rows, columns, _ = np.nonzero(np.asarray(tape.gradient(activation, pixels))[0])
     return rows.min(), columns.min(), rows.max() + 1, columns.max() + 1
 
@@ -324,6 +324,7 @@ EXACT: dict[str, list[Callable[[Any], Any]]] = {
         layers.LeakyReLU(),
         layers.Dense(3),
     ],
+    "augmented": [layers.RandomFlip(), layers.RandomRotation(0.1), layers.Conv2D(2, 3)],
     "residual": [residual, layers.Conv2D(2, 3)],
     "concatenated": [beside, layers.Conv2D(2, 3)],
 }
@@ -418,6 +419,13 @@ def test_without_rectification_the_projection_of_branches_is_the_gradient(
     np.testing.assert_allclose(deconvnet.forward(path, images)[-1], model(pixels), rtol=1e-4)
 
 
+def test_random_layers_change_nothing() -> None:
+    model = network(layers.RandomFlip(), layers.RandomRotation(0.5), layers.Conv2D(2, 3))
+    images = random_images(4)
+    outputs = deconvnet.forward(deconvnet.layers_of(model), images)
+    np.testing.assert_allclose(outputs[-1], model(images, training=False), rtol=1e-4, atol=1e-5)
+
+
 class OneHot(layers.Layer):
     """It takes integers only."""
 
@@ -439,3 +447,6 @@ def test_what_cannot_be_explained_is_refused_and_the_layer_named() -> None:
     _, state, _ = layers.LSTM(3, return_state=True, name="memory")(layers.Reshape((12, 30))(image))
     with pytest.raises(UsageError, match="layer memory has several outputs"):
         deconvnet.stages(keras.Model(image, state))
+    x = layers.Conv2D(3, 3, data_format="channels_first", name="turned")(image)
+    with pytest.raises(UsageError, match="layer turned takes the channels first"):
+        deconvnet.stages(keras.Model(image, x))

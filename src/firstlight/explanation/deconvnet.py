@@ -18,6 +18,8 @@ The paper leaves some questions open. This is how they are answered here:
 - Contrast normalisation has no inverse in the paper. The signal is multiplied by its derivative at
   this picture. Average pools and other linear layers are treated in the same way: the derivative
   of a linear layer is its transpose. Dense layers are transposed as convolutions are.
+- So is the signal at every other layer: attention, or a network that is used as a layer, which is
+  one step as a whole.
 - Units that squash and do not rectify (LeNet-5's) pass the signal unchanged. Their feature maps may
   be negative, and where they are saturated their slope would let nothing pass.
 - Where pooling regions overlap, several values can come down to one place: they are added.
@@ -82,6 +84,12 @@ _KEEP_POSITIONS = (
     layers.Multiply,
     layers.Normalization,
     layers.PReLU,
+    layers.RandomBrightness,  # random layers change nothing outside training
+    layers.RandomContrast,
+    layers.RandomFlip,
+    layers.RandomRotation,
+    layers.RandomTranslation,
+    layers.RandomZoom,
     layers.ReLU,
     layers.Rescaling,
     layers.SpatialDropout2D,
@@ -90,7 +98,7 @@ _KEEP_POSITIONS = (
 
 
 class Stage(NamedTuple):
-    """A convolution, pool or dense layer, with the normalisation and rectification after it."""
+    """A pool or a layer with weights, with the normalisation and rectification after it."""
 
     name: str  # its first layer's
     path: list[Any]  # all layers from the picture to the stage's last
@@ -114,7 +122,8 @@ def stages(network: keras.Model) -> Stages:
     """Return the network's stages by name, from the first to the logits.
 
     Raises:
-        UsageError: the network uses a layer twice, or a layer has several outputs.
+        UsageError: the network uses a layer twice, or a layer has several outputs or takes the
+            channels first.
     """
     layers_after_input = layers_of(network)
     by_name: Stages = {}
@@ -142,6 +151,11 @@ def check_layer(layer: Any, network: str) -> None:
     if len(layer._inbound_nodes[0].output_tensors) > 1:
         raise UsageError(
             f"{network}'s layer {layer.name} has several outputs: explain cannot follow them; "
+            f"{WHAT_STILL_WORKS}"
+        )
+    if getattr(layer, "data_format", None) == "channels_first":
+        raise UsageError(
+            f"{network}'s layer {layer.name} takes the channels first: explain needs them last; "
             f"{WHAT_STILL_WORKS}"
         )
 
@@ -198,8 +212,10 @@ def forward(path: list[Any], images: Any) -> list[tf.Tensor]:
 
 
 def call(layer: Any, by_tensor: dict[int, tf.Tensor]) -> tf.Tensor:
-    """Call a layer as the network does, with the values of the tensors that feed it."""
+    """Call a layer as the network does outside training, with the values that feed it."""
     arguments, options = layer._inbound_nodes[0].arguments.fill_in(by_tensor)
+    if isinstance(layer, layers.Layer):  # Keras's random layers believe that they are in training
+        options = options | {"training": False}
     return layer(*arguments, **options)
 
 
