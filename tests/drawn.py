@@ -19,6 +19,12 @@ def size(figure: Figure) -> tuple[int, int]:
     return int.from_bytes(png[16:20]), int.from_bytes(png[20:24])
 
 
+def page_size(figure: Figure) -> tuple[int, int]:
+    """Width and height without drawing; `check_texts` checks that the PNG has them."""
+    width, height = figure.bbox.size
+    return int(width), int(height)
+
+
 class Drawn(NamedTuple):
     """A text as it is drawn, with its box in pixels."""
 
@@ -37,7 +43,7 @@ def drawn_texts(figure: Figure) -> list[Drawn]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Text, "draw", record_and_draw)
-        size(figure)
+        assert size(figure) == page_size(figure)
     return [*drawn.values()]
 
 

@@ -72,6 +72,16 @@ LINEAR: dict[str, Callable[[], list[Any]]] = {
     "batch norm": lambda: [layers.Conv2D(4, 3), BatchNorm(), layers.Conv2D(4, 3)],
     "contrast": lambda: [layers.Conv2D(8, 3), LocalResponseNorm()],
     "dense": lambda: [layers.Flatten(), layers.Dense(7), layers.Dense(6)],
+    "dilated": lambda: [
+        layers.Conv2D(4, 3, dilation_rate=2, padding="same"),
+        layers.Conv2D(4, 3, dilation_rate=(3, 2)),
+    ],
+    "grouped": lambda: [layers.Conv2D(6, 3, groups=3), layers.Conv2D(4, 3, 2, groups=2)],
+    "depthwise": lambda: [layers.DepthwiseConv2D(3, 2, depth_multiplier=2, padding="same")],
+    "separable": lambda: [layers.SeparableConv2D(5, 3, dilation_rate=2)],
+    "transposed": lambda: [layers.Conv2D(4, 3, 2), layers.Conv2DTranspose(3, 3, 2)],
+    "nested": lambda: [layers.Conv2D(4, 3), keras.Sequential([layers.Conv2D(3, 2)])],
+    "a sequence": lambda: [layers.Conv2D(4, 4, 4), layers.Reshape((6, 4)), layers.Dense(3)],
 }
 
 
@@ -238,3 +248,205 @@ def test_a_layer_that_is_used_twice_is_refused() -> None:
     network = keras.Model(image, twice(twice(layers.Rescaling(1 / 255)(image))))
     with pytest.raises(UsageError, match="uses the layer twice twice"):
         deconvnet.stages(network)
+
+
+RECTIFYING: dict[str, Callable[[str | None], Any]] = {
+    "dilated": lambda activation: layers.Conv2D(4, 3, dilation_rate=2, activation=activation),
+    "grouped": lambda activation: layers.Conv2D(6, 3, groups=3, activation=activation),
+    "depthwise": lambda activation: layers.DepthwiseConv2D(3, activation=activation),
+    "separable": lambda activation: layers.SeparableConv2D(4, 3, activation=activation),
+    "transposed": lambda activation: layers.Conv2DTranspose(4, 3, activation=activation),
+}
+
+
+@pytest.mark.parametrize("layer", RECTIFYING.values(), ids=RECTIFYING)
+def test_every_kind_of_filter_is_rectified_in_the_papers_way(
+    layer: Callable[[str | None], Any],
+) -> None:
+    """The activation of a filter does what a rectification after it does."""
+    first = network(layer("relu"), layers.Conv2D(5, 3))
+    apart = network(layer(None), layers.ReLU(), layers.Conv2D(5, 3))
+    one, other = (
+        deconvnet.project(second_stage(model).path, random_images(1), [(2, 2, 2)])
+        for model in (first, apart)
+    )
+    assert np.abs(one).max() > 0
+    np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6 * np.abs(one).max())
+
+
+def chain(*middle: Callable[[Any], Any]) -> keras.Model:
+    """A network of these layers with weights of 0 to 1: nothing that a unit sees cancels out."""
+    image = keras.Input(SIZE)  # a gradient does not pass uint8
+    x = layers.Rescaling(1 / 255)(image)
+    for layer in middle:
+        x = layer(x)
+    model = keras.Model(image, x)
+    for weight in model.weights:
+        weight.assign(np.random.default_rng(0).uniform(0.1, 1, weight.shape))
+    return model
+
+
+def seen(model: keras.Model, unit: Unit) -> tuple[int, int, int, int]:
+    """The box around the pixels on which the unit's gradient is not zero."""
+    pixels = tf.constant(random_images(1), tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(pixels)
+        activation = tf.gather_nd(model(pixels, training=False)[0], [unit])
+    rows, columns, _ = np.nonzero(np.asarray(tape.gradient(activation, pixels))[0])
+    return rows.min(), columns.min(), rows.max() + 1, columns.max() + 1
+
+
+def residual(x: Any) -> Any:
+    return layers.Add()([x, layers.DepthwiseConv2D(3, padding="same")(x)])
+
+
+def beside(x: Any) -> Any:
+    return layers.Concatenate()([layers.Conv2D(2, 3, padding="same")(x), x])
+
+
+def above(x: Any) -> Any:
+    return layers.Concatenate(axis=1)([x, layers.Conv2D(3, 3, padding="same")(x)])
+
+
+EXACT: dict[str, list[Callable[[Any], Any]]] = {
+    "dilated": [layers.Conv2D(2, 3, dilation_rate=2), layers.Conv2D(2, 3, dilation_rate=(2, 1))],
+    "dilated, same": [layers.Conv2D(2, 3, dilation_rate=3, padding="same")],
+    "depthwise": [layers.DepthwiseConv2D((3, 2), 2), layers.DepthwiseConv2D(3, dilation_rate=2)],
+    "separable": [layers.SeparableConv2D(3, 3, dilation_rate=2, padding="same")],
+    "grouped": [layers.Conv2D(3, 3, 2, groups=3, padding="same")],
+    "pooled": [layers.AveragePooling2D(3, 2, "same"), layers.Conv2D(2, 2)],
+    "padded": [layers.ZeroPadding2D(((2, 0), (1, 3))), layers.Conv2D(2, 5)],
+    "cropped": [layers.Cropping2D(((2, 1), (3, 0))), layers.Conv2D(2, 3)],
+    "kept": [
+        layers.Conv2D(2, 3),
+        layers.LayerNormalization(),
+        layers.Dropout(0.5),
+        layers.LeakyReLU(),
+        layers.Dense(3),
+    ],
+    "augmented": [layers.RandomFlip(), layers.RandomRotation(0.1), layers.Conv2D(2, 3)],
+    "residual": [residual, layers.Conv2D(2, 3)],
+    "concatenated": [beside, layers.Conv2D(2, 3)],
+}
+MOVED: dict[str, list[Callable[[Any], Any]]] = {
+    "enlarged": [layers.Conv2D(2, 3), layers.UpSampling2D(2)],
+    "transposed": [layers.Conv2D(2, 3, 2), layers.Conv2DTranspose(2, 3, 2)],
+    "resized": [layers.Resizing(24, 5), layers.Conv2D(2, 3)],
+    "permuted": [layers.Permute((2, 1, 3)), layers.Conv2D(2, 3)],
+    "reshaped": [layers.Reshape((10, 12, 3)), layers.Conv2D(2, 3)],
+    "a global mean": [layers.Conv2D(2, 3), layers.GlobalAveragePooling2D(keepdims=True)],
+    "normalised over all positions": [layers.LayerNormalization(axis=(1, 2, 3))],
+    "normalised in groups": [layers.GroupNormalization(3), layers.Conv2D(2, 3)],
+    "one above the other": [above, layers.Conv2D(2, 3)],
+    "nested": [keras.Sequential([layers.Conv2D(2, 5)])],
+    "through vectors": [layers.Flatten(), layers.Dense(12), layers.Reshape((2, 2, 3))],
+    "an operation": [lambda x: keras.ops.flip(x, 1), layers.Conv2D(2, 3)],
+}
+
+
+@pytest.mark.parametrize("name", [*EXACT, *MOVED])
+def test_a_receptive_field_is_never_smaller_than_what_a_unit_depends_on(name: str) -> None:
+    model = chain(*(EXACT | MOVED)[name])
+    height, width, _ = model.output.shape[1:]
+    for unit in [(0, 0, 1), (height // 2, width // 3, 0), (height - 1, width - 1, 1)]:
+        field, box = deconvnet.receptive_field(deconvnet.layers_of(model), unit), seen(model, unit)
+        if name in EXACT:
+            assert field == box
+        top, left, bottom, right = field
+        assert top <= box[0] and left <= box[1] and bottom >= box[2] and right >= box[3]
+
+
+class Zigzag(layers.Layer):
+    """It has names of a window's settings, with other meanings."""
+
+    kernel_size, strides, padding = 3, 1, "valid"
+
+    def call(self, x: Any) -> Any:
+        return keras.ops.flip(x, 1)
+
+
+def test_a_layer_of_ones_own_is_not_taken_for_a_window_that_it_does_not_describe() -> None:
+    path = deconvnet.layers_of(chain(Zigzag()))
+    assert deconvnet.receptive_field(path, (0, 0, 0)) == (0, 0, 12, 10)
+
+
+def twice(x: Any) -> Any:
+    return layers.Average()([x, x])
+
+
+def squared(x: Any) -> Any:
+    return layers.Multiply()([x, x])
+
+
+def with_a_copy(x: Any) -> Any:
+    """What changes nothing hands on the very tensor it was given."""
+    return layers.Multiply()([x, layers.Dropout(0.5)(x)])
+
+
+def attended(x: Any) -> Any:
+    sequence = layers.Reshape((-1, 3))(x)
+    return layers.MultiHeadAttention(2, 3)(sequence, sequence)
+
+
+def plus_itself(x: Any) -> Any:
+    return x + layers.Conv2D(3, 3, padding="same")(x)
+
+
+def nested(x: Any) -> Any:
+    image = keras.Input((12, 10, 3))
+    inner = layers.Conv2D(4, 3)(image)
+    return keras.Model(image, layers.Add()([inner, inner]))(x)
+
+
+BRANCHES = [twice, squared, with_a_copy, attended, plus_itself, nested, residual, above]
+
+
+@pytest.mark.parametrize("branch", BRANCHES)
+def test_without_rectification_the_projection_of_branches_is_the_gradient(
+    branch: Callable[[Any], Any],
+) -> None:
+    model, images = chain(branch), random_images(1)
+    unit = tuple(n // 2 for n in model.output.shape[1:])
+    pixels = tf.constant(images, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(pixels)
+        activation = tf.gather_nd(model(pixels)[0], [unit])
+    expected = np.asarray(tape.gradient(activation, pixels)) * float(activation[0])
+    path = deconvnet.layers_of(model)
+    projected = deconvnet.project(path, images, [unit])
+    assert np.abs(expected).max() > 0
+    np.testing.assert_allclose(projected, expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
+    np.testing.assert_allclose(deconvnet.forward(path, images)[-1], model(pixels), rtol=1e-4)
+
+
+def test_random_layers_change_nothing() -> None:
+    model = network(layers.RandomFlip(), layers.RandomRotation(0.5), layers.Conv2D(2, 3))
+    images = random_images(4)
+    outputs = deconvnet.forward(deconvnet.layers_of(model), images)
+    np.testing.assert_allclose(outputs[-1], model(images, training=False), rtol=1e-4, atol=1e-5)
+
+
+class OneHot(layers.Layer):
+    """It takes integers only."""
+
+    def call(self, x: Any) -> Any:
+        return tf.one_hot(x[..., 0], 256)
+
+
+def test_what_cannot_be_explained_is_refused_and_the_layer_named() -> None:
+    image = keras.Input(SIZE, dtype="uint8")
+    numbers = layers.Embedding(256, 2, name="words")(layers.Flatten()(image))
+    embedded = keras.Model(image, layers.Dense(2)(layers.Flatten()(numbers)))
+    path = deconvnet.layers_of(embedded)
+    with pytest.raises(UsageError, match="the layer words has no derivative"):
+        deconvnet.project(path, random_images(1), [(0,)])
+    of_integers = keras.Model(image, OneHot(name="hot")(image))
+    with pytest.raises(UsageError, match="the layer hot cannot be called by itself") as refused:
+        deconvnet.forward(deconvnet.layers_of(of_integers), random_images(1))
+    assert "\n" not in str(refused.value) and "classify" in str(refused.value)
+    _, state, _ = layers.LSTM(3, return_state=True, name="memory")(layers.Reshape((12, 30))(image))
+    with pytest.raises(UsageError, match="layer memory has several outputs"):
+        deconvnet.stages(keras.Model(image, state))
+    x = layers.Conv2D(3, 3, data_format="channels_first", name="turned")(image)
+    with pytest.raises(UsageError, match="layer turned takes the channels first"):
+        deconvnet.stages(keras.Model(image, x))

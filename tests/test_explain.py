@@ -5,6 +5,7 @@ import runpy
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import matplotlib
@@ -15,6 +16,7 @@ from drawn import check_texts, images_of, joined
 from PIL import Image
 
 from firstlight import catalog, model
+from firstlight.api import train
 from firstlight.datasets import mnist
 from firstlight.errors import DataError, UsageError
 from firstlight.explanation import deconvnet, features, occlusion
@@ -24,6 +26,7 @@ from firstlight.explanation.features import FirstLayer, MapProjections, Projecti
 from firstlight.explanation.occlusion import Occlusion
 from firstlight.figures import explanation as figures
 from firstlight.figures.explanation import draw_explanation
+from firstlight.recipe import Recipe
 from firstlight.runs.documents import ModelInfo
 from firstlight.runs.run import Run
 from firstlight.settings import Plan, Settings
@@ -97,6 +100,100 @@ def test_a_networks_only_layer_has_contributions_that_add_up_to_the_logits() -> 
     assert weights.shape == contributions.shape == (10, *DIGIT)
     # The first biases are zero.
     np.testing.assert_allclose(contributions.sum((1, 2, 3)), network(image[None])[0], rtol=1e-3)
+
+
+def test_an_activation_may_follow_the_only_layer() -> None:
+    image = keras.Input(DIGIT, dtype="uint8")
+    dense = keras.layers.Dense(10, use_bias=False, name="only")(keras.layers.Flatten()(image))
+    network = keras.Model(image, keras.layers.Activation("linear")(dense))
+    picture = mnist.load("test").images[3]
+    weights = features.filters(network.get_layer("only"), DIGIT)
+    contributions = features.contributions(deconvnet.stages(network), weights, picture)
+    expected = network(picture[None])[0]
+    np.testing.assert_allclose(contributions.sum((1, 2, 3)), expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("kind", [keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D])
+def test_filters_by_channel_are_drawn_as_those_of_a_convolution(kind: Any, channels: int) -> None:
+    image = keras.Input((9, 8, channels))
+    maps = {"depth_multiplier": 2} if kind is keras.layers.DepthwiseConv2D else {"filters": 4}
+    layer = kind(kernel_size=(3, 2), use_bias=False, depthwise_initializer="normal", **maps)
+    network = keras.Model(image, layer(image))
+    pixels = np.random.default_rng(0).normal(size=(1, 9, 8, channels)).astype(np.float32)
+    weights = features.filters(layer, (9, 8, channels))
+    assert len(weights) == network.output.shape[-1]
+    expected = keras.ops.conv(pixels, weights.transpose(1, 2, 3, 0))
+    np.testing.assert_allclose(network(pixels), expected, rtol=1e-4, atol=1e-5)
+
+
+OWN = """import keras
+from keras import layers
+
+INPUT = (28, 28, 1)
+
+
+def build(classes):
+    image = keras.Input(INPUT, dtype="uint8")
+    x = layers.Rescaling(1 / 255)(image)
+    x = {}
+    return keras.Model(image, {})
+"""
+DENSE = "layers.Dense(classes, name='logits')(layers.Flatten()(x))"
+EXPLAINED = {
+    "dilated": "layers.Conv2D(4, 3, dilation_rate=2, activation='relu')(x)",
+    "depthwise": "layers.DepthwiseConv2D(5, depth_multiplier=3)(x)",
+    "separable": "layers.SeparableConv2D(4, 5)(layers.MaxPooling2D(2)(x))",
+    "nested": "keras.Sequential([layers.Conv2D(4, 3), layers.ReLU()])(layers.Conv2D(4, 5)(x))",
+    "attention": (
+        "layers.Reshape((49, 8))(layers.Conv2D(8, 4, 4)(x))\n"
+        "    x = x + layers.MultiHeadAttention(2, 4)(x, x)"
+    ),
+}
+REFUSED = {
+    "nested": "keras.Sequential([layers.Conv2D(4, 3)], name='culprit')(x)",
+    "recurrent": "layers.LSTM(4, name='culprit')(layers.Reshape((28, 28))(x))",
+    "embedding": "layers.Embedding(256, 2, name='culprit')(layers.Flatten()(image))",
+    "transposed": "layers.Conv2DTranspose(4, 3, name='culprit')(x)",
+    "fewer pixels": "layers.Dense(9, name='culprit')(layers.Flatten()(layers.Resizing(9, 9)(x)))",
+}
+
+
+def own_run(x: str, logits: str, digits: Path, here: Path) -> Run:
+    """A run, one step long, of a file of the user's own."""
+    (here / "own.py").write_text(OWN.format(x, logits))
+    recipe = Recipe(steps=1, batch_size=10, learning_rate=0.01)
+    return train(here / "own.py", data=digits, recipe=recipe, out=here / "run", quiet=True)
+
+
+@pytest.mark.parametrize("x", EXPLAINED.values(), ids=EXPLAINED)
+def test_a_network_of_ones_own_is_explained(
+    x: str, digits: Path, here: Path, picture: Path, few_positions: None
+) -> None:
+    run = own_run(x, DENSE, digits, here)
+    explanation = compute_explanation(run, picture, quiet=True)
+    assert explanation.logits.shape == (10,) and explanation.last_layer == "logits"
+    assert all(explanation.projections.values())
+    names = {path.name for path in draw_explanation(explanation, here)}
+    assert {"filters.png", "maps.png", "strongest.png", "occlusion.png"} <= names
+
+
+def test_the_logits_are_the_networks_output_and_not_the_last_convolutions(
+    digits: Path, here: Path, picture: Path, few_positions: None
+) -> None:
+    x, logits = "layers.Conv2D(classes, 5, name='maps')(x)", "layers.GlobalMaxPooling2D()(x)"
+    explanation = compute_explanation(own_run(x, logits, digits, here), picture, quiet=True)
+    assert explanation.logits.shape == (10,) and explanation.last_layer == "maps"
+
+
+@pytest.mark.parametrize("x", REFUSED.values(), ids=REFUSED)
+def test_a_first_layer_without_filters_is_refused_and_named(
+    x: str, digits: Path, here: Path, picture: Path
+) -> None:
+    run = own_run(x, DENSE, digits, here)
+    with pytest.raises(UsageError, match=r"culprit .* no filters that can be drawn") as refused:
+        compute_explanation(run, picture, quiet=True)
+    assert "\n" not in str(refused.value) and "classify" in str(refused.value)
 
 
 def test_default_layers_are_spread_over_the_convolutions() -> None:

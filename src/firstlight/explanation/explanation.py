@@ -47,7 +47,7 @@ class Explanation:
     logits: np.ndarray  # (classes,)
     label: int  # the class that occlusion is about
     first_layer: FirstLayer
-    last_layer: str  # its units are the classes
+    last_layer: str  # its units are the classes; "" if no layer's are
     feature_maps: dict[str, np.ndarray]  # layer → (height, width, maps)
     projections: dict[str, list[MapProjections]]  # layer → its strongest maps, strongest first
     data: str  # the dataset that the top nine are from
@@ -105,8 +105,9 @@ def compute_explanation(
     image = classification.preprocess(picture, network.input_shape[1:], image_kind)
     data_name, examples = validation_images(run, network, data, quiet)
     outputs = activations(stages, image)
-    *_, last_layer = stages
-    logits = outputs[last_layer]
+    logits = deconvnet.forward(deconvnet.layers_of(network), image[None])[-1].numpy()[0]
+    *_, last = stages.values()
+    first = first_layer(network, stages, outputs, image)
     label_index = class_index(label, classes) if label else int(logits.argmax())
     predict, watched_map = occlusion_predictor(network, stages, image)
     color = GREY if image_kind == "pictures" else PAPER
@@ -121,8 +122,8 @@ def compute_explanation(
         image=image,
         logits=logits,
         label=label_index,
-        first_layer=first_layer(network, stages, outputs, image),
-        last_layer=last_layer,
+        first_layer=first,
+        last_layer=last.name if last.shape[-1] == len(classes) else "",
         feature_maps={name: maps for name, maps in outputs.items() if has_feature_maps(maps)},
         projections=projections,
         data=data_name,
@@ -167,7 +168,7 @@ def occlusion_predictor(
 
     @tf.function(input_signature=[tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8)])
     def outputs(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        values = deconvnet.forward(network.layers[1:], images)
+        values = deconvnet.forward(deconvnet.layers_of(network), images)
         probabilities = tf.nn.softmax(values[-1])
         if not last:
             return probabilities, tf.zeros_like(probabilities[:, 0])

@@ -10,6 +10,7 @@
 A dense layer counts as a layer of feature maps of one unit each.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,7 @@ from firstlight.images.crops import Size
 from firstlight.progress import in_batches
 
 MAX_FILTERS = 100
+DRAWN_CHANNELS = (1, 3)  # a filter of one channel is drawn in red and blue, one of three in colours
 DEFAULT_LAYERS = 5  # projected from, unless the user names layers
 MAPS_PER_LAYER = 4
 TOP_NINE = 9  # images for each feature map
@@ -111,15 +113,20 @@ def first_layer(
         stages: the network's.
         outputs: the stages' outputs for the image, see `activations`.
         image: (height, width, channels).
+
+    Raises:
+        UsageError: the first layer with weights has no filters that can be drawn.
     """
-    name = next(iter(stages))
+    with_weights = (name for name in stages if network.get_layer(name).weights)
+    name = next(with_weights, next(iter(stages)))
     weights = filters(network.get_layer(name), network.input_shape[1:])
     strongest = strongest_maps(outputs[name], MAX_FILTERS)
+    is_only_layer = len(stages) == 1 and weights.shape[1:] == image.shape
     return FirstLayer(
         name=name,
         filters={number: weights[number] for number in strongest},
         filter_count=len(weights),
-        contributions=contributions(stages, weights, image) if len(stages) == 1 else None,
+        contributions=contributions(stages, weights, image) if is_only_layer else None,
     )
 
 
@@ -130,8 +137,45 @@ def filters(layer: Any, size: Size) -> np.ndarray:
         layer: a convolution, a dense layer, or the softmax network's own layer, whose kernel is
             (classes, pixels).
         size: of the network's input, which is the size of a dense layer's filters.
+
+    Raises:
+        UsageError: it has no filters that can be drawn.
     """
-    return kernel_images(layer.kernel.numpy(), size)
+    kernel, maps = kernel_of(layer), deconvnet.output_of(layer).shape[-1]
+    pixels = math.prod(size)
+    if kernel.ndim == 4:
+        can_be_drawn = kernel.shape[2] in DRAWN_CHANNELS and kernel.shape[3] == maps
+    else:
+        can_be_drawn = kernel.shape in ((pixels, maps), (maps, pixels))
+    if not can_be_drawn:
+        raise UsageError(
+            f"the first layer with weights, {layer.name} ({type(layer).__name__}), has no filters "
+            f"that can be drawn; explain needs a first layer that is a convolution or takes every "
+            f"pixel; {deconvnet.WHAT_STILL_WORKS}"
+        )
+    return kernel_images(kernel, size)
+
+
+def kernel_of(layer: Any) -> np.ndarray:
+    """Return a layer's kernel, as that of a convolution for each kind; no values without one."""
+    match layer:
+        case keras.layers.DepthwiseConv2D():
+            return one_channel_each(layer.kernel.numpy())
+        case keras.layers.SeparableConv2D():
+            pointwise = layer.pointwise_kernel.numpy()[0, 0]
+            return np.asarray(one_channel_each(layer.depthwise_kernel.numpy()) @ pointwise)
+    return np.asarray(getattr(layer, "kernel", []))
+
+
+def one_channel_each(kernel: np.ndarray) -> np.ndarray:
+    """Return a depthwise kernel as that of a convolution, (height, width, channels, maps).
+
+    Args:
+        kernel: (height, width, channels, n): each channel has n filters, which see it alone.
+    """
+    height, width, channels, _ = kernel.shape
+    spread = np.einsum("hwcn,cd->hwdcn", kernel, np.eye(channels, dtype=kernel.dtype))
+    return spread.reshape(height, width, channels, -1)
 
 
 def contributions(stages: Stages, weights: np.ndarray, image: np.ndarray) -> np.ndarray:
@@ -144,7 +188,8 @@ def contributions(stages: Stages, weights: np.ndarray, image: np.ndarray) -> np.
             bias.
     """
     (stage,) = stages.values()
-    layer_input = deconvnet.forward(stage.path, image[None])[-2].numpy()
+    below = [layer.name for layer in stage.path].index(stage.name)
+    layer_input = deconvnet.forward(stage.path, image[None])[below].numpy()
     product: np.ndarray = weights * layer_input.reshape(1, *image.shape)
     return product
 
@@ -270,15 +315,15 @@ def spatial_maxima(
 def unit_at(shape: tuple[int, ...], number: int, position: int) -> Unit:
     """Return the unit at a position of a feature map: (row, column, map); or (unit,).
 
+    A sequence's unit is (step, map).
+
     Args:
         shape: of the stage's output.
         number: the feature map's, or the dense unit's.
         position: counts the map's units row by row, from 0.
     """
-    if len(shape) == 1:
-        return (number,)
-    row, column = divmod(position, shape[1])
-    return row, column, number
+    place = np.unravel_index(position, shape[:-1])
+    return (*(int(n) for n in place), number)
 
 
 def project_units(
