@@ -35,7 +35,7 @@ def explain(
         quiet: show no progress.
 
     Raises:
-        UsageError: the network has no such layer or class.
+        UsageError: the network has no such layer or class, or a layer that cannot be explained.
         DataError: the run, the picture or the data is missing or damaged.
     """
     from firstlight.figures.explanation import draw_explanation
