@@ -355,6 +355,21 @@ def test_weights_of_equal_names_are_all_kept() -> None:
     ]  # fmt: skip
 
 
+class Unnamed(layers.Layer):
+    """A layer whose weights have no names."""
+
+    def build(self, shape: Any) -> None:
+        self.one, self.two = (self.add_weight(shape=(shape[-1],)) for _ in range(2))
+
+    def call(self, x: Any) -> Any:
+        return x * self.one + self.two
+
+
+def unnamed() -> keras.Model:
+    vector = keras.Input((4,))
+    return keras.Model(vector, layers.Dense(2)(Unnamed()(vector)))
+
+
 class Block(layers.Layer):
     """A layer with layers in it."""
 
@@ -372,7 +387,9 @@ def nested() -> keras.Model:
     return keras.Model(vector, layers.Dense(2)(Block()(Block()(x))))
 
 
-@pytest.mark.parametrize("build", [nested, lambda: small(3)], ids=["nested", "sequential"])
+@pytest.mark.parametrize(
+    "build", [nested, unnamed, lambda: small(3)], ids=["nested", "unnamed", "sequential"]
+)
 def test_weights_have_the_same_names_each_time(build: Callable[[], keras.Model]) -> None:
     first, second = build(), build()
     assert list(weight_names(first)) == list(weight_names(second))

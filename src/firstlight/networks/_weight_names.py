@@ -38,7 +38,9 @@ def _named_weights(
             if inner and inner not in parts:
                 base = re.sub(r"_\d+(?=/|$)", "", inner)
                 parts[inner] = _numbered(base, numbers[name]) + "/"
-            yield f"{name}/{parts.get(inner, '')}{own}", weight
+            # A weight without a name is `variable`, with a number that counts all of the process.
+            stable_own = re.sub(r"^variable_\d+$", "variable", own)
+            yield f"{name}/{parts.get(inner, '')}{stable_own}", weight
 
 
 def _stable_name(layer: keras.Layer, numbers: Counter[str]) -> str:
