@@ -413,7 +413,7 @@ def test_what_is_trained_is_said_first(digits: Path, here: Path, capsys: Any) ->
     first = capsys.readouterr().err.splitlines()[0]
     assert first == (
         f"softmax on {digits.name}, recipe long: 550 training and 50 validation images in 10 "
-        "classes; 11 steps of 100 images (2 times all images), seed 4"
+        "classes; 11 steps of 100 images (2 passes over them), seed 4"
     )
 
 

@@ -10,12 +10,12 @@ def description(state: TrainState) -> list[str]:
     """Return what is trained on which data, how many steps that takes, and what images become."""
     settings, recipe = state.settings, state.recipe
     named = f", recipe {settings.recipe_name}" if settings.recipe_name else ""
-    passes = state.total_steps * recipe.batch_size / len(state.train)
+    passes = f"{state.total_steps * recipe.batch_size / len(state.train):.3g}"
     lines = [
         f"{settings.network} on {state.dataset.name}{named}: {len(state.train):,} training and "
         f"{len(state.val):,} validation images in {len(state.dataset.classes):,} classes; "
         f"{counted(state.total_steps, 'step')} of {recipe.batch_size:,} images "
-        f"({passes:.3g} times all images), seed {settings.seed}"
+        f"({passes} {'pass' if passes == '1' else 'passes'} over them), seed {settings.seed}"
     ]
     images = state.train.images
     if images.are_crops or images.size != state.given_size:
