@@ -89,11 +89,11 @@ def colours(here: Path) -> Path:
 def test_the_default_recipe_learns_photographs(
     firstlight: Firstlight, colours: Path, network: str
 ) -> None:
-    flags = ("--data", colours, "--steps", 60, "--out", "run", "--quiet")  # a step: 24 pictures
+    flags = ("--data", colours, "--steps", 40, "--out", "run", "--quiet")  # a step: 24 pictures
     assert firstlight("train", network, *flags).code == 0
     recipe = json.loads(Path("run/run.json").read_text("utf-8"))["recipe"]
     recipes = catalog.network(network).recipes
-    chosen = replace(recipes["pictures"], epochs=None, steps=60, batch_size=24)
+    chosen = replace(recipes["pictures"], epochs=None, steps=40, batch_size=24)
     assert recipe == chosen.to_json()
     lines = [json.loads(line) for line in Path("run/metrics.jsonl").read_text().splitlines()]
     for split in ("train", "val"):
