@@ -374,6 +374,9 @@ def test_a_run_on_arrays_is_exported_with_arrays(here: Path) -> None:
     run = fl.train("softmax", data=data, steps=1, quiet=True)
     with pytest.raises(DataError, match=r"name the data to use"):
         fl.export(run.folder)
+    other = fl.Dataset.from_arrays(noise(48, 28, 28), np.arange(48) % 3)
+    with pytest.raises(UsageError, match=r"knows the classes 0, 1; arrays has 0, 1, 2"):
+        fl.export(run.folder, data=other)
     assert fl.export(run.folder, data=data).path.exists()
 
 

@@ -23,6 +23,7 @@ from PIL import Image
 from firstlight import catalog, cli, console
 from firstlight.datasets import mnist
 from firstlight.errors import TRAIN_PACKAGES, UsageError
+from firstlight.settings import MAX_SEED
 
 Firstlight = Callable[..., Answer]
 NETWORKS = ", ".join(entry.name for entry in catalog.networks())
@@ -253,6 +254,10 @@ def test_the_program_imports_next_to_nothing_before_it_can_answer_ctrl_c() -> No
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.split() == ["firstlight", "firstlight.__main__", "firstlight.errors"]
+
+
+def test_the_largest_seed_is_that_of_the_settings(firstlight: Firstlight) -> None:
+    assert f"0<=x<={MAX_SEED}" in firstlight("train", "--help").out
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -11,8 +11,9 @@ from conftest import built, names_by_input
 from keras import layers
 
 from firstlight.errors import UsageError
-from firstlight.explanation import deconvnet
-from firstlight.explanation.deconvnet import Stage, Unit
+from firstlight.explanation import deconvnet, network_layers
+from firstlight.explanation.network_layers import Stage
+from firstlight.explanation.receptive_field import Unit, receptive_field
 from firstlight.networks._layers import BatchNorm, LocalResponseNorm
 
 SIZE = (12, 10, 3)
@@ -38,7 +39,7 @@ def network(*middle: Any) -> keras.Model:
 
 
 def second_stage(model: keras.Model) -> Stage:
-    return list(deconvnet.stages(model).values())[1]
+    return list(network_layers.stages(model).values())[1]
 
 
 def gradient(path: list[Any], images: np.ndarray, units: list[Unit]) -> np.ndarray:
@@ -90,7 +91,7 @@ def test_with_linear_units_the_projection_is_the_gradient(
     middle: Callable[[], list[Any]],
 ) -> None:
     images = random_images(3)
-    for stage in deconvnet.stages(network(*middle())).values():
+    for stage in network_layers.stages(network(*middle())).values():
         units = [tuple((i * 7 + j) % n for j, n in enumerate(stage.shape)) for i in range(3)]
         expected = gradient(stage.path, images, units)
         projected = deconvnet.project(stage.path, images, units)
@@ -102,7 +103,7 @@ def test_with_rectified_units_it_is_the_papers_way_down_and_not_the_gradient() -
     first, second = layers.Conv2D(4, 3, activation="relu"), layers.Conv2D(5, 3, activation="relu")
     stage = second_stage(network(first, second))
     images = random_images(1)
-    output = deconvnet.forward(stage.path, images)[-1].numpy()[0]
+    output = network_layers.forward(stage.path, images)[-1].numpy()[0]
     row, column, number = (int(n) for n in np.unravel_index(output.argmax(), output.shape))
     first_kernel, second_kernel = (np.asarray(layer.kernel) for layer in (first, second))
     signal = np.zeros((10, 8, 4))  # at the first convolution's output
@@ -148,16 +149,16 @@ def test_unpooling_puts_values_where_the_maxima_were(size: int, stride: int, pad
 @pytest.mark.parametrize("name", names_by_input(DIGIT))
 def test_a_unit_depends_on_nothing_outside_its_receptive_field(name: str) -> None:
     image = random_images(1, DIGIT)[0]
-    for stage in deconvnet.stages(built(name, 10)).values():
+    for stage in network_layers.stages(built(name, 10)).values():
         corners = (0, 0.4, 1)
         units = [tuple(round(corner * (n - 1)) for n in stage.shape) for corner in corners]
         fields = np.zeros((3, *DIGIT), bool)
         for field, unit in zip(fields, units, strict=True):
-            top, left, bottom, right = deconvnet.receptive_field(stage.path, unit)
+            top, left, bottom, right = receptive_field(stage.path, unit)
             assert 0 <= top < bottom <= 28 and 0 <= left < right <= 28
             field[top:bottom, left:right] = True
         changed = np.where(fields, image, 255 - image)  # everything outside is inverted
-        outputs = deconvnet.forward(stage.path, [image, *changed])[-1].numpy()
+        outputs = network_layers.forward(stage.path, [image, *changed])[-1].numpy()
         for unit, output in zip(units, outputs[1:], strict=True):
             np.testing.assert_allclose(output[unit], outputs[0][unit], rtol=1e-4, atol=1e-5)
         projected = deconvnet.project(stage.path, np.array([image] * 3), units)
@@ -166,17 +167,17 @@ def test_a_unit_depends_on_nothing_outside_its_receptive_field(name: str) -> Non
 
 def test_a_receptive_field_is_no_larger_than_what_the_unit_depends_on() -> None:
     model = network(layers.Conv2D(3, 3, 2), layers.MaxPooling2D(2), layers.Conv2D(2, 2))
-    *_, stage, _ = deconvnet.stages(model).values()
+    *_, stage, _ = network_layers.stages(model).values()
     # Two by two pools of two by two, each of 3×3 every second pixel: 3 + 2 · 3 = 9.
-    assert deconvnet.receptive_field(stage.path, (0, 0, 0)) == (0, 0, 9, 9)
+    assert receptive_field(stage.path, (0, 0, 0)) == (0, 0, 9, 9)
 
 
 def test_a_stage_includes_the_normalisation_and_rectification_after_it() -> None:
-    stages = deconvnet.stages(built("convnet", 10))
+    stages = network_layers.stages(built("convnet", 10))
     assert list(stages) == ["conv1", "conv2", "conv3", "conv4", "output"]
     assert stages["conv1"].path[-1].name == "conv1_relu"
     assert [stage.is_convolution for stage in stages.values()] == [True] * 4 + [False]
-    assert "pool1" in deconvnet.stages(built("nin", 10))
+    assert "pool1" in network_layers.stages(built("nin", 10))
 
 
 def branching() -> keras.Model:
@@ -210,18 +211,18 @@ def test_where_a_network_branches_the_signals_are_added() -> None:
     )
     pixels = np.random.default_rng(0).integers(0, 256, (1, 6, 6, 1), np.uint8)
     found = deconvnet.project(network.layers[1:], pixels, [(1, 2, 0)])
-    value = (deconvnet.forward(network.layers[1:], pixels)[-1])[0, 1, 2, 0]
-    other = (deconvnet.forward(chain.layers[1:], pixels)[-1])[0, 1, 2, 0]
+    value = (network_layers.forward(network.layers[1:], pixels)[-1])[0, 1, 2, 0]
+    other = (network_layers.forward(chain.layers[1:], pixels)[-1])[0, 1, 2, 0]
     expected = deconvnet.project(chain.layers[1:], pixels, [(1, 2, 0)]) * (value / other)
     assert np.allclose(found, expected, atol=1e-5)
 
 
 def test_stages_of_a_network_that_branches() -> None:
     network = branching()
-    stages = deconvnet.stages(network)
+    stages = network_layers.stages(network)
     assert list(stages) == ["stem", "deep", "gate", "last", "output"]
     pixels = np.random.default_rng(0).integers(0, 256, (2, 12, 12, 1), np.uint8)
-    outputs = deconvnet.forward(network.layers[1:], pixels)
+    outputs = network_layers.forward(network.layers[1:], pixels)
     assert np.allclose(outputs[-1], network(pixels), atol=1e-5)
 
 
@@ -238,8 +239,8 @@ def test_the_receptive_field_is_what_changes_the_unit(
 ) -> None:
     """The gate makes `last` depend on every pixel."""
     network = branching()
-    path = deconvnet.stages(network)[layer].path
-    assert deconvnet.receptive_field(path, unit) == (expected or (0, 0, 12, 12))
+    path = network_layers.stages(network)[layer].path
+    assert receptive_field(path, unit) == (expected or (0, 0, 12, 12))
 
 
 def test_a_layer_that_is_used_twice_is_refused() -> None:
@@ -247,7 +248,7 @@ def test_a_layer_that_is_used_twice_is_refused() -> None:
     twice = layers.Conv2D(1, 3, padding="same", name="twice")
     network = keras.Model(image, twice(twice(layers.Rescaling(1 / 255)(image))))
     with pytest.raises(UsageError, match="uses the layer twice twice"):
-        deconvnet.stages(network)
+        network_layers.stages(network)
 
 
 RECTIFYING: dict[str, Callable[[str | None], Any]] = {
@@ -349,7 +350,7 @@ def test_a_receptive_field_is_never_smaller_than_what_a_unit_depends_on(name: st
     model = chain(*(EXACT | MOVED)[name])
     height, width, _ = model.output.shape[1:]
     for unit in [(0, 0, 1), (height // 2, width // 3, 0), (height - 1, width - 1, 1)]:
-        field, box = deconvnet.receptive_field(deconvnet.layers_of(model), unit), seen(model, unit)
+        field, box = receptive_field(network_layers.layers_of(model), unit), seen(model, unit)
         if name in EXACT:
             assert field == box
         top, left, bottom, right = field
@@ -366,8 +367,8 @@ class Zigzag(layers.Layer):
 
 
 def test_a_layer_of_ones_own_is_not_taken_for_a_window_that_it_does_not_describe() -> None:
-    path = deconvnet.layers_of(chain(Zigzag()))
-    assert deconvnet.receptive_field(path, (0, 0, 0)) == (0, 0, 12, 10)
+    path = network_layers.layers_of(chain(Zigzag()))
+    assert receptive_field(path, (0, 0, 0)) == (0, 0, 12, 10)
 
 
 def twice(x: Any) -> Any:
@@ -412,17 +413,17 @@ def test_without_rectification_the_projection_of_branches_is_the_gradient(
         tape.watch(pixels)
         activation = tf.gather_nd(model(pixels)[0], [unit])
     expected = np.asarray(tape.gradient(activation, pixels)) * float(activation[0])
-    path = deconvnet.layers_of(model)
+    path = network_layers.layers_of(model)
     projected = deconvnet.project(path, images, [unit])
     assert np.abs(expected).max() > 0
     np.testing.assert_allclose(projected, expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
-    np.testing.assert_allclose(deconvnet.forward(path, images)[-1], model(pixels), rtol=1e-4)
+    np.testing.assert_allclose(network_layers.forward(path, images)[-1], model(pixels), rtol=1e-4)
 
 
 def test_random_layers_change_nothing() -> None:
     model = network(layers.RandomFlip(), layers.RandomRotation(0.5), layers.Conv2D(2, 3))
     images = random_images(4)
-    outputs = deconvnet.forward(deconvnet.layers_of(model), images)
+    outputs = network_layers.forward(network_layers.layers_of(model), images)
     np.testing.assert_allclose(outputs[-1], model(images, training=False), rtol=1e-4, atol=1e-5)
 
 
@@ -437,16 +438,16 @@ def test_what_cannot_be_explained_is_refused_and_the_layer_named() -> None:
     image = keras.Input(SIZE, dtype="uint8")
     numbers = layers.Embedding(256, 2, name="words")(layers.Flatten()(image))
     embedded = keras.Model(image, layers.Dense(2)(layers.Flatten()(numbers)))
-    path = deconvnet.layers_of(embedded)
+    path = network_layers.layers_of(embedded)
     with pytest.raises(UsageError, match="the layer words has no derivative"):
         deconvnet.project(path, random_images(1), [(0,)])
     of_integers = keras.Model(image, OneHot(name="hot")(image))
     with pytest.raises(UsageError, match="the layer hot cannot be called by itself") as refused:
-        deconvnet.forward(deconvnet.layers_of(of_integers), random_images(1))
+        network_layers.forward(network_layers.layers_of(of_integers), random_images(1))
     assert "\n" not in str(refused.value) and "classify" in str(refused.value)
     _, state, _ = layers.LSTM(3, return_state=True, name="memory")(layers.Reshape((12, 30))(image))
     with pytest.raises(UsageError, match="layer memory has several outputs"):
-        deconvnet.stages(keras.Model(image, state))
+        network_layers.stages(keras.Model(image, state))
     x = layers.Conv2D(3, 3, data_format="channels_first", name="turned")(image)
     with pytest.raises(UsageError, match="layer turned takes the channels first"):
-        deconvnet.stages(keras.Model(image, x))
+        network_layers.stages(keras.Model(image, x))

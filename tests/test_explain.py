@@ -19,7 +19,7 @@ from firstlight import catalog, model
 from firstlight.api import train
 from firstlight.datasets import mnist
 from firstlight.errors import DataError, UsageError
-from firstlight.explanation import deconvnet, features, occlusion
+from firstlight.explanation import features, network_layers, occlusion
 from firstlight.explanation.explain import explain
 from firstlight.explanation.explanation import Explanation, compute_explanation
 from firstlight.explanation.features import FirstLayer, MapProjections, Projection
@@ -63,15 +63,15 @@ def untrained(network: str, data: Path, folder: Path) -> Run:
 def projections(
     network: keras.Model, layer: str, image: np.ndarray, images: np.ndarray
 ) -> list[MapProjections]:
-    stage = deconvnet.stages(network)[layer]
+    stage = network_layers.stages(network)[layer]
     outputs = features.activations({layer: stage}, image)
     return features.project_maps([stage], image, outputs, images)[layer]
 
 
 def test_the_top_nine_are_the_images_that_activate_a_map_most() -> None:
     network, images = built("convnet", 10), mnist.load("val").images[:100]
-    path = deconvnet.stages(network)["conv3"].path
-    maxima = deconvnet.forward(path, images)[-1].numpy().max((1, 2))
+    path = network_layers.stages(network)["conv3"].path
+    maxima = network_layers.forward(path, images)[-1].numpy().max((1, 2))
     maps = projections(network, "conv3", images[0], images)
     assert len(maps) == features.MAPS_PER_LAYER
     for each in maps:
@@ -96,7 +96,7 @@ def test_a_networks_only_layer_has_contributions_that_add_up_to_the_logits() -> 
     network = built("softmax", 10)
     image = mnist.load("test").images[3]
     weights = features.filters(network.get_layer("layer1"), DIGIT)
-    contributions = features.contributions(deconvnet.stages(network), weights, image)
+    contributions = features.contributions(network_layers.stages(network), weights, image)
     assert weights.shape == contributions.shape == (10, *DIGIT)
     # The first biases are zero.
     np.testing.assert_allclose(contributions.sum((1, 2, 3)), network(image[None])[0], rtol=1e-3)
@@ -108,7 +108,7 @@ def test_an_activation_may_follow_the_only_layer() -> None:
     network = keras.Model(image, keras.layers.Activation("linear")(dense))
     picture = mnist.load("test").images[3]
     weights = features.filters(network.get_layer("only"), DIGIT)
-    contributions = features.contributions(deconvnet.stages(network), weights, picture)
+    contributions = features.contributions(network_layers.stages(network), weights, picture)
     expected = network(picture[None])[0]
     np.testing.assert_allclose(contributions.sum((1, 2, 3)), expected, rtol=1e-3)
 
@@ -197,19 +197,19 @@ def test_a_first_layer_without_filters_is_refused_and_named(
 
 
 def test_default_layers_are_spread_over_the_convolutions() -> None:
-    chosen = features.choose_stages(deconvnet.stages(built("nin", 10)), ())
+    chosen = features.choose_stages(network_layers.stages(built("nin", 10)), ())
     names = [stage.name for stage in chosen]
     assert len(names) == features.DEFAULT_LAYERS
     assert (names[0], names[-1]) == ("conv1", "cccp6")
     with pytest.raises(UsageError, match="layers: hidden, output"):
-        features.choose_stages(deconvnet.stages(built("mlp", 10)), ["conv1"])
+        features.choose_stages(network_layers.stages(built("mlp", 10)), ["conv1"])
 
 
 @pytest.mark.parametrize("name", names_by_input(DIGIT))
 def test_every_network_is_explained(
     name: str, digits: Path, here: Path, picture: Path, few_positions: None
 ) -> None:
-    stages = deconvnet.stages(built(name, 10))
+    stages = network_layers.stages(built(name, 10))
     layers = list(dict.fromkeys([*stages][:1] + [*stages][-1:]))  # the first and the last
     run = untrained(name, digits, here / "run")
     explanation = compute_explanation(run, picture, layers=layers, quiet=True)

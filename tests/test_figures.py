@@ -126,7 +126,7 @@ def named(kind: str, count: int) -> list[str]:
 
 
 def confused(classes: int, mistakes: int) -> np.ndarray:
-    """Return counts of 50 right answers for each class, and of so many mistakes, anywhere."""
+    """Return counts: 50 right answers for each class, and the mistakes at random places."""
     counts = 50 * np.eye(classes, dtype=int)
     np.add.at(counts, tuple(np.random.default_rng(0).integers(0, classes, (2, mistakes))), 1)
     return counts

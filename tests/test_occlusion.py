@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from firstlight.datasets import mnist
-from firstlight.explanation import deconvnet, occlusion
+from firstlight.explanation import network_layers, occlusion
 from firstlight.explanation.explanation import occlusion_predictor
 
 
@@ -22,7 +22,7 @@ def half_blind_network() -> keras.Model:
 def occlude(
     network: keras.Model, image: np.ndarray, label: int, colour: int = occlusion.GREY
 ) -> occlusion.Occlusion:
-    predict, feature_map = occlusion_predictor(network, deconvnet.stages(network), image)
+    predict, feature_map = occlusion_predictor(network, network_layers.stages(network), image)
     return occlusion.occlude(predict, feature_map, image, label, colour)
 
 

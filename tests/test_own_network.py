@@ -118,6 +118,15 @@ def test_a_copy_that_was_changed_is_never_run(
     assert answer.code == 4 and "is not the source that the run was trained with" in answer.err
 
 
+@pytest.mark.parametrize("name", ["../my_net.py", "run.json"])
+def test_only_the_runs_own_copy_is_run(own_run: Path, here: Path, name: str) -> None:
+    record = json.loads((own_run / "run.json").read_text())
+    record["source"] |= {"file": name, "path": None}
+    (own_run / "run.json").write_text(json.dumps(record))
+    with pytest.raises(DataError, match=r"names .* as the network's source"):
+        fl.load(own_run, trust=True).evaluate(quiet=True)
+
+
 def test_a_file_that_came_with_the_run_proves_nothing(own_run: Path, here: Path) -> None:
     """A foreign run.json can name any path, also one within its own folder."""
     shutil.copy(here / "my_net.py", own_run / "evil.py")

@@ -75,15 +75,16 @@ def train(
         batch_size: images in a batch.
         lr: the highest learning rate of the schedule: `learning_rate` of the recipe.
         seed: of the first weights and the order of the images, 0 to 2³² - 1.
-        patience: stop after so many epochs without a better accuracy; 0 never stops early.
+        patience: the number of epochs without a better accuracy after which training stops; 0:
+            it never stops early.
         class_weights: "balanced" lets each class count alike, however few examples it has: in the
             loss, and when the best weights are chosen.
         from_run: a run to take the first weights from, wherever name and shape match.
         out: the run folder; by default runs/NETWORK-DATA-N.
         resume: a stopped run to continue, unchanged, instead of a network. If it was trained on
             arrays, give the same dataset as `data`.
-        limit: use only the first so many training and validation images; those of a folder of
-            pictures come from all classes alike.
+        limit: the largest number of training images, and of validation images, that are used: the
+            first ones. In a folder of pictures these come from all classes.
         dry_run: run one step and keep nothing; the run has a result and no folder.
         trust: run the source of an own network that a run folder holds.
         quiet: show no progress and no notices.

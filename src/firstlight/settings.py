@@ -62,7 +62,7 @@ class Settings:
             network=document["network"],
             data=document["data"],
             recipe=Recipe.from_json(document["recipe"]),
-            recipe_name=document.get("recipe_name", ""),  # runs of version 0.1.0 lack these five
+            recipe_name=document.get("recipe_name", ""),  # runs from before lack these five
             seed=document["seed"],
             patience=document["patience"],
             limit=document["limit"],
@@ -106,7 +106,7 @@ def prepare(
 
     Args:
         network: the name of a network, the path of a .py file, a function or a Keras model.
-        data: a dataset, its name or its path.
+        data: a dataset, its name, its path, or (images, labels).
         recipe: a recipe, or the name of one of the network's; "" for its default with this data.
         class_weights: BALANCED, or None.
         overrides: fields of the recipe that flags have set; None does not change a field.

@@ -85,6 +85,16 @@ def open_dataset(run: Run, data: DataChoice, quiet: bool) -> Dataset:
     return dataset
 
 
+def refuse_other_classes(run: Run, dataset: Dataset) -> None:
+    """Raises UsageError if the data's classes are not the network's."""
+    classes = run.model_info().classes
+    if classes[: len(dataset.classes)] != dataset.classes:  # the network may add some, as "none"
+        raise UsageError(
+            f"{run.folder} knows the classes {name_classes(classes)}; "
+            f"{dataset.name} has {name_classes(dataset.classes)}"
+        )
+
+
 def predict_probabilities(
     run: Run, dataset: Dataset, examples: Examples, crops: str = "middle", quiet: bool = True
 ) -> np.ndarray:
@@ -93,12 +103,8 @@ def predict_probabilities(
     Raises:
         UsageError: the data's classes are not the network's.
     """
-    network, classes = model.load(run)
-    if classes[: len(dataset.classes)] != dataset.classes:  # the network may add some, as "none"
-        raise UsageError(
-            f"{run.folder} knows the classes {name_classes(classes)}; "
-            f"{dataset.name} has {name_classes(dataset.classes)}"
-        )
+    refuse_other_classes(run, dataset)
+    network, _ = model.load(run)
     images = examples.images.resized(network.input_shape[1:])
     return PREDICT_WITH_CROPS[crops](network, images, quiet)
 

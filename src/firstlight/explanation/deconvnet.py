@@ -26,7 +26,7 @@ The paper leaves some questions open. This is how they are answered here:
 """
 
 import inspect
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -34,22 +34,15 @@ import tensorflow as tf
 from keras import layers
 
 from firstlight.errors import UsageError
-from firstlight.explanation.occlusion import Region
-from firstlight.networks._layers import BatchNorm, LocalResponseNorm
-
-Unit = tuple[int, ...]  # its place in its layer: (row, column, feature map), or (unit,)
-
-WHAT_STILL_WORKS = "classify, evaluate, compare and graph take this network"
-
-_POOLS = (layers.MaxPooling2D, layers.AveragePooling2D, layers.GlobalAveragePooling2D)
-_NORMALISATIONS = (
-    BatchNorm,
-    layers.BatchNormalization,
-    layers.GroupNormalization,
-    layers.LayerNormalization,
-    layers.Normalization,
-    layers.RMSNormalization,
+from firstlight.explanation.network_layers import (
+    WHAT_STILL_WORKS,
+    call,
+    fed_by,
+    forward,
+    output_of,
 )
+from firstlight.explanation.receptive_field import Unit
+
 _FILTERS = (  # linear, then an activation
     layers.Conv2D,
     layers.Conv2DTranspose,
@@ -57,166 +50,6 @@ _FILTERS = (  # linear, then an activation
     layers.SeparableConv2D,
     layers.EinsumDense,
 )
-_ALONG_AXIS = (  # they keep positions if the axis is that of the maps
-    layers.Concatenate,
-    layers.LayerNormalization,
-    layers.RMSNormalization,
-    layers.Softmax,
-    layers.UnitNormalization,
-)
-_KEEP_POSITIONS = (
-    BatchNorm,
-    LocalResponseNorm,
-    layers.Activation,
-    layers.ActivityRegularization,
-    layers.Add,
-    layers.Average,
-    layers.BatchNormalization,
-    layers.Dense,  # between maps it is a 1×1 convolution
-    layers.Dropout,
-    layers.ELU,
-    layers.GaussianDropout,
-    layers.GaussianNoise,
-    layers.Identity,
-    layers.LeakyReLU,
-    layers.Maximum,
-    layers.Minimum,
-    layers.Multiply,
-    layers.Normalization,
-    layers.PReLU,
-    layers.RandomBrightness,  # random layers change nothing outside training
-    layers.RandomContrast,
-    layers.RandomFlip,
-    layers.RandomRotation,
-    layers.RandomTranslation,
-    layers.RandomZoom,
-    layers.ReLU,
-    layers.Rescaling,
-    layers.SpatialDropout2D,
-    layers.Subtract,
-)
-
-
-class Stage(NamedTuple):
-    """A pool or a layer with weights, with the normalisation and rectification after it."""
-
-    name: str  # its first layer's
-    path: list[Any]  # all layers from the picture to the stage's last
-    shape: tuple[int, ...]  # its output for one picture: (height, width, feature maps), or (units,)
-    is_convolution: bool
-
-
-Stages = dict[str, Stage]
-
-
-def layers_of(network: keras.Model) -> list[Any]:
-    """Return all layers after the input, each after those that feed it.
-
-    An operation, as in `x + y`, counts as a layer. Keras's `network.layers` leaves it out.
-    """
-    after_input: list[Any] = network.operations[1:]
-    return after_input
-
-
-def stages(network: keras.Model) -> Stages:
-    """Return the network's stages by name, from the first to the logits.
-
-    Raises:
-        UsageError: the network uses a layer twice, or a layer has several outputs or takes the
-            channels first.
-    """
-    layers_after_input = layers_of(network)
-    by_name: Stages = {}
-    by_output: dict[int, str] = {}  # the tensor that a stage ends with → the stage's name
-    for number, layer in enumerate(layers_after_input, start=1):
-        check_layer(layer, network.name)
-        path, shape = layers_after_input[:number], output_of(layer).shape[1:]
-        first, *others = fed_by(layer)
-        name = "" if others else by_output.get(id(first), "")
-        if begins_stage(layer):
-            name = layer.name
-            by_name[name] = Stage(name, path, shape, is_convolution(layer))
-        elif name and shape == by_name[name].shape:
-            by_name[name] = by_name[name]._replace(path=path)
-        else:
-            continue
-        by_output[id(output_of(layer))] = name
-    return by_name
-
-
-def check_layer(layer: Any, network: str) -> None:
-    """Raise UsageError if the network of that name uses the layer in an unsupported way."""
-    if len(layer._inbound_nodes) > 1:
-        raise UsageError(f"{network} uses the layer {layer.name} twice: not supported")
-    if len(layer._inbound_nodes[0].output_tensors) > 1:
-        raise UsageError(
-            f"{network}'s layer {layer.name} has several outputs: explain cannot follow them; "
-            f"{WHAT_STILL_WORKS}"
-        )
-    if getattr(layer, "data_format", None) == "channels_first":
-        raise UsageError(
-            f"{network}'s layer {layer.name} takes the channels first: explain needs them last; "
-            f"{WHAT_STILL_WORKS}"
-        )
-
-
-def begins_stage(layer: Any) -> bool:
-    """Return whether the layer is a pool, or has weights and is not a normalisation."""
-    if isinstance(layer, _POOLS):
-        return True
-    return bool(getattr(layer, "weights", ())) and not isinstance(layer, _NORMALISATIONS)
-
-
-def is_convolution(layer: Any) -> bool:
-    """Return whether the layer's output is maps of units, each of which slid a kernel."""
-    return hasattr(layer, "kernel_size") and len(output_of(layer).shape) == 4
-
-
-def fed_by(layer: Any) -> list[Any]:
-    """Return the symbolic tensors that feed a layer, each once.
-
-    The `input` of a network that is used as a layer is its own, not what feeds it.
-    """
-    tensors = {id(tensor): tensor for tensor in layer._inbound_nodes[0].input_tensors}
-    return list(tensors.values())
-
-
-def output_of(layer: Any) -> Any:
-    """Return the symbolic tensor that a layer returns."""
-    return layer._inbound_nodes[0].output_tensors[0]
-
-
-def forward(path: list[Any], images: Any) -> list[tf.Tensor]:
-    """Return the images (N, *INPUT) as float32, and then each layer's output for them.
-
-    Args:
-        path: the layers after the input, each after those that feed it.
-
-    Raises:
-        UsageError: a layer cannot be called with these values.
-    """
-    values = [tf.cast(images, tf.float32)]
-    (picture,) = fed_by(path[0])
-    by_tensor = {id(picture): values[0]}
-    for layer in path:
-        try:
-            values.append(call(layer, by_tensor))
-        except (TypeError, ValueError, AttributeError, tf.errors.OpError) as error:
-            raise UsageError(
-                f"the layer {layer.name} cannot be called by itself with pixels as float32 "
-                f"({type(error).__name__}), so explain cannot look into the network; "
-                f"{WHAT_STILL_WORKS}"
-            ) from error
-        by_tensor[id(output_of(layer))] = values[-1]
-    return values
-
-
-def call(layer: Any, by_tensor: dict[int, tf.Tensor]) -> tf.Tensor:
-    """Call a layer as the network does outside training, with the values that feed it."""
-    arguments, options = layer._inbound_nodes[0].arguments.fill_in(by_tensor)
-    if isinstance(layer, layers.Layer):  # Keras's random layers believe that they are in training
-        options = options | {"training": False}
-    return layer(*arguments, **options)
 
 
 def project(path: list[Any], images: np.ndarray, units: list[Unit]) -> np.ndarray:
@@ -352,101 +185,3 @@ def filter_transposed(
         padding=convolution.padding.upper(),
         dilations=convolution.dilation_rate,
     )
-
-
-def receptive_field(path: list[Any], unit: Unit) -> Region:
-    """Return the part of the picture that a unit of the path's last layer depends on.
-
-    It is never too small. It is larger where a layer moves positions in a way that is not known
-    here: then it is all of the picture.
-    """
-    (picture,) = fed_by(path[0])
-    height, width = picture.shape[1:3]
-    if len(unit) != 3:  # a dense layer's, or a mean over a feature map: it depends on every pixel
-        return 0, 0, height, width
-    top, bottom = _interval(path, 0, unit[0])
-    left, right = _interval(path, 1, unit[1])
-    return top, left, bottom, right
-
-
-def _interval(path: list[Any], axis: int, position: int) -> tuple[int, int]:
-    """Return the first row (or column) that the unit depends on, and the one after the last."""
-    # Of each tensor: the first and the last that the unit depends on.
-    intervals = {id(output_of(path[-1])): (position, position)}
-    for layer in reversed(path):
-        if id(output_of(layer)) not in intervals:
-            continue
-        above = intervals.pop(id(output_of(layer)))
-        for tensor in fed_by(layer):
-            part = _interval_below(layer, tensor, axis, above)
-            known = intervals.get(id(tensor), part)
-            intervals[id(tensor)] = min(known[0], part[0]), max(known[1], part[1])
-    (picture,) = fed_by(path[0])
-    first, last = intervals[id(picture)]
-    return first, last + 1
-
-
-def _interval_below(layer: Any, tensor: Any, axis: int, above: tuple[int, int]) -> tuple[int, int]:
-    """Return the rows (or columns) of a layer's input that some rows of its output depend on.
-
-    Args:
-        tensor: the input.
-        axis: 0 for rows, 1 for columns.
-        above: the first and the last row of the output; the result has this form.
-    """
-    if len(tensor.shape) != 4:
-        return 0, 0
-    end = tensor.shape[1 + axis] - 1
-    has_maps = len(output_of(layer).shape) == 4
-    window = _sliding_window(layer, tensor, axis) if has_maps else None
-    if not window:
-        return 0, end
-    size, stride, padding = window
-    first, last = above
-    return (
-        min(max(first * stride - padding, 0), end),
-        min(max(last * stride - padding + size - 1, 0), end),
-    )
-
-
-def _sliding_window(layer: Any, tensor: Any, axis: int) -> tuple[int, int, int] | None:
-    """Return the window's size, its stride, and the padding before the map.
-
-    They are 1, 1, 0 for a layer that keeps positions, and None for one that may move them.
-    """
-    match layer:
-        case layers.ZeroPadding2D():
-            return 1, 1, layer.padding[axis][0]
-        case layers.Cropping2D():
-            return 1, 1, -layer.cropping[axis][0]
-    if keeps_positions(layer):
-        return 1, 1, 0
-    window = window_of(layer)
-    if not window:
-        return None
-    dilation = getattr(layer, "dilation_rate", (1, 1))[axis]
-    size, stride = 1 + (window[axis] - 1) * dilation, layer.strides[axis]
-    if layer.padding == "valid":
-        return size, stride, 0
-    input_size, output_size = tensor.shape[1 + axis], output_of(layer).shape[1 + axis]
-    total_padding = max((output_size - 1) * stride + size - input_size, 0)
-    return size, stride, total_padding // 2
-
-
-def keeps_positions(layer: Any) -> bool:
-    """Return whether each position of the output depends on the same position of the inputs."""
-    if isinstance(layer, _ALONG_AXIS):
-        axes = layer.axis if isinstance(layer.axis, list | tuple) else [layer.axis]
-        return set(axes) <= {-1, 3}
-    return isinstance(layer, _KEEP_POSITIONS)
-
-
-def window_of(layer: Any) -> tuple[int, int] | None:
-    """Return rows and columns of the window that a layer slides over maps; None without one."""
-    if isinstance(layer, layers.Conv2DTranspose):  # its window slides over the output
-        return None
-    window = getattr(layer, "kernel_size", getattr(layer, "pool_size", None))
-    for pair in window, getattr(layer, "strides", None):
-        if not (isinstance(pair, tuple) and len(pair) == 2):
-            return None
-    return window if hasattr(layer, "padding") else None

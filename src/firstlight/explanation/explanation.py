@@ -13,8 +13,7 @@ from firstlight import catalog, classification, model
 from firstlight.datasets import Examples
 from firstlight.errors import UsageError
 from firstlight.evaluation.accuracy import name_classes
-from firstlight.explanation import deconvnet
-from firstlight.explanation.deconvnet import Stages
+from firstlight.explanation import network_layers
 from firstlight.explanation.features import (
     FirstLayer,
     MapProjections,
@@ -24,6 +23,7 @@ from firstlight.explanation.features import (
     has_feature_maps,
     project_maps,
 )
+from firstlight.explanation.network_layers import Stages
 from firstlight.explanation.occlusion import GREY, PAPER, Occlusion, PredictAndWatch, occlude
 from firstlight.images.kinds import ImageKind
 from firstlight.probabilities import Label, softmax, top_labels
@@ -99,13 +99,13 @@ def compute_explanation(
 ) -> Explanation:
     """Compute what `explain` returns; see there. No file is written."""
     network, classes = model.load(run)
-    stages = deconvnet.stages(network)
+    stages = network_layers.stages(network)
     chosen = choose_stages(stages, layers)
     image_kind = run.model_info().image_kind
     image = classification.preprocess(picture, network.input_shape[1:], image_kind)
     data_name, examples = validation_images(run, network, data, quiet)
     outputs = activations(stages, image)
-    logits = deconvnet.forward(deconvnet.layers_of(network), image[None])[-1].numpy()[0]
+    logits = network_layers.forward(network_layers.layers_of(network), image[None])[-1].numpy()[0]
     *_, last = stages.values()
     first = first_layer(network, stages, outputs, image)
     label_index = class_index(label, classes) if label else int(logits.argmax())
@@ -162,13 +162,13 @@ def occlusion_predictor(
     last = next((stage for stage in reversed(stages.values()) if stage.is_convolution), None)
     number, name = 0, ""
     if last:
-        output = deconvnet.forward(last.path, image[None])[-1].numpy()[0]
+        output = network_layers.forward(last.path, image[None])[-1].numpy()[0]
         number = int(output.sum((0, 1)).argmax())
         name = f"{last.name}, map {number}"
 
     @tf.function(input_signature=[tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8)])
     def outputs(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        values = deconvnet.forward(deconvnet.layers_of(network), images)
+        values = network_layers.forward(network_layers.layers_of(network), images)
         probabilities = tf.nn.softmax(values[-1])
         if not last:
             return probabilities, tf.zeros_like(probabilities[:, 0])

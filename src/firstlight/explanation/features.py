@@ -21,10 +21,11 @@ import tensorflow as tf
 
 from firstlight.datasets import Images
 from firstlight.errors import UsageError
-from firstlight.explanation import deconvnet
-from firstlight.explanation.deconvnet import Stage, Stages, Unit
+from firstlight.explanation import deconvnet, network_layers
 from firstlight.explanation.kernels import kernel_images
+from firstlight.explanation.network_layers import Stage, Stages
 from firstlight.explanation.occlusion import Region
+from firstlight.explanation.receptive_field import Unit, receptive_field
 from firstlight.images.crops import Size
 from firstlight.progress import in_batches
 
@@ -88,7 +89,7 @@ def choose_stages(stages: Stages, names: Sequence[str]) -> list[Stage]:
 def activations(stages: Stages, image: np.ndarray) -> dict[str, np.ndarray]:
     """Return each stage's output for the image: (height, width, maps), or (units,)."""
     *_, last = stages.values()
-    values = deconvnet.forward(last.path, image[None])
+    values = network_layers.forward(last.path, image[None])
     return {name: values[len(stage.path)].numpy()[0] for name, stage in stages.items()}
 
 
@@ -141,7 +142,7 @@ def filters(layer: Any, size: Size) -> np.ndarray:
     Raises:
         UsageError: it has no filters that can be drawn.
     """
-    kernel, maps = kernel_of(layer), deconvnet.output_of(layer).shape[-1]
+    kernel, maps = kernel_of(layer), network_layers.output_of(layer).shape[-1]
     pixels = math.prod(size)
     if kernel.ndim == 4:
         can_be_drawn = kernel.shape[2] in DRAWN_CHANNELS and kernel.shape[3] == maps
@@ -151,7 +152,7 @@ def filters(layer: Any, size: Size) -> np.ndarray:
         raise UsageError(
             f"the first layer with weights, {layer.name} ({type(layer).__name__}), has no filters "
             f"that can be drawn; explain needs a first layer that is a convolution or takes every "
-            f"pixel; {deconvnet.WHAT_STILL_WORKS}"
+            f"pixel; {network_layers.WHAT_STILL_WORKS}"
         )
     return kernel_images(kernel, size)
 
@@ -189,7 +190,7 @@ def contributions(stages: Stages, weights: np.ndarray, image: np.ndarray) -> np.
     """
     (stage,) = stages.values()
     below = [layer.name for layer in stage.path].index(stage.name)
-    layer_input = deconvnet.forward(stage.path, image[None])[below].numpy()
+    layer_input = network_layers.forward(stage.path, image[None])[below].numpy()
     product: np.ndarray = weights * layer_input.reshape(1, *image.shape)
     return product
 
@@ -293,7 +294,7 @@ def spatial_maxima(
 
     @tf.function(input_signature=[tf.TensorSpec((None, *images.shape[1:]), tf.uint8)])
     def maxima(batch: tf.Tensor) -> list[tuple[tf.Tensor, tf.Tensor]]:
-        values = deconvnet.forward(longest, batch)
+        values = network_layers.forward(longest, batch)
         pairs = []
         for stage in chosen:
             units = int(np.prod(stage.shape[:-1]))  # of each map
@@ -342,7 +343,7 @@ def project_units(
         Projection(
             image=images[i],
             pixels=pixels[i],
-            receptive_field=deconvnet.receptive_field(stage.path, unit),
+            receptive_field=receptive_field(stage.path, unit),
             activation=float(values[i]),
         )
         for i, unit in enumerate(units)

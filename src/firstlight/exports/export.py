@@ -18,6 +18,7 @@ import numpy as np
 from firstlight import catalog, model
 from firstlight.datasets import Dataset
 from firstlight.errors import ExportError, UsageError
+from firstlight.evaluation.accuracy import refuse_other_classes
 from firstlight.evaluation.calibration import Calibration, calibrate
 from firstlight.exports.check import Opened, largest_difference
 from firstlight.exports.litert import open_litert, write_litert
@@ -79,7 +80,8 @@ def export(run: Run, format: str, out: Path | None = None, data: DataChoice = ""
 
     Raises:
         ExportError: the file could not be made, or differs from the network; it is removed.
-        UsageError: no such format, or `out` cannot be written or must not be replaced.
+        UsageError: no such format, the data's classes are not the network's, or `out` cannot be
+            written or must not be replaced.
         DataError: the run, or the data it was trained on, is missing or damaged.
     """
     check_choice("format", format, tuple(EXPORT_FORMATS))
@@ -88,6 +90,7 @@ def export(run: Run, format: str, out: Path | None = None, data: DataChoice = ""
     path = out or run.weights.with_name(chosen.file.format(network=run.model_info().network))
     refuse_to_replace(path, format, run)
     dataset = catalog.dataset(data) if data else run.dataset()
+    refuse_other_classes(run, dataset)
     images = real_images(dataset, network)
     calibration = measure_calibration(network, dataset, run.record().settings.recipe)
     metadata = Metadata.of(run, network, dataset.name, calibration)

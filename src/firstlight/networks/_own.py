@@ -178,13 +178,15 @@ def from_run(folder: Path, record: SourceRecord, name: str, trust: bool) -> Netw
             f"the network of {folder} came from {where}; opening the run runs the copy in "
             f"{folder / record.file}: if you trust it, add --trust (from Python: trust=True)"
         )
+    if record.file not in (PYTHON_FILE, JSON_FILE):  # a foreign run.json can name any file
+        raise DataError(f"{folder}: run.json names {record.file!r} as the network's source")
     kept = folder / record.file
-    if not kept.is_file() or sha256(kept.read_text("utf-8")) != record.sha256:
+    text = kept.read_text("utf-8", "replace") if kept.is_file() else ""
+    if sha256(text) != record.sha256:
         raise DataError(f"{kept} is missing, or is not the source that the run was trained with")
     if record.file == PYTHON_FILE:
-        text = kept.read_text("utf-8")
         return from_module(run_text(text, kept), name, Source(PYTHON_FILE, text, record.path))
-    return from_configuration(kept, name)
+    return from_configuration(text, kept, name)
 
 
 def is_unchanged(path: Path, record: SourceRecord, folder: Path) -> bool:
@@ -198,9 +200,8 @@ def is_unchanged(path: Path, record: SourceRecord, folder: Path) -> bool:
     return sha256(path.read_text("utf-8", "replace")) == record.sha256
 
 
-def from_configuration(path: Path, name: str) -> Network:
-    """Return the network of a model's configuration in Keras's JSON."""
-    text = path.read_text("utf-8")
+def from_configuration(text: str, path: Path, name: str) -> Network:
+    """Return the network of a model's configuration in Keras's JSON, which the path names."""
 
     def build(classes: int) -> keras.Model:
         return keras.models.model_from_json(text)

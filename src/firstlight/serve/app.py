@@ -21,7 +21,7 @@ from firstlight.reading.recognizer import DIGITS_MODEL, Recognizer, recognizer
 from firstlight.runs.run import Run
 from firstlight.serve import digits, run_views
 from firstlight.serve.fields import int_field, int_query, json_body, number_field
-from firstlight.serve.jobs import MAX_SEED, JobJson, Jobs
+from firstlight.serve.jobs import JobJson, Jobs
 from firstlight.serve.questions import (
     BeginLesson,
     DrawGraph,
@@ -32,6 +32,7 @@ from firstlight.serve.questions import (
 )
 from firstlight.serve.run_views import MetricsJson, RunFolders, RunSummary
 from firstlight.serve.worker import Worker, has_tensorflow
+from firstlight.settings import MAX_SEED
 
 READER_THREADS = 2  # pictures that are read at the same time
 WORKER_SECONDS_TO_ANSWER = 100.0  # less than the guard's limit

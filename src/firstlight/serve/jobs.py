@@ -22,11 +22,11 @@ from firstlight.serve.fields import int_field
 from firstlight.serve.questions import Evaluate
 from firstlight.serve.run_views import RUNNING, RunFolders, run_summary
 from firstlight.serve.worker import Worker, printed_line, require_tensorflow
+from firstlight.settings import MAX_SEED
 
 MAX_JOBS = 2
 MAX_STEPS = 1_000_000
 MAX_EPOCHS = 1000
-MAX_SEED = 2**32 - 1
 MAX_OUTPUT_LINES = 30
 SECONDS_TO_STOP = 30.0
 EVALUATOR_SECONDS_IDLE = 60.0  # after which the evaluations' process gives its memory back

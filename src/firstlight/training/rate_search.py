@@ -22,7 +22,7 @@ from firstlight.training.step import compile_steps
 
 LOWEST_RATE, HIGHEST_RATE, STEPS = 1e-5, 10.0, 120  # a factor of 1.12 from step to step
 SMOOTHING = 0.9  # share of the past in the moving average of the losses
-RUNAWAY = 3.0  # the search ends at a loss that is so many times the lowest
+RUNAWAY = 3.0  # the search ends at a loss that is this many times the lowest loss
 # The suggestion is the rate of the lowest loss, divided by this. In an epoch of one-cycle training
 # on 20,000 images of MNIST, the undivided rate was the best for mlp, lenet5, convnet and
 # convnet-record (96.7, 96.6, 98.5, 98.7 % of val). Half of it lost 0.3 to 0.5 %, and is safer: the

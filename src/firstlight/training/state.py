@@ -90,8 +90,9 @@ class TrainState:
             UsageError: no weight matches.
         """
         notice = model.copy_weights(self.network, run)
-        for average, weight in zip(self.averages, self.network.trainable_weights):  # noqa: B905
-            average.assign(weight)
+        if self.averages:
+            for mean, weight in zip(self.averages, self.network.trainable_weights, strict=True):
+                mean.assign(weight)
         notices = (*self.settings.notices, notice)
         settings = replace(self.settings, started_from=str(run.folder), notices=notices)
         self.plan = replace(self.plan, settings=settings)
