@@ -81,6 +81,8 @@ def error_percent(logged: LoggedStep) -> float:
 
 COST = Quantity("cost (cross entropy, nats)", cost)
 ERROR = Quantity("error (% of images wrong)", error_percent)
+# With class weights, what `validate` in training/loop.py measures is the mean of all recalls.
+BALANCED_ERROR = Quantity("error (%; validation: mean of classes)", error_percent)
 
 
 @styled
@@ -92,7 +94,8 @@ def learning_curves(metrics: Sequence[LoggedStep], record: RunRecord, data: str)
     """
     kept_step = record.status.best_step if record.status else None
     has_accuracy = all(logged.accuracy is not None for logged in metrics)
-    quantities = [COST, ERROR] if has_accuracy else [COST]
+    error = BALANCED_ERROR if record.settings.class_weights else ERROR
+    quantities = [COST, error] if has_accuracy else [COST]
     width = PANEL_WIDTH * len(quantities)
     titles = wrapped(_curves_title(record, data), width - 2 * PAGE_MARGIN, 11)
     header = PAGE_MARGIN + TITLE_LINE_HEIGHT * len(titles) + LEGEND_HEIGHT

@@ -140,7 +140,7 @@ class LoggedStep:
     epoch: float
     split: str  # train, or val at the end of an epoch
     loss: float  # mean cross entropy, in nats
-    accuracy: float | None  # 0 to 1
+    accuracy: float | None  # 0 to 1; on val with class weights: the mean of all recalls
     lr: float
     seconds: float  # since training started
 
