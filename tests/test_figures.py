@@ -225,6 +225,16 @@ def test_learning_curves_stay_in_their_panels_and_nothing_covers_them(case: str)
                 assert (values >= low).all()
 
 
+@pytest.mark.parametrize(
+    ("class_weights", "label"),
+    [(None, "error (% of images wrong)"), ("balanced", "error (%; validation: mean of classes)")],
+)
+def test_the_error_says_what_validation_points_are(class_weights: str | None, label: str) -> None:
+    settings = replace(record().settings, class_weights=class_weights)
+    figure = learning_curves([line(1)], replace(record(), settings=settings), "mnist")
+    assert label in joined(check_texts(figure))
+
+
 @pytest.mark.parametrize("case", ["error 0 %", "down to 0 %"])
 def test_an_error_of_0_percent_has_a_place_on_the_scale(case: str) -> None:
     figure = learning_curves(CURVES[case][0], record(), "mnist")
