@@ -4,7 +4,7 @@ EXTRA ?= train
 BIN := .venv/bin
 FIRSTLIGHT := $(BIN)/firstlight
 
-.PHONY: run test test-large digits check check-page clean
+.PHONY: run test test-large test-lessons digits check check-page clean
 run: .venv/$(EXTRA)
 	$(FIRSTLIGHT) first-graph
 	$(FIRSTLIGHT) evaluate "$$(ls -td runs/first-graph-mnist-* | head -n 1)"
@@ -16,10 +16,14 @@ run: .venv/$(EXTRA)
 # Two processes, each with whole files. -rs counts the skipped tests at the end and says why: those
 # of the page need chromium.
 test: .venv/dev
-	$(BIN)/pytest -rs -m "not large" -n 2 --dist loadfile
+	$(BIN)/pytest -rs -m "not large and not lessons" -n 2 --dist loadfile
 
 test-large: .venv/dev
 	$(BIN)/pytest -m large
+
+# Every chapter of the series in a notebook, in Python's shell and as a file: minutes.
+test-lessons: .venv/dev
+	$(BIN)/pytest -m lessons
 
 # The network that reads pictures: some ten minutes on two cores, mostly training.
 digits: .venv/dev

@@ -16,6 +16,7 @@ from typing import Any
 
 import firstlight as fl
 from firstlight import catalog, classification, datasets, errors, probabilities, reading
+from firstlight.chapters.notebooks import Notebooks
 from firstlight.evaluation.comparison import Comparison
 from firstlight.explanation.explanation import Explanation
 from firstlight.exports.export import Export
@@ -33,6 +34,7 @@ FUNCTIONS = {
     "Train": ["train", "train_first_graph", "find_lr"],
     "Understand": ["evaluate", "compare", "explain", "report", "graph"],
     "Use": ["read", "predict", "classify", "export", "load"],
+    "Learn": ["lessons"],
     "Networks and data": ["network", "dataset", "list_networks", "list_datasets"],
 }
 CLASSES = [fl.Run, fl.Dataset, fl.Recipe, fl.Evaluation]
@@ -50,6 +52,7 @@ RESULTS = [
     Report,
     GraphPictures,
     Export,
+    Notebooks,
     OnnxModel,
     classification.Classification,
     probabilities.Label,

@@ -4,8 +4,11 @@ import json
 import sys
 from pathlib import Path
 
+import corruptions
 import numpy as np
 import pytest
+import report
+from corruptions import CORRUPTIONS, corrupt
 
 from firstlight import model
 from firstlight.datasets import mnist
@@ -13,11 +16,6 @@ from firstlight.model import predictor
 from firstlight.runs.run import Run
 from firstlight.settings import prepare
 from firstlight.training import loop
-
-sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
-import corruptions
-import report
-from corruptions import CORRUPTIONS, corrupt
 
 IMAGES = mnist.load("test").images[:300, ..., 0]
 BLACK, WHITE = np.zeros((60, 28, 28), np.uint8), np.full((60, 28, 28), 255, np.uint8)

@@ -1,62 +1,162 @@
-"""Every code block of the lessons runs, in order, and prints what the lesson says it prints."""
+"""The chapters do what they say: in a notebook, in Python's shell, and as a file.
 
-import contextlib
-import io
+The tests marked `lessons` run whole chapters; the others look at their text.
+"""
+
+import codeop
+import json
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from conftest import Answer
+from lessons import LESSONS, SECONDS, build, drawn, existing_program, looks_the_same, made_picture
 
-from firstlight import catalog
+from firstlight.chapters.agreement import disagreement
+from firstlight.chapters.chapter import ANSWERS, EXERCISES, PROGRAM, Chapter, Code, chapters
+from firstlight.chapters.program import complete_program
 from firstlight.graphs.draw import draw_graph
 
-LESSONS = Path(__file__).parent.parent / "lessons"
-CHAPTERS = sorted(LESSONS.glob("[0-9]*.md"))
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$(?:\n```text\n(.*?)^```$)?", re.M | re.S)
+CHAPTERS = chapters()
+MARK = "--- end of block ---"
+by_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
 
 
-def blocks(chapter: Path) -> list[tuple[str, str, str]]:
-    """The chapter's code: (language, code, what the lesson says that it prints)."""
-    return [match.groups("") for match in BLOCK.finditer(chapter.read_text("utf-8"))]  # type: ignore[misc]
+def test_the_series_has_nine_chapters() -> None:
+    assert [chapter.title[:3] for chapter in CHAPTERS] == [f"{n}. " for n in range(1, 10)]
 
 
-def without_decimals(text: str) -> str:
-    """Costs differ from one processor to another in their last places: their layout does not."""
-    return re.sub(r"\d+\.\d+", "#.#", text)
+@by_chapter
+def test_a_chapter_has_its_parts(chapter: Chapter) -> None:
+    headings = re.findall(r"^## (.+)$", chapter.text, re.M)
+    assert headings[-5:] == ["Break it", "The next question", EXERCISES, ANSWERS, PROGRAM]
+    for label in ("**You learn:**", "**The number:**", "**Time:**"):
+        assert f"- {label}" in chapter.text.partition("## ")[0], label
+    exercises = chapter.text.partition(f"## {EXERCISES}\n")[2].partition("\n## ")[0]
+    assert re.findall(r"^(\d)\. ", exercises, re.M) == ["1", "2", "3"]
+    answers = chapter.text.partition(f"## {ANSWERS}\n")[2].partition("\n## ")[0]
+    assert re.findall(r"^### Exercise (\d)$", answers, re.M) == ["1", "2", "3"]
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.stem)
-def test_the_code_and_the_commands_do_what_the_lesson_says(
-    chapter: Path, firstlight: Callable[..., Answer]
-) -> None:
-    names: dict[str, object] = {"__name__": chapter.stem}
-    for language, code, said in blocks(chapter):
-        if language == "python":
-            printed = io.StringIO()
-            with contextlib.redirect_stdout(printed):
-                exec(compile(code, chapter.name, "exec"), names)
-            if said:
-                assert without_decimals(printed.getvalue()) == without_decimals(said)
-        for line in code.splitlines() if language == "console" else ():
-            program, *arguments = shlex.split(line.removeprefix("$ "))
-            assert program == "firstlight"
-            assert firstlight(*arguments).code == 0, line
+@by_chapter
+def test_the_seconds_were_measured(chapter: Chapter) -> None:
+    measured = json.loads(SECONDS.read_text("utf-8"))[chapter.name]["seconds"]
+    (said,) = re.findall(r"The code runs for (\d+) seconds on two cores", chapter.text)
+    assert 0.5 * measured <= int(said) <= 120
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.stem)
-def test_the_pictures_and_pages_it_points_to_are_there(chapter: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", chapter.read_text("utf-8")):
+@by_chapter
+def test_the_complete_program_is_the_chapters_code(chapter: Chapter) -> None:
+    assert existing_program(chapter.text) == complete_program(chapter)
+
+
+@by_chapter
+def test_python_s_shell_takes_every_block(chapter: Chapter) -> None:
+    for cell in chapter.cells:
+        assert complete_statements(cell.source), cell.source
+
+
+def complete_statements(source: str) -> bool:
+    """Return whether Python's shell can be given this text line by line.
+
+    The shell ends an indented block at the first empty line, and needs one there.
+    """
+    compiler, lines = codeop.CommandCompiler(), []
+    for line in [*source.splitlines(), ""]:
+        lines.append(line)
+        try:
+            if compiler("\n".join(lines), symbol="single"):
+                lines = []
+        except SyntaxError:
+            return False
+    return not "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("for i in range(3):\n    print(i)\n\nprint(4)\n", True),
+        ("for i in range(3):\n    print(i)\nprint(4)\n", False),
+        ("def f():\n    x = 1\n\n    return x\n", False),
+        ("print(\n    1\n)\n", True),
+        ("print(\n", False),
+    ],
+)
+def test_what_python_s_shell_takes_is_known(source: str, expected: bool) -> None:
+    assert complete_statements(source) == expected
+
+
+@by_chapter
+def test_links_and_pictures_are_there(chapter: Chapter) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", chapter.text):
         assert (LESSONS / target).is_file(), target
+        assert target.startswith("pictures/") or target.endswith(".md"), target
 
 
-def test_the_first_lesson_ends_with_the_complete_source() -> None:
-    *_, (_, last, _) = blocks(LESSONS / "1-a-first-graph.md")
-    assert last == (catalog.PACKAGE / "first_graph.py").read_text("utf-8")
+def test_no_picture_is_left_over() -> None:
+    text = "".join(chapter.text for chapter in CHAPTERS)
+    text += "".join(
+        path.read_text("utf-8") for path in (LESSONS / "README.md", LESSONS.parent / "README.md")
+    )
+    for path in (LESSONS / "pictures").rglob("*.*"):
+        assert path.relative_to(LESSONS).as_posix() in text, path
 
 
-def test_the_first_lessons_graphs_are_drawn_as_the_program_draws_them(here: Path) -> None:
+@pytest.mark.lessons
+@by_chapter
+def test_it_runs_in_a_notebook(chapter: Chapter, here: Path) -> None:
+    assert build(chapter, here).differences == []
+
+
+@pytest.mark.lessons
+@by_chapter
+def test_it_runs_in_python_s_shell_and_its_commands_in_a_shell(
+    chapter: Chapter, here: Path, firstlight: Callable[..., Answer]
+) -> None:
+    # A value that the shell shows is no printed text.
+    blocks = ["import sys\nsys.displayhook = lambda value: None\n"]
+    blocks += [f"{cell.source}\nprint({MARK!r})\n" for cell in chapter.cells]
+    shell = [sys.executable, "-i", "-q"]
+    done = subprocess.run(shell, input="\n".join(blocks), capture_output=True, text=True)
+    assert "Traceback" not in done.stderr and "Error" not in done.stderr, done.stderr
+    *outputs, _ = done.stdout.split(f"{MARK}\n")
+    for cell, output in zip(chapter.cells, outputs, strict=True):
+        assert disagreement(cell.printed, output, cell.percent) == ""
+    for part in chapter.parts:
+        if isinstance(part, Code) and part.language == "console":
+            answers = [command(line, firstlight) for line in part.source.splitlines()]
+            if part.printed:
+                assert disagreement(part.printed, "".join(answers), part.percent) == ""
+
+
+def command(line: str, firstlight: Callable[..., Answer]) -> str:
+    """Run a line of a console block, and return what it printed."""
+    program, *arguments = shlex.split(line.removeprefix("$ "))
+    assert program == "firstlight", line
+    answer = firstlight(*arguments)
+    assert answer.code == 0, line
+    return answer.out
+
+
+@pytest.mark.lessons
+@by_chapter
+def test_the_complete_program_prints_what_the_chapter_shows(chapter: Chapter, here: Path) -> None:
+    (here / "program.py").write_text(existing_program(chapter.text), "utf-8")
+    command = [sys.executable, "program.py"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    cells = [cell for cell in chapter.cells if cell.section != ANSWERS]
+    said = "".join(cell.printed for cell in cells)
+    assert disagreement(said, done.stdout, max(cell.percent for cell in cells)) == ""
+    for path in drawn(chapter):
+        assert looks_the_same(LESSONS / path, made_picture(path, here)), path
+
+
+def test_the_first_graphs_pictures_are_drawn_as_the_program_draws_them(here: Path) -> None:
     for path in draw_graph("first-graph", here).files:
-        assert (LESSONS / "pictures" / path.name).read_text("utf-8") == path.read_text("utf-8")
+        assert (LESSONS / "pictures" / "1" / path.name).read_text("utf-8") == path.read_text(
+            "utf-8"
+        )

@@ -25,7 +25,8 @@ from firstlight.runs.documents import Evaluation
 from firstlight.runs.run import Run
 from firstlight.settings import DataChoice, NetworkChoice, prepare
 
-if TYPE_CHECKING:  # these import TensorFlow
+if TYPE_CHECKING:  # these import TensorFlow, or a package of the extra `train`
+    from firstlight.chapters.notebooks import Notebooks
     from firstlight.evaluation.comparison import Comparison
     from firstlight.explanation.explanation import Explanation
     from firstlight.exports.export import Export
@@ -527,6 +528,23 @@ def dataset(data: DataChoice, *, quiet: bool = True) -> Dataset:
     10000
     """
     return catalog.dataset(data, quiet=quiet)
+
+
+def lessons(folder: PathChoice) -> "Notebooks":
+    """Write the chapters of the series as Jupyter notebooks, with their outputs and pictures.
+
+    Args:
+        folder: the folder for the notebooks; it is made if it is new.
+
+    Raises:
+        UsageError: the folder has a notebook of that name, or cannot be written.
+
+    >>> fl.lessons("notebooks").files[0]
+    PosixPath('notebooks/1-a-first-graph.ipynb')
+    """
+    from firstlight.chapters.notebooks import write_notebooks
+
+    return write_notebooks(Path(folder))
 
 
 def list_networks() -> tuple[catalog.NetworkEntry, ...]:

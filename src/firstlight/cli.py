@@ -784,6 +784,31 @@ def list_(json_: Json = False, quiet: Quiet = False, verbose: Verbose = False) -
     show(document, json_, console.catalog(networks, datasets))
 
 
+@app.command(
+    rich_help_panel=LEARN,
+    epilog=examples(
+        "lessons notebooks",
+    ),
+)
+def lessons(
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="Folder for the notebooks; it is made if it is new."),
+    ],
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Write the chapters of the series as Jupyter notebooks.
+
+    They have their outputs, and run from top to bottom: pip install jupyterlab.
+    """
+    from firstlight import api
+
+    written = api.lessons(folder)
+    show(written.to_json(), json_, console.lessons(written))
+
+
 def show(document: Any, as_json: bool, lines: list[str]) -> None:
     """Print a verb's result on stdout: the JSON document alone, or lines for a person."""
     if as_json:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:  # these modules take time to import, and some import TensorFl
     import numpy as np
 
     from firstlight.catalog import DatasetEntry, NetworkEntry, Reach
+    from firstlight.chapters.notebooks import Notebooks
     from firstlight.classification import Classification
     from firstlight.datasets import DatasetCheck
     from firstlight.evaluation.comparison import Comparison
@@ -144,6 +145,10 @@ def explanation(explained: Explanation) -> list[str]:
 
 def report(written: Report) -> list[str]:
     return [f"{written.path}: {written.bytes:,} bytes; open it in a browser"]
+
+
+def lessons(written: Notebooks) -> list[str]:
+    return [str(file) for file in written.files]
 
 
 def graph(pictures: GraphPictures) -> list[str]:

@@ -13,7 +13,7 @@ A message is one line: what the user gave, what exists, and what to do.
 """
 
 # What the extra `train` of pyproject.toml installs, by the name that is imported.
-TRAIN_PACKAGES = ("jinja2", "keras", "matplotlib", "onnx", "tensorflow", "tf2onnx")
+TRAIN_PACKAGES = ("jinja2", "keras", "matplotlib", "nbformat", "onnx", "tensorflow", "tf2onnx")
 
 
 class FirstlightError(Exception):

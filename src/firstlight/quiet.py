@@ -1,4 +1,9 @@
-"""TensorFlow imported without its start-up noise."""
+"""TensorFlow imported without its start-up noise.
+
+    from firstlight.quiet import keras, tf
+
+is `import keras` and `import tensorflow as tf`, without their messages.
+"""
 
 import logging
 import os
@@ -7,9 +12,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
+from types import ModuleType
 
 from firstlight import interrupt
 from firstlight.errors import not_installed
+
+_MODULES = {"keras": "keras", "tf": "tensorflow"}
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import `keras` or `tf` when it is asked for."""
+    if name not in _MODULES:
+        raise AttributeError(f"firstlight.quiet has no {name!r}; it has: {', '.join(_MODULES)}")
+    with tensorflow(verbose=False):
+        return import_module(_MODULES[name])
 
 
 class _Stderr:

@@ -1,0 +1,201 @@
+"""Runs the chapters, and writes into them what their code prints and draws.
+
+    python benchmarks/lessons.py            all chapters
+    python benchmarks/lessons.py 3 4        some of them
+    python benchmarks/lessons.py --check    writes nothing; ends with 1 if a chapter is wrong
+
+Each chapter runs in a fresh notebook kernel, in an empty folder. Printed text that still agrees
+with the chapter is left as it is, and so is a picture that still looks the same. The seconds go to
+results/lessons.json.
+"""
+
+import argparse
+import json
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import numpy as np
+from nbclient import NotebookClient
+from PIL import Image
+from report import RESULTS, processor
+
+from firstlight.chapters.agreement import disagreement
+from firstlight.chapters.chapter import PROGRAM, Chapter, Code, chapters
+from firstlight.chapters.program import complete_program
+from firstlight.runs.run import versions
+
+LESSONS = Path(__file__).parent.parent / "lessons"
+SECONDS = RESULTS / "lessons.json"
+TIMEOUT = 600  # seconds for a cell
+LARGEST_DIFFERENCE = 0.05  # of two pictures that look the same: the mean over pixels, 0 to 1
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a cell printed."""
+
+    stdout: str
+    stderr: str
+
+
+def run(cells: list[Code], folder: Path) -> Iterator[Output]:
+    """Run cells in a fresh kernel, in a folder; yield what each printed.
+
+    Raises:
+        CellExecutionError: the code of a cell failed.
+    """
+    sources = [nbformat.v4.new_code_cell(cell.source) for cell in cells]
+    notebook = nbformat.v4.new_notebook(cells=sources)
+    client = NotebookClient(
+        notebook,
+        timeout=TIMEOUT,
+        kernel_name="python3",
+        resources={"metadata": {"path": folder}},
+    )
+    with client.setup_kernel():
+        for number, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, number)
+            yield Output(printed(cell, "stdout"), printed(cell, "stderr"))
+
+
+def printed(cell: Any, stream: str) -> str:
+    return "".join(output.text for output in cell.outputs if output.get("name") == stream)
+
+
+def looks_the_same(old: Path, new: Path) -> bool:
+    """Return whether two pictures are nearly equal; SVG files must have the same text."""
+    if old.suffix == ".svg":
+        return old.read_bytes() == new.read_bytes()
+    first, second = (Image.open(path).convert("RGB") for path in (old, new))
+    if first.size != second.size:
+        return False
+    difference = np.abs(np.asarray(first, float) - np.asarray(second, float))
+    return float(difference.mean()) / 255 <= LARGEST_DIFFERENCE
+
+
+def made_picture(path: str, folder: Path) -> Path:
+    """Return the file that the code has made for a picture of the chapter: the newest of its name.
+
+    Raises:
+        FileNotFoundError: the code has made no file of that name.
+    """
+    made = sorted(folder.rglob(Path(path).name), key=lambda file: file.stat().st_mtime)
+    if not made:
+        raise FileNotFoundError(f"the chapter's code makes no {Path(path).name}")
+    return made[-1]
+
+
+@dataclass
+class Built:
+    """A chapter after its code has run."""
+
+    text: str
+    pictures: dict[Path, Path]  # the chapter's file → the file that the code made, if they differ
+    differences: list[str]
+    seconds: float
+
+
+def build(chapter: Chapter, folder: Path) -> Built:
+    """Run a chapter, and say what differs from its text."""
+    start = time.monotonic()
+    text, differences = chapter.text, []
+    for cell, output in zip(chapter.cells, run(chapter.cells, folder), strict=True):
+        if output.stderr:
+            differences.append(f"printed on stderr: {output.stderr.strip()}")
+        difference = disagreement(cell.printed, output.stdout, cell.percent)
+        if difference:
+            differences.append(difference)
+            text = with_output(text, cell, output.stdout)
+    seconds = time.monotonic() - start
+    program = complete_program(chapter)
+    if program != existing_program(text):
+        differences.append("the complete program is not the chapter's code")
+        text = with_program(text, program)
+    pictures = {
+        LESSONS / path: made_picture(path, folder)
+        for path in drawn(chapter)
+        if not (LESSONS / path).exists()
+        or not looks_the_same(LESSONS / path, made_picture(path, folder))
+    }
+    differences += [f"another picture: {path.name}" for path in pictures]
+    return Built(text, pictures, differences, seconds)
+
+
+def drawn(chapter: Chapter) -> list[str]:
+    """Return the pictures that the chapter's code makes."""
+    return [cell.picture.path for cell in chapter.cells if cell.picture]
+
+
+def with_output(text: str, cell: Code, printed: str) -> str:
+    """Return the chapter's text, in which a block of code is followed by what it printed."""
+    block = f"```python\n{cell.source}```\n"
+    assert text.count(block) == 1, f"the same block stands twice in the chapter:\n{block}"
+    before, after = text.split(block)
+    head = re.match(r"```text.*\n", after)
+    opening = head[0] if head else "```text\n"
+    if head:
+        after = after[head.end() :].partition("```\n")[2]
+    output = f"{opening}{printed.rstrip()}\n```\n" if printed else ""
+    return before + block + output + after
+
+
+def existing_program(text: str) -> str:
+    section = text.partition(f"## {PROGRAM}\n")[2]
+    found = re.search(r"^```python\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    return found[1] if found else ""
+
+
+def with_program(text: str, program: str) -> str:
+    before, heading, section = text.partition(f"## {PROGRAM}\n")
+    assert heading, f"the chapter has no section {PROGRAM!r}"
+    prose = section.partition("```python\n")[0].strip("\n")
+    return f"{before}{heading}\n{prose}\n\n```python\n{program}```\n"
+
+
+def write_seconds(seconds: dict[str, float]) -> None:
+    """Write the seconds of chapters into the results, beside those of other chapters."""
+    results = json.loads(SECONDS.read_text()) if SECONDS.exists() else {}
+    for name, value in seconds.items():
+        results[name] = {
+            "seconds": round(value, 1),
+            "processor": processor(),
+            "versions": versions(),
+        }
+    SECONDS.write_text(json.dumps(dict(sorted(results.items())), indent=1) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("numbers", nargs="*", help="chapters, by their numbers")
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    arguments = parser.parse_args()
+    chosen = [c for c in chapters() if not arguments.numbers or c.name[0] in arguments.numbers]
+    seconds, wrong = {}, 0
+    for chapter in chosen:
+        with tempfile.TemporaryDirectory() as folder:
+            built = build(chapter, Path(folder))
+            print(f"{chapter.name}: {built.seconds:.0f} s")
+            for difference in built.differences:
+                print(f"  {difference}")
+            wrong += len(built.differences)
+            seconds[chapter.name] = built.seconds
+            if not arguments.check:
+                chapter.path.write_text(built.text, "utf-8")
+                for path, made in built.pictures.items():
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy(made, path)
+    if arguments.check:
+        sys.exit(1 if wrong else 0)
+    write_seconds(seconds)
+
+
+if __name__ == "__main__":
+    main()

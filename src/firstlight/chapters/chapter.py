@@ -1,0 +1,148 @@
+"""A chapter's Markdown → its parts: prose, code, what the code prints and draws.
+
+The form of a chapter:
+
+    # 3. Its title
+    ## A section
+    Prose.
+
+    ```python               code; all code of a chapter runs in order, in one Python session
+    print("Cost:", cost)
+    ```
+    ```text within 5 %      what it prints: decimals may differ by that much; without
+    Cost: 3.1               "within", by 2 %; see agreement.py
+    ```
+
+    ![What one sees](pictures/3/costs.png)      a picture that the code has made, if the code or
+                                                what it prints names the file
+    ```console
+    $ firstlight first-graph    the same, or something like it, in a shell
+    ```
+
+The last sections are "Exercises", "Answers" and "The complete program", which program.py writes.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from firstlight.catalog import PACKAGE
+
+EXERCISES, ANSWERS, PROGRAM = "Exercises", "Answers", "The complete program"
+DEFAULT_PERCENT = 2
+CODE = re.compile(
+    r"^```(?P<language>\w+)\n(?P<source>.*?)^```\n"
+    r"(?:```text(?: within (?P<percent>\d+) %)?\n(?P<printed>.*?)^```\n)?"
+    r"(?P<image>\n!\[(?P<alt>[^\]]*)\]\((?P<path>[^)]+)\)\n)?",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Prose:
+    """Markdown without code that runs."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that code has made."""
+
+    alt: str
+    path: str  # relative to the chapter
+
+
+@dataclass(frozen=True)
+class Code:
+    """A block of code, and what the chapter says of its output."""
+
+    language: str  # python or console
+    source: str
+    section: str  # the heading above it
+    printed: str = ""
+    percent: int = DEFAULT_PERCENT  # by how much printed numbers may differ
+    picture: Picture | None = None
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A chapter, as its Markdown file has it."""
+
+    path: Path
+    text: str
+
+    @property
+    def name(self) -> str:
+        """Return the name of its file, without the ending."""
+        return self.path.stem
+
+    @property
+    def title(self) -> str:
+        return self.text.partition("\n")[0].removeprefix("# ")
+
+    @cached_property
+    def parts(self) -> tuple[Prose | Code, ...]:
+        """Return the whole text, cut into prose and code."""
+        return tuple(cut(self.text))
+
+    @property
+    def cells(self) -> list[Code]:
+        """Return the Python code that runs, in order: all but the complete program."""
+        return [
+            part
+            for part in self.parts
+            if isinstance(part, Code) and part.language == "python" and part.section != PROGRAM
+        ]
+
+
+def cut(text: str) -> Iterator[Prose | Code]:
+    """Yield the parts of a chapter's text."""
+    end = 0
+    for match in CODE.finditer(text):
+        if match.start() < end:  # it begins inside the block before it
+            continue
+        prose = text[end : match.start()].strip("\n")
+        if prose:
+            yield Prose(prose)
+        picture = made_by(match)
+        yield Code(
+            language=match["language"],
+            source=match["source"],
+            section=last_heading(text[: match.start()]),
+            printed=match["printed"] or "",
+            percent=int(match["percent"] or DEFAULT_PERCENT),
+            picture=picture,
+        )
+        end = match.end() if picture or not match["image"] else match.start("image")
+    rest = text[end:].strip("\n")
+    if rest:
+        yield Prose(rest)
+
+
+def made_by(match: re.Match[str]) -> Picture | None:
+    """Return the picture that follows a block of code, if the code or its output names its file."""
+    if not match["path"]:
+        return None
+    named = Path(match["path"]).name in match["source"] + (match["printed"] or "")
+    return Picture(match["alt"], match["path"]) if named else None
+
+
+def last_heading(text: str) -> str:
+    """Return the last heading of level 2; "" before the first."""
+    headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    return headings[-1] if headings else ""
+
+
+def folder() -> Path:
+    """Return the folder of the chapters: in an installed package, or in the repository."""
+    packaged = PACKAGE / "chapters" / "markdown"
+    return packaged if packaged.is_dir() else PACKAGE.parent.parent / "lessons"
+
+
+def chapters() -> tuple[Chapter, ...]:
+    """Return the chapters of the series, in order."""
+    paths = sorted(folder().glob("[0-9]*.md"))
+    return tuple(Chapter(path, path.read_text("utf-8")) for path in paths)

@@ -1,0 +1,181 @@
+"""Chapters: their parts, the program of their code, numbers that agree, notebooks."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import firstlight as fl
+from firstlight.chapters.agreement import disagreement
+from firstlight.chapters.chapter import Chapter, Code, Prose
+from firstlight.chapters.notebooks import notebook
+from firstlight.chapters.program import complete_program
+from firstlight.errors import UsageError
+
+PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c4944415408d76360"
+    "60000000040001274205e30000000049454e44ae426082"
+)
+TEXT = """# 3. When to stop
+
+Prose, and ![a picture](pictures/3/given.png) in it. See [chapter 2](2-how-good.md).
+
+## A section
+
+```python
+import math
+
+print(math.pi)
+figure = "costs.png"
+figure
+```
+```text within 5 %
+3.14
+```
+
+![The costs](pictures/3/costs.png)
+
+```console
+$ firstlight list
+```
+
+## Answers
+
+```python
+print("an answer")
+```
+```text
+an answer
+```
+
+## The complete program
+
+```python
+print("all of it")
+```
+"""
+
+
+@pytest.fixture
+def chapter(tmp_path: Path) -> Chapter:
+    pictures = tmp_path / "pictures" / "3"
+    pictures.mkdir(parents=True)
+    for name in ("given.png", "costs.png"):
+        (pictures / name).write_bytes(PIXEL)
+    return Chapter(tmp_path / "3-when-to-stop.md", TEXT)
+
+
+def test_a_chapter_is_prose_and_code(chapter: Chapter) -> None:
+    assert chapter.title == "3. When to stop"
+    kinds = [type(part) for part in chapter.parts]
+    assert kinds == [Prose, Code, Code, Prose, Code, Prose, Code]
+    first, answer = chapter.cells
+    assert (first.section, first.printed, first.percent) == ("A section", "3.14\n", 5)
+    assert first.picture and first.picture.path == "pictures/3/costs.png"
+    assert (answer.printed, answer.percent, answer.picture) == ("an answer\n", 2, None)
+
+
+def test_a_picture_that_the_code_does_not_name_is_prose(chapter: Chapter) -> None:
+    other = Chapter(chapter.path, TEXT.replace('"costs.png"', '"other.png"'))
+    assert other.cells[0].picture is None
+    assert any("costs.png" in part.text for part in other.parts if isinstance(part, Prose))
+
+
+def test_the_program_is_the_code_before_the_answers(chapter: Chapter) -> None:
+    assert complete_program(chapter) == (
+        '"""3. When to stop"""\n\nimport math\n\n'
+        '# A section\nprint(math.pi)\nfigure = "costs.png"\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "printed", "percent"),
+    [
+        ("cost 12.7", "cost 12.8", 2),
+        ("cost 0.0", "cost 0.04", 2),  # one in the last place
+        ("1,000 steps: 44.1 %", "1,000  steps:  44.0 %", 2),
+        ("96 mistakes", "104 mistakes", 10),
+        ("-1.5e-07", "-1.52e-07", 2),
+        ("conv1 (7, 7, 64)", "conv1 (7, 7, 64)", 2),
+    ],
+)
+def test_numbers_agree(said: str, printed: str, percent: int) -> None:
+    assert disagreement(said, printed, percent) == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "printed", "percent"),
+    [
+        ("cost 12.7", "cost 0.3", 2),
+        ("cost 12.7", "loss 12.7", 2),
+        ("96 mistakes", "97 mistakes", 2),
+        ("96 mistakes", "120 mistakes", 10),
+        ("one\ntwo", "one", 2),
+        ("one", "one\ntwo", 2),
+        ("", "one", 2),
+        ("1.5", "-1.5", 2),
+        ("conv1", "conv2", 2),
+        ("1.5e-07", "1.5e-02", 2),
+        ("1.0", "nan", 2),
+        ("0", "0.4", 2),
+    ],
+)
+def test_what_differs_is_found(said: str, printed: str, percent: int) -> None:
+    assert disagreement(said, printed, percent)
+
+
+@given(st.floats(-1e6, 1e6), st.integers(0, 6))
+def test_each_number_agrees_with_itself(value: float, decimals: int) -> None:
+    text = f"a {value:,.{decimals}f} b"
+    assert disagreement(text, text) == ""
+
+
+def test_a_notebook_has_the_outputs_of_the_chapter(chapter: Chapter) -> None:
+    written = notebook(chapter)
+    nbformat.validate(written)
+    kinds = [cell.cell_type for cell in written.cells]
+    assert kinds == ["markdown", "code", "markdown", "code", "markdown"]
+    prose, code, *_ = written.cells
+    assert "(attachment:given.png)" in prose.source and "given.png" in prose.attachments
+    assert "(2-how-good.ipynb)" in prose.source
+    stream, picture = code.outputs
+    assert stream.text == "3.14\n"
+    assert picture.data["image/png"] and picture.data["text/plain"] == "The costs"
+
+
+def test_the_series_becomes_notebooks(here: Path) -> None:
+    files = fl.lessons("notebooks").files
+    assert [file.name[0] for file in files] == [str(number) for number in range(1, len(files) + 1)]
+    for file in files:
+        nbformat.validate(nbformat.read(file, as_version=4))
+
+
+def test_a_notebook_that_exists_is_never_replaced(here: Path) -> None:
+    first, *_, last = fl.lessons("notebooks").files
+    first.unlink()
+    last.write_text("my work")
+    with pytest.raises(UsageError, match="may hold your work"):
+        fl.lessons("notebooks")
+    assert last.read_text() == "my work" and not first.exists()
+
+
+def test_a_folder_that_cannot_be_made_is_named(here: Path) -> None:
+    Path("file").write_text("")
+    with pytest.raises(UsageError, match="file"):
+        fl.lessons("file")
+
+
+def test_the_command_writes_them_without_tensorflow(here: Path) -> None:
+    program = (
+        "import sys; from firstlight.__main__ import main\n"
+        "try: main()\n"
+        "finally: assert 'tensorflow' not in sys.modules"
+    )
+    command = [sys.executable, "-c", program, "lessons", "out", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert all(Path(file).is_file() for file in json.loads(done.stdout)["files"])
