@@ -29,7 +29,7 @@ Firstlight = Callable[..., Answer]
 NETWORKS = ", ".join(entry.name for entry in catalog.networks())
 VERBS = [
     "first-graph", "train", "find-lr", "evaluate", "compare", "report", "graph", "explain",
-    "classify", "export", "read", "serve", "data check", "list",
+    "classify", "export", "read", "serve", "data check", "list", "lessons",
 ]  # fmt: skip
 
 
@@ -276,6 +276,7 @@ def test_every_verb_has_help_and_takes_json_and_quiet(firstlight: Firstlight, ve
         ("matplotlib", "first-graph"),
         ("onnx", "export RUN --format onnx"),
         ("tf2onnx", "export RUN --format litert"),
+        ("nbformat", "lessons DIR"),
     ],
 )
 def test_a_missing_package_is_named_with_the_extra_that_brings_it(

@@ -99,9 +99,6 @@ def test_links_and_pictures_are_there(chapter: Chapter) -> None:
 
 def test_no_picture_is_left_over() -> None:
     text = "".join(chapter.text for chapter in CHAPTERS)
-    text += "".join(
-        path.read_text("utf-8") for path in (LESSONS / "README.md", LESSONS.parent / "README.md")
-    )
     for path in (LESSONS / "pictures").rglob("*.*"):
         assert path.relative_to(LESSONS).as_posix() in text, path
 

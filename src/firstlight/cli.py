@@ -788,6 +788,7 @@ def list_(json_: Json = False, quiet: Quiet = False, verbose: Verbose = False) -
     rich_help_panel=LEARN,
     epilog=examples(
         "lessons notebooks",
+        "lessons notebooks --json",
     ),
 )
 def lessons(
