@@ -532,6 +532,7 @@ def test_quiet_shows_no_progress_and_no_notices(
         "read": ["7.png"],
         "data check": [photographs],
         "list": [],
+        "lessons": ["notebooks"],
     }[verb]
     answer = firstlight(*verb.split(), *arguments, "--quiet")
     assert (answer.code, answer.err) == (0, "") and answer.out
