@@ -17,6 +17,7 @@ from firstlight import catalog, classification
 from firstlight.classification import Classification, Pictures
 from firstlight.datasets import Dataset
 from firstlight.errors import GateMissed, UsageError
+from firstlight.evaluation.predictions import check_predictions_file
 from firstlight.networks._network import Network
 from firstlight.onnx_model import OnnxModel
 from firstlight.quiet import tensorflow
@@ -30,13 +31,17 @@ if TYPE_CHECKING:  # these import TensorFlow, or a package of the extra `train`
     from firstlight.evaluation.comparison import Comparison
     from firstlight.explanation.explanation import Explanation
     from firstlight.exports.export import Export
+    from firstlight.figures.style import NotebookFigure
     from firstlight.graphs.draw import GraphPictures
     from firstlight.reports.report import Report
     from firstlight.training.first_graph import FirstRun
     from firstlight.training.rate_search import RateSearch
 
-RunChoice = Run | str | Path
 PathChoice = str | Path
+if TYPE_CHECKING:
+    RunChoice = Run | FirstRun | PathChoice
+else:
+    RunChoice = Run | PathChoice
 
 
 def train(
@@ -139,27 +144,37 @@ def train_first_graph(
     batch_size: int = 100,
     lr: float = 0.01,
     seed: int = 0,
+    limit: int | None = None,
     verbose: bool = False,
     command: str | None = None,
     on_cost: Callable[[int, float], None] = lambda step, cost: None,
+    on_validation: Callable[[int, float, float], None] = lambda step, cost, accuracy: None,
 ) -> "FirstRun":
     """Train the first graph of the lessons in a TensorFlow session.
 
     Args:
+        limit: the number of training images, the first ones; by default all 55,000.
         on_cost: is called after each step with its number, from 1, and its cost in nats.
+        on_validation: is called before the first step, after every 100 steps, and at the end, with
+            the number of steps so far, and the cost and the accuracy (0 to 1) on all 5,000
+            validation images.
 
-    The other arguments are those of `train`. The result has the `run`, and the `predicted` digits
-    and the `labels` of the test images (10000,).
+    The other arguments are those of `train`. The result has the `accuracy` on all 10,000 test
+    images, and the `run`, whose `history` has each step's cost and what validation measured.
 
     Raises:
         UsageError: a value is not allowed.
         FirstlightError: the cost is not a number.
 
-    >>> first = fl.train_first_graph(steps=100)
+    >>> first = fl.train_first_graph(steps=300, lr=0.1)
+    >>> first.accuracy > 0.5
+    True
     >>> first.run.result.final_cost < first.run.result.first_cost
     True
     """
     given = given_arguments(train_first_graph, locals())
+    if limit is not None:
+        check_whole_number("limit", limit, minimum=1)
     with tensorflow(verbose):
         from firstlight.training import first_graph
     return first_graph.train(
@@ -167,8 +182,10 @@ def train_first_graph(
         batch_size=batch_size,
         learning_rate=lr,
         seed=seed,
+        limit=limit,
         command=call_text("train_first_graph", given) if command is None else command,
         on_cost=on_cost,
+        on_validation=on_validation,
     )
 
 
@@ -213,6 +230,7 @@ def evaluate(
     views: str = "middle",
     *,
     min_accuracy: float | None = None,
+    predictions: PathChoice | None = None,
     trust: bool = False,
     quiet: bool = False,
     verbose: bool = False,
@@ -226,9 +244,14 @@ def evaluate(
         split: "test", "val" or "train"; val is measured where the data has no test split.
         views: which crops of a photograph to average: "middle", "ten-crops" or "dense".
         min_accuracy: the accuracy, 0 to 1, below which GateMissed is raised.
+        predictions: a file that ends in .csv or .jsonl, for a row for each image of the split:
+            index, file (only of pictures in a folder), label, predicted, probability (of the
+            predicted class) and right (in CSV 1 or 0). In CSV, a name that begins with = + - or @
+            gets an apostrophe before it, so that a spreadsheet does not compute it.
 
     Raises:
-        UsageError: the data's classes are not the network's, or there is no such split.
+        UsageError: the data's classes are not the network's, there is no such split, or
+            `predictions` has another ending.
         DataError: a run or the data is missing or damaged.
         GateMissed: the accuracy is below `min_accuracy`.
 
@@ -236,10 +259,18 @@ def evaluate(
     >>> low, high = evaluation.interval95
     >>> low < evaluation.accuracy < high
     True
+    >>> _ = fl.evaluate("runs/mlp-mnist-1", predictions="predictions.csv", quiet=True)
+    >>> from pathlib import Path
+    >>> Path("predictions.csv").read_text().split()[0]
+    'index,label,predicted,probability,right'
     """
+    chosen = as_runs(runs, trust)
+    file = None if predictions is None else as_path(predictions, "predictions")
+    if file:
+        check_predictions_file(file, chosen)
     with tensorflow(verbose):
         from firstlight.evaluation import accuracy
-    evaluation = accuracy.evaluate(as_runs(runs, trust), data, split, views, quiet)
+    evaluation = accuracy.evaluate(chosen, data, split, views, quiet, predictions_file=file)
     if evaluation.split != split and not quiet:
         print(
             f"{evaluation.data} has no {split} split: measured on {evaluation.split}",
@@ -282,6 +313,37 @@ def compare(
     with tensorflow(verbose):
         from firstlight.evaluation import comparison
     return comparison.compare(as_run(first, trust), as_run(second, trust), data, split, quiet)
+
+
+def learning_curves(
+    runs: RunChoice | Sequence[RunChoice],
+    labels: Sequence[str] | None = None,
+    split: str = "val",
+) -> "NotebookFigure":
+    """Draw several trainings together: cost and error against steps, a line for each run.
+
+    Args:
+        runs: 1 to 12 runs or their folders; also what `train_first_graph` returns.
+        labels: a name for each run; by default what differs between the runs' settings, such as
+            "lr 0.01", or else the names of their folders.
+        split: "val" for validation, "train" for the running mean of the training steps, or "both":
+            training as thin lines, validation as thick ones.
+
+    The figure is shown by a notebook, and `figure.savefig("curves.png")` writes it. It has a panel
+    for the error only if a run has measured accuracies on the split.
+
+    Raises:
+        UsageError: no run, too many, not a label for each, or no such split.
+        DataError: a run is missing or damaged, or has logged nothing on the split.
+
+    >>> figure = fl.learning_curves(["runs/mlp-mnist-1", "runs/first-graph-mnist-1"])
+    >>> [panel.get_ylabel() for panel in figure.axes]
+    ['cost (cross entropy, nats)', 'error (% of images wrong)']
+    """
+    several = as_runs(runs, trust=False)
+    with tensorflow(verbose=False):
+        from firstlight.figures.comparison import compare_curves
+    return compare_curves(several, labels, split)
 
 
 def classify(
@@ -362,7 +424,8 @@ def explain(
     It writes `filters.png` (the first layer's filters), `maps.png` (feature maps of the picture),
     `strongest.png` and `top_nine.png` (which pixels activate the strongest maps, here and in the
     images that activate them most), and `occlusion.png`: how the answer changes where the picture
-    is covered. `.files` names them.
+    is covered. A network of one layer has `weights.png` instead of the first two. `.files` names
+    them, and `.figures()["occlusion"]` is one of them as a matplotlib Figure.
 
     Args:
         image: the path of a picture.
@@ -378,13 +441,14 @@ def explain(
     >>> explanation = fl.explain("runs/mlp-mnist-1", "seven.png", quiet=True)
     >>> explanation.labels[0].label
     '7'
+    >>> explanation.figures()["occlusion"].savefig("occlusion.png")
     """
-    opened = as_run(run, trust)
+    chosen = as_run(run, trust)
     picture = as_path(image, "image")
     with tensorflow(verbose):
         from firstlight.explanation import explain as explanation
     return explanation.explain(
-        opened,
+        chosen,
         picture,
         layers=[layer] if isinstance(layer, str) else layer,
         data=data,
@@ -418,11 +482,11 @@ def export(
     >>> fl.export("runs/mlp-mnist-1", "onnx").path
     PosixPath('runs/mlp-mnist-1/model/mlp.onnx')
     """
-    opened = as_run(run, trust)
+    chosen = as_run(run, trust)
     with tensorflow(verbose):
         from firstlight.exports import export as exports
 
-        return exports.export(opened, format, Path(out) if out else None, data)
+        return exports.export(chosen, format, Path(out) if out else None, data)
 
 
 def graph(
@@ -446,7 +510,7 @@ def graph(
     """
     with tensorflow(verbose):
         from firstlight.graphs.draw import draw_graph
-    chosen = target if isinstance(target, Run) else str(target)
+    chosen = opened(target) or str(target)
     return draw_graph(chosen, Path(out) if out else None, trust)
 
 
@@ -493,10 +557,10 @@ def load(path: PathChoice, *, trust: bool = False) -> Run | OnnxModel:
     >>> fl.load("runs/mlp-mnist-1/model/mlp.onnx").classes[7]
     '7'
     """
-    opened = as_path(path, "path")
-    if is_onnx(opened):
-        return OnnxModel(opened)
-    return Run.open(opened, trust)
+    place = as_path(path, "path")
+    if is_onnx(place):
+        return OnnxModel(place)
+    return Run.open(place, trust)
 
 
 def network(network: NetworkChoice, *, classes: int = 10, verbose: bool = False) -> Network:
@@ -565,22 +629,29 @@ def list_datasets() -> tuple[catalog.DatasetEntry, ...]:
     return catalog.datasets()
 
 
-def as_run(run: RunChoice, trust: bool) -> Run:
+def as_run(run: object, trust: bool) -> Run:
     """Return the run, or the one in the folder. Raises DataError if there is none."""
-    if isinstance(run, Run):
-        return run
-    return Run.open(as_path(run, "run"), trust)
+    return opened(run) or Run.open(as_path(run, "run"), trust)
+
+
+def opened(choice: object) -> Run | None:
+    """Return a run, or that of a FirstRun; None for anything else, such as a path.
+
+    FirstRun is not named: its module imports TensorFlow.
+    """
+    run = choice if isinstance(choice, Run) else getattr(choice, "run", None)
+    return run if isinstance(run, Run) else None
 
 
 def as_runs(runs: RunChoice | Sequence[RunChoice], trust: bool) -> list[Run]:
     """Return the runs, at least one. Raises UsageError if there is none."""
-    several = [runs] if isinstance(runs, Run | str | Path) else runs
+    several = [runs] if isinstance(runs, str | Path) or opened(runs) else runs
     if not isinstance(several, Sequence) or not several:
         raise UsageError(f"runs is {runs!r}; it must be a run or its folder, or a list of them")
     return [as_run(run, trust) for run in several]
 
 
-def as_path(path: PathChoice, what: str) -> Path:
+def as_path(path: object, what: str) -> Path:
     """Return the path. Raises UsageError if it is none."""
     if not isinstance(path, str | Path):
         raise UsageError(f"{what} is a {type(path).__name__}; it must be a path")
@@ -593,8 +664,8 @@ def as_classifier(
     """Return what classifies images: a run's network, or an ONNX model."""
     if isinstance(model, OnnxModel):
         return model
-    if not isinstance(model, Run) and is_onnx(as_path(model, "model")):
-        return OnnxModel(Path(model))
+    if opened(model) is None and is_onnx(as_path(model, "model")):
+        return OnnxModel(as_path(model, "model"))
     run = as_run(model, trust)
     with tensorflow(verbose):
         from firstlight.evaluation import accuracy
@@ -636,8 +707,9 @@ def argument_text(value: Any) -> str:
     """Return an argument as Python code; what has no such code is named."""
     if isinstance(value, Path):
         return repr(str(value))
-    if isinstance(value, Run):
-        return repr(str(value.folder))
+    run = opened(value)
+    if run:
+        return repr(str(run.folder))
     if isinstance(value, str | int | float | Recipe):
         return repr(value)
     name = getattr(value, "name", None) or getattr(value, "__name__", "")
