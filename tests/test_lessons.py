@@ -16,6 +16,7 @@ import pytest
 from conftest import Answer
 from lessons import LESSONS, SECONDS, build, drawn, existing_program, looks_the_same, made_picture
 
+import firstlight as fl
 from firstlight.chapters.agreement import disagreement
 from firstlight.chapters.chapter import ANSWERS, EXERCISES, PROGRAM, Chapter, Code, chapters
 from firstlight.chapters.program import complete_program
@@ -157,3 +158,12 @@ def test_the_first_graphs_pictures_are_drawn_as_the_program_draws_them(here: Pat
         assert (LESSONS / "pictures" / "1" / path.name).read_text("utf-8") == path.read_text(
             "utf-8"
         )
+
+
+def test_the_package_has_the_first_chapters_program(here: Path) -> None:
+    costs: list[float] = []
+    fl.train_first_graph(on_cost=lambda step, cost: costs.append(cost))
+    (session,) = [cell for cell in CHAPTERS[0].cells if cell.section == "The session"][:1]
+    shown = [*costs[::200], costs[-1]]
+    printed = "\n".join(f"Cost: {cost:.6f}" for cost in shown)
+    assert disagreement(session.printed, printed) == ""
