@@ -23,7 +23,24 @@ from firstlight.runs.run import Run
 # very many: the search took a quarter of the tests' time.
 gc.set_threshold(10_000, 10, 10)
 
+# Where tests run in two processes, these files come first: the longest one last would leave the
+# other process without work.
+LONG_FILES = (
+    "test_page.py", "test_loop.py", "test_flow.py", "test_folder_flow.py", "test_lessons.py",
+    "test_api.py", "test_cli.py", "test_export.py", "test_serve.py", "test_notebook.py",
+)  # fmt: skip
+
 Make = Callable[[str], Path]  # a network's name → a run folder
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.option.loadscopereorder = False  # pytest-xdist would begin with the files of most tests
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long files."""
+    order = {name: number for number, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
 
 def pytest_collection_finish() -> None:
