@@ -1,9 +1,11 @@
 """What the tests share: small data cut from MNIST, networks, and the command line in-process."""
 
+import gc
 import gzip
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +19,34 @@ from firstlight import catalog, cli
 from firstlight.datasets import _idx, mnist
 from firstlight.runs.run import Run
 
+# Python's default is to look for garbage after 700 new objects, and TensorFlow's graphs are made of
+# very many: the search took a quarter of the tests' time.
+gc.set_threshold(10_000, 10, 10)
+
+# Where tests run in two processes, these files come first: the longest one last would leave the
+# other process without work.
+LONG_FILES = (
+    "test_page.py", "test_loop.py", "test_flow.py", "test_folder_flow.py", "test_lessons.py",
+    "test_api.py", "test_cli.py", "test_export.py", "test_serve.py", "test_notebook.py",
+)  # fmt: skip
+
 Make = Callable[[str], Path]  # a network's name → a run folder
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.option.loadscopereorder = False  # pytest-xdist would begin with the files of most tests
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long files."""
+    order = {name: number for number, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
+
+
+def pytest_collection_finish() -> None:
+    """Do not look for garbage among what has been imported: TensorFlow, above all."""
+    gc.collect()
+    gc.freeze()
 
 
 class Answer(NamedTuple):
@@ -68,7 +97,8 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Make:
     """A run of any network, two steps long: trained("convnet") → its folder, trained once.
 
-    A test that changes the folder copies it first.
+    Its images are not augmented: most of the time would go into compiling that. A test that changes
+    the folder copies it first.
     """
     from firstlight.settings import prepare
     from firstlight.training import loop
@@ -81,6 +111,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Make:
             # is more than an export's largest difference.
             short = {"steps": 2, "batch_size": 20, "learning_rate": 1e-3}
             plan = prepare(network, str(digits), limit=100, **short)
+            recipe = replace(plan.settings.recipe, augment={})
+            plan = replace(plan, settings=replace(plan.settings, recipe=recipe))
             loop.train(plan, folder / network, quiet=True)
         return folder / network
 
@@ -96,6 +128,12 @@ def run(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Run:
     folder = tmp_path_factory.mktemp("run") / "mlp"
     loop.train(prepare("mlp", str(digits), epochs=2), folder, quiet=True)
     return Run(folder)
+
+
+@pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training in this process draws nothing: test_figures.py tests what it draws."""
+    monkeypatch.setattr("firstlight.figures.training.draw_training", lambda *_: None)
 
 
 @pytest.fixture

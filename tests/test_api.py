@@ -22,6 +22,7 @@ from firstlight.datasets import mnist
 from firstlight.errors import DataError, FirstlightError, UsageError
 from firstlight.settings import prepare
 
+pytestmark = pytest.mark.usefixtures("no_figures")
 # Documented in the order in which their examples need one another's files.
 EXAMPLES = [
     "train", "Recipe", "Dataset", "Run", "Evaluation", "train_first_graph", "find_lr", "evaluate",

@@ -1,5 +1,6 @@
 """The contract of the command line: exit codes, one-line errors, JSON keys, a quick start."""
 
+import itertools
 import json
 import os
 import re
@@ -422,61 +423,78 @@ def test_every_help_ends_with_two_examples_that_can_be_run(
             assert run in names
 
 
-def completed(shell: str, line: str, folder: Path) -> list[str]:
-    """Return what a shell is answered for a line whose last word is being typed."""
-    words = line.split(" ")
+COMPLETED = {  # a line whose last word is being typed → what a shell is answered
+    "firstlight ex": ["explain", "export"],
+    "firstlight data ": ["check"],
+    "firstlight data check c": ["cutouts"],
+    "firstlight train conv": ["convnet", "convnet-record", "convnet-reader"],
+    "firstlight train convnet --re": ["--recipe", "--resume"],
+    "firstlight train convnet --recipe r": ["record", "robust", "reader"],
+    "firstlight train softmax --recipe ": ["default", "long", "pictures"],
+    "firstlight train softmax --data m": ["mnist"],
+    "firstlight train --resume ": ["runs/mlp-mnist-1", "runs/group/a"],
+    "firstlight evaluate runs/m": ["runs/mlp-mnist-1"],
+    "firstlight evaluate runs/mlp-mnist-1 runs/g": ["runs/group/a"],
+    "firstlight export runs/mlp-mnist-1 --format l": ["litert"],
+    "firstlight graph f": ["first-graph"],
+    "firstlight train no-such-network --recipe ": [],
+}
+ANSWERED = {"bash": r"^(.+)$", "zsh": r'^(?:_arg.*?\(\()?"(.+?)"', "fish": r"^(.+?)(?:\t|$)"}
+
+
+def asked(shell: str, line: str) -> dict[str, str]:
+    """Return the environment in which a shell calls the program for the words of a line."""
     environment = {
-        "bash": {"COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)},
+        "bash": {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))},
         "zsh": {"_TYPER_COMPLETE_ARGS": line},
         "fish": {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
     }[shell]
-    environment |= os.environ | {"_FIRSTLIGHT_COMPLETE": f"complete_{shell}"}
+    return environment | {"_FIRSTLIGHT_COMPLETE": f"complete_{shell}"}
+
+
+# The program is imported once. Each line then has a process of its own, which is a copy.
+COMPLETING = """
+import atexit, json, os, sys
+from firstlight import __main__, cli
+for environment in json.load(sys.stdin):
+    if os.fork() == 0:
+        os.environ |= environment
+        atexit.register(lambda: print(*{"numpy", "tensorflow"} & sys.modules.keys(), end=""))
+        __main__.main()
+    assert os.wait()[1] == 0
+    print(end="\\0", flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def completed(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], str]:
+    """What each shell is answered for each line, in a folder with two runs."""
+    folder = tmp_path_factory.mktemp("completed")
+    for run in ("mlp-mnist-1", "group/a"):
+        (folder / "runs" / run).mkdir(parents=True)
+        (folder / "runs" / run / "run.json").touch()
+    (folder / "runs" / "pictures").mkdir()  # no run
+    questions = list(itertools.product(ANSWERED, COMPLETED))
     done = subprocess.run(
         [sys.executable, "-c", COMPLETING],
-        env=environment,
+        input=json.dumps([asked(*question) for question in questions]),
         cwd=folder,
         capture_output=True,
         text=True,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    patterns = {"bash": r"^(.+)$", "zsh": r'^(?:_arg.*?\(\()?"(.+?)"', "fish": r"^(.+?)(?:\t|$)"}
-    return re.findall(patterns[shell], done.stdout, re.MULTILINE)
+    *answers, end = done.stdout.split("\0")
+    assert end == ""
+    return dict(zip(questions, answers, strict=True))
 
 
-COMPLETING = """
-import atexit, sys
-atexit.register(lambda: print(*{"numpy", "tensorflow"} & sys.modules.keys(), end=""))
-from firstlight.__main__ import main
-main()
-"""
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        ("firstlight ex", ["explain", "export"]),
-        ("firstlight data ", ["check"]),
-        ("firstlight data check c", ["cutouts"]),
-        ("firstlight train conv", ["convnet", "convnet-record", "convnet-reader"]),
-        ("firstlight train convnet --re", ["--recipe", "--resume"]),
-        ("firstlight train convnet --recipe r", ["record", "robust", "reader"]),
-        ("firstlight train softmax --recipe ", ["default", "long", "pictures"]),
-        ("firstlight train softmax --data m", ["mnist"]),
-        ("firstlight train --resume ", ["runs/mlp-mnist-1", "runs/group/a"]),
-        ("firstlight evaluate runs/m", ["runs/mlp-mnist-1"]),
-        ("firstlight evaluate runs/mlp-mnist-1 runs/g", ["runs/group/a"]),
-        ("firstlight export runs/mlp-mnist-1 --format l", ["litert"]),
-        ("firstlight graph f", ["first-graph"]),
-        ("firstlight train no-such-network --recipe ", []),
-    ],
-)
-def test_shells_complete_words(tmp_path: Path, shell: str, line: str, expected: list[str]) -> None:
-    for run in ("mlp-mnist-1", "group/a"):
-        (tmp_path / "runs" / run).mkdir(parents=True)
-        (tmp_path / "runs" / run / "run.json").touch()
-    (tmp_path / "runs" / "pictures").mkdir()  # no run
-    assert sorted(completed(shell, line, tmp_path)) == sorted(expected)
+@pytest.mark.parametrize("shell", ANSWERED)
+@pytest.mark.parametrize("line", COMPLETED)
+def test_shells_complete_words(
+    completed: dict[tuple[str, str], str], shell: str, line: str
+) -> None:
+    words = re.findall(ANSWERED[shell], completed[shell, line], re.MULTILINE)
+    assert sorted(words) == sorted(COMPLETED[line])
 
 
 def test_a_completion_shows_no_error_of_a_broken_network(tmp_path: Path) -> None:

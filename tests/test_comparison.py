@@ -14,6 +14,8 @@ from firstlight.runs.run import Run
 from firstlight.settings import prepare
 from firstlight.training import loop
 
+pytestmark = pytest.mark.usefixtures("no_figures")
+
 
 @pytest.mark.parametrize(
     ("counts", "chance"),

@@ -31,6 +31,7 @@ from firstlight.runs.documents import ModelInfo
 from firstlight.runs.run import Run
 from firstlight.settings import Plan, Settings
 
+pytestmark = pytest.mark.usefixtures("no_figures")
 Firstlight = Callable[..., Answer]
 DIGIT = (28, 28, 1)
 

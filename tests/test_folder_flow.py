@@ -11,6 +11,7 @@ from conftest import Answer
 from PIL import Image
 
 from firstlight import catalog
+from firstlight.explanation import occlusion
 from firstlight.settings import default_recipe
 
 Firstlight = Callable[..., Answer]
@@ -21,23 +22,26 @@ FOR_PHOTOGRAPHS = [entry.name for entry in catalog.networks() if "pictures" in e
 
 @pytest.fixture
 def shades(here: Path) -> Path:
-    """Three classes, told apart by how light they are: sixteen pictures to learn, four to see."""
-    for number in range(60):
+    """Three classes, told apart by how light they are: eight pictures to learn, two to see."""
+    for number in range(30):
         name = list(SHADES)[number % 3]
         noise = np.random.default_rng(number).normal(SHADES[name], 10, (48, 60, 3)).clip(0, 255)
-        path = here / "shades" / ("val" if number >= 48 else "train") / name / f"{number}.png"
+        path = here / "shades" / ("val" if number >= 24 else "train") / name / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(noise.astype(np.uint8)).save(path)
     return here / "shades"
 
 
-def test_from_training_to_an_exported_file(firstlight: Firstlight, shades: Path) -> None:
+def test_from_training_to_an_exported_file(
+    firstlight: Firstlight, shades: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(occlusion, "POSITIONS_PER_SIDE", 7)
     flags = ("--data", "shades", "--steps", 4, "--batch-size", 8, "--out", "run", "--quiet")
     assert firstlight("train", "nin-cifar", *flags).code == 0
     for views in ("middle", "ten-crops", "dense"):
         facts = json.loads(firstlight("evaluate", "run", "--views", views, "--json").out)
-        assert facts["examples"] == 12 and facts["split"] == "val"
-    file = "shades/val/dark/48.png"
+        assert facts["examples"] == 6 and facts["split"] == "val"
+    file = "shades/val/dark/24.png"
     by_run = json.loads(firstlight("classify", "run", file, "--json").out)[0]["labels"]
     assert {each["label"] for each in by_run} == set(SHADES)
     explained = json.loads(firstlight("explain", "run", file, "--out", "seen", "--json").out)
@@ -47,7 +51,7 @@ def test_from_training_to_an_exported_file(firstlight: Firstlight, shades: Path)
     for format in ("onnx", "litert", "savedmodel"):
         exported = firstlight("export", "run", "--format", format)
         assert exported.code == 0, format
-        assert "not calibrated: 12 validation images are too few; 50 are needed" in exported.out
+        assert "not calibrated: 6 validation images are too few; 50 are needed" in exported.out
     by_file = firstlight("classify", "run/model/nin-cifar.onnx", file, "--json")
     for one, other in zip(by_run, json.loads(by_file.out)[0]["labels"], strict=True):
         assert one["label"] == other["label"]
@@ -87,7 +91,7 @@ def colours(here: Path) -> Path:
 
 @pytest.mark.parametrize("network", FOR_PHOTOGRAPHS)
 def test_the_default_recipe_learns_photographs(
-    firstlight: Firstlight, colours: Path, network: str
+    firstlight: Firstlight, colours: Path, network: str, no_figures: None
 ) -> None:
     flags = ("--data", colours, "--steps", 40, "--out", "run", "--quiet")  # a step: 24 pictures
     assert firstlight("train", network, *flags).code == 0

@@ -32,13 +32,16 @@ from firstlight.training.optimizer import adjust_gradients, build_optimizer, cli
 from firstlight.training.state import TrainState
 from firstlight.training.step import History, compile_steps
 
+pytestmark = pytest.mark.usefixtures("no_figures")
 NETWORKS = [entry.name for entry in catalog.networks() if entry.input == (28, 28, 1)]
 v1 = tf.compat.v1
 
 
-def prepared(network: str, data: Path | str, patience: int = 0, **fields: Any) -> Plan:
+def prepared(
+    network: str, data: Path | str, patience: int = 0, limit: int | None = None, **fields: Any
+) -> Plan:
     """Return a training that can begin; `fields` change the recipe."""
-    plan = prepare(network, str(data), patience=patience)
+    plan = prepare(network, str(data), patience=patience, limit=limit)
     if "steps" in fields:
         fields["epochs"] = None
     if fields.get("epochs"):
@@ -114,8 +117,8 @@ def test_a_stopped_training_continues_to_bit_equal_weights(
     network: str, digits: Path, here: Path
 ) -> None:
     """Ten steps, an epoch ends after the ninth; stopped after the fifth step."""
-    fields = {"steps": 10, "batch_size": 60, "steps_per_call": 1}
-    plan = prepared(network, digits, **fields)
+    fields = {"steps": 10, "batch_size": 20, "steps_per_call": 1}
+    plan = prepared(network, digits, limit=180, **fields)
     run_all(TrainState(plan), here / "whole")
     with pytest.raises(Interrupted, match=r"after step 5; continue with: .* --resume .*cut"):
         stop_after(5, plan, here / "cut")
@@ -487,12 +490,12 @@ def test_the_rate_is_lowered_where_validation_stalls_and_stays_so_when_resumed(
 
 def test_pictures_resume_to_bit_equal_weights(here: Path, tmp_path: Path) -> None:
     """Random crops, mirrors and colours included."""
-    for number in range(40):
+    for number in range(20):
         folder = tmp_path / "shop" / ("a", "b")[number % 2]
         folder.mkdir(parents=True, exist_ok=True)
         noise = np.random.default_rng(number).integers(0, 256, (40, 44, 3), np.uint8)
         Image.fromarray(noise).save(folder / f"{number}.png")
-    plan = prepared("nin-cifar", tmp_path / "shop", steps=8, batch_size=8)
+    plan = prepared("nin-cifar", tmp_path / "shop", steps=8, batch_size=4)
     loop.train(plan, here / "whole", quiet=True)
     with pytest.raises(Interrupted, match="after step 5"):
         stop_after(5, plan, here / "cut")

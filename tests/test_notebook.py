@@ -24,10 +24,10 @@ CELLS = [
     "other = fl.train('softmax', data=DATA, steps=50, quiet=True)\n"
     "fl.compare(run, other, quiet=True)",
     "run.explain('7.png', quiet=True)",
-    "fl.find_lr('softmax', data=DATA, quiet=True).figure",
+    "search = fl.find_lr('softmax', data=DATA, quiet=True)\nsearch.figure",
     "run.report(quiet=True)",
     "run.graph()",
-    "fl.find_lr('softmax', data=DATA, quiet=True)",
+    "search",
     "import threading\n"
     "thread = threading.Thread(target=lambda: fl.train('softmax', data=DATA, steps=200))\n"
     "thread.start(); thread.join()",

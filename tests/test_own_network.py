@@ -20,6 +20,7 @@ from firstlight.errors import DataError, UsageError
 from firstlight.networks._weight_names import weight_names
 from firstlight.settings import prepare
 
+pytestmark = pytest.mark.usefixtures("no_figures")
 Firstlight = Callable[..., Answer]
 
 FILE = '''"""A residual network of my own, with layers that have no names."""

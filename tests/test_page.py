@@ -189,12 +189,17 @@ def draw(page: Any, text: str, left: float = 0.1, size: float = 0.55) -> None:
             page.mouse.move(*first)
             page.mouse.down()
             for point in others:
-                page.mouse.move(*point, steps=2)
+                page.mouse.move(*point)
             page.mouse.up()
 
 
 def expect_headline(page: Any, text: str) -> None:
-    playwright.expect(page.locator(".headline")).to_have_text(text, timeout=15_000)
+    """Wait for a headline. The page looks at each frame; `expect` would look once a second."""
+    shows = "text => document.querySelector('.headline')?.textContent.trim() === text"
+    try:
+        page.wait_for_function(shows, arg=text, timeout=15_000)
+    except playwright.TimeoutError:
+        assert page.locator(".headline").all_text_contents() == [text]
 
 
 def settle(page: Any) -> None:
