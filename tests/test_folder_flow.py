@@ -91,7 +91,7 @@ def colours(here: Path) -> Path:
 
 @pytest.mark.parametrize("network", FOR_PHOTOGRAPHS)
 def test_the_default_recipe_learns_photographs(
-    firstlight: Firstlight, colours: Path, network: str, no_figures: None
+    firstlight: Firstlight, colours: Path, network: str
 ) -> None:
     flags = ("--data", colours, "--steps", 40, "--out", "run", "--quiet")  # a step: 24 pictures
     assert firstlight("train", network, *flags).code == 0
