@@ -64,6 +64,7 @@ def is_one_line(answer: Answer) -> bool:
             f"no network or run 'nowhere'; networks: first-graph, {NETWORKS}",
         ),
         (["first-graph", "--steps", "0"], 2, "--steps"),
+        (["first-graph", "--limit", "0"], 2, "--limit"),
         (["first-graph", "--lr", "1e38", "--steps", "20"], 1, "lower --lr"),
         (["bogus"], 2, "bogus"),
     ],
@@ -180,6 +181,8 @@ def test_first_graph_prints_its_falling_cost(firstlight: Firstlight) -> None:
     lines = firstlight("first-graph", "--steps", "25", "--log-every", "10").out.splitlines()
     costs = [line for line in lines if re.fullmatch(r"Cost: \d+\.\d{6}", line)]
     assert len(costs) == 4  # steps 1, 11, 21 and the last
+    validated = r"Validation accuracy after (\d+) steps: \d+\.\d\d%"
+    assert re.findall(validated, "\n".join(lines)) == ["0", "25"]
     assert any(line.startswith("test accuracy ") for line in lines)
     assert any(line.startswith("predicted ") for line in lines)
     assert any(line == "labels     7 2 1 0 4 1 4 9 5 9 0 6 9 0 1 5 9 7 3 4" for line in lines)

@@ -53,8 +53,12 @@ def test_the_first_graph_shows_the_operations_that_the_lesson_names(here: Path) 
     run = Run(here / "runs" / "first-graph-mnist-1")
     accumulator = shown(run)
     assert {"input", "labels", "layer1_weights", "matmul", "cost"} <= operations(accumulator)
-    costs = [(step.step, pytest.approx(step.loss, rel=1e-5)) for step in run.metrics()]
-    assert curve(accumulator, "train/loss") == costs and len(costs) == 3
+    for split, count in (("train", 3), ("val", 2)):
+        logged = [step for step in run.metrics() if step.split == split]
+        costs = [(step.step, pytest.approx(step.loss, rel=1e-5)) for step in logged]
+        assert curve(accumulator, f"{split}/loss") == costs and len(costs) == count
+    accuracies = [(step.step, pytest.approx(step.accuracy, abs=1e-5)) for step in logged]
+    assert curve(accumulator, "val/accuracy") == accuracies
 
 
 def test_without_the_extra_nothing_is_written(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

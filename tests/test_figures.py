@@ -188,6 +188,11 @@ CURVES: dict[str, tuple[list[LoggedStep], int | None]] = {
     "one step and validation": ([line(1, loss=2.3), line(1, "val", loss=2.2)], 1),
     "one epoch": ([line(n) for n in range(1, 101)] + [line(100, "val", 0.9)], 100),
     "no accuracy": ([line(n, accuracy=None) for n in range(1, 1001)], None),
+    "accuracy on validation alone": (
+        [line(n, accuracy=None) for n in range(1, 201)]
+        + [line(n, "val", n / 300, loss=2.0) for n in (0, 100, 200)],
+        200,
+    ),
     "with validation": (
         [line(n) for n in range(1, 100)] + [line(50, "val", 0.9), line(99, "val", 1.0)],
         99,
@@ -223,6 +228,14 @@ def test_learning_curves_stay_in_their_panels_and_nothing_covers_them(case: str)
             assert (values <= high).all()
             if curve.get_linestyle() != "None":  # the dots of single steps may lie below
                 assert (values >= low).all()
+
+
+@pytest.mark.parametrize(
+    ("case", "panels"), [("no accuracy", 1), ("accuracy on validation alone", 2), ("one step", 2)]
+)
+def test_the_error_is_drawn_if_any_step_has_an_accuracy(case: str, panels: int) -> None:
+    metrics, _ = CURVES[case]
+    assert len(learning_curves(metrics, record(), "mnist").axes) == panels
 
 
 @pytest.mark.parametrize(

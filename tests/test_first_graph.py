@@ -1,9 +1,14 @@
 """The first lesson: the graph is as it says, its cost falls, a wrong feed is explained."""
 
+import json
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
+import firstlight as fl
 from firstlight import first_graph
 from firstlight.datasets import mnist
 from firstlight.errors import FirstlightError, UsageError
@@ -82,3 +87,63 @@ def test_a_wrong_feed_names_the_placeholder_and_what_it_expects(
 def test_a_cost_that_is_no_number_stops_it() -> None:
     with pytest.raises(FirstlightError, match="lower --lr"):
         first_graph.train(mnist.load("val"), IMAGES[:1], steps=20, learning_rate=1e38)
+
+
+def test_a_look_at_the_weights_before_the_first_step_and_after_each_hundred() -> None:
+    looks: dict[int, np.ndarray] = {}
+    learned = first_graph.train(
+        mnist.load("val"),
+        IMAGES[:1],
+        steps=250,
+        on_weights=lambda step, weights, biases: looks.update({step: weights}),
+    )
+    assert [*looks] == [0, 100, 200, 250]
+    assert np.array_equal(looks[250], learned.weights)
+    assert not np.array_equal(looks[0], looks[100])
+
+
+def test_validation_is_logged_as_the_session_would_measure_it(here: Path) -> None:
+    seen: list[tuple[int, float, float]] = []
+    first = fl.train_first_graph(
+        steps=120, lr=0.1, on_validation=lambda *measured: seen.append(measured)
+    )
+    logged = [each for each in first.run.metrics() if each.split == "val"]
+    assert [(each.step, each.loss, each.accuracy) for each in logged] == seen
+    assert [step for step, *_ in seen] == [0, 100, 120]
+    evaluation = first.evaluate(split="val", quiet=True)
+    assert first.run.validation_accuracy == pytest.approx(evaluation.accuracy, abs=1e-3)
+    assert first.run.history["split"].count("train") == 120
+    val = mnist.load("val")
+    probabilities = first.run.predict(val.images[:])[np.arange(len(val)), val.labels]
+    assert logged[-1].loss == pytest.approx(-np.log(probabilities).mean(), rel=1e-3)
+
+
+def test_a_huge_cost_on_validation_is_still_a_number() -> None:
+    from firstlight.training.first_graph import measure
+
+    cost, accuracy = measure(np.array([[1e6, 0.0], [0.0, 1e6]], np.float32), np.array([1, 1]))
+    assert (cost, accuracy) == (5e5, 0.5)
+
+
+def test_the_accuracy_is_on_all_test_images(here: Path) -> None:
+    first = fl.train_first_graph(steps=20)
+    assert first.accuracy == first.run.result.test_accuracy == first.evaluate(quiet=True).accuracy
+    assert first._repr_html_() == first.run._repr_html_()
+    assert "predicted" not in repr(first)
+
+
+def test_it_trains_on_the_first_images_alone(here: Path) -> None:
+    first = fl.train_first_graph(steps=200, lr=0.5, limit=50)
+    record = json.loads((first.run.folder / "run.json").read_text("utf-8"))
+    assert record["limit"] == 50
+    assert first.run.history["epoch"][-1] == 200 * 100 / 50
+    few = mnist.load("train").first(50)
+    assert (first.run.predict(few.images[:]).argmax(1) == few.labels).all()  # learned by heart
+    assert first.accuracy < 0.8
+
+
+@pytest.mark.parametrize("limit", [0, -3, 2.5, "many"])
+def test_a_wrong_limit_is_refused_before_anything_is_made(limit: Any, here: Path) -> None:
+    with pytest.raises(UsageError, match="limit is"):
+        fl.train_first_graph(limit=limit)
+    assert not list(here.iterdir())

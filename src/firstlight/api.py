@@ -139,27 +139,37 @@ def train_first_graph(
     batch_size: int = 100,
     lr: float = 0.01,
     seed: int = 0,
+    limit: int | None = None,
     verbose: bool = False,
     command: str | None = None,
     on_cost: Callable[[int, float], None] = lambda step, cost: None,
+    on_validation: Callable[[int, float, float], None] = lambda step, cost, accuracy: None,
 ) -> "FirstRun":
     """Train the first graph of the lessons in a TensorFlow session.
 
     Args:
+        limit: the number of training images, the first ones; by default all 55,000.
         on_cost: is called after each step with its number, from 1, and its cost in nats.
+        on_validation: is called before the first step, after every 100 steps, and at the end, with
+            the number of steps so far, and the cost and the accuracy (0 to 1) on all 5,000
+            validation images.
 
-    The other arguments are those of `train`. The result has the `run`, and the `predicted` digits
-    and the `labels` of the test images (10000,).
+    The other arguments are those of `train`. The result has the `accuracy` on all 10,000 test
+    images, and the `run`, whose `history` has each step's cost and what validation measured.
 
     Raises:
         UsageError: a value is not allowed.
         FirstlightError: the cost is not a number.
 
     >>> first = fl.train_first_graph(steps=100)
+    >>> first.accuracy > 0.1  # a tenth is guessing
+    True
     >>> first.run.result.final_cost < first.run.result.first_cost
     True
     """
     given = given_arguments(train_first_graph, locals())
+    if limit is not None:
+        check_whole_number("limit", limit, minimum=1)
     with tensorflow(verbose):
         from firstlight.training import first_graph
     return first_graph.train(
@@ -167,8 +177,10 @@ def train_first_graph(
         batch_size=batch_size,
         learning_rate=lr,
         seed=seed,
+        limit=limit,
         command=call_text("train_first_graph", given) if command is None else command,
         on_cost=on_cost,
+        on_validation=on_validation,
     )
 
 

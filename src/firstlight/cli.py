@@ -235,6 +235,9 @@ def first_graph(
         float, typer.Option(metavar="RATE", help="Learning rate: the size of a step.")
     ] = 0.01,
     seed: Seed = 0,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Use only the first N training images.")
+    ] = None,
     log_every: Annotated[
         int, typer.Option(metavar="N", min=1, help="Print every N-th cost.")
     ] = 100,
@@ -244,7 +247,8 @@ def first_graph(
 ) -> None:
     """Train the first graph, in a session.
 
-    The network is one layer of ten neurons, written as an explicit TensorFlow graph.
+    The network is one layer of ten neurons, written as an explicit TensorFlow graph. After every
+    100 steps, its accuracy on the validation images is printed below the costs so far.
     """
     from firstlight import api
 
@@ -252,14 +256,20 @@ def first_graph(
         if not json_ and not quiet and ((step - 1) % log_every == 0 or step == steps):
             print(f"Cost: {cost:.6f}", flush=True)
 
+    def on_validation(step: int, cost: float, accuracy: float) -> None:
+        if not json_ and not quiet:
+            print(f"Validation accuracy after {step:,} steps: {accuracy:.2%}", flush=True)
+
     first = api.train_first_graph(
         steps=steps,
         batch_size=batch_size,
         lr=lr,
         seed=seed,
+        limit=limit,
         verbose=verbose,
         command=command_line(),
         on_cost=on_cost,
+        on_validation=on_validation,
     )
     lines = [
         *console.training(first.run.result),

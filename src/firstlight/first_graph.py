@@ -25,6 +25,7 @@ v1 = tf.compat.v1
 
 PIXELS = 28 * 28
 CLASSES = 10
+LOOK_EVERY = 100  # steps
 
 
 class FirstGraph(NamedTuple):
@@ -93,12 +94,15 @@ def train(
     learning_rate: float = 0.01,
     seed: int = 0,
     on_cost: Callable[[int, float], None] = lambda step, cost: None,
+    on_weights: Callable[[int, np.ndarray, np.ndarray], None] = lambda step, weights, biases: None,
 ) -> Learned:
     """Run the graph in a session: `steps` times, with `batch_size` images each time.
 
     Args:
         test_images: (N, 28, 28, 1) uint8.
         on_cost: is called after each step with its number, counting from 1, and its cost.
+        on_weights: is called before the first step, then after every 100 steps, and at the end,
+            with the number of steps so far, the weights (784, 10) and the biases (10,).
 
     Raises:
         FirstlightError: the cost is not a number.
@@ -109,10 +113,13 @@ def train(
     with v1.Session(graph=first.graph) as session:
         session.run(first.initialize)
         for step in range(steps):
+            if step % LOOK_EVERY == 0:
+                on_weights(step, *session.run([first.weights, first.biases]))
             batch = rows(step * batch_size, (step + 1) * batch_size)
             cost = take_step(session, first, images[batch], labels[batch], step + 1)
             on_cost(step + 1, cost)
         weights, biases = session.run([first.weights, first.biases])
+        on_weights(steps, weights, biases)
         test_logits = predict(session, first, flat(test_images), batch_size)
     return Learned(weights, biases, test_logits)
 

@@ -67,16 +67,15 @@ class Quantity(NamedTuple):
     """What a panel shows of each logged step."""
 
     label: str
-    value: Callable[[LoggedStep], float]
+    value: Callable[[LoggedStep], float | None]  # None: it was not measured at this step
 
 
 def cost(logged: LoggedStep) -> float:
     return logged.loss
 
 
-def error_percent(logged: LoggedStep) -> float:
-    assert logged.accuracy is not None
-    return 100 * (1 - logged.accuracy)
+def error_percent(logged: LoggedStep) -> float | None:
+    return None if logged.accuracy is None else 100 * (1 - logged.accuracy)
 
 
 COST = Quantity("cost (cross entropy, nats)", cost)
@@ -93,7 +92,7 @@ def learning_curves(metrics: Sequence[LoggedStep], record: RunRecord, data: str)
         data: the dataset's name.
     """
     kept_step = record.status.best_step if record.status else None
-    has_accuracy = all(logged.accuracy is not None for logged in metrics)
+    has_accuracy = not metrics or any(logged.accuracy is not None for logged in metrics)
     error = BALANCED_ERROR if record.settings.class_weights else ERROR
     quantities = [COST, error] if has_accuracy else [COST]
     width = PANEL_WIDTH * len(quantities)
@@ -167,10 +166,10 @@ def _draw_curve(
 def _of_split(
     metrics: Sequence[LoggedStep], split: str, quantity: Quantity
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the steps of a split and their values, both (N,)."""
-    of_split = [logged for logged in metrics if logged.split == split]
-    steps = np.array([logged.step for logged in of_split], int)
-    return steps, np.array([quantity.value(logged) for logged in of_split], float)
+    """Return the steps of a split at which the quantity was measured, and its values, both (N,)."""
+    values = {logged.step: quantity.value(logged) for logged in metrics if logged.split == split}
+    measured = {step: value for step, value in values.items() if value is not None}
+    return np.array([*measured], int), np.array([*measured.values()], float)
 
 
 def _scale_steps(panel: Axes, last: int) -> None:

@@ -138,7 +138,7 @@ class LoggedStep:
 
     step: int
     epoch: float
-    split: str  # train, or val at the end of an epoch
+    split: str  # train, or val at the end of an epoch (of the first graph: every 100 steps)
     loss: float  # mean cross entropy, in nats
     accuracy: float | None  # 0 to 1; on val with class weights: the mean of all recalls
     lr: float
