@@ -32,7 +32,7 @@ from firstlight.training.rate_search import RateSearch
 PAGE = Path(__file__).parent / "api.md"
 FUNCTIONS = {
     "Train": ["train", "train_first_graph", "find_lr"],
-    "Understand": ["evaluate", "compare", "explain", "report", "graph"],
+    "Understand": ["evaluate", "compare", "learning_curves", "explain", "report", "graph"],
     "Use": ["read", "predict", "classify", "export", "load"],
     "Learn": ["lessons"],
     "Networks and data": ["network", "dataset", "list_networks", "list_datasets"],

@@ -22,7 +22,7 @@ def size(figure: Figure) -> tuple[int, int]:
 def page_size(figure: Figure) -> tuple[int, int]:
     """Width and height without drawing; `check_texts` checks that the PNG has them."""
     width, height = figure.bbox.size
-    return int(width), int(height)
+    return round(width), round(height)
 
 
 class Drawn(NamedTuple):

@@ -25,8 +25,8 @@ from firstlight.settings import prepare
 # Documented in the order in which their examples need one another's files.
 EXAMPLES = [
     "train", "Recipe", "Dataset", "Run", "Evaluation", "train_first_graph", "find_lr", "evaluate",
-    "compare", "read", "classify", "predict", "explain", "export", "load", "report", "graph",
-    "network", "dataset", "list_networks", "list_datasets",
+    "compare", "learning_curves", "read", "classify", "predict", "explain", "export", "load",
+    "report", "graph", "network", "dataset", "list_networks", "list_datasets",
 ]  # fmt: skip
 VERBS = {
     "train": api.train, "first-graph": api.train_first_graph, "find-lr": api.find_lr,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from io import BytesIO
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -18,7 +19,8 @@ from matplotlib.image import BboxImage
 from PIL import Image
 
 from firstlight.datasets import ArrayImages, FolderImages, array_examples
-from firstlight.errors import UsageError
+from firstlight.errors import DataError, UsageError
+from firstlight.figures.comparison import COLORS, MAX_RUNS, compare_curves, differences
 from firstlight.figures.evaluation import Answers, answers, class_weights, confusion_matrix
 from firstlight.figures.style import STYLE, new_panels, save_figure, styled
 from firstlight.figures.training import (
@@ -260,6 +262,132 @@ def test_an_error_of_0_percent_has_a_place_on_the_scale(case: str) -> None:
 def test_a_long_name_of_the_data_goes_on_in_the_next_line(data: str) -> None:
     texts = joined(check_texts(learning_curves([line(1)], record(), data)))
     assert data in texts.replace("- ", "-")
+
+
+def saved_run(folder: Path, metrics: Sequence[LoggedStep], **changed: Any) -> Run:
+    """Return a run with these logged steps; `changed` are its settings and its recipe's fields."""
+    settings, recipe = record().settings, record().settings.recipe
+    of_recipe = {name: changed.pop(name) for name in {*changed} & {*recipe.to_json()}}
+    settings = replace(settings, recipe=replace(recipe, **of_recipe), **changed)
+    folder.mkdir()
+    run = Run(folder)
+    run.write_record(replace(record(), settings=settings))
+    lines = [json.dumps(logged.to_json()) + "\n" for logged in metrics]
+    run.metrics_file.write_text("".join(lines), "utf-8")
+    return run
+
+
+def curve(scale: float, accuracy: float | None = 0.5, last: int = 300) -> list[LoggedStep]:
+    """Return training steps without accuracies, and validation every 50 steps."""
+    train = [line(n, accuracy=None, loss=scale / n) for n in range(1, last + 1)]
+    return train + [line(n, "val", accuracy, loss=scale) for n in range(50, last + 1, 50)]
+
+
+@pytest.mark.parametrize("split", ["val", "train", "both"])
+@pytest.mark.parametrize("count", [1, 2, 5, MAX_RUNS])
+def test_several_runs_are_drawn_together(count: int, split: str, tmp_path: Path) -> None:
+    runs = [
+        saved_run(tmp_path / f"run-{n}", curve(10.0**n, last=100 * (1 + n % 3)), seed=n)
+        for n in range(count)
+    ]
+    figure = compare_curves(runs, None, split)
+    texts = joined(check_texts(figure))
+    for n in range(count):
+        assert (f"seed {n}" if count > 1 else "run-0") in texts
+    assert len(figure.axes) == (1 if split == "train" else 2)  # no training step has an accuracy
+    cost = figure.axes[0]
+    assert len(cost.lines) == count * (2 if split == "both" else 1)
+    assert [each.get_color() for each in cost.lines][-1] == COLORS[count - 1]
+    low, high = cost.get_ylim()
+    for each in cost.lines:
+        assert low <= min(each.get_ydata()) and max(each.get_ydata()) <= high
+    if split == "both":
+        assert "training" in texts and "validation" in texts
+        train, val, *_ = cost.lines
+        assert train.get_linewidth() < val.get_linewidth()
+
+
+def test_the_labels_that_are_given_are_shown_as_they_are(tmp_path: Path) -> None:
+    run = saved_run(tmp_path / "run", curve(1.0))
+    labels = ["_a $x$ <b>", 9 * "a long name "]
+    texts = joined(check_texts(compare_curves([run, run], labels, "val")))
+    assert labels[0] in texts and "a long name" in texts
+
+
+def test_a_cost_that_is_no_number_is_left_out(tmp_path: Path) -> None:
+    diverged = saved_run(tmp_path / "run", [*curve(1.0), line(301, "val", loss=float("nan"))])
+    panel = compare_curves([diverged], None, "val").axes[0]
+    assert [*panel.lines[0].get_xdata()] == [50, 100, 150, 200, 250, 300]
+
+
+@pytest.mark.parametrize(
+    ("changes", "labels"),
+    [
+        ([{"learning_rate": 0.01}, {"learning_rate": 0.5}], ["lr 0.01", "lr 0.5"]),
+        ([{"steps": 1000}, {"steps": 20000}], ["steps 1000", "steps 20000"]),
+        ([{"steps": None, "epochs": 3}, {"steps": 9}], ["epochs 3", "steps 9"]),
+        ([{"limit": None}, {"limit": 500}], ["no limit", "limit 500"]),
+        ([{"seed": 0}, {"seed": 1}], ["seed 0", "seed 1"]),
+        ([{"augment": {}}, {"augment": {"rotate": 10}}], ["no augment", "augment rotate 10"]),
+        # Between networks, or recipes with a name, their recipes' numbers are not what matters.
+        ([{"network": "mlp", "batch_size": 5}, {"network": "softmax"}], ["mlp", "softmax"]),
+        (
+            [{"recipe_name": "quick", "batch_size": 5}, {"recipe_name": "long"}],
+            ["recipe quick", "recipe long"],
+        ),
+        (
+            [
+                {"network": "mlp", "learning_rate": 0.2},
+                {"network": "mlp", "learning_rate": 0.3, "batch_size": 10},
+                {"network": "softmax"},
+            ],
+            ["mlp, lr 0.2", "mlp, lr 0.3", "softmax, lr 0.1"],
+        ),
+        ([{}, {}], ["", ""]),
+    ],
+)
+def test_a_run_is_called_by_what_differs(
+    changes: list[dict[str, Any]], labels: list[str], tmp_path: Path
+) -> None:
+    runs = [saved_run(tmp_path / str(n), [], **changed) for n, changed in enumerate(changes)]
+    assert differences([run.record().settings for run in runs]) == labels
+
+
+def test_runs_that_do_not_differ_are_called_by_their_folders(tmp_path: Path) -> None:
+    runs = [saved_run(tmp_path / name, curve(1.0)) for name in ("one", "two")]
+    assert {"one", "two"} <= {*(text for text, _ in check_texts(compare_curves(runs, None, "val")))}
+    runs.append(saved_run(tmp_path / "three", curve(1.0), seed=3))
+    texts = {text for text, _ in check_texts(compare_curves(runs, None, "val"))}
+    assert {"seed 0 (one)", "seed 0 (two)", "seed 3"} <= texts
+
+
+@pytest.mark.parametrize(
+    ("count", "labels", "split", "message"),
+    [
+        (0, None, "val", r"0 runs; a picture shows 1 to 12"),
+        (13, None, "val", r"13 runs; a picture shows 1 to 12"),
+        (2, ["a"], "val", r"1 labels for 2 runs; give one for each"),
+        (2, "ab", "val", r"labels is 'ab'; it must be a list with a text for each run"),
+        (2, [1, 2], "val", r"labels is \[1, 2\]; it must be a list"),
+        (1, None, "test", r"split is 'test'; it must be one of: 'val', 'train', 'both'"),
+    ],
+)
+def test_what_cannot_be_drawn_together_is_refused(
+    count: int, labels: Any, split: str, message: str, tmp_path: Path
+) -> None:
+    run = saved_run(tmp_path / "run", curve(1.0))
+    with pytest.raises(UsageError, match=message) as error:
+        compare_curves(count * [run], labels, split)
+    assert "\n" not in str(error.value)
+
+
+def test_a_run_that_has_logged_nothing_on_the_split_is_named(tmp_path: Path) -> None:
+    run = saved_run(tmp_path / "short", [line(1)])
+    with pytest.raises(DataError, match=r'short has logged nothing on val; .* split="train"$'):
+        compare_curves([run], None, "val")
+    empty = saved_run(tmp_path / "empty", [])
+    with pytest.raises(DataError, match=r"empty has logged nothing on train$"):
+        compare_curves([empty], None, "both")
 
 
 def test_running_mean_keeps_length_and_level() -> None:

@@ -147,3 +147,13 @@ def test_a_wrong_limit_is_refused_before_anything_is_made(limit: Any, here: Path
     with pytest.raises(UsageError, match="limit is"):
         fl.train_first_graph(limit=limit)
     assert not list(here.iterdir())
+
+
+def test_its_result_is_taken_wherever_a_run_is(here: Path) -> None:
+    first = [fl.train_first_graph(steps=2, lr=lr) for lr in (0.01, 1)]
+    figure = fl.learning_curves(first)
+    assert {text.get_text() for text in figure.legends[0].get_texts()} == {"lr 0.01", "lr 1"}
+    assert fl.learning_curves(first[0], split="both").axes
+    assert fl.compare(*first, quiet=True).runs == tuple(str(each.run.folder) for each in first)
+    with pytest.raises(UsageError, match=r"runs is \[\]; it must be a run"):
+        fl.learning_curves([])

@@ -46,6 +46,7 @@ _MODULES = {  # the module of each public name
     "export": "api",
     "find_lr": "api",
     "graph": "api",
+    "learning_curves": "api",
     "lessons": "api",
     "list_datasets": "api",
     "list_networks": "api",
@@ -69,6 +70,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
     from firstlight.api import export as export
     from firstlight.api import find_lr as find_lr
     from firstlight.api import graph as graph
+    from firstlight.api import learning_curves as learning_curves
     from firstlight.api import lessons as lessons
     from firstlight.api import list_datasets as list_datasets
     from firstlight.api import list_networks as list_networks

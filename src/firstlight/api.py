@@ -30,13 +30,17 @@ if TYPE_CHECKING:  # these import TensorFlow, or a package of the extra `train`
     from firstlight.evaluation.comparison import Comparison
     from firstlight.explanation.explanation import Explanation
     from firstlight.exports.export import Export
+    from firstlight.figures.style import NotebookFigure
     from firstlight.graphs.draw import GraphPictures
     from firstlight.reports.report import Report
     from firstlight.training.first_graph import FirstRun
     from firstlight.training.rate_search import RateSearch
 
-RunChoice = Run | str | Path
 PathChoice = str | Path
+if TYPE_CHECKING:
+    RunChoice = Run | FirstRun | PathChoice
+else:
+    RunChoice = Run | PathChoice
 
 
 def train(
@@ -161,8 +165,8 @@ def train_first_graph(
         UsageError: a value is not allowed.
         FirstlightError: the cost is not a number.
 
-    >>> first = fl.train_first_graph(steps=100)
-    >>> first.accuracy > 0.1  # a tenth is guessing
+    >>> first = fl.train_first_graph(steps=300, lr=0.1)
+    >>> first.accuracy > 0.5
     True
     >>> first.run.result.final_cost < first.run.result.first_cost
     True
@@ -296,6 +300,37 @@ def compare(
     return comparison.compare(as_run(first, trust), as_run(second, trust), data, split, quiet)
 
 
+def learning_curves(
+    runs: RunChoice | Sequence[RunChoice],
+    labels: Sequence[str] | None = None,
+    split: str = "val",
+) -> "NotebookFigure":
+    """Draw several trainings together: cost and error against steps, a line for each run.
+
+    Args:
+        runs: 1 to 12 runs or their folders; also what `train_first_graph` returns.
+        labels: a name for each run; by default what differs between the runs' settings, such as
+            "lr 0.01", or else the names of their folders.
+        split: "val" for validation, "train" for the running mean of the training steps, or "both":
+            training as thin lines, validation as thick ones.
+
+    The figure is shown by a notebook, and `figure.savefig("curves.png")` writes it. It has a panel
+    for the error only if a run has measured accuracies on the split.
+
+    Raises:
+        UsageError: no run, too many, not a label for each, or no such split.
+        DataError: a run is missing or damaged, or has logged nothing on the split.
+
+    >>> figure = fl.learning_curves(["runs/mlp-mnist-1", "runs/first-graph-mnist-1"])
+    >>> [panel.get_ylabel() for panel in figure.axes]
+    ['cost (cross entropy, nats)', 'error (% of images wrong)']
+    """
+    several = as_runs(runs, trust=False)
+    with tensorflow(verbose=False):
+        from firstlight.figures.comparison import compare_curves
+    return compare_curves(several, labels, split)
+
+
 def classify(
     model: RunChoice | OnnxModel,
     images: PathChoice | Sequence[PathChoice],
@@ -391,12 +426,12 @@ def explain(
     >>> explanation.labels[0].label
     '7'
     """
-    opened = as_run(run, trust)
+    chosen = as_run(run, trust)
     picture = as_path(image, "image")
     with tensorflow(verbose):
         from firstlight.explanation import explain as explanation
     return explanation.explain(
-        opened,
+        chosen,
         picture,
         layers=[layer] if isinstance(layer, str) else layer,
         data=data,
@@ -430,11 +465,11 @@ def export(
     >>> fl.export("runs/mlp-mnist-1", "onnx").path
     PosixPath('runs/mlp-mnist-1/model/mlp.onnx')
     """
-    opened = as_run(run, trust)
+    chosen = as_run(run, trust)
     with tensorflow(verbose):
         from firstlight.exports import export as exports
 
-        return exports.export(opened, format, Path(out) if out else None, data)
+        return exports.export(chosen, format, Path(out) if out else None, data)
 
 
 def graph(
@@ -458,7 +493,7 @@ def graph(
     """
     with tensorflow(verbose):
         from firstlight.graphs.draw import draw_graph
-    chosen = target if isinstance(target, Run) else str(target)
+    chosen = opened(target) or str(target)
     return draw_graph(chosen, Path(out) if out else None, trust)
 
 
@@ -505,10 +540,10 @@ def load(path: PathChoice, *, trust: bool = False) -> Run | OnnxModel:
     >>> fl.load("runs/mlp-mnist-1/model/mlp.onnx").classes[7]
     '7'
     """
-    opened = as_path(path, "path")
-    if is_onnx(opened):
-        return OnnxModel(opened)
-    return Run.open(opened, trust)
+    place = as_path(path, "path")
+    if is_onnx(place):
+        return OnnxModel(place)
+    return Run.open(place, trust)
 
 
 def network(network: NetworkChoice, *, classes: int = 10, verbose: bool = False) -> Network:
@@ -577,22 +612,29 @@ def list_datasets() -> tuple[catalog.DatasetEntry, ...]:
     return catalog.datasets()
 
 
-def as_run(run: RunChoice, trust: bool) -> Run:
+def as_run(run: object, trust: bool) -> Run:
     """Return the run, or the one in the folder. Raises DataError if there is none."""
-    if isinstance(run, Run):
-        return run
-    return Run.open(as_path(run, "run"), trust)
+    return opened(run) or Run.open(as_path(run, "run"), trust)
+
+
+def opened(choice: object) -> Run | None:
+    """Return a run, or that of a FirstRun; None for anything else, such as a path.
+
+    FirstRun is not named: its module imports TensorFlow.
+    """
+    run = choice if isinstance(choice, Run) else getattr(choice, "run", None)
+    return run if isinstance(run, Run) else None
 
 
 def as_runs(runs: RunChoice | Sequence[RunChoice], trust: bool) -> list[Run]:
     """Return the runs, at least one. Raises UsageError if there is none."""
-    several = [runs] if isinstance(runs, Run | str | Path) else runs
+    several = [runs] if isinstance(runs, str | Path) or opened(runs) else runs
     if not isinstance(several, Sequence) or not several:
         raise UsageError(f"runs is {runs!r}; it must be a run or its folder, or a list of them")
     return [as_run(run, trust) for run in several]
 
 
-def as_path(path: PathChoice, what: str) -> Path:
+def as_path(path: object, what: str) -> Path:
     """Return the path. Raises UsageError if it is none."""
     if not isinstance(path, str | Path):
         raise UsageError(f"{what} is a {type(path).__name__}; it must be a path")
@@ -605,8 +647,8 @@ def as_classifier(
     """Return what classifies images: a run's network, or an ONNX model."""
     if isinstance(model, OnnxModel):
         return model
-    if not isinstance(model, Run) and is_onnx(as_path(model, "model")):
-        return OnnxModel(Path(model))
+    if opened(model) is None and is_onnx(as_path(model, "model")):
+        return OnnxModel(as_path(model, "model"))
     run = as_run(model, trust)
     with tensorflow(verbose):
         from firstlight.evaluation import accuracy
@@ -648,8 +690,9 @@ def argument_text(value: Any) -> str:
     """Return an argument as Python code; what has no such code is named."""
     if isinstance(value, Path):
         return repr(str(value))
-    if isinstance(value, Run):
-        return repr(str(value.folder))
+    run = opened(value)
+    if run:
+        return repr(str(run.folder))
     if isinstance(value, str | int | float | Recipe):
         return repr(value)
     name = getattr(value, "name", None) or getattr(value, "__name__", "")

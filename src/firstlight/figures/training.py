@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
@@ -106,28 +107,34 @@ def learning_curves(metrics: Sequence[LoggedStep], record: RunRecord, data: str)
     )
     for panel, quantity in zip(panels, quantities, strict=True):
         _draw_curve(panel, metrics, kept_step, quantity)
-    _write_header(figure, titles, panels[0])
+    write_header(figure, titles, panels[0].get_legend_handles_labels()[0], columns=4)
     figure.draw_without_rendering()  # lays the panels out
     figure.set_layout_engine("none")  # so that the figure looks the same each time it is shown
     return figure
 
 
-def _write_header(figure: Figure, titles: Sequence[str], panel: Axes) -> None:
+def write_header(
+    figure: Figure, titles: Sequence[str], lines: Sequence[Artist], columns: int
+) -> None:
     """Write the title and the legend above the panels, where they cover no curve."""
     width, height = figure.bbox.size
     left, top = PAGE_MARGIN / width, 1 - PAGE_MARGIN / height
     for number, line in enumerate(titles):
         y = top - TITLE_LINE_HEIGHT * number / height
         figure.text(left, y, line, size=11, va="top", parse_math=False)
-    figure.legend(
-        *panel.get_legend_handles_labels(),
+    labels = [str(line.get_label()) for line in lines]
+    legend = figure.legend(
+        lines,
+        [" "] * len(lines),  # as it takes none that begins with an underscore
         loc="upper left",
         bbox_to_anchor=(left, top - TITLE_LINE_HEIGHT * len(titles) / height),
         borderpad=0,
         borderaxespad=0,
-        ncols=4,
+        ncols=columns,
         fontsize=8,
     )
+    for text, label in zip(legend.get_texts(), labels, strict=True):
+        text.set(text=label, parse_math=False)
 
 
 def _curves_title(record: RunRecord, data: str) -> str:
@@ -142,13 +149,13 @@ def _draw_curve(
     panel: Axes, metrics: Sequence[LoggedStep], kept_step: int | None, quantity: Quantity
 ) -> None:
     """Draw each training step as a dot, their running mean, and the validation points."""
-    steps, values = _of_split(metrics, "train", quantity)
+    steps, values = of_split(metrics, "train", quantity)
     mean = running_mean(values)
     point = "o" if len(steps) == 1 else ""  # a line through one point is not visible
     panel.plot(steps, values, ".", color=PALE, ms=2, alpha=0.6)
     panel.plot([], [], ".", color=PALE, ms=6, label="training steps")
     panel.plot(steps, mean, point + "-", color=INK, ms=4, lw=1.5, label="their running mean")
-    val_steps, val_values = _of_split(metrics, "val", quantity)
+    val_steps, val_values = of_split(metrics, "val", quantity)
     if len(val_steps):
         panel.plot(val_steps, val_values, "o-", color=ACCENT, ms=4, lw=1.5, label="validation")
     ring: dict[str, Any] = {"mfc": "none", "mec": WARNING, "mew": 1.6, "ls": "none"}
@@ -159,11 +166,11 @@ def _draw_curve(
     panel.set_xlabel("step")
     panel.set_ylabel(quantity.label)
     panel.grid(axis="y", color=PALE, alpha=0.3, lw=0.6)
-    _scale_steps(panel, last=max([1, *steps, *val_steps]))
-    _scale_values(panel, np.concatenate([mean, val_values]), highest=values.max(initial=0.0))
+    scale_steps(panel, last=max([1, *steps, *val_steps]))
+    scale_values(panel, np.concatenate([mean, val_values]), highest=values.max(initial=0.0))
 
 
-def _of_split(
+def of_split(
     metrics: Sequence[LoggedStep], split: str, quantity: Quantity
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the steps of a split at which the quantity was measured, and its values, both (N,)."""
@@ -172,13 +179,13 @@ def _of_split(
     return np.array([*measured], int), np.array([*measured.values()], float)
 
 
-def _scale_steps(panel: Axes, last: int) -> None:
+def scale_steps(panel: Axes, last: int) -> None:
     panel.set_xlim(0, 1.03 * last)
     panel.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     panel.xaxis.set_major_formatter("{x:,.0f}")
 
 
-def _scale_values(panel: Axes, values: np.ndarray, highest: float) -> None:
+def scale_values(panel: Axes, values: np.ndarray, highest: float) -> None:
     """Choose a scale on which all values of the lines are seen, and the highest dot.
 
     It is logarithmic if the largest value is more than ten times the smallest one above 0. A value
