@@ -1,5 +1,6 @@
 """Accuracy, its interval, mistakes, and what an evaluation leaves in the run folder."""
 
+import csv
 import json
 import shutil
 from collections.abc import Callable
@@ -8,12 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Answer
+from PIL import Image
 
+import firstlight as fl
 from firstlight import catalog, model
 from firstlight.datasets import Examples, array_examples, mnist
 from firstlight.errors import DataError, UsageError
 from firstlight.evaluation import accuracy
 from firstlight.evaluation.accuracy import evaluate, interval95, predict_probabilities, summarize
+from firstlight.evaluation.predictions import write_predictions
 from firstlight.probabilities import softmax
 from firstlight.runs.documents import Evaluation, ModelInfo
 from firstlight.runs.run import Run
@@ -168,3 +172,91 @@ def test_the_gate_is_exit_3_after_the_answer(copy: Run, firstlight: Callable[...
     answer = firstlight("evaluate", "run", "--min-accuracy", "0.9999", "--json")
     assert answer.code == 3 and json.loads(answer.out)["examples"] == 100
     assert "is below --min-accuracy 0.9999" in answer.err
+
+
+ANSWERS = np.array([[0.9, 0.1], [0.25, 0.75], [0.3, 0.7]])
+
+
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        ("=1+2", "'=1+2"),
+        ("+a", "'+a"),
+        ("-a", "'-a"),
+        ("@a", "'@a"),
+        ('a, "b"\nc', 'a, "b"\nc'),
+        ("a=b", "a=b"),
+    ],
+)
+def test_predictions_as_csv_are_safe_in_a_spreadsheet(name: str, cell: str, here: Path) -> None:
+    write_predictions(Path("p.csv"), examples([0, 0, 1]), ANSWERS, [name, "b"])
+    with Path("p.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows == [
+        ["index", "label", "predicted", "probability", "right"],
+        ["0", cell, cell, "0.9", "1"],
+        ["1", cell, "b", "0.75", "0"],
+        ["2", "b", "b", "0.7", "1"],
+    ]
+
+
+def test_predictions_as_json_lines_have_the_names_as_they_are(here: Path) -> None:
+    write_predictions(Path("p.JSONL"), examples([0, 0, 1]), ANSWERS, ["=猫", "b"])
+    rows = [json.loads(line) for line in Path("p.JSONL").read_text("utf-8").splitlines()]
+    assert rows[1] == {
+        "index": 1, "label": "=猫", "predicted": "b", "probability": 0.75, "right": False,
+    }  # fmt: skip
+    assert len(rows) == 3
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_evaluate_writes_the_prediction_of_each_image(
+    ending: str, count: int, copy: Run, firstlight: Callable[..., Answer]
+) -> None:
+    answer = firstlight("evaluate", *count * ["run"], "--predictions", f"new/p.{ending}")
+    assert answer.code == 0 and f"predictions in new/p.{ending}" in answer.out
+    text = Path(f"new/p.{ending}").read_text("utf-8").splitlines()
+    rows = [json.loads(line) for line in text] if ending == "jsonl" else [*csv.DictReader(text)]
+    evaluation = copy.evaluate(predictions=f"again.{ending}", quiet=True)
+    assert Path(f"again.{ending}").read_text("utf-8").splitlines() == text
+    assert [int(row["index"]) for row in rows] == [*range(evaluation.examples)]
+    assert sum(int(row["right"]) for row in rows) == evaluation.correct
+    first = evaluation.mistakes[0]
+    row = rows[first.index]
+    assert (row["label"], row["predicted"]) == (str(first.label), str(first.predicted))
+    assert float(row["probability"]) == first.confidence
+
+
+def test_predictions_for_a_folder_name_its_files(here: Path) -> None:
+    for index, image in enumerate(mnist.load("test").first(24).images[:]):
+        folder = here / "pictures" / ("train", "val")[index % 2] / f"={index % 3}"
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[..., 0]).resize((64, 64)).save(folder / f"{index}.png")
+    run = fl.train("softmax", "pictures", steps=2, quiet=True)
+    run.evaluate(predictions="p.csv", quiet=True)
+    rows = [*csv.DictReader(Path("p.csv").read_text("utf-8").splitlines())]
+    assert {row["file"] for row in rows} == {f"val/={n % 3}/{n}.png" for n in range(1, 24, 2)}
+    assert {row["label"] for row in rows} == {"'=0", "'=1", "'=2"}
+
+
+@pytest.mark.parametrize("name", ["p.txt", "p", "run", "p.csv.gz", "run/metrics.jsonl"])
+def test_predictions_in_another_file_are_refused_before_any_work(
+    name: str, copy: Run, firstlight: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accuracy, "evaluate", None)
+    before = copy.metrics_file.read_text("utf-8")
+    answer = firstlight("evaluate", "run", "--predictions", name)
+    assert answer.code == 2 and answer.out == "" and answer.err.count("\n") == 1
+    assert f"--predictions {name}" in answer.err
+    assert copy.metrics_file.read_text("utf-8") == before and not Path("p.csv").exists()
+
+
+def test_predictions_that_cannot_be_written_leave_no_part(copy: Run, here: Path) -> None:
+    (here / "file").write_text("")
+    with pytest.raises(OSError):
+        copy.evaluate(predictions=here / "file" / "p.csv", quiet=True)
+    Path("p.csv").write_text("old")
+    with pytest.raises(IndexError):
+        write_predictions(Path("p.csv"), examples([0, 5, 1]), ANSWERS, ["a", "b"])
+    assert Path("p.csv").read_text() == "old" and not list(here.glob(".*"))

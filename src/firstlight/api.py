@@ -17,6 +17,7 @@ from firstlight import catalog, classification
 from firstlight.classification import Classification, Pictures
 from firstlight.datasets import Dataset
 from firstlight.errors import GateMissed, UsageError
+from firstlight.evaluation.predictions import check_predictions_file
 from firstlight.networks._network import Network
 from firstlight.onnx_model import OnnxModel
 from firstlight.quiet import tensorflow
@@ -229,6 +230,7 @@ def evaluate(
     views: str = "middle",
     *,
     min_accuracy: float | None = None,
+    predictions: PathChoice | None = None,
     trust: bool = False,
     quiet: bool = False,
     verbose: bool = False,
@@ -242,9 +244,14 @@ def evaluate(
         split: "test", "val" or "train"; val is measured where the data has no test split.
         views: which crops of a photograph to average: "middle", "ten-crops" or "dense".
         min_accuracy: the accuracy, 0 to 1, below which GateMissed is raised.
+        predictions: a file that ends in .csv or .jsonl, for a row for each image of the split:
+            index, file (only of pictures in a folder), label, predicted, probability (of the
+            predicted class) and right (in CSV 1 or 0). In CSV, a name that begins with = + - or @
+            gets an apostrophe before it, so that a spreadsheet does not compute it.
 
     Raises:
-        UsageError: the data's classes are not the network's, or there is no such split.
+        UsageError: the data's classes are not the network's, there is no such split, or
+            `predictions` has another ending.
         DataError: a run or the data is missing or damaged.
         GateMissed: the accuracy is below `min_accuracy`.
 
@@ -252,10 +259,17 @@ def evaluate(
     >>> low, high = evaluation.interval95
     >>> low < evaluation.accuracy < high
     True
+    >>> _ = fl.evaluate("runs/mlp-mnist-1", predictions="predictions.csv", quiet=True)
+    >>> open("predictions.csv").readline()
+    'index,label,predicted,probability,right\\n'
     """
+    chosen = as_runs(runs, trust)
+    file = None if predictions is None else as_path(predictions, "predictions")
+    if file:
+        check_predictions_file(file, chosen)
     with tensorflow(verbose):
         from firstlight.evaluation import accuracy
-    evaluation = accuracy.evaluate(as_runs(runs, trust), data, split, views, quiet)
+    evaluation = accuracy.evaluate(chosen, data, split, views, quiet, predictions_file=file)
     if evaluation.split != split and not quiet:
         print(
             f"{evaluation.data} has no {split} split: measured on {evaluation.split}",

@@ -442,6 +442,13 @@ def evaluate(
             metavar="FRACTION", min=0, max=1, help="Exit with code 3 below this accuracy."
         ),
     ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write each image's prediction into this file, which ends in .csv or .jsonl.",
+        ),
+    ] = None,
     trust: Trust = False,
     json_: Json = False,
     quiet: Quiet = False,
@@ -454,8 +461,13 @@ def evaluate(
     from firstlight import api
 
     runs = [api.as_run(folder, trust) for folder in folders]
-    evaluation = api.evaluate(runs, data, split, views, quiet=quiet, verbose=verbose)
-    show(evaluation.to_json(), json_, console.evaluation(evaluation, runs))
+    evaluation = api.evaluate(
+        runs, data, split, views, predictions=predictions, quiet=quiet, verbose=verbose
+    )
+    lines = console.evaluation(evaluation, runs)
+    if predictions:
+        lines.append(f"predictions in {predictions}")
+    show(evaluation.to_json(), json_, lines)
     api.require_accuracy(evaluation, min_accuracy)
 
 

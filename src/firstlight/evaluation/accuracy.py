@@ -13,6 +13,7 @@ from firstlight.datasets import SPLITS, Dataset, Examples
 from firstlight.datasets._arrays import test_dataset
 from firstlight.errors import UsageError
 from firstlight.evaluation.crops import PREDICT_WITH_CROPS
+from firstlight.evaluation.predictions import write_predictions
 from firstlight.images.crops import Size
 from firstlight.images.kinds import ImageKind
 from firstlight.probabilities import softmax
@@ -32,6 +33,8 @@ def evaluate(
     split: str = "test",
     crops: str = "middle",
     quiet: bool = True,
+    *,
+    predictions_file: Path | None = None,
 ) -> Evaluation:
     """Measure runs on a split; a single run keeps the evaluation and its figures in its folder.
 
@@ -41,6 +44,7 @@ def evaluate(
         data: a dataset's name or path; "" for the data that the first run was trained on.
         split: test, val or train; val is measured where the data has no test split.
         crops: which crops of a picture are averaged: one of CROPS.
+        predictions_file: a file for each image's prediction, .csv or .jsonl.
 
     Raises:
         UsageError: the data's classes are not the network's, or its images have no crops.
@@ -65,6 +69,8 @@ def evaluate(
         crops=crops,
         classes=runs[0].model_info().classes,
     )
+    if predictions_file:
+        write_predictions(predictions_file, examples, probabilities, evaluation.classes)
     if len(runs) == 1:
         own_split = dataset.evaluation_split if is_own_data(runs[0], data) else None
         name = file_name(evaluation, dataset, own_split)
