@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Answer
+from drawn import check_texts, images_of
 from PIL import Image
 
 import firstlight as fl
@@ -61,6 +62,23 @@ def test_an_evaluation_from_a_file_names_its_classes_by_number() -> None:
     assert [score.recall for score in read.by_class] == [0.5, 1]
     assert read.confusion_matrix().axes
     assert "66.67% right, 2 of 3" in read._repr_html_()
+    for draw in (read.mistakes_figure, read.reliability_diagram):
+        with pytest.raises(DataError, match=r"from a file has no images .* measure again with"):
+            draw()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_an_evaluation_draws_its_mistakes_and_its_reliability(count: int, copy: Run) -> None:
+    evaluation = fl.evaluate([copy] * count, quiet=True)
+    mistakes = evaluation.mistakes_figure()
+    texts = " ".join(text for text, _ in check_texts(mistakes))
+    assert len(images_of(mistakes)) == min(25, len(evaluation.mistakes)) == texts.count("✗")
+    if evaluation.figures:
+        saved = (evaluation.figures / "mistakes.png").read_bytes()
+        assert mistakes._repr_png_() == saved
+    _, lower = evaluation.reliability_diagram().axes
+    assert sum(bar.get_height() for bar in lower.patches) == evaluation.examples
+    assert evaluation.measured and len(evaluation.measured.probabilities) == evaluation.examples
 
 
 def test_many_classes_have_a_top5() -> None:

@@ -175,6 +175,9 @@ def test_a_network_of_ones_own_is_explained(
     assert explanation.logits.shape == (10,) and explanation.last_layer == "logits"
     assert all(explanation.projections.values())
     names = {path.name for path in draw_explanation(explanation, here)}
+    figures = explanation.figures()
+    assert {f"{name}.png" for name in figures} == names
+    assert figures["occlusion"]._repr_png_() == (here / "occlusion.png").read_bytes()
     assert {"filters.png", "maps.png", "strongest.png", "occlusion.png"} <= names
 
 

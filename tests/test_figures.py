@@ -89,7 +89,26 @@ def test_a_notebook_shows_what_is_saved_and_the_users_settings_change_nothing(
     with matplotlib.rc_context(own):
         assert drawn_before._repr_png_() == plain  # type: ignore[attr-defined]
         assert FIGURES[name]()._repr_png_() == plain  # type: ignore[attr-defined]
+        for figure in (drawn_before, FIGURES[name]()):
+            figure.savefig(tmp_path / "own.png")
+            assert (tmp_path / "own.png").read_bytes() == plain
+            figure.savefig(into := BytesIO(), format="png")
+            assert into.getvalue() == plain
         assert {key: matplotlib.rcParams[key] for key in own} == own
+
+
+@pytest.mark.parametrize("ending", ["svg", "pdf", "jpg"])
+def test_a_figure_saves_itself_in_other_formats(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"figure.{ending}"
+    FIGURES["learning_curves"]().savefig(path)
+    start = {"svg": b"<?xml", "pdf": b"%PDF", "jpg": b"\xff\xd8"}[ending]
+    assert path.read_bytes().startswith(start)
+
+
+def test_a_figure_says_how_large_it_is() -> None:
+    figure = FIGURES["learning_curves"]()
+    width, height = size(figure)
+    assert repr(figure) == f"<figure {width}×{height}>"
 
 
 def test_threads_draw_in_our_style_and_leave_the_users_settings() -> None:

@@ -423,7 +423,8 @@ def explain(
     It writes `filters.png` (the first layer's filters), `maps.png` (feature maps of the picture),
     `strongest.png` and `top_nine.png` (which pixels activate the strongest maps, here and in the
     images that activate them most), and `occlusion.png`: how the answer changes where the picture
-    is covered. `.files` names them.
+    is covered. A network of one layer has `weights.png` instead of the first two. `.files` names
+    them, and `.figures()["occlusion"]` is one of them as a matplotlib Figure.
 
     Args:
         image: the path of a picture.
@@ -439,6 +440,7 @@ def explain(
     >>> explanation = fl.explain("runs/mlp-mnist-1", "seven.png", quiet=True)
     >>> explanation.labels[0].label
     '7'
+    >>> explanation.figures()["occlusion"].savefig("occlusion.png")
     """
     chosen = as_run(run, trust)
     picture = as_path(image, "image")

@@ -18,7 +18,7 @@ from firstlight.images.crops import Size
 from firstlight.images.kinds import ImageKind
 from firstlight.probabilities import softmax
 from firstlight.recipe import check_choice
-from firstlight.runs.documents import Evaluation, Mistake
+from firstlight.runs.documents import Evaluation, Measured, Mistake
 from firstlight.runs.files import write_json
 from firstlight.runs.run import Run
 from firstlight.settings import DataChoice
@@ -155,6 +155,7 @@ def summarize(
         classes=classes,
         confusion=confusion.tolist(),
         mistakes=mistakes,
+        measured=Measured(examples, probabilities),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -29,6 +29,9 @@ from firstlight.images.kinds import ImageKind
 from firstlight.probabilities import Label, softmax, top_labels
 from firstlight.runs.run import Run
 from firstlight.settings import DataChoice
+
+if TYPE_CHECKING:
+    from firstlight.figures.style import NotebookFigure
 
 MAX_IMAGES = 5_000  # validation images that are searched for the top nine
 TOP_LABELS = 5
@@ -72,6 +75,12 @@ class Explanation:
     def labels(self) -> tuple[Label, ...]:
         """The most probable classes."""
         return top_labels(self.probabilities, self.classes, TOP_LABELS)
+
+    def figures(self) -> dict[str, "NotebookFigure"]:
+        """Return the pictures by name (such as "occlusion"; `files` has them too) as Figures."""
+        from firstlight.figures.explanation import explanation_figures
+
+        return explanation_figures(self)
 
     def _repr_html_(self) -> str:
         from firstlight import notebook

@@ -59,16 +59,12 @@ def draw_evaluation(
         folder: where the PNG files go.
     """
     classes = run.model_info().classes
-    title = (
-        f"{evaluation.network} on {evaluation.data} ({evaluation.split}), "
-        f"{evaluation.accuracy:.2%} right"
-    )
+    title = evaluation_title(evaluation)
     answered = Answers(examples, classes, probabilities)
-    wrong = np.array([mistake.index for mistake in evaluation.mistakes], int)
     first = np.arange(min(MAX_PREDICTIONS, len(examples)))
     figures = {
         "confusion_matrix.png": confusion_matrix(np.array(evaluation.confusion), classes, title),
-        "mistakes.png": answers(answered, wrong[:MAX_MISTAKES], title),
+        "mistakes.png": surest_mistakes(evaluation, answered),
         "predictions.png": answers(answered, first, title),
     }
     weights = weights_as_images(run, examples.images.size[:2])
@@ -76,6 +72,13 @@ def draw_evaluation(
         figures["weights.png"] = class_weights(weights, classes)
     for name, figure in figures.items():
         save_figure(figure, folder / name)
+
+
+def evaluation_title(evaluation: Evaluation) -> str:
+    return (
+        f"{evaluation.network} on {evaluation.data} ({evaluation.split}), "
+        f"{evaluation.accuracy:.2%} right"
+    )
 
 
 @styled
@@ -252,6 +255,12 @@ def answers(answered: Answers, indices: np.ndarray, title: str) -> NotebookFigur
         caption_text = answered.caption(int(index), side)
         page.text(square.x, square.y - 3, caption_text, CAPTION_SIZE, color=color, va="bottom")
     return page.figure
+
+
+def surest_mistakes(evaluation: Evaluation, answered: Answers) -> NotebookFigure:
+    """Draw the mistakes with the highest confidence, MAX_MISTAKES at most."""
+    wrong = np.array([mistake.index for mistake in evaluation.mistakes[:MAX_MISTAKES]], int)
+    return answers(answered, wrong, evaluation_title(evaluation))
 
 
 def _empty_page(title: str, reason: str) -> NotebookFigure:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.figure import Figure
 
 from firstlight.errors import UsageError
 from firstlight.explanation.explanation import Explanation
@@ -29,6 +28,7 @@ from firstlight.figures.style import (
     GREY_TEXT,
     PALE,
     WARNING,
+    NotebookFigure,
     save_figure,
     styled,
 )
@@ -48,24 +48,30 @@ LEGEND_GAP = 20  # pixels: a colour, and the gaps beside it
 
 def draw_explanation(explanation: Explanation, folder: Path) -> list[Path]:
     """Write the pictures to the folder, and return their paths, sorted."""
+    figures = explanation_figures(explanation)
+    for name, figure in figures.items():
+        save_figure(figure, folder / f"{name}.png")
+    return [folder / f"{name}.png" for name in sorted(figures)]
+
+
+def explanation_figures(explanation: Explanation) -> dict[str, NotebookFigure]:
+    """Return the pictures by their names: those of the files, without .png."""
     figures = {
-        "strongest.png": strongest_units(explanation),
-        "top_nine.png": top_nine(explanation),
-        "occlusion.png": occlusion(explanation),
+        "strongest": strongest_units(explanation),
+        "top_nine": top_nine(explanation),
+        "occlusion": occlusion(explanation),
     }
     if explanation.feature_maps:
-        figures["maps.png"] = feature_maps(explanation)
+        figures["maps"] = feature_maps(explanation)
     if explanation.first_layer.contributions is None:
-        figures["filters.png"] = filter_weights(explanation)
+        figures["filters"] = filter_weights(explanation)
     else:
-        figures["weights.png"] = contributions(explanation)
-    for name, figure in figures.items():
-        save_figure(figure, folder / name)
-    return [folder / name for name in sorted(figures)]
+        figures["weights"] = contributions(explanation)
+    return figures
 
 
 @styled
-def filter_weights(explanation: Explanation) -> Figure:
+def filter_weights(explanation: Explanation) -> NotebookFigure:
     """Draw the weights of the first layer's filters."""
     filters, side = explanation.first_layer.filters, 72
     grid = Grid(
@@ -103,7 +109,7 @@ def filter_weights(explanation: Explanation) -> Figure:
 
 
 @styled
-def contributions(explanation: Explanation) -> Figure:
+def contributions(explanation: Explanation) -> NotebookFigure:
     """Draw each class's weights, and these times the picture, for a network of one layer.
 
     Raises:
@@ -158,7 +164,7 @@ def class_texts(
 
 
 @styled
-def feature_maps(explanation: Explanation) -> Figure:
+def feature_maps(explanation: Explanation) -> NotebookFigure:
     """Draw the feature maps of each layer that are most active for the picture."""
     side = 72
     grid = Grid(
@@ -201,7 +207,7 @@ def map_colors(feature_map: np.ndarray, largest: float, has_negative: bool) -> R
 
 
 @styled
-def strongest_units(explanation: Explanation) -> Figure:
+def strongest_units(explanation: Explanation) -> NotebookFigure:
     """Draw the strongest units of each layer: their projections and their receptive fields."""
     side = 104 if has_few_pixels(explanation) else 150
     grid = Grid(
@@ -247,7 +253,7 @@ def projection_pair(
 
 
 @styled
-def top_nine(explanation: Explanation) -> Figure:
+def top_nine(explanation: Explanation) -> NotebookFigure:
     """Draw the nine images that activate each map most, and their projections: as in figure 2."""
     side = 46 if has_few_pixels(explanation) else 84
     grid = Grid(
@@ -346,7 +352,7 @@ def projection_meaning(explanation: Explanation) -> str:
 
 
 @styled
-def occlusion(explanation: Explanation) -> Figure:
+def occlusion(explanation: Explanation) -> NotebookFigure:
     """Draw what the network predicts while a square covers a part of the picture: figure 7."""
     side, has_feature_map = 250, bool(explanation.occlusion.feature_map)
     grid = Grid(

@@ -67,6 +67,20 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 class NotebookFigure(Figure):
     """A figure that a notebook shows. Others are shown only if pyplot has made them."""
 
+    def __repr__(self) -> str:
+        width, height = self.bbox.size
+        return f"<figure {round(width)}×{round(height)}>"
+
+    def savefig(self, fname: Any, **settings: Any) -> None:
+        """Write the figure into a file as a notebook shows it, whatever the user's settings.
+
+        Args:
+            fname: a path, whose ending is the format (.png, .svg, .pdf), or an open file.
+            settings: those of matplotlib's `savefig`.
+        """
+        with _style():
+            super().savefig(fname, **settings)
+
     def _repr_png_(self) -> bytes:
         """Return the figure as PNG: Jupyter calls this for the value of a cell."""
         return as_png(self)

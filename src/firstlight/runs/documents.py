@@ -14,6 +14,9 @@ from firstlight.images.kinds import ImageKind
 from firstlight.settings import Settings
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from firstlight.datasets import Examples
     from firstlight.figures.style import NotebookFigure
 
 FORMAT = 1  # of run folders; folders of another format are refused
@@ -190,6 +193,14 @@ class ClassScore:
         return self.right / max(self.predicted, 1)
 
 
+@dataclass(frozen=True)
+class Measured:
+    """The images that an evaluation is about, and what was answered."""
+
+    examples: Examples
+    probabilities: NDArray[Any]  # (N, classes)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """How accurate a run is, and what it got wrong. The run folder has it as evaluation.json.
@@ -199,6 +210,9 @@ class Evaluation:
     True
     >>> evaluation.by_class[7].name, evaluation.by_class[7].recall > 0.9
     ('7', True)
+    >>> evaluation.mistakes_figure().savefig("mistakes.png")
+    >>> evaluation.reliability_diagram()
+    <figure 624×624>
     """
 
     network: str
@@ -219,6 +233,9 @@ class Evaluation:
     # The folder with its pictures; None for an ensemble, or as read from a file.
     figures: Path | None = field(default=None, compare=False)
 
+    # Its `examples`, and their `probabilities` (N, classes); None, as read from a file.
+    measured: Measured | None = field(default=None, repr=False, compare=False)
+
     @property
     def accuracy(self) -> float:
         """The share of right answers, 0 to 1."""
@@ -237,6 +254,39 @@ class Evaluation:
 
         title = f"{self.network} on {self.data} ({self.split})"
         return confusion_matrix(np.array(self.confusion), self._class_names, title)
+
+    def mistakes_figure(self) -> NotebookFigure:
+        """Return the 25 surest mistakes, the surest first, as a matplotlib Figure.
+
+        Raises:
+            DataError: the evaluation was read from a file, which has no images.
+        """
+        from firstlight.figures.evaluation import Answers, surest_mistakes
+
+        measured = self._measured()
+        answered = Answers(measured.examples, self._class_names, measured.probabilities)
+        return surest_mistakes(self, answered)
+
+    def reliability_diagram(self) -> NotebookFigure:
+        """Return how often answers of each confidence are right, as a matplotlib Figure.
+
+        Guo and others, "On calibration of modern neural networks" (arXiv 1706.04599), figure 1.
+
+        Raises:
+            DataError: the evaluation was read from a file, which has no probabilities.
+        """
+        from firstlight.figures.reliability import reliability_diagram
+
+        measured = self._measured()
+        return reliability_diagram(measured.probabilities, measured.examples.labels)
+
+    def _measured(self) -> Measured:
+        if self.measured is None:
+            raise DataError(
+                "an evaluation from a file has no images and no probabilities: measure again with "
+                "fl.evaluate"
+            )
+        return self.measured
 
     def _repr_html_(self) -> str:
         from firstlight import notebook
