@@ -260,8 +260,9 @@ def evaluate(
     >>> low < evaluation.accuracy < high
     True
     >>> _ = fl.evaluate("runs/mlp-mnist-1", predictions="predictions.csv", quiet=True)
-    >>> open("predictions.csv").readline()
-    'index,label,predicted,probability,right\\n'
+    >>> from pathlib import Path
+    >>> Path("predictions.csv").read_text().split()[0]
+    'index,label,predicted,probability,right'
     """
     chosen = as_runs(runs, trust)
     file = None if predictions is None else as_path(predictions, "predictions")
