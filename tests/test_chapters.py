@@ -93,6 +93,12 @@ def test_the_program_is_the_code_before_the_answers(chapter: Chapter) -> None:
     )
 
 
+def test_the_program_has_two_empty_lines_around_a_function(chapter: Chapter) -> None:
+    function = "```python\ndef f():\n    return 1\n```\n\n```python\nprint(f())\n```\n\n## Answers"
+    program = complete_program(Chapter(chapter.path, TEXT.replace("## Answers", function)))
+    assert program.endswith("\n\n\ndef f():\n    return 1\n\n\nprint(f())\n")
+
+
 @pytest.mark.parametrize(
     ("said", "printed", "percent"),
     [

@@ -269,6 +269,11 @@ def test_the_error_says_what_validation_points_are(class_weights: str | None, la
     assert label in joined(check_texts(figure))
 
 
+def test_one_high_cost_at_the_beginning_does_not_press_the_curve_flat() -> None:
+    metrics = [line(n, loss=20.0 if n == 1 else 0.3) for n in range(1, 999)]
+    assert learning_curves(metrics, record(), "mnist").axes[0].get_yscale() == "log"
+
+
 @pytest.mark.parametrize("case", ["error 0 %", "down to 0 %"])
 def test_an_error_of_0_percent_has_a_place_on_the_scale(case: str) -> None:
     figure = learning_curves(CURVES[case][0], record(), "mnist")

@@ -188,13 +188,13 @@ def scale_steps(panel: Axes, last: int) -> None:
 def scale_values(panel: Axes, values: np.ndarray, highest: float) -> None:
     """Choose a scale on which all values of the lines are seen, and the highest dot.
 
-    It is logarithmic if the largest value is more than ten times the smallest one above 0. A value
-    of 0 is then drawn below the smallest power of ten.
+    It is logarithmic if the highest of them is more than ten times the smallest value above 0. A
+    value of 0 is then drawn below the smallest power of ten.
     """
     highest = max(highest, values.max(initial=0.0)) or 1.0
     above_zero = values[values > 0]
     lowest = above_zero.min(initial=highest)
-    if above_zero.max(initial=0.0) <= 10 * lowest:
+    if highest <= 10 * lowest:
         panel.set_ylim(-0.03 * highest, 1.06 * highest)
     elif len(above_zero) == len(values):
         panel.set_yscale("log")
