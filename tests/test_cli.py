@@ -66,7 +66,7 @@ def is_one_line(answer: Answer) -> bool:
         ),
         (["first-graph", "--steps", "0"], 2, "--steps"),
         (["first-graph", "--limit", "0"], 2, "--limit"),
-        (["first-graph", "--lr", "1e38", "--steps", "20"], 1, "lower --lr"),
+        (["first-graph", "--lr", "1e38", "--steps", "20"], 1, "lower the learning rate (--lr)"),
         (["bogus"], 2, "bogus"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -85,7 +85,7 @@ def test_a_wrong_feed_names_the_placeholder_and_what_it_expects(
 
 
 def test_a_cost_that_is_no_number_stops_it() -> None:
-    with pytest.raises(FirstlightError, match="lower --lr"):
+    with pytest.raises(FirstlightError, match="lower the learning rate"):
         first_graph.train(mnist.load("val"), IMAGES[:1], steps=20, learning_rate=1e38)
 
 

@@ -142,7 +142,7 @@ def take_step(
     fed = feed(first.graph, input=images, labels=labels)
     _, cost = session.run([first.optimizer, first.cost], fed)
     if not np.isfinite(cost):
-        raise FirstlightError(f"the cost was {cost} at step {step}; lower --lr, the learning rate")
+        raise FirstlightError(f"the cost was {cost} at step {step}; lower the learning rate (--lr)")
     return float(cost)
 
 

@@ -219,6 +219,12 @@ class Run:
         return status.best_accuracy if status else None
 
     @property
+    def stopped(self) -> str:
+        """Why the training ended, and which weights were kept; "" while it has not."""
+        status = self.record().status
+        return status.stopped if status else ""
+
+    @property
     def notices(self) -> tuple[str, ...]:
         """What the training said before it began, such as which weights `from_run` has given."""
         return self.record().settings.notices
