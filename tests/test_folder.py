@@ -153,6 +153,7 @@ def test_a_made_split_is_stratified_and_the_same_whatever_files_are_called(class
         labels = catalog.dataset(str(classes)).load(split).labels
         assert np.bincount(labels).tolist() == [2, 2, 2]
     assert "val and test made here: one picture in 10" in listing.made
+    assert catalog.dataset(str(classes)).made == listing.made
     for path in list(classes.glob("*/*")):
         path.rename(path.with_name(f"renamed {path.name}"))
     assert contents() == before

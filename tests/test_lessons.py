@@ -149,8 +149,8 @@ def test_the_complete_program_prints_what_the_chapter_shows(chapter: Chapter, he
     cells = [cell for cell in chapter.cells if cell.section != ANSWERS]
     said = "".join(cell.printed for cell in cells)
     assert disagreement(said, done.stdout, max(cell.percent for cell in cells)) == ""
-    for path in drawn(chapter):
-        assert looks_the_same(LESSONS / path, made_picture(path, here)), path
+    for path, percent in drawn(chapter).items():
+        assert looks_the_same(LESSONS / path, made_picture(path, here), percent), path
 
 
 def test_the_first_graphs_pictures_are_drawn_as_the_program_draws_them(here: Path) -> None:

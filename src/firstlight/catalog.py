@@ -299,6 +299,7 @@ def _picture_dataset(path: Path, kept: Listing | None, quiet: bool) -> Dataset:
         fingerprint=partial(_folder.fingerprint, path, listing, from_files=kept is not None),
         splits=tuple(listing.splits),
         listing=listing,
+        made=listing.made,
         location=str(path.resolve()),
     )
 

@@ -9,8 +9,8 @@ The form of a chapter:
     ```python               code; all code of a chapter runs in order, in one Python session
     print("Cost:", cost)
     ```
-    ```text within 5 %      what it prints: decimals may differ by that much; without
-    Cost: 3.1               "within", by 2 %; see agreement.py
+    ```text within 5 %      what it prints: decimals may differ by that much, and so may a picture
+    Cost: 3.1               that follows; without "within", by 2 %; see agreement.py
     ```
 
     ![What one sees](pictures/3/costs.png)      a picture that the code has made, if the code or

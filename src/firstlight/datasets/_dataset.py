@@ -152,9 +152,7 @@ class Dataset:
                 f"{len(faults):,} faults, {used:,} pictures used; "
                 "`firstlight data check` lists every fault"
             )
-        if self.listing.made:
-            lines.append(self.listing.made)
-        return lines
+        return [*lines, self.made] if self.made else lines
 
     def check(self) -> DatasetCheck:
         """Load every split; count the examples of each class and collect the faults."""
