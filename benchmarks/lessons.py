@@ -35,7 +35,7 @@ from firstlight.runs.run import versions
 LESSONS = Path(__file__).parent.parent / "lessons"
 SECONDS = RESULTS / "lessons.json"
 TIMEOUT = 600  # seconds for a cell
-ALIKE, ALIKE_TRAININGS = 0.2, 0.6  # the largest `difference` of two pictures that look the same
+ALIKE, ALIKE_TRAININGS = 0.45, 0.7  # the largest `difference` of two pictures that look the same
 
 
 @dataclass(frozen=True)

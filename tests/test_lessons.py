@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from conftest import Answer
 from lessons import LESSONS, SECONDS, build, drawn, existing_program, looks_the_same, made_picture
+from PIL import Image, ImageChops
 
 import firstlight as fl
 from firstlight.chapters.agreement import disagreement
@@ -167,3 +168,14 @@ def test_the_package_has_the_first_chapters_program(here: Path) -> None:
     shown = [*costs[::200], costs[-1]]
     printed = "\n".join(f"Cost: {cost:.6f}" for cost in shown)
     assert disagreement(session.printed, printed) == ""
+
+
+def test_pictures_that_look_the_same_are_told_from_others(tmp_path: Path) -> None:
+    curves = LESSONS / "pictures" / "3" / "rates.png"
+    image = Image.open(curves).convert("RGB")
+    ImageChops.offset(image, 2, 1).save(tmp_path / "moved.png")
+    Image.new("RGB", image.size, "white").save(tmp_path / "empty.png")
+    assert looks_the_same(curves, tmp_path / "moved.png")
+    for percent in (2, 50):
+        assert not looks_the_same(curves, tmp_path / "empty.png", percent)
+        assert not looks_the_same(curves, LESSONS / "pictures" / "3" / "broken.png", percent)
