@@ -19,12 +19,20 @@ def complete_program(chapter: Chapter) -> str:
         lines = without_imports(block, imports)
         if not lines:
             continue
-        body.append("")
+        body += empty_lines(body, lines)
         if block.section != section:
             section = block.section
             body.append(f"# {section}")
         body += lines
     return "\n".join([f'"""{chapter.title}"""', "", *import_lines(imports), *body]) + "\n"
+
+
+def empty_lines(before: list[str], after: list[str]) -> list[str]:
+    """Return what stands between two blocks: two empty lines around a function, else one."""
+    neighbours = [*ast.parse("\n".join(before)).body[-1:], *ast.parse("\n".join(after)).body[:1]]
+    if any(isinstance(each, ast.FunctionDef | ast.ClassDef) for each in neighbours):
+        return ["", ""]
+    return [""]
 
 
 def without_imports(block: Code, imports: dict[str, list[str]]) -> list[str]:
