@@ -27,8 +27,8 @@ from nbclient import NotebookClient
 from PIL import Image
 from report import RESULTS, processor
 
-from firstlight.chapters.agreement import disagreement
-from firstlight.chapters.chapter import DEFAULT_PERCENT, PROGRAM, Chapter, Code, chapters
+from firstlight.chapters.agreement import Tolerance, disagreement
+from firstlight.chapters.chapter import PROGRAM, Chapter, Code, chapters
 from firstlight.chapters.program import complete_program
 from firstlight.runs.run import versions
 
@@ -70,16 +70,16 @@ def printed(cell: Any, stream: str) -> str:
     return "".join(output.text for output in cell.outputs if output.get("name") == stream)
 
 
-def looks_the_same(old: Path, new: Path, percent: int = DEFAULT_PERCENT) -> bool:
+def looks_the_same(old: Path, new: Path, tolerance: Tolerance) -> bool:
     """Return whether two pictures look alike from afar; SVG files must have the same text.
 
     Args:
-        percent: by how much what is printed beside the picture may differ. If it is not the
-            default, the picture shows a training, which processors round differently.
+        tolerance: of what the same code prints. If it is not the default, the code shows a
+            training, which processors round differently.
     """
     if old.suffix == ".svg":
         return old.read_bytes() == new.read_bytes()
-    limit = ALIKE if percent == DEFAULT_PERCENT else ALIKE_TRAININGS
+    limit = ALIKE if tolerance == Tolerance() else ALIKE_TRAININGS
     return difference(old, new) <= limit
 
 
@@ -125,7 +125,7 @@ def build(chapter: Chapter, folder: Path) -> Built:
     for cell, output in zip(chapter.cells, run(chapter.cells, folder), strict=True):
         if output.stderr:
             differences.append(f"printed on stderr: {output.stderr.strip()}")
-        difference = disagreement(cell.printed, output.stdout, cell.percent)
+        difference = disagreement(cell.printed, output.stdout, cell.tolerance)
         if difference:
             differences.append(difference)
             text = with_output(text, cell, output.stdout)
@@ -136,17 +136,17 @@ def build(chapter: Chapter, folder: Path) -> Built:
         text = with_program(text, program)
     pictures = {
         LESSONS / path: made_picture(path, folder)
-        for path, percent in drawn(chapter).items()
+        for path, tolerance in drawn(chapter).items()
         if not (LESSONS / path).exists()
-        or not looks_the_same(LESSONS / path, made_picture(path, folder), percent)
+        or not looks_the_same(LESSONS / path, made_picture(path, folder), tolerance)
     }
     differences += [f"another picture: {path.name}" for path in pictures]
     return Built(text, pictures, differences, seconds)
 
 
-def drawn(chapter: Chapter) -> dict[str, int]:
-    """Return the pictures that the chapter's code makes, and by how many per cent they may vary."""
-    return {cell.picture.path: cell.percent for cell in chapter.cells if cell.picture}
+def drawn(chapter: Chapter) -> dict[str, Tolerance]:
+    """Return the pictures that the chapter's code makes, and the tolerance of what it prints."""
+    return {cell.picture.path: cell.tolerance for cell in chapter.cells if cell.picture}
 
 
 def with_output(text: str, cell: Code, printed: str) -> str:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import firstlight as fl
-from firstlight.chapters.agreement import disagreement
+from firstlight.chapters.agreement import Tolerance, disagreement
 from firstlight.chapters.chapter import Chapter, Code, Prose
 from firstlight.chapters.notebooks import notebook
 from firstlight.chapters.program import complete_program
@@ -75,9 +75,11 @@ def test_a_chapter_is_prose_and_code(chapter: Chapter) -> None:
     kinds = [type(part) for part in chapter.parts]
     assert kinds == [Prose, Code, Code, Prose, Code, Prose, Code]
     first, answer = chapter.cells
-    assert (first.section, first.printed, first.percent) == ("A section", "3.14\n", 5)
+    assert (first.section, first.printed) == ("A section", "3.14\n")
+    assert first.tolerance.share == 0.05
     assert first.picture and first.picture.path == "pictures/3/costs.png"
-    assert (answer.printed, answer.percent, answer.picture) == ("an answer\n", 2, None)
+    assert (answer.printed, answer.tolerance) == ("an answer\n", Tolerance())
+    assert answer.picture is None
 
 
 def test_a_picture_that_the_code_does_not_name_is_prose(chapter: Chapter) -> None:
@@ -100,39 +102,46 @@ def test_the_program_has_two_empty_lines_around_a_function(chapter: Chapter) -> 
 
 
 @pytest.mark.parametrize(
-    ("said", "printed", "percent"),
+    ("said", "printed", "within"),
     [
-        ("cost 12.7", "cost 12.8", 2),
-        ("cost 0.0", "cost 0.04", 2),  # one in the last place
-        ("1,000 steps: 44.1 %", "1,000  steps:  44.0 %", 2),
-        ("96 mistakes", "104 mistakes", 10),
-        ("-1.5e-07", "-1.52e-07", 2),
-        ("conv1 (7, 7, 64)", "conv1 (7, 7, 64)", 2),
+        ("cost 12.7", "cost 12.8", ""),
+        ("cost 0.0", "cost 0.1", ""),  # one in the last place
+        ("1,000 steps: 44.1 %", "1,000  steps:  44.0 %", ""),
+        ("96 mistakes", "104 mistakes", "within 10 %"),
+        ("12% right", "20% right", "within 10 points"),
+        ("-1.5e-07", "-1.52e-07", ""),
+        ("conv1 (7, 7, 64)", "conv1 (7, 7, 64)", ""),
     ],
 )
-def test_numbers_agree(said: str, printed: str, percent: int) -> None:
-    assert disagreement(said, printed, percent) == ""
+def test_numbers_agree(said: str, printed: str, within: str) -> None:
+    assert disagreement(said, printed, Tolerance.from_text(within)) == ""
 
 
 @pytest.mark.parametrize(
-    ("said", "printed", "percent"),
+    ("said", "printed", "within"),
     [
-        ("cost 12.7", "cost 0.3", 2),
-        ("cost 12.7", "loss 12.7", 2),
-        ("96 mistakes", "97 mistakes", 2),
-        ("96 mistakes", "120 mistakes", 10),
-        ("one\ntwo", "one", 2),
-        ("one", "one\ntwo", 2),
-        ("", "one", 2),
-        ("1.5", "-1.5", 2),
-        ("conv1", "conv2", 2),
-        ("1.5e-07", "1.5e-02", 2),
-        ("1.0", "nan", 2),
-        ("0", "0.4", 2),
+        ("cost 12.7", "cost 0.3", ""),
+        ("cost 12.7", "loss 12.7", ""),
+        ("96 mistakes", "97 mistakes", ""),
+        ("96 mistakes", "120 mistakes", "within 10 %"),
+        ("12% right", "24% right", "within 10 points"),
+        ("one\ntwo", "one", ""),
+        ("one", "one\ntwo", ""),
+        ("", "one", ""),
+        ("1.5", "-1.5", ""),
+        ("conv1", "conv2", ""),
+        ("1.5e-07", "1.5e-02", ""),
+        ("1.0", "nan", ""),
+        ("0", "0.4", ""),
     ],
 )
-def test_what_differs_is_found(said: str, printed: str, percent: int) -> None:
-    assert disagreement(said, printed, percent)
+def test_what_differs_is_found(said: str, printed: str, within: str) -> None:
+    assert disagreement(said, printed, Tolerance.from_text(within))
+
+
+def test_a_tolerance_that_nobody_understands_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"'within reason' is no tolerance"):
+        Tolerance.from_text("within reason")
 
 
 @given(st.floats(-1e6, 1e6), st.integers(0, 6))

@@ -18,7 +18,7 @@ from lessons import LESSONS, SECONDS, build, drawn, existing_program, looks_the_
 from PIL import Image, ImageChops
 
 import firstlight as fl
-from firstlight.chapters.agreement import disagreement
+from firstlight.chapters.agreement import Tolerance, disagreement
 from firstlight.chapters.chapter import ANSWERS, EXERCISES, PROGRAM, Chapter, Code, chapters
 from firstlight.chapters.program import complete_program
 from firstlight.graphs.draw import draw_graph
@@ -124,12 +124,12 @@ def test_it_runs_in_python_s_shell_and_its_commands_in_a_shell(
     assert "Traceback" not in done.stderr and "Error" not in done.stderr, done.stderr
     *outputs, _ = done.stdout.split(f"{MARK}\n")
     for cell, output in zip(chapter.cells, outputs, strict=True):
-        assert disagreement(cell.printed, output, cell.percent) == ""
+        assert disagreement(cell.printed, output, cell.tolerance) == ""
     for part in chapter.parts:
         if isinstance(part, Code) and part.language == "console":
             answers = [command(line, firstlight) for line in part.source.splitlines()]
             if part.printed:
-                assert disagreement(part.printed, "".join(answers), part.percent) == ""
+                assert disagreement(part.printed, "".join(answers), part.tolerance) == ""
 
 
 def command(line: str, firstlight: Callable[..., Answer]) -> str:
@@ -147,11 +147,15 @@ def test_the_complete_program_prints_what_the_chapter_shows(chapter: Chapter, he
     (here / "program.py").write_text(existing_program(chapter.text), "utf-8")
     command = [sys.executable, "program.py"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    cells = [cell for cell in chapter.cells if cell.section != ANSWERS]
-    said = "".join(cell.printed for cell in cells)
-    assert disagreement(said, done.stdout, max(cell.percent for cell in cells)) == ""
-    for path, percent in drawn(chapter).items():
-        assert looks_the_same(LESSONS / path, made_picture(path, here), percent), path
+    printed = done.stdout.splitlines()
+    for cell in chapter.cells:
+        if cell.section != ANSWERS:
+            count = len(cell.printed.splitlines())
+            lines, printed = printed[:count], printed[count:]
+            assert disagreement(cell.printed, "\n".join(lines), cell.tolerance) == ""
+    assert printed == []
+    for path, tolerance in drawn(chapter).items():
+        assert looks_the_same(LESSONS / path, made_picture(path, here), tolerance), path
 
 
 def test_the_first_graphs_pictures_are_drawn_as_the_program_draws_them(here: Path) -> None:
@@ -175,7 +179,8 @@ def test_pictures_that_look_the_same_are_told_from_others(tmp_path: Path) -> Non
     image = Image.open(curves).convert("RGB")
     ImageChops.offset(image, 2, 1).save(tmp_path / "moved.png")
     Image.new("RGB", image.size, "white").save(tmp_path / "empty.png")
-    assert looks_the_same(curves, tmp_path / "moved.png")
-    for percent in (2, 50):
-        assert not looks_the_same(curves, tmp_path / "empty.png", percent)
-        assert not looks_the_same(curves, LESSONS / "pictures" / "3" / "broken.png", percent)
+    assert looks_the_same(curves, tmp_path / "moved.png", Tolerance())
+    other = LESSONS / "pictures" / "3" / "broken.png"
+    for tolerance in (Tolerance(), Tolerance(share=0.5)):
+        assert not looks_the_same(curves, tmp_path / "empty.png", tolerance)
+        assert not looks_the_same(curves, other, tolerance)

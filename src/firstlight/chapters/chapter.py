@@ -9,8 +9,8 @@ The form of a chapter:
     ```python               code; all code of a chapter runs in order, in one Python session
     print("Cost:", cost)
     ```
-    ```text within 5 %      what it prints: decimals may differ by that much, and so may a picture
-    Cost: 3.1               that follows; without "within", by 2 %; see agreement.py
+    ```text within 5 %      what it prints. Numbers may differ by that much, or "within 3 points";
+    Cost: 3.1               by default decimals by 2 %, and whole numbers not at all
     ```
 
     ![What one sees](pictures/3/costs.png)      a picture that the code has made, if the code or
@@ -29,12 +29,12 @@ from functools import cached_property
 from pathlib import Path
 
 from firstlight.catalog import PACKAGE
+from firstlight.chapters.agreement import Tolerance
 
 EXERCISES, ANSWERS, PROGRAM = "Exercises", "Answers", "The complete program"
-DEFAULT_PERCENT = 2
 CODE = re.compile(
     r"^```(?P<language>\w+)\n(?P<source>.*?)^```\n"
-    r"(?:```text(?: within (?P<percent>\d+) %)?\n(?P<printed>.*?)^```\n)?"
+    r"(?:```text(?P<tolerance>[^\n]*)\n(?P<printed>.*?)^```\n)?"
     r"(?P<image>\n!\[(?P<alt>[^\]]*)\]\((?P<path>[^)]+)\)\n)?",
     re.MULTILINE | re.DOTALL,
 )
@@ -62,9 +62,9 @@ class Code:
     language: str  # python or console
     source: str
     section: str  # the heading above it
-    printed: str = ""
-    percent: int = DEFAULT_PERCENT  # by how much printed numbers may differ
-    picture: Picture | None = None
+    printed: str
+    tolerance: Tolerance
+    picture: Picture | None
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def cut(text: str) -> Iterator[Prose | Code]:
             source=match["source"],
             section=last_heading(text[: match.start()]),
             printed=match["printed"] or "",
-            percent=int(match["percent"] or DEFAULT_PERCENT),
+            tolerance=Tolerance.from_text(match["tolerance"] or ""),
             picture=picture,
         )
         end = match.end() if picture or not match["image"] else match.start("image")
