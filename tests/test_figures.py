@@ -486,6 +486,12 @@ def test_augmentations_are_drawn_alone_and_then_all_together_several_times() -> 
         assert not np.allclose(one, other)
 
 
+def test_a_single_augmentation_is_not_drawn_twice() -> None:
+    images = ArrayImages(np.zeros((3, 28, 28, 1), np.uint8))
+    texts = [text for text, _ in check_texts(augmentations(images, {"rotate": 90}))]
+    assert texts[1:] == ["unchanged", "rotate 90", "again", "and again"]
+
+
 def test_crops_are_drawn_of_pictures_alone(tmp_path: Path) -> None:
     strengths = {"zoom": 0.8, "mirror": 1}
     with pytest.raises(UsageError, match="no augmentation changes these images"):

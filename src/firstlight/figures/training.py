@@ -262,7 +262,10 @@ def augmentations(images: Images, strengths: Mapping[str, float]) -> NotebookFig
     rows = {"unchanged": images[indices]}
     rows |= {label: _augmented(images, indices, chosen) for label, chosen in alone.items()}
     drawn = _augmented(images, np.tile(indices, len(TOGETHER)), strengths)
-    rows |= dict(zip(TOGETHER, np.split(drawn, len(TOGETHER)), strict=True))
+    together = dict(zip(TOGETHER, np.split(drawn, len(TOGETHER)), strict=True))
+    if len(alone) == 1:
+        del together[TOGETHER[0]]  # it is the row of this one
+    rows |= together
     page, grid = labelled_rows([*rows], count, "What augmentation does", side)
     for row, changed in enumerate(rows.values()):
         for column, image in enumerate(changed):
