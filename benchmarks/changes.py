@@ -5,7 +5,7 @@
 Every line changes one part of the line above it (weights, layers, optimizer, images). All see the
 training images ten times, 128 at a time, and keep the weights that were best on the validation
 images. All compute in bfloat16 where the processor multiplies it. The results go to
-results/changes.json, and a table into README.
+results/changes.json, and a table into benchmarks/README.md.
 """
 
 import json
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import keras
 from keras import layers
-from report import RESULTS, circumstances, convolutions_of, into_readme, processor, spread
+from report import RESULTS, circumstances, convolutions_of, into_page, processor, spread
 
 import firstlight as fl
 from firstlight.networks import convnet, convnet_record
@@ -122,7 +122,7 @@ def main() -> None:
             FILE.write_text(json.dumps(result, indent=1) + "\n")
         errors = [f"{1 - run['test_accuracy']:.2%}" for run in found]
         print(change.name, *errors, file=sys.stderr, flush=True)
-    into_readme("changes", table(result))
+    into_page("changes", table(result))
 
 
 if __name__ == "__main__":

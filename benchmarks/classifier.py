@@ -4,7 +4,7 @@
 
 Images of MNIST's test set, 28×28 uint8, in memory; each contender in a process of its own, in
 turn, several rounds; medians. PyTorch (channels last, no gradients) is a dependency of benchmarks
-alone: pip install torch==2.13.0. The results go to results/classifier.json and into README.
+alone: pip install torch==2.13.0. The results go to results/classifier.json and into benchmarks/README.md.
 """
 
 import json
@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from report import RESULTS, circumstances, into_readme, processor
+from report import RESULTS, circumstances, into_page, processor
 
 from firstlight.datasets import mnist
 from firstlight.runs.run import versions
@@ -99,7 +99,7 @@ def main() -> None:
         for name, m in medians.items()
     ]
     measured_on = circumstances(result["processor"], result["versions"])
-    into_readme("classifier", "\n".join([*rows, "", f"Medians of {ROUNDS} rounds; {measured_on}"]))
+    into_page("classifier", "\n".join([*rows, "", f"Medians of {ROUNDS} rounds; {measured_on}"]))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import scipy
-from report import circumstances, into_readme, processor
+from report import circumstances, into_page, processor
 from scipy import ndimage
 
 from firstlight.datasets import Examples, mnist
@@ -387,7 +387,7 @@ def main() -> None:
         kept = [record for record in old_records if record["run"] not in measured_again]
         records = kept + records
         write_json(RESULTS, records)
-        into_readme("corruptions", table(records))
+        into_page("corruptions", table(records))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
-from report import HERE, RESULTS, circumstances, into_readme, processor, spread
+from report import HERE, RESULTS, circumstances, into_page, processor, spread
 
 FILE = RESULTS / "ladder.jsonl"
 RUNS = HERE.parent / "runs" / "ladder"
@@ -135,7 +135,7 @@ def main() -> None:
             for seed in range(rung.seeds) if given.only in ("", rung.name) else ():
                 if (rung.name, seed) not in there:
                     measure(rung, seed)
-    into_readme("ladder", table(done()))
+    into_page("ladder", table(done()))
     picture(done())
 
 

@@ -1,7 +1,7 @@
 """The networks of 2013 beside the same layers in Keras's `fit` and in PyTorch.
 
     python benchmarks/networks.py            what results/networks.json has not got yet, in turn
-    python benchmarks/networks.py --table    only write the table into README
+    python benchmarks/networks.py --table    only write the table into its page
 
 Images per second of a training step and of an answer, 32 at a time, that lie in memory; each
 measurement in a process of its own, alone on the machine, all of them in turn, ROUNDS times; told
@@ -25,7 +25,7 @@ from report import (
     batch_seconds,
     circumstances,
     in_a_process,
-    into_readme,
+    into_page,
     peaks,
     peaks_lacking,
     processor,
@@ -266,7 +266,7 @@ def main() -> None:
     else:
         if not given.table:
             measure()
-        into_readme("networks", table(json.loads(FILE.read_text())))
+        into_page("networks", table(json.loads(FILE.read_text())))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
-from report import HERE, RESULTS, circumstances, into_readme, processor, spread
+from report import HERE, RESULTS, circumstances, into_page, processor, spread
 
 from firstlight import catalog
 from firstlight.datasets import Examples
@@ -174,7 +174,7 @@ def main() -> None:
     print(without)
     if lines := done():
         classes = len(catalog.dataset(given.data).classes)
-        into_readme("pictures", table(lines, without, classes))
+        into_page("pictures", table(lines, without, classes))
         picture(lines, without)
 
 

@@ -8,7 +8,7 @@ recipe (decode_jpeg, resize to 256, random_crop, random_flip, prefetch), PyTorch
 Pillow; PyTorch is left out where it is not installed. Each is measured three times, in turn, and
 the median is told. Memory is what the process takes at its most while it lists and checks a folder
 of 1,000 or 100,000 files, which are links to the same pictures, and reads 2,000 images of it.
-Writes results/pipeline.json and its table in README.md.
+Writes results/pipeline.json and its table in benchmarks/README.md.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from report import RESULTS, circumstances, in_a_process, into_readme, processor
+from report import RESULTS, circumstances, in_a_process, into_page, processor
 
 SIDE, BATCH, IMAGES, REPEATS = 224, 32, 2000, 3
 CUTS = {"anywhere": 1.0, "mirror": 0.5}
@@ -185,7 +185,7 @@ def main() -> None:
         "where": circumstances(processor(), {"python": platform.python_version()}),
     }
     RESULTS.joinpath("pipeline.json").write_text(json.dumps(facts, indent=1) + "\n")
-    into_readme("pipeline", table(facts))
+    into_page("pipeline", table(facts))
     print(json.dumps(facts, indent=1))
 
 

@@ -11,7 +11,7 @@ Where Tesseract is installed it reads the same pictures, asked for digits alone.
 photograph of twelve megapixels is read by `firstlight read` from the shell, and pages of 1,600
 pixels one after another in one process.
 
-The results go to results/reading.json, and tables into README.
+The results go to results/reading.json, and tables into benchmarks/README.md.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from unittest import mock
 import numpy as np
 from pages import STYLES, page
 from PIL import Image
-from report import RESULTS, circumstances, into_readme, processor
+from report import RESULTS, circumstances, into_page, processor
 
 from firstlight.reading import ink, locate, normalize, read, reader, split
 from firstlight.reading.blobs import Blob
@@ -46,7 +46,7 @@ class Step(NamedTuple):
     """A step of the reader, and what is put in its place to switch it off."""
 
     name: str  # in reading.json
-    label: str  # in README, of the row that is measured without the step
+    label: str  # of the row in the table that is measured without the step
     module: Any
     function: str
     replacement: Callable[..., Any]
@@ -152,7 +152,7 @@ STEPS = [
         replacement=stretched,
     ),
 ]
-LABELS = {f"without: {step.name}": step.label for step in STEPS}  # of rows in README
+LABELS = {f"without: {step.name}": step.label for step in STEPS}  # of rows in the table
 
 
 @contextmanager
@@ -268,7 +268,7 @@ def photographs_a_second(model: Path | None) -> float:
 
 
 def tables(result: dict[str, Any]) -> str:
-    """What README shows of it."""
+    """What benchmarks/README.md shows of it."""
     rows = []
     if "strings" in result:
         rows = ["| handwriting from outside MNIST | pictures | read correctly | Tesseract |"]
@@ -330,7 +330,7 @@ def main() -> None:
     for name, reader in other.items():
         result["lines_right"][name.title()] = pages(arguments.pages, reader, name)
     (RESULTS / "reading.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
-    into_readme("reading", tables(result))
+    into_page("reading", tables(result))
 
 
 if __name__ == "__main__":

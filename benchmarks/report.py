@@ -1,4 +1,4 @@
-"""What the benchmarks share: how a number is written, on what it was measured, and into README."""
+"""What the benchmarks share: how a number is written, on what it was measured, into which page."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
-README = HERE.parent / "README.md"
+PAGES = (HERE / "README.md", HERE.parent / "README.md")
 
 
 def processor() -> str:
@@ -45,11 +45,12 @@ def convolutions_of(network_name: str) -> list[tuple[int, int, int]]:
     ]
 
 
-def into_readme(name: str, text: str) -> None:
-    """Between the marks <!-- name --> and <!-- /name -->."""
+def into_page(name: str, text: str) -> None:
+    """Write a table between the marks <!-- name --> and <!-- /name -->, wherever they stand."""
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    before, rest = README.read_text("utf-8").split(begin)
-    README.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}", "utf-8")
+    (page,) = [page for page in PAGES if begin in page.read_text("utf-8")]
+    before, rest = page.read_text("utf-8").split(begin)
+    page.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}", "utf-8")
 
 
 def in_a_process(file: str, *arguments: str) -> Any:

@@ -3,7 +3,7 @@
     python benchmarks/serving.py                      a minute; writes results/serving.json
     python benchmarks/serving.py --memory 100000      its memory after so many requests: 20 minutes
     python benchmarks/serving.py --browser            from the lifted pen to the answer on the page
-    python benchmarks/serving.py --table              only write the table into README
+    python benchmarks/serving.py --table              only write the table into its page
 
 Clients are threads of this process. Each has one connection and sends its next request as soon as
 it has an answer. A drawing is a sheet of 400×300 pixels with one to three of MNIST's test digits.
@@ -32,7 +32,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from report import RESULTS, circumstances, into_readme, processor
+from report import RESULTS, circumstances, into_page, processor
 
 from firstlight.datasets import mnist
 
@@ -247,7 +247,7 @@ def main() -> None:
         "--memory", type=int, default=0, metavar="N", help="only its memory after N requests"
     )
     parser.add_argument("--browser", action="store_true", help="only the waiting in a browser")
-    parser.add_argument("--table", action="store_true", help="only write the table into README")
+    parser.add_argument("--table", action="store_true", help="only write the table into its page")
     arguments = parser.parse_args()
     result = json.loads(FILE.read_text("utf-8")) if FILE.exists() else {}
     if (arguments.memory or arguments.browser) and not result:
@@ -260,7 +260,7 @@ def main() -> None:
         result |= measure_speed()
     FILE.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
     text = table(result)
-    into_readme("serving", text)
+    into_page("serving", text)
     print(text)
 
 

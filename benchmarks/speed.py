@@ -1,7 +1,7 @@
 """Side by side with the examples that everyone starts from: how long until 99.0 %, until 99.5 %?
 
     python benchmarks/speed.py               what results/speed.json has not got yet, in turn
-    python benchmarks/speed.py --table       only write the tables into README
+    python benchmarks/speed.py --table       only write the tables into their page
 
 The network and recipe of Keras's own MNIST example and of PyTorch's (their repositories'
 `mnist_convnet.py` and `mnist/main.py`, as published) against ours, on the same 55,000 training
@@ -28,7 +28,7 @@ from report import (
     circumstances,
     convolutions_of,
     in_a_process,
-    into_readme,
+    into_page,
     peaks,
     peaks_lacking,
     processor,
@@ -374,7 +374,7 @@ def main() -> None:
         return
     if not given.table:
         measure()
-    into_readme("speed", tables(json.loads(FILE.read_text())))
+    into_page("speed", tables(json.loads(FILE.read_text())))
 
 
 if __name__ == "__main__":

@@ -213,7 +213,7 @@ def test_measuring_a_run_again_replaces_its_record(
     (here / "results.json").write_text(json.dumps([record | {"clean": 1.0}, other]))
     (here / "README.md").write_text("<!-- corruptions -->\n<!-- /corruptions -->\n")
     monkeypatch.setattr(corruptions, "RESULTS", here / "results.json")
-    monkeypatch.setattr(report, "README", here / "README.md")
+    monkeypatch.setattr(report, "PAGES", (here / "README.md",))
     monkeypatch.setattr(corruptions, "measure", lambda folders, examples: [record])
     monkeypatch.setattr(sys, "argv", ["corruptions.py", "a", "--picture", "all.png"])
     corruptions.main()

@@ -1,4 +1,4 @@
-"""The programs in docs/compared.md run, and have as many lines as it says."""
+"""Pages: what they link to is there; the programs in docs/compared.md run and are as long as it says."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,8 @@ import pytest
 
 from firstlight.datasets import mnist
 
-TEXT = (Path(__file__).parents[1] / "docs" / "compared.md").read_text("utf-8")
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "docs" / "compared.md").read_text("utf-8")
 PROGRAMS = re.findall(r"(\w+): \*\*(\d+) lines\*\*(.*?)```(\w+)\n(.*?)```", TEXT, re.DOTALL)
 
 
@@ -37,3 +38,21 @@ def test_a_program_runs_and_has_as_many_lines_as_the_page_says(
     names: dict[str, Any] = {"x": images, "y": labels, "x_test": images, "y_test": labels}
     exec(program, names)
     assert capsys.readouterr().out
+
+
+PAGES = [
+    page
+    for folder in (".", "docs", "benchmarks")
+    for page in sorted((ROOT / folder).glob("*.md"))
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_and_pictures_of_a_page_are_there(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
+        if not target.startswith("https://"):
+            assert (page.parent / target).exists(), target
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 150
