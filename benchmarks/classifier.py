@@ -4,7 +4,8 @@
 
 Images of MNIST's test set, 28×28 uint8, in memory; each contender in a process of its own, in
 turn, several rounds; medians. PyTorch (channels last, no gradients) is a dependency of benchmarks
-alone: pip install torch==2.13.0. The results go to results/classifier.json and into benchmarks/README.md.
+alone: pip install torch==2.13.0. The results go to results/classifier.json and into README.md
+beside this program.
 """
 
 import json

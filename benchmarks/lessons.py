@@ -40,14 +40,15 @@ ALIKE, ALIKE_TRAININGS = 0.45, 0.7  # the largest `difference` of two pictures t
 
 @dataclass(frozen=True)
 class Output:
-    """What a cell printed."""
+    """What a notebook shows below a cell."""
 
     stdout: str
     stderr: str
+    pictures: int
 
 
 def run(cells: list[Code], folder: Path) -> Iterator[Output]:
-    """Run cells in a fresh kernel, in a folder; yield what each printed.
+    """Run cells in a fresh kernel, in a folder; yield what the notebook shows below each.
 
     Raises:
         CellExecutionError: the code of a cell failed.
@@ -63,11 +64,15 @@ def run(cells: list[Code], folder: Path) -> Iterator[Output]:
     with client.setup_kernel():
         for number, cell in enumerate(notebook.cells):
             client.execute_cell(cell, number)
-            yield Output(printed(cell, "stdout"), printed(cell, "stderr"))
+            yield Output(printed(cell, "stdout"), printed(cell, "stderr"), pictures_of(cell))
 
 
 def printed(cell: Any, stream: str) -> str:
     return "".join(output.text for output in cell.outputs if output.get("name") == stream)
+
+
+def pictures_of(cell: Any) -> int:
+    return sum("image/png" in output.get("data", {}) for output in cell.outputs)
 
 
 def looks_the_same(old: Path, new: Path, tolerance: Tolerance) -> bool:
@@ -125,6 +130,9 @@ def build(chapter: Chapter, folder: Path) -> Built:
     for cell, output in zip(chapter.cells, run(chapter.cells, folder), strict=True):
         if output.stderr:
             differences.append(f"printed on stderr: {output.stderr.strip()}")
+        if cell.picture and cell.picture.path.endswith(".png") and output.pictures != 1:
+            name = Path(cell.picture.path).name
+            differences.append(f"{name}: a notebook shows {output.pictures} pictures, not one")
         difference = disagreement(cell.printed, output.stdout, cell.tolerance)
         if difference:
             differences.append(difference)

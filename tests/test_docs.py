@@ -1,4 +1,4 @@
-"""Pages: what they link to is there; the programs in docs/compared.md run and are as long as it says."""
+"""Pages link to what is there; the programs of docs/compared.md run and are as long as it says."""
 
 import re
 from pathlib import Path
@@ -41,9 +41,7 @@ def test_a_program_runs_and_has_as_many_lines_as_the_page_says(
 
 
 PAGES = [
-    page
-    for folder in (".", "docs", "benchmarks")
-    for page in sorted((ROOT / folder).glob("*.md"))
+    page for folder in (".", "docs", "benchmarks") for page in sorted((ROOT / folder).glob("*.md"))
 ]
 
 
