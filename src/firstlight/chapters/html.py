@@ -87,7 +87,7 @@ def heading_html(heading: Heading) -> str:
 
 
 def split_at(level: int, all_blocks: Sequence[Block]) -> list[list[Block]]:
-    """Return what stands before the first heading of a level, then each heading and what follows."""
+    """Return what stands before the first heading of a level, and a group for each of them."""
     groups: list[list[Block]] = [[]]
     for block in all_blocks:
         if isinstance(block, Heading) and block.level == level:
@@ -190,11 +190,13 @@ def cell_open(self: Any, tokens: Sequence[Token], index: int, *_: Any) -> str:
 def image_html(folder: Path, alt: str, path: str) -> str:
     """Return a picture as HTML, with its size, so that nothing moves when it arrives.
 
-    The page's address is `/`. So the path in the chapter is the address of the picture's route.
+    It is a link to itself: wide pictures are shown smaller than they are. The page's address is
+    `/`, so the path in the chapter is the address of the picture's route.
     """
     width, height = picture_size(folder / path)
     size = f'width="{width}" height="{height}"'
-    return f'<img src="{escape(path)}" alt="{escape(alt)}" {size} loading="lazy">'
+    image = f'<img src="{escape(path)}" alt="{escape(alt)}" {size} loading="lazy">'
+    return f'<a class="picture" href="{escape(path)}">{image}</a>'
 
 
 def picture_size(path: Path) -> tuple[int, int]:
