@@ -20,7 +20,7 @@ from firstlight.chapters.highlight import highlighted
 
 CHAPTER_LINK = re.compile(r"(?P<name>\d+-[\w-]+)\.md")
 SVG_SIZE = re.compile(r'<svg[^>]* width="(?P<width>\d+)" height="(?P<height>\d+)"')
-LANGUAGES = {"python": "Python", "console": "Shell", "text": "Text"}
+LANGUAGES = {"python": "Python", "console": "Shell"}
 
 
 @dataclass(frozen=True)
@@ -134,8 +134,9 @@ def slug(title: str) -> str:
 
 def code_html(code: Code) -> str:
     """Return a block of code, and below it what it prints, without how far numbers may differ."""
+    label = LANGUAGES.get(code.language, code.language)
     source = {"python": highlighted, "console": prompts_marked}.get(code.language, as_text)
-    shown = framed(LANGUAGES[code.language], f"<pre><code>{source(code.source)}</code></pre>")
+    shown = framed(label, f"<pre><code>{source(code.source)}</code></pre>")
     if code.printed:
         printed = f'<pre class="output"><samp>{as_text(code.printed)}</samp></pre>'
         shown += framed("Output", printed)
