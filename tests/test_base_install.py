@@ -39,6 +39,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert not {"tensorflow", "tensorflow-cpu", "keras", "matplotlib"} & found.keys()
     packages = next((folder / "lib").glob("python*")) / "site-packages"
     (packages / "firstlight").symlink_to(Path(firstlight.__file__).parent)
+    (packages.parent / "lessons").symlink_to(Path(__file__).parents[1] / "lessons")
     for distribution in found.values():
         for top in {file.parts[0] for file in distribution.files or ()} - {"..", "__pycache__"}:
             (packages / top).symlink_to(Path(str(distribution.locate_file(top))))
@@ -66,6 +67,15 @@ def test_it_reads(python: Path, tmp_path: Path) -> None:
 def test_it_lists(python: Path, tmp_path: Path) -> None:
     done = run(python, tmp_path, "list")
     assert done.returncode == 0 and "softmax" in done.stdout and done.stderr == ""
+
+
+def test_the_chapters_are_shown(python: Path) -> None:
+    program = (
+        "from firstlight.serve import chapter_views as views\n"
+        "print(sum('<section' in views.html(row['name']) for row in views.rows()))"
+    )
+    done = subprocess.run([python, "-I", "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("9\n", "")
 
 
 @pytest.mark.parametrize("noise", ["-q", "-v"])

@@ -1,8 +1,11 @@
-"""Chapters: their parts, the program of their code, numbers that agree, notebooks."""
+"""Chapters: their parts, the program of their code, numbers that agree, notebooks, HTML."""
 
 import json
+import re
 import subprocess
 import sys
+from html import unescape
+from html.parser import HTMLParser
 from pathlib import Path
 
 import nbformat
@@ -12,7 +15,9 @@ from hypothesis import strategies as st
 
 import firstlight as fl
 from firstlight.chapters.agreement import Tolerance, disagreement
-from firstlight.chapters.chapter import Chapter, Code, Prose
+from firstlight.chapters.chapter import Chapter, Code, Prose, chapters, folder
+from firstlight.chapters.highlight import highlighted
+from firstlight.chapters.html import chapter_html
 from firstlight.chapters.notebooks import notebook
 from firstlight.chapters.program import complete_program
 from firstlight.errors import UsageError
@@ -194,3 +199,130 @@ def test_the_command_writes_them_without_tensorflow(here: Path) -> None:
     command = [sys.executable, "-c", program, "lessons", "out", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert all(Path(file).is_file() for file in json.loads(done.stdout)["files"])
+
+
+# --- HTML ------------------------------------------------------------------------------------
+
+
+class Parsed(HTMLParser):
+    """A chapter's HTML: the tags with their attributes, and the text of each <pre>."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.blocks: list[str] = []
+        self.is_block = False
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag == "pre":
+            self.is_block = True
+            self.blocks.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.is_block = self.is_block and tag != "pre"
+
+    def handle_data(self, data: str) -> None:
+        if self.is_block:
+            self.blocks[-1] += data
+
+    def names(self) -> list[str]:
+        return [tag for tag, _ in self.tags]
+
+    def values(self, attribute: str) -> list[str | None]:
+        return [attributes[attribute] for _, attributes in self.tags if attribute in attributes]
+
+
+by_chapter = pytest.mark.parametrize("chapter", chapters(), ids=lambda chapter: chapter.name)
+
+
+@by_chapter
+def test_a_chapter_is_whole_on_the_page(chapter: Chapter) -> None:
+    parsed = Parsed(chapter_html(chapter))
+    blocks = [part for part in chapter.parts if isinstance(part, Code)]
+    assert parsed.blocks == [
+        text for block in blocks for text in (block.source, block.printed) if text
+    ]
+    assert parsed.names().count("img") == chapter.text.count("](pictures/")
+    assert parsed.names().count("h3") == len(re.findall("^## ", chapter.text, re.M))
+    ids = parsed.values("id")
+    assert len(ids) == len(set(ids))
+
+
+@by_chapter
+def test_its_links_lead_somewhere_and_the_page_s_policy_allows_all_of_it(chapter: Chapter) -> None:
+    parsed = Parsed(chapter_html(chapter))
+    names = [other.name for other in chapters()]
+    for target in parsed.values("href") + parsed.values("src"):
+        assert target
+        file, _, name = target.partition("#learn?chapter=")
+        is_there = (folder() / file).is_file() if file else name in names
+        assert is_there or target.startswith("https://"), target
+    assert not {"script", "style", "iframe"} & set(parsed.names())
+    for _, attributes in parsed.tags:
+        assert not [name for name in attributes if name == "style" or name.startswith("on")]
+
+
+def test_the_page_has_the_parts_of_a_chapter(chapter: Chapter) -> None:
+    html = chapter_html(chapter)
+    assert '<h2 id="3-when-to-stop" tabindex="-1">3. When to stop</h2>' in html
+    assert '<section id="a-section">' in html
+    assert '<a href="#learn?chapter=2-how-good">chapter 2</a>' in html
+    assert '<img src="pictures/3/costs.png" alt="The costs" width="1" height="1"' in html
+    assert '<pre class="output"><samp>3.14\n</samp></pre>' in html and "within" not in html
+    assert '<span class="prompt">$ </span>firstlight list' in html
+    assert re.search(r'(?s)<summary>Show the program</summary>.*"all of it"', html)
+
+
+def test_each_answer_is_folded(chapter: Chapter) -> None:
+    answers = "## Answers\n\n### Exercise 1\n\nOne.\n\n### Exercise 2\n\nTwo."
+    html = chapter_html(Chapter(chapter.path, TEXT.replace("## Answers", answers)))
+    assert html.count("<details") == 3  # two answers, and the program
+    assert '<details id="exercise-1">\n<summary>Exercise 1</summary>\n<p>One.</p>' in html
+
+
+def test_columns_of_numbers_have_a_class(chapter: Chapter) -> None:
+    table = "## A section\n\n| name | error |\n|---|--:|\n| a | 1 |\n"
+    html = chapter_html(Chapter(chapter.path, TEXT.replace("## A section", table)))
+    assert '<th class="number">error</th>' in html and '<td class="number">1</td>' in html
+
+
+@pytest.mark.parametrize(
+    "place", ["Prose", "A section", "import math", "3.14", "The costs", "firstlight list"]
+)
+def test_html_in_a_chapter_is_text(chapter: Chapter, place: str) -> None:
+    evil = '<script>alert("1")</script><b onclick="alert(1)">'
+    assert place in TEXT
+    html = chapter_html(Chapter(chapter.path, TEXT.replace(place, evil)))
+    parsed = Parsed(html)
+    assert not {"script", "b"} & set(parsed.names()) and not parsed.values("onclick")
+    assert "&lt;script&gt;alert(" in html
+
+
+def test_a_link_is_no_script(chapter: Chapter) -> None:
+    html = chapter_html(Chapter(chapter.path, TEXT.replace("2-how-good.md", "javascript:alert(1)")))
+    assert "javascript:alert(1)" in html
+    assert not [href for href in Parsed(html).values("href") if href and "script" in href]
+
+
+def test_code_is_marked() -> None:
+    assert highlighted('if x:  # why\n    print("a<b", 1.5)\n') == (
+        '<span class="keyword">if</span> x:  <span class="comment"># why</span>\n'
+        '    print(<span class="string">"a&lt;b"</span>, <span class="number">1.5</span>)\n'
+    )
+
+
+@pytest.mark.parametrize("code", ['f"{a!r:>{width}} {{b}}"', '"""two\nlines"""', '"–", "×"  # ±'])
+def test_what_is_a_string_is_marked_as_one(code: str) -> None:
+    assert highlighted(code).startswith('<span class="string">')
+    assert text_of(highlighted(code)) == code
+
+
+@given(st.text("ab \n\"'#{}()1.<&:\\\f–"))
+def test_marked_code_keeps_its_text_also_if_it_is_not_python(code: str) -> None:
+    assert text_of(highlighted(code)) == code
+
+
+def text_of(html: str) -> str:
+    return unescape(re.sub("</?span[^>]*>", "", html))

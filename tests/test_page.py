@@ -36,6 +36,7 @@ Stroke = list[Point]
 DESKTOP, PHONE = {"width": 1600, "height": 900}, {"width": 360, "height": 740}
 STARTED = {  # view → what it shows when it has asked the server all that it asks at its start
     "draw": ".headline:not(:empty)",
+    "learn": ".contents a",
     "inside": ".layers .quiet",
     "first": ".samples > div",
     "train": "select option",
@@ -398,6 +399,88 @@ def test_the_address_holds_the_drawing(open_page: Any, site: str) -> None:
     expect_headline(other, "34")
     broken = open_page("draw?ink=zz.0.-1.%00&normalize=maybe")
     assert broken.locator(".headline").count() == 1
+
+
+# --- Learn -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_chapter_fits_the_screen(open_page: Any, scheme: str) -> None:
+    page = open_page("learn?chapter=1-a-first-graph", color_scheme=scheme)
+    page.locator(".chapter img").first.wait_for()
+    page.locator("details").evaluate_all("all => all.forEach((each) => (each.open = true))")
+    expect_tidy(page)
+
+
+def test_a_chapter_is_read_and_then_the_next(open_page: Any) -> None:
+    page = open_page("learn", viewport=PHONE)
+    page.get_by_role("link", name="A first graph").click()
+    title = page.get_by_role("heading", level=2)
+    playwright.expect(title).to_have_text("1. A first graph")
+    playwright.expect(title).to_be_focused()
+    assert page.title() == "1. A first graph · firstlight"
+    page.get_by_role("link", name="Next chapter").click()
+    playwright.expect(title).to_have_text(re.compile(r"^2\. How good"))
+    assert page.evaluate("scrollY") == 0 and "section" not in page.url
+    page.go_back()
+    playwright.expect(title).to_have_text("1. A first graph")
+    page.locator("header a[href='#learn']").click()
+    page.locator(STARTED["learn"]).first.wait_for()
+    assert page.title() == "Learn · firstlight"
+
+
+IS_AT_TOP = "(id) => Math.abs(document.getElementById(id)?.getBoundingClientRect().top) < 2"
+
+
+def test_the_address_holds_the_section_that_is_read(open_page: Any) -> None:
+    page = open_page("learn?chapter=1-a-first-graph&section=the-session")
+    page.wait_for_function(IS_AT_TOP, arg="the-session")
+    page.get_by_role("link", name="Break it").click()
+    page.wait_for_function(IS_AT_TOP, arg="break-it")
+    playwright.expect(page.get_by_role("heading", name="Break it")).to_be_focused()
+    page.mouse.move(800, 400)
+    current = page.locator(".outline [aria-current]")
+    while current.text_content() != "The same today":  # a person scrolls back
+        page.mouse.wheel(0, -100)
+        page.wait_for_timeout(20)
+    assert "section=the-same-today" in page.url
+    page.reload()
+    page.wait_for_function(IS_AT_TOP, arg="the-same-today")
+    page.evaluate("location.hash = location.hash.replace(/section=.*/, 'section=exercise-2')")
+    playwright.expect(page.locator("details[open] summary")).to_have_text("Exercise 2")
+
+
+def test_code_is_copied_without_the_shells_prompt(open_page: Any) -> None:
+    rights = ["clipboard-read", "clipboard-write"]
+    page = open_page("learn?chapter=1-a-first-graph", permissions=rights)
+    for number, start in ((0, "firstlight lessons notebooks\n"), (1, "from firstlight.datasets")):
+        button = page.locator(".code button").nth(number)
+        button.click()
+        playwright.expect(button).to_have_text("Copied")
+        assert page.evaluate("navigator.clipboard.readText()").startswith(start)
+
+
+def test_where_nothing_can_be_copied_the_code_is_selected(open_page: Any) -> None:
+    page = open_page("learn?chapter=1-a-first-graph")
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    page.locator(".code button").first.click()
+    page.get_by_role("button", name="Selected").wait_for()
+    assert page.evaluate("getSelection().toString()").strip() == "firstlight lessons notebooks"
+
+
+def test_a_chapter_that_arrives_late_changes_nothing(open_page: Any) -> None:
+    page = open_page("learn")
+    page.locator(STARTED["learn"]).first.wait_for()
+    held: list[Any] = []
+    page.route("**/api/chapters/1-*", lambda route: held.append(route))
+    with page.expect_request("**/api/chapters/1-*"):
+        page.get_by_role("link", name="A first graph").click()
+    page.locator("header a[href='#draw']").last.click()
+    expect_headline(page, "nothing drawn")
+    with page.expect_response("**/api/chapters/1-*"):
+        held[0].continue_()
+    settle(page)
+    assert page.title() == "Draw · firstlight" and page.url.endswith("#draw")
 
 
 # --- Every view ------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import random
+import re
 import shutil
 import socket
 import subprocess
@@ -316,11 +317,35 @@ def test_no_other_method_is_served(site: Site, method: str) -> None:
         "/api/runs/%2e%2e/metrics",
         "/api/runs/..%2f..%2fetc/weights",
         "/api/runs/x/mistakes",
+        "/api/chapters/10-nothing",
+        "/api/chapters/..%2f1-a-first-graph",
+        "/pictures/1/nothing.png",
+        "/pictures/1/../../1-a-first-graph.md",
+        "/pictures/%2e%2e/1-a-first-graph.md",
+        "/pictures/..%2f..%2fREADME.md",
+        "/pictures/1/..%2f..%2f1-a-first-graph.md",
+        "/pictures/1/..%5ccosts.png",
+        "/pictures/1/%2fetc%2fpasswd",
+        "/pictures/*/costs.png",
     ],
 )
 def test_no_path_of_a_request_is_opened(site: Site, path: str) -> None:
     response = site.get(path)
     assert response.status == 404 and b"<html" not in response.body
+
+
+def test_the_chapters_are_served_with_their_pictures(site: Site) -> None:
+    rows = site.get("/api/chapters").json["chapters"]
+    assert [row["number"] for row in rows] == list(range(1, 10))
+    assert all(row["title"] and row["subject"] for row in rows)
+    for row in rows:
+        html = site.get(f"/api/chapters/{row['name']}").json["html"]
+        assert f"{row['number']}. {row['title']}</h2>" in html
+        for path in re.findall(r'src="(pictures/[^"]+)"', html):
+            response = site.get(f"/{path}")
+            kind = "image/svg+xml" if path.endswith(".svg") else "image/png"
+            assert (response.status, response.headers["Content-Type"]) == (200, kind)
+            assert "default-src 'none'" in response.headers["Content-Security-Policy"]
 
 
 def test_a_body_is_cut_off_while_it_streams_in(site: Site) -> None:
@@ -494,7 +519,7 @@ def test_beyond_this_machine_everything_needs_the_token(here: Path) -> None:
     site = Site("correct horse battery", "0.0.0.0")
     try:
         assert site.token.encode() not in site.get("/").body
-        assert site.get("/api/about").status == 401
+        assert site.get("/api/about").status == site.get("/api/chapters").status == 401
         assert site.send("GET", "/api/about", headers=site.own_headers()).status == 200
         assert site.post("/api/read", pgm(sheet("7")), PGM).json["text"] == "7"
         for host, status in (("192.0.2.7", 200), ("evil.example", 421)):

@@ -31,6 +31,7 @@ from pathlib import Path
 from firstlight.catalog import PACKAGE
 from firstlight.chapters.agreement import Tolerance
 
+YOU_LEARN = re.compile(r"^- \*\*You learn:\*\* (.+?)\n(?:-|$)", re.MULTILINE | re.DOTALL)
 EXERCISES, ANSWERS, PROGRAM = "Exercises", "Answers", "The complete program"
 CODE = re.compile(
     r"^```(?P<language>\w+)\n(?P<source>.*?)^```\n"
@@ -82,6 +83,12 @@ class Chapter:
     @property
     def title(self) -> str:
         return self.text.partition("\n")[0].removeprefix("# ")
+
+    @property
+    def subject(self) -> str:
+        """Return what the reader learns, in one line; "" if the chapter does not say it."""
+        match = YOU_LEARN.search(self.text)
+        return " ".join(match[1].split()) if match else ""
 
     @cached_property
     def parts(self) -> tuple[Prose | Code, ...]:

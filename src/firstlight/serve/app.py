@@ -19,7 +19,7 @@ from firstlight import __version__, catalog
 from firstlight.errors import FirstlightError, NotFound, UsageError
 from firstlight.reading.recognizer import DIGITS_MODEL, Recognizer, recognizer
 from firstlight.runs.run import Run
-from firstlight.serve import digits, run_views
+from firstlight.serve import chapter_views, digits, run_views
 from firstlight.serve.fields import int_field, int_query, json_body, number_field
 from firstlight.serve.jobs import JobJson, Jobs
 from firstlight.serve.questions import (
@@ -101,7 +101,10 @@ def build(service: Service, page_token: str) -> Starlette:
     routes = [
         Route("/", index_page(page["index.html"], page_token)),
         Route("/page/{name}", static_file(page)),
+        Route("/pictures/{chapter}/{name}", chapter_picture),
         Route("/api/about", about),
+        Route("/api/chapters", list_chapters),
+        Route("/api/chapters/{name}", show_chapter),
         Route("/api/read", read, methods=["POST"]),
         Route("/api/occlusion", occlusion, methods=["POST"]),
         Route("/api/runs", list_runs),
@@ -165,6 +168,22 @@ def static_file(contents: dict[str, bytes]) -> Handler:
         return Response(contents[name], media_type=media_type, headers=headers)
 
     return handler
+
+
+async def list_chapters(request: Request) -> Response:
+    return JSONResponse({"chapters": await service_of(request).in_thread(chapter_views.rows)})
+
+
+async def show_chapter(request: Request) -> Response:
+    name = request.path_params["name"]
+    return JSONResponse({"html": await service_of(request).in_thread(chapter_views.html, name)})
+
+
+async def chapter_picture(request: Request) -> Response:
+    """Return a picture of a chapter. It needs no token: an <img> cannot send one."""
+    path = "pictures/{chapter}/{name}".format_map(request.path_params)
+    content, media_type = await service_of(request).in_thread(chapter_views.picture, path)
+    return Response(content, media_type=media_type)
 
 
 async def about(request: Request) -> Response:

@@ -2,17 +2,22 @@
 // same address sees the same page.
 
 export const address = { view: "", query: new URLSearchParams() };
+let known; // what stood in the browser's address when it was read or written last
 
 function parse() {
+  known = location.hash;
   const [view, query = ""] = location.hash.slice(1).split("?");
   address.view = view;
   address.query = new URLSearchParams(query);
 }
 
+/** Does nothing if the user has just followed a link: its address is about to be read. */
 function write() {
+  if (location.hash !== known) return;
   const query = address.query.toString().replaceAll("%2C", ",");
   const suffix = query ? `?${query}` : "";
   history.replaceState(null, "", `#${address.view || "draw"}${suffix}`);
+  known = location.hash;
   dispatchEvent(new Event("address-written"));
 }
 

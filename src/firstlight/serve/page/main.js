@@ -54,9 +54,10 @@ function carryDrawing() {
     link.setAttribute("href", `#${viewOf(link)}${ink ? `?ink=${ink}` : ""}`);
 }
 
-/** A click on the link of the current view must not empty its sheet. */
+/** A click on the link of the current view must not empty its sheet; Learn has a first page. */
 function keepCurrent(event) {
-  const isCurrent = viewOf(event.currentTarget) === current.name;
+  const name = viewOf(event.currentTarget);
+  const isCurrent = name === current.name && name !== "learn";
   const opensTab = event.ctrlKey || event.metaKey || event.shiftKey;
   if (isCurrent && !opensTab) event.preventDefault();
 }

@@ -1,0 +1,210 @@
+"""A chapter's Markdown → HTML, for the page's view Learn.
+
+Raw HTML in the Markdown is shown as text. There are no scripts, and no styles in attributes: the
+page's Content-Security-Policy (serve/guard.py) forbids both.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from PIL import Image
+
+from firstlight.chapters.chapter import ANSWERS, PROGRAM, Chapter, Code
+from firstlight.chapters.highlight import highlighted
+
+CHAPTER_LINK = re.compile(r"(?P<name>\d+-[\w-]+)\.md")
+SVG_SIZE = re.compile(r'<svg[^>]* width="(?P<width>\d+)" height="(?P<height>\d+)"')
+LANGUAGES = {"python": "Python", "console": "Shell"}
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading of a chapter: its level in the Markdown, and its text as HTML."""
+
+    level: int
+    html: str
+    slug: str  # its name in addresses: `what-it-predicts`
+
+
+Block = Heading | str  # a heading, or HTML
+
+
+def chapter_html(chapter: Chapter) -> str:
+    """Return the chapter as HTML: an introduction, and a section for each heading of level 2.
+
+    Headings are one level lower than in the Markdown, because the page has a title of its own.
+    """
+    introduction, *sections = split_at(2, list(blocks(chapter)))
+    intro = f'<section class="intro">\n{joined(introduction)}</section>\n'
+    return intro + "".join(map(section_html, sections))
+
+
+def section_html(section: Sequence[Block]) -> str:
+    """Return a section as HTML; what gives an answer away, or is long, is folded."""
+    heading, *body = section
+    assert isinstance(heading, Heading)
+    if heading.html == ANSWERS:
+        start, *answers = split_at(3, body)
+        content = joined(start) + "".join(map(folded_answer, answers))
+    elif heading.html == PROGRAM:
+        content = "".join(map(folded_program, body))
+    else:
+        content = joined(body)
+    return (
+        f'<section id="{heading.slug}">\n'
+        f'<h3 tabindex="-1">{heading.html}</h3>\n{content}</section>\n'
+    )
+
+
+def folded_answer(answer: Sequence[Block]) -> str:
+    heading, *body = answer
+    assert isinstance(heading, Heading)
+    return folded(heading.html, joined(body), f' id="{heading.slug}"')
+
+
+def folded_program(block: Block) -> str:
+    html = joined([block])
+    return folded("Show the program", html) if html.startswith('<div class="code">') else html
+
+
+def folded(summary: str, content: str, attributes: str = "") -> str:
+    return f"<details{attributes}>\n<summary>{summary}</summary>\n{content}</details>\n"
+
+
+def joined(some: Sequence[Block]) -> str:
+    return "".join(block if isinstance(block, str) else heading_html(block) for block in some)
+
+
+def heading_html(heading: Heading) -> str:
+    level = heading.level + 1
+    return f'<h{level} id="{heading.slug}" tabindex="-1">{heading.html}</h{level}>\n'
+
+
+def split_at(level: int, all_blocks: Sequence[Block]) -> list[list[Block]]:
+    """Return what stands before the first heading of a level, and a group for each of them."""
+    groups: list[list[Block]] = [[]]
+    for block in all_blocks:
+        if isinstance(block, Heading) and block.level == level:
+            groups.append([])
+        groups[-1].append(block)
+    return groups
+
+
+def blocks(chapter: Chapter) -> Iterator[Block]:
+    """Yield a chapter's headings, and all between them as HTML."""
+    markdown = parser(chapter.path.parent)
+    for part in chapter.parts:
+        if isinstance(part, Code):
+            yield code_html(part)
+            if part.picture:
+                yield markdown.render(f"![{part.picture.alt}]({part.picture.path})")
+        else:
+            yield from prose_blocks(markdown, part.text)
+
+
+def prose_blocks(markdown: MarkdownIt, text: str) -> Iterator[Block]:
+    """Yield the headings of Markdown, and all between them as HTML."""
+
+    def html(some: list[Token]) -> str:
+        return str(markdown.renderer.render(some, markdown.options, {}))
+
+    pending: list[Token] = []
+    tokens = iter(markdown.parse(text))
+    for token in tokens:
+        if token.type != "heading_open" or token.level:
+            pending.append(token)
+            continue
+        yield html(pending)
+        pending = []
+        words, _ = next(tokens), next(tokens)  # its inline content, and its end
+        yield Heading(int(token.tag[1]), html([words]), slug(words.content))
+    yield html(pending)
+
+
+def slug(title: str) -> str:
+    """Return a title's name in addresses: `Is it right?` → `is-it-right`."""
+    return re.sub(r"[^\w]+", "-", title.lower()).strip("-")
+
+
+def code_html(code: Code) -> str:
+    """Return a block of code, and below it what it prints, without how far numbers may differ."""
+    label = LANGUAGES.get(code.language, code.language)
+    source = {"python": highlighted, "console": prompts_marked}.get(code.language, as_text)
+    shown = framed(label, f"<pre><code>{source(code.source)}</code></pre>")
+    if code.printed:
+        printed = f'<pre class="output"><samp>{as_text(code.printed)}</samp></pre>'
+        shown += framed("Output", printed)
+    return f'<div class="code">\n{shown}</div>\n'
+
+
+def framed(label: str, html: str) -> str:
+    return f'<p class="label">{label}</p>\n{html}\n'
+
+
+def prompts_marked(source: str) -> str:
+    """Return commands for a shell as HTML; their prompts are marked, since nobody types them."""
+    prompt = '<span class="prompt">$ </span>'
+    return re.sub(r"^\$ ", prompt, as_text(source), flags=re.MULTILINE)
+
+
+def as_text(text: str) -> str:
+    return escape(text, quote=False)
+
+
+def parser(folder: Path) -> MarkdownIt:
+    """Return a Markdown parser for a chapter in a folder, whose pictures are below it."""
+
+    def image(self: Any, tokens: Sequence[Token], index: int, *_: Any) -> str:
+        token = tokens[index]
+        return image_html(folder, token.content, str(token.attrs["src"]))
+
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    markdown.add_render_rule("image", image)
+    markdown.add_render_rule("link_open", link_open)
+    markdown.add_render_rule("table_open", lambda *_: '<div class="wide"><table>\n')
+    markdown.add_render_rule("table_close", lambda *_: "</table></div>\n")
+    for cell in ("th", "td"):
+        markdown.add_render_rule(f"{cell}_open", cell_open)
+    return markdown
+
+
+def link_open(self: Any, tokens: Sequence[Token], index: int, *_: Any) -> str:
+    """Render the start of a link; a link to a chapter leads to it on the page."""
+    address = str(tokens[index].attrs["href"])
+    chapter = CHAPTER_LINK.fullmatch(address)
+    return f'<a href="{escape("#learn?chapter=" + chapter["name"] if chapter else address)}">'
+
+
+def cell_open(self: Any, tokens: Sequence[Token], index: int, *_: Any) -> str:
+    """Render the start of a table's cell: columns of numbers have a class, and no style."""
+    token = tokens[index]
+    is_number = "right" in str(token.attrs.get("style", ""))
+    return f'<{token.tag} class="number">' if is_number else f"<{token.tag}>"
+
+
+def image_html(folder: Path, alt: str, path: str) -> str:
+    """Return a picture as HTML, with its size, so that nothing moves when it arrives.
+
+    It is a link to itself: wide pictures are shown smaller than they are. The page's address is
+    `/`, so the path in the chapter is the address of the picture's route.
+    """
+    width, height = picture_size(folder / path)
+    size = f'width="{width}" height="{height}"'
+    image = f'<img src="{escape(path)}" alt="{escape(alt)}" {size} loading="lazy">'
+    return f'<a class="picture" href="{escape(path)}">{image}</a>'
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Return a picture's width and height in pixels."""
+    if path.suffix != ".svg":
+        with Image.open(path) as picture:
+            return picture.size
+    match = SVG_SIZE.match(path.read_text("utf-8"))
+    assert match, f"{path} does not say its size"
+    return int(match["width"]), int(match["height"])

@@ -1,0 +1,159 @@
+// The view Learn: the chapters of the series as cards, and one chapter to read.
+
+import { recall, remember } from "./address.js";
+import { copyButtons } from "./copy.js";
+import { errorLine, h } from "./dom.js";
+import { readingPosition } from "./reading.js";
+import { get } from "./server.js";
+
+export function enter(page) {
+  const error = errorLine();
+  const content = h("div");
+  page.append(error, content);
+
+  let shown = null; // the name of the chapter that is shown; "" if it is the list of all
+  let chapters = [];
+  let position = null; // where the reader is in the chapter
+  let requests = 0;
+
+  async function onAddress() {
+    const name = recall("chapter");
+    if (name === shown) {
+      position?.goTo(recall("section"));
+      return;
+    }
+    stopReading();
+    requests += 1;
+    const number = requests;
+    try {
+      if (!chapters.length) chapters = (await get("chapters")).chapters;
+      const html = name ? (await get(`chapters/${encodeURIComponent(name)}`)).html : "";
+      if (number === requests) show(name, html);
+    } catch (problem) {
+      if (number === requests) showProblem(name, problem);
+    }
+  }
+
+  function show(name, html) {
+    const isFirst = shown === null;
+    shown = name;
+    error.textContent = "";
+    const chapter = chapters.find((each) => each.name === name);
+    document.title = `${chapter ? titleOf(chapter) : "Learn"} · firstlight`;
+    if (chapter) showChapter(chapter, html);
+    else content.replaceChildren(tableOfContents(chapters));
+    if (!isFirst) focusStart();
+    if (chapter && recall("section")) position.goTo(recall("section"));
+    else if (!isFirst) scrollTo(0, 0);
+  }
+
+  function showChapter(chapter, html) {
+    const article = h("article", { class: "chapter" }, ...elementsOf(html));
+    copyButtons(article);
+    const outline = outlineOf(article, chapter);
+    const text = h("div", { class: "stack" }, article, neighbours(chapters, chapter));
+    content.replaceChildren(h("div", { class: "reading" }, outline, text));
+    position = readingPosition(article, (section) => {
+      remember({ section });
+      markSection(outline, section);
+    });
+    markSection(outline, recall("section"));
+  }
+
+  /** After a link was followed, the keyboard and a screen reader go on at the new title. */
+  function focusStart() {
+    content.querySelector("h2").focus({ preventScroll: true });
+  }
+
+  function showProblem(name, problem) {
+    shown = name;
+    error.textContent = problem.message;
+    content.replaceChildren(chapters.length ? tableOfContents(chapters) : "");
+  }
+
+  /** What the reader still scrolls is no place in the chapter that the address names now. */
+  function stopReading() {
+    position?.stop();
+    position = null;
+  }
+
+  onAddress();
+  return {
+    onAddress,
+    leave() {
+      requests += 1;
+      stopReading();
+    },
+  };
+}
+
+const titleOf = ({ number, title }) => `${number}. ${title}`;
+
+const addressOf = ({ name }, section) =>
+  `#learn?chapter=${name}${section ? `&section=${section}` : ""}`;
+
+/** The elements of a text in HTML, which the server has made; no script in it would run. */
+const elementsOf = (html) => new DOMParser().parseFromString(html, "text/html").body.childNodes;
+
+function tableOfContents(chapters) {
+  const cards = chapters.map((chapter) =>
+    h(
+      "li",
+      {},
+      h(
+        "a",
+        { class: "card", href: addressOf(chapter) },
+        h("span", { class: "big", "aria-hidden": "true" }, String(chapter.number)),
+        h("h3", {}, chapter.title),
+        h("p", { class: "quiet" }, chapter.subject),
+      ),
+    ),
+  );
+  const introduction =
+    "Nine chapters lead from the smallest network that learns to networks that win competitions. " +
+    "Each takes about a quarter of an hour. Read them here, and run their code in Python's " +
+    "shell or in notebooks, which this command writes: ";
+  return h(
+    "div",
+    { class: "stack" },
+    h("h2", { tabindex: -1 }, "Chapters"),
+    h("p", { class: "introduction" }, introduction, h("code", {}, "firstlight lessons notebooks")),
+    h("ol", { class: "contents" }, ...cards),
+  );
+}
+
+/** Links to the sections of a chapter. */
+function outlineOf(article, chapter) {
+  const links = [...article.querySelectorAll("section[id]")].map((section) => {
+    const title = section.querySelector("h3").textContent;
+    return h("li", {}, h("a", { href: addressOf(chapter, section.id) }, title));
+  });
+  return h(
+    "nav",
+    { class: "outline", "aria-label": "Sections of this chapter" },
+    h("a", { href: "#learn" }, "All chapters"),
+    h("ol", {}, ...links),
+  );
+}
+
+function markSection(outline, section) {
+  for (const link of outline.querySelectorAll("li a")) {
+    const isCurrent = section && link.hash.endsWith(`&section=${section}`);
+    if (isCurrent) link.setAttribute("aria-current", "location");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+/** Links to the chapters before and after this one. */
+function neighbours(chapters, chapter) {
+  const index = chapters.indexOf(chapter);
+  const link = (label, other) =>
+    other &&
+    h("a", { class: "card", href: addressOf(other) }, h("span", {}, label), titleOf(other));
+  return h(
+    "nav",
+    { class: "neighbours", "aria-label": "Chapters before and after" },
+    link("Previous chapter", chapters[index - 1]),
+    link("Next chapter", chapters[index + 1]),
+  );
+}

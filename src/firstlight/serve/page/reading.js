@@ -1,0 +1,53 @@
+// Where the reader of a text is: the section at the top of the window.
+
+const TOP_PART = 0.3; // of the window: a section that begins in it is the one that is read
+
+/**
+ * Calls `onSection(id)` when the reader scrolls into another section; "" is the introduction.
+ * Parts that scroll sideways get a place in the order of the Tab key.
+ */
+export function readingPosition(article, onSection) {
+  const sections = [...article.querySelectorAll("section")];
+  let current = null;
+  let jumped = false; // the next scrolling is not the reader's
+
+  function onScroll() {
+    if (jumped) {
+      jumped = false;
+      return;
+    }
+    const isRead = (section) => section.getBoundingClientRect().top < TOP_PART * innerHeight;
+    const { id } = sections.findLast(isRead) ?? sections[0];
+    if (id !== current) onSection(id);
+    current = id;
+  }
+
+  function goTo(id) {
+    const target = id ? document.getElementById(id) : sections[0];
+    if (!article.contains(target)) return;
+    if (target.matches("details")) target.open = true;
+    current = target.closest("section").id;
+    jumped = true;
+    setTimeout(() => {
+      jumped = false;
+    }, 200);
+    target.scrollIntoView();
+    target.querySelector("summary, [tabindex]").focus({ preventScroll: true });
+    onSection(id);
+  }
+
+  const watcher = new ResizeObserver((entries) => {
+    for (const { target } of entries)
+      if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+      else target.removeAttribute("tabindex");
+  });
+  for (const wide of article.querySelectorAll("pre, .wide")) watcher.observe(wide);
+  addEventListener("scroll", onScroll, { passive: true });
+  return {
+    goTo,
+    stop() {
+      watcher.disconnect();
+      removeEventListener("scroll", onScroll);
+    },
+  };
+}
