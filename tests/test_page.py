@@ -728,6 +728,11 @@ def test_a_slow_step_lights_the_boxes_forward_and_backward(open_page: Any) -> No
     cost = page.locator(".numbers b").nth(1).text_content()
     assert cost in page.locator(".node[data-name=cost]").text_content()
     assert page.locator(".lit").count() == 0
+    page.get_by_role("button", name="One step").click()
+    page.get_by_role("button", name="Start again").click()  # in the middle of a step
+    page.get_by_role("button", name="10 steps").click()
+    page.clock.run_for(1000)
+    expect_step(page, 10)
 
 
 def test_the_address_holds_the_steps_of_the_first_graph(open_page: Any) -> None:

@@ -62,8 +62,8 @@ class View {
     this.samples = samples();
     this.batch = h("div", { class: "batch" });
     this.session = null; // until the images are there
-    this.playing = false;
-    this.busy = false; // steps are being taken
+    this.playing = null; // an object for each time that the user presses Run
+    this.busy = null; // the session whose steps are being taken
     this.hasLeft = false;
   }
 
@@ -237,10 +237,11 @@ class View {
       return;
     }
     if (!this.session) return;
-    this.playing = true;
+    const playing = {};
+    this.playing = playing;
     this.playButton.textContent = "Pause";
     const { session } = this;
-    while (this.playing && this.session === session) {
+    while (this.playing === playing) {
       const isSingle = this.slowly.checked || session.step < SINGLE_STEPS;
       await this.takeSome(isSingle ? 1 : STEPS_AT_ONCE);
       await sleep(PAUSE_BETWEEN_STEPS);
@@ -249,7 +250,7 @@ class View {
 
   pause() {
     if (!this.playing) return;
-    this.playing = false;
+    this.playing = null;
     this.playButton.textContent = "Run";
     if (!this.hasLeft) this.save();
   }
@@ -270,13 +271,13 @@ class View {
   /** Returns whether the steps were taken; none are while others are being taken. */
   async takeSome(count, isFast = false) {
     const { session } = this;
-    if (this.busy) return false;
-    this.busy = true;
+    if (this.busy === session) return false;
+    this.busy = session;
     this.enableSteps(false);
     for (let i = 0; i < count; i++) this.step();
     if (this.slowly.checked && !isFast) await this.animate();
-    this.busy = false;
     if (this.hasLeft || this.session !== session) return false;
+    this.busy = null;
     this.show();
     this.enableSteps(true);
     return this.checkCost();

@@ -9,6 +9,10 @@ const NUMBERS_IN_BOX = 3;
 const CENTRE = 14 * 28 + 14; // the pixel in the middle of an image: there is ink
 const TITLE_HEIGHT = 58; // of the picture; the page has its own title
 const HINT = "One step lights the boxes up, in the order in which it computes their values.";
+const ALT =
+  "The graph: matmul takes input and layer1_weights; adding layer1_biases gives the logits; " +
+  "softmax cross entropy takes the logits and the labels; its mean is the cost; the optimizer " +
+  "changes the variables";
 const AFTERWARDS = "Each box shows its value in the last step; variables, after it.";
 
 /**
@@ -68,6 +72,7 @@ const backwardStages = (session, { slopes }) =>
 export function walk(svgText) {
   const drawing = svgPicture(svgText);
   cutTitleOff(drawing);
+  drawing.setAttribute("aria-label", ALT);
   const boxes = new Map(
     [...drawing.querySelectorAll(".node")].map((box) => [box.dataset.name, box]),
   );
