@@ -280,7 +280,7 @@ class View {
     this.busy = null;
     this.show();
     this.enableSteps(true);
-    return this.checkCost();
+    return true;
   }
 
   step() {
@@ -298,15 +298,6 @@ class View {
       this.walk.light(stage);
       await sleep(PAUSE_BETWEEN_BOXES);
     }
-  }
-
-  checkCost() {
-    const isNumber = Number.isFinite(this.costs.at(-1));
-    if (isNumber) return true;
-    this.pause();
-    this.enableSteps(false);
-    this.error.textContent = "The cost is no longer a number: choose a lower learning rate.";
-    return false;
   }
 
   measure() {
