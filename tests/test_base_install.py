@@ -78,6 +78,12 @@ def test_the_chapters_are_shown(python: Path) -> None:
     assert (done.stdout, done.stderr) == ("9\n", "")
 
 
+def test_the_page_gets_images_for_the_first_graph(python: Path) -> None:
+    program = "from firstlight.serve import lesson; print(len(lesson.examples('val')))"
+    done = subprocess.run([python, "-I", "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == (f"{1000 * 785}\n", "")
+
+
 @pytest.mark.parametrize("noise", ["-q", "-v"])
 @pytest.mark.parametrize(
     "verb",

@@ -87,12 +87,18 @@ def serving(home: Path, *flags: str) -> Iterator[str]:
             process.send_signal(2)
 
 
+ASK_TENSORFLOW = """() => {
+  import("/page/server.js").then((server) => server.post("graph", { network: "softmax" }));
+}"""
+
+
 @pytest.fixture(scope="module")
 def site(home: Path, chromium: Any) -> Iterator[str]:
     """One server for all tests; its worker imports TensorFlow while the first tests run."""
     with serving(home) as url:
         warm_up = chromium.new_page()
-        warm_up.goto(f"{url}#first")
+        warm_up.goto(url)
+        warm_up.evaluate(ASK_TENSORFLOW)
         yield url
         warm_up.close()
 
@@ -751,19 +757,119 @@ def test_a_training_of_the_command_line_is_followed(open_page: Any, home: Path) 
     page.wait_for_function(f"kept => ({PIXELS})() === kept", arg=again.evaluate(PIXELS))
 
 
-def test_the_first_graph_is_stepped_and_its_pictures_are_moved(open_page: Any) -> None:
-    page = open_page("first", has_touch=True)
-    page.locator(".samples > div").first.wait_for(timeout=60_000)
-    page.get_by_role("button", name="One step").click()
-    page.locator(".curve circle").first.wait_for()
+ACCURACY = "() => parseFloat(document.querySelectorAll('.numbers b')[2].textContent)"
+
+
+def expect_step(page: Any, step: int) -> None:
+    playwright.expect(page.locator(".numbers b").first).to_have_text(str(step), timeout=30_000)
+
+
+def test_the_first_graph_learns_in_the_browser(open_page: Any) -> None:
+    page = open_page("first")
+    page.locator(".samples > div").first.wait_for()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     page.get_by_role("button", name="100 steps").click()
-    page.get_by_text("101", exact=True).wait_for()
+    expect_step(page, 100)
+    assert page.evaluate(ACCURACY) < 40
+    page.get_by_role("button", name="Use 0.5").click()
+    expect_step(page, 0)
+    assert page.locator(".low-rate").text_content() == ""
+    page.get_by_role("button", name="100 steps").click()
+    expect_step(page, 100)
+    assert page.evaluate(ACCURACY) > 70
+    assert page.locator(".maps canvas").count() == 10
+    assert page.locator(".batch canvas").count() == 20
+    assert not [url for url in asked if "/api/" in url]  # the server has no part in it
+
+
+def test_a_slow_step_lights_the_boxes_forward_and_backward(open_page: Any) -> None:
+    page = open_page("first")
+    page.locator(".samples > div").first.wait_for()
+    page.clock.install()
+    page.get_by_role("button", name="One step").click()
+    seen = []
+    for _ in range(9):
+        lit = page.locator(".graph .lit")
+        names = lit.evaluate_all("all => all.map((box) => box.dataset.name)")
+        direction = page.locator(".arrived b").text_content()
+        assert page.locator(".graph .backward").count() == (direction == "backward") * len(names)
+        seen.append((direction, *sorted(names)))
+        page.clock.run_for(700)
+    assert seen == [
+        ("forward", "input", "labels"),
+        ("forward", "matmul"),
+        ("forward", "logits"),
+        ("forward", "softmax_cross_entropy"),
+        ("forward", "cost"),
+        ("backward", "logits", "softmax_cross_entropy"),
+        ("backward", "layer1_biases"),
+        ("backward", "layer1_weights", "matmul"),
+        ("backward", "layer1_biases", "layer1_weights", "optimizer"),
+    ]
+    expect_step(page, 1)
+    cost = page.locator(".numbers b").nth(1).text_content()
+    assert cost in page.locator(".node[data-name=cost]").text_content()
+    assert page.locator(".lit").count() == 0
+    page.get_by_role("button", name="One step").click()
+    page.get_by_role("button", name="Start again").click()  # in the middle of a step
+    page.get_by_role("button", name="10 steps").click()
+    page.clock.run_for(1000)
+    expect_step(page, 10)
+
+
+def test_the_address_holds_the_steps_of_the_first_graph(open_page: Any) -> None:
+    page = open_page("first?slowly=off&seed=3&batch=50")
+    page.get_by_label("learning rate").fill("0.25")
+    page.get_by_label("learning rate").press("Enter")
+    for step in (10, 20):
+        page.get_by_role("button", name="10 steps").click()
+        expect_step(page, step)
+    page.get_by_role("button", name="One step").click()
+    expect_step(page, 21)
+    page.wait_for_function("location.hash.includes('steps=21')")
+    again = open_page(page.url.partition("#")[2])
+    expect_step(again, 21)
+    assert again.get_by_label("learning rate").input_value() == "0.25"
+    numbers = [each.locator(".numbers").text_content() for each in (page, again)]
+    assert numbers[0] == numbers[1]
+    other = open_page(page.url.partition("#")[2].replace("seed=3", "seed=4"))
+    expect_step(other, 21)
+    assert other.locator(".numbers").text_content() != numbers[0]
+
+
+@pytest.mark.parametrize("address", ["rate=0", "rate=x", "batch=1001", "batch=2.5", "seed=-1"])
+def test_a_knob_of_the_first_graph_has_a_range(open_page: Any, address: str) -> None:
+    page = open_page(f"first?{address}")
+    playwright.expect(page.locator(".error")).to_contain_text("a number from")
+    assert page.get_by_role("button", name="One step").is_disabled()
+    page.get_by_role("button", name="Run").click()
+    settle(page)
+    assert page.locator(".numbers b").first.text_content() == ""
+
+
+def test_the_first_graph_runs_until_it_is_paused(open_page: Any) -> None:
+    page = open_page("first?slowly=off")
+    page.locator(".samples > div").first.wait_for()
+    page.get_by_role("button", name="Run").click()
+    page.wait_for_function("() => Number(document.querySelector('.numbers b').textContent) > 60")
+    page.get_by_role("button", name="Pause").click()
+    settle(page)
+    step = page.locator(".numbers b").first.text_content()
+    assert f"steps={step}" in page.url
+    page.get_by_role("link", name="Draw", exact=True).click()
+    expect_headline(page, "nothing drawn")
+    assert page.url.endswith("#draw")
+
+
+def test_the_pictures_of_the_first_graph_are_moved(open_page: Any) -> None:
+    page = open_page("first", has_touch=True)
     page.get_by_role("button", name="Show the graph").click()
-    picture = page.locator(".graph svg")
-    picture.wait_for(timeout=60_000)
+    picture = page.locator(".graph[tabindex] svg")
+    picture.wait_for()
     whole = picture.get_attribute("viewBox")
     picture.scroll_into_view_if_needed()
-    box = page.locator(".graph").bounding_box()
+    box = page.locator(".graph[tabindex]").bounding_box()
     page.mouse.move(box["x"] + 100, box["y"] + 100)
     page.mouse.down()
     page.mouse.move(box["x"] + 160, box["y"] + 130)
@@ -771,7 +877,8 @@ def test_the_first_graph_is_stepped_and_its_pictures_are_moved(open_page: Any) -
     moved = picture.get_attribute("viewBox")
     page.mouse.wheel(0, -300)
     page.wait_for_function(
-        "d => document.querySelector('.graph svg').getAttribute('viewBox') !== d", arg=moved
+        "d => document.querySelector('.graph[tabindex] svg').getAttribute('viewBox') !== d",
+        arg=moved,
     )
     zoomed = [float(n) for n in picture.get_attribute("viewBox").split()]
     assert moved != whole and zoomed[2] < float(whole.split()[2])
@@ -788,4 +895,4 @@ def test_the_first_graph_is_stepped_and_its_pictures_are_moved(open_page: Any) -
     assert page.evaluate("visualViewport.scale") == 1  # the graph, and not the page
     page.get_by_role("button", name="Show the whole picture").click()
     page.get_by_role("button", name="TensorFlow's operations").click()
-    assert "gradients" in page.locator(".graph").text_content()
+    assert "gradients" in page.locator(".graph[tabindex]").text_content()

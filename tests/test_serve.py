@@ -114,7 +114,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     before = Path.cwd()
     os.chdir(tmp_path_factory.mktemp("site"))
     running = Site()
-    warm_up = threading.Thread(target=running.post, args=("/api/first", b"{}"))
+    warm_up = threading.Thread(
+        target=running.ask, args=("/api/graph",), kwargs={"network": "softmax"}
+    )
     warm_up.start()
     yield running
     warm_up.join()
@@ -277,7 +279,7 @@ def test_a_foreign_host_is_refused(site: Site, host: str, with_port: bool) -> No
     ids=str,
 )
 def test_a_post_that_is_not_the_pages_own_is_refused(site: Site, changed: Any, status: int) -> None:
-    for path in ("/api/read", "/api/trainings", "/api/step", "/nowhere"):
+    for path in ("/api/read", "/api/trainings", "/api/graph", "/nowhere"):
         response = site.send("POST", path, b"{}", site.own_headers(**changed))
         assert response.status == status and "error" in response.json
 
@@ -463,12 +465,6 @@ INVALID: dict[str, list[dict[str, Any]]] = {
         {"network": "softmax", "seed": -1},
     ],
     "graph": [{"network": ["softmax"]}, {"network": "--help"}, {"network": {}}, {}],
-    "first": [
-        *({"batch_size": value} for value in (-1, 0, True, "9", 1e9, [], None)),
-        *({"learning_rate": value} for value in ("x", -1, 0, True, 1000, math.nan, None)),
-        {"seed": -1},
-    ],
-    "step": [{"count": 10**9}, {"count": 0}, {"after": None}, {"lesson": "x"}, {"lesson": 3}, {}],
     "runs/x/stop": [{"image": 3}, {}],
 }
 
@@ -681,21 +677,18 @@ def test_looking_inside_a_run_shows_its_layers(site: Site, runs: Path) -> None:
     assert samples["predicted"][0] == logits.argmax()
 
 
-def test_the_first_graph_is_stepped(site: Site) -> None:
-    begun = site.ask("/api/first", learning_rate=0.01)
-    assert begun["step"] == 0 and begun["costs"] == []
-    assert (
-        not any(base64.b64decode(begun["learned"]["pixels"])) and begun["learned"]["largest"] == 1
-    )
-    question = {"lesson": begun["lesson"], "after": 0, "count": 3}
-    stepped = site.ask("/api/step", **question)
-    assert stepped["step"] == 3 and len(stepped["costs"]) == 3
-    assert any(base64.b64decode(stepped["learned"]["pixels"]))
-    again = site.post("/api/step", json.dumps(question).encode())
-    assert again.status == 400 and "Start again" in again.json["error"]
-    site.ask("/api/first")  # in another tab
-    again = site.post("/api/step", json.dumps(question).encode())
-    assert again.status == 400 and "Start again" in again.json["error"]
+def test_the_view_first_graph_gets_images_and_pictures(site: Site) -> None:
+    for split, n in (("train", 5000), ("val", 1000)):
+        examples = mnist.load(split).first(n)
+        sent = np.frombuffer(site.get(f"/api/first-graph/examples/{split}").body, np.uint8)
+        assert np.array_equal(sent[: 784 * n], examples.images[:].reshape(-1))
+        assert np.array_equal(sent[784 * n :], examples.labels)
+    for name in ("functional", "operations"):
+        picture = site.get(f"/api/first-graph/pictures/{name}")
+        assert picture.headers["content-type"] == "image/svg+xml"
+        assert picture.body.startswith(b"<svg") and b"cost" in picture.body
+    for missing in ("examples/test", "examples/..", "pictures/samples", "pictures/functional.svg"):
+        assert site.get(f"/api/first-graph/{missing}").status == 404
 
 
 def test_the_graph_is_drawn_twice(site: Site) -> None:

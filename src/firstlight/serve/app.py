@@ -19,20 +19,12 @@ from firstlight import __version__, catalog
 from firstlight.errors import FirstlightError, NotFound, UsageError
 from firstlight.reading.recognizer import DIGITS_MODEL, Recognizer, recognizer
 from firstlight.runs.run import Run
-from firstlight.serve import chapter_views, digits, run_views
-from firstlight.serve.fields import int_field, int_query, json_body, number_field
+from firstlight.serve import chapter_views, digits, lesson, run_views
+from firstlight.serve.fields import int_query, json_body
 from firstlight.serve.jobs import JobJson, Jobs
-from firstlight.serve.questions import (
-    BeginLesson,
-    DrawGraph,
-    LayerMaps,
-    LayerMapsJson,
-    Samples,
-    TakeSteps,
-)
+from firstlight.serve.questions import DrawGraph, LayerMaps, LayerMapsJson, Samples
 from firstlight.serve.run_views import MetricsJson, RunFolders, RunSummary
 from firstlight.serve.worker import Worker, has_tensorflow
-from firstlight.settings import MAX_SEED
 
 READER_THREADS = 2  # pictures that are read at the same time
 WORKER_SECONDS_TO_ANSWER = 100.0  # less than the guard's limit
@@ -115,8 +107,8 @@ def build(service: Service, page_token: str) -> Starlette:
         Route("/api/runs/{name}/{action:str}", act_on_run, methods=["POST"]),
         Route("/api/trainings", start_training, methods=["POST"]),
         Route("/api/graph", graph_pictures, methods=["POST"]),
-        Route("/api/first", begin_lesson, methods=["POST"]),
-        Route("/api/step", take_steps, methods=["POST"]),
+        Route("/api/first-graph/examples/{split}", lesson_examples),
+        Route("/api/first-graph/pictures/{name}", lesson_picture),
     ]
     handlers: Any = {
         FirstlightError: on_firstlight_error,
@@ -305,26 +297,18 @@ async def graph_pictures(request: Request) -> Response:
     return JSONResponse(await service_of(request).worker.ask(DrawGraph(target=target)))
 
 
-async def begin_lesson(request: Request) -> Response:
-    """Build the first graph and open a session."""
-    document = await json_body(request)
-    question = BeginLesson(
-        batch_size=int_field(document, "batch_size", minimum=1, maximum=1000, default=100),
-        learning_rate=number_field(document, "learning_rate", above=0, below=1000, default=0.01),
-        seed=int_field(document, "seed", minimum=0, maximum=MAX_SEED, default=0),
-    )
-    return JSONResponse(await service_of(request).worker.ask(question))
+async def lesson_examples(request: Request) -> Response:
+    """Return images and labels that the view First graph learns from."""
+    split = request.path_params["split"]
+    content = await service_of(request).in_thread(lesson.examples, split)
+    return Response(content, media_type="application/octet-stream")
 
 
-async def take_steps(request: Request) -> Response:
-    """Run some more steps of the first graph."""
-    document = await json_body(request)
-    question = TakeSteps(
-        lesson=str(document.get("lesson")),
-        count=int_field(document, "count", minimum=1, maximum=1000, default=1),
-        after=int_field(document, "after", minimum=0, maximum=10**9, default=0),
-    )
-    return JSONResponse(await service_of(request).worker.ask(question))
+async def lesson_picture(request: Request) -> Response:
+    """Return a picture of the first graph."""
+    name = request.path_params["name"]
+    content = await service_of(request).in_thread(lesson.picture, name)
+    return Response(content, media_type=MEDIA_TYPES["svg"])
 
 
 def service_of(request: Request) -> Service:

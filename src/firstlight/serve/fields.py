@@ -31,32 +31,16 @@ async def json_body(request: Request) -> dict[str, Any]:
     return document
 
 
-def int_field(
-    document: dict[str, Any], name: str, *, minimum: int, maximum: int, default: int | None = None
-) -> int:
+def int_field(document: dict[str, Any], name: str, *, minimum: int, maximum: int) -> int:
     """Return a field that must be an integer from `minimum` to `maximum`.
 
     Raises:
-        UsageError: it is missing and has no default, is not an integer, or is out of range.
+        UsageError: it is missing, is not an integer, or is out of range.
     """
-    value = document.get(name, default)
+    value = document.get(name)
     if type(value) is not int or not minimum <= value <= maximum:  # type: a bool is refused
         raise UsageError(f"{name} {value!r}: must be an integer from {minimum} to {maximum:,}")
     return value
-
-
-def number_field(
-    document: dict[str, Any], name: str, *, above: float, below: float, default: float
-) -> float:
-    """Return a field that must be a number between two limits, both excluded.
-
-    Raises:
-        UsageError: it is not a number, or is out of range.
-    """
-    value = document.get(name, default)
-    if type(value) not in (int, float) or not above < value < below:
-        raise UsageError(f"{name} {value!r}: must be a number above {above:g} and below {below:g}")
-    return float(value)
 
 
 def int_query(request: Request, name: str) -> int | None:

@@ -26,24 +26,11 @@ class LayerMapsJson(TypedDict):
     layers: list[LayerJson]
 
 
-class PredictionsJson(TypedDict):
+class SamplesJson(TypedDict):
     predicted: list[int]
     labels: list[int]
     images: str  # (n, 28, 28) uint8 in base64
-
-
-class SamplesJson(PredictionsJson):
     modified: float  # when the weights were written, in seconds since 1970
-
-
-class LessonJson(PredictionsJson):
-    lesson: str  # identifies the graph and its session
-    step: int
-    costs: list[float]  # one for each of the new steps
-    accuracy: float  # on all test images
-    weights: MapsJson
-    learned: MapsJson  # the weights minus the initial ones
-    batch: str  # images of the last batch: (n, 28, 28) uint8 in base64
 
 
 class Done(TypedDict):
@@ -78,24 +65,6 @@ class DrawGraph(Question[dict[str, str]]):
 
 
 @dataclass(frozen=True)
-class BeginLesson(Question[LessonJson]):
-    """Build the first graph and open a session; an earlier lesson is dropped."""
-
-    batch_size: int
-    learning_rate: float
-    seed: int
-
-
-@dataclass(frozen=True)
-class TakeSteps(Question[LessonJson]):
-    """Run the first graph `count` times; refused unless the lesson is at step `after`."""
-
-    lesson: str
-    after: int
-    count: int
-
-
-@dataclass(frozen=True)
 class Evaluate(Question[Done]):
     """Evaluate a run; leaves evaluation.json and figures in its folder."""
 
@@ -103,8 +72,7 @@ class Evaluate(Question[Done]):
 
 
 QUESTIONS: dict[str, type[Question[Any]]] = {
-    kind.__name__: kind
-    for kind in (LayerMaps, Samples, DrawGraph, BeginLesson, TakeSteps, Evaluate)
+    kind.__name__: kind for kind in (LayerMaps, Samples, DrawGraph, Evaluate)
 }
 
 

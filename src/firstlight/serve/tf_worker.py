@@ -8,7 +8,6 @@ questions.py). An error is answered as {"error": "..."}.
 
 import json
 import os
-import secrets
 import sys
 import tempfile
 from functools import lru_cache
@@ -17,31 +16,27 @@ from typing import Any
 
 import numpy as np
 
-from firstlight.datasets import Examples, flat, mnist, one_hot, shuffled
+from firstlight.datasets import Examples
 from firstlight.errors import FirstlightError, UsageError
 from firstlight.quiet import tensorflow
 from firstlight.serve import digits, run_views
 from firstlight.serve.questions import (
-    BeginLesson,
     Done,
     DrawGraph,
     Evaluate,
     LayerJson,
     LayerMaps,
     LayerMapsJson,
-    LessonJson,
-    PredictionsJson,
     Question,
     Samples,
     SamplesJson,
-    TakeSteps,
     from_line,
 )
 
 with tensorflow(verbose=False):
     import keras
 
-    from firstlight import first_graph, model
+    from firstlight import model
     from firstlight.evaluation.accuracy import evaluate as evaluate_runs
     from firstlight.graphs.draw import draw_graph
     from firstlight.networks._network import Network
@@ -54,7 +49,6 @@ INPUT_SHAPE = (digits.SIDE, digits.SIDE, 1)
 # Layers whose output is the image itself: they are not shown.
 PREPROCESSING = {"InputLayer", "Rescaling", "Flatten"}
 SAMPLES = 100  # test images whose predictions are watched
-BATCH_SHOWN = 20  # images of the lesson's last batch
 MAX_ERROR_LENGTH = 300
 TRUST = "--trust" in sys.argv[1:]
 
@@ -86,10 +80,6 @@ def answer(question: Question[Any]) -> Any:
             return predict_samples(question)
         case DrawGraph():
             return graph_pictures(question)
-        case BeginLesson():
-            return begin_lesson(question)
-        case TakeSteps():
-            return take_steps(question)
         case Evaluate():
             return evaluate(question)
     raise NotImplementedError(type(question).__name__)
@@ -186,9 +176,12 @@ def layer_json(layer: keras.Layer, output: np.ndarray) -> LayerJson:
 
 def predict_samples(question: Samples) -> SamplesJson:
     examples, network = sample_images(question.run), newest_network(question.run)
-    predicted = network.logits(examples.images).argmax(1)
-    modified = network.loaded[1] if network.loaded else 0.0
-    return {**predictions_json(examples, predicted), "modified": modified}
+    return {
+        "predicted": network.logits(examples.images).argmax(1).tolist(),
+        "labels": examples.labels.tolist(),
+        "images": digits.encode(examples.images[:]),
+        "modified": network.loaded[1] if network.loaded else 0.0,
+    }
 
 
 @lru_cache(maxsize=2)
@@ -205,14 +198,6 @@ def sample_images(folder: str) -> Examples:
     return examples
 
 
-def predictions_json(examples: Examples, predicted: np.ndarray) -> PredictionsJson:
-    return {
-        "predicted": predicted.tolist(),
-        "labels": examples.labels.tolist(),
-        "images": digits.encode(examples.images[:]),
-    }
-
-
 def graph_pictures(question: DrawGraph) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         pictures = draw_graph(question.target, Path(folder), TRUST)
@@ -223,70 +208,6 @@ def evaluate(question: Evaluate) -> Done:
     """Do what `firstlight evaluate RUN` does: leave evaluation.json and figures in the folder."""
     evaluate_runs([open_run(question.run)], quiet=False)
     return {}
-
-
-# --- The first lesson's graph ------------------------------------------------------------------
-
-
-class Lesson:
-    """The first graph and its session, to be run some steps at a time."""
-
-    def __init__(self, batch_size: int, learning_rate: float, seed: int) -> None:
-        train = mnist.load("train")
-        self.images = flat(train.images)
-        self.labels = one_hot(train.labels, first_graph.CLASSES)
-        self.test = mnist.load("test")
-        self.rows = shuffled(len(self.images), seed)
-        self.batch_size = batch_size
-        self.step = 0
-        self.id = secrets.token_hex(8)  # tells this lesson from that of another browser tab
-        self.first = first_graph.build(batch_size, learning_rate, seed)
-        self.session = first_graph.v1.Session(graph=self.first.graph)
-        self.session.run(self.first.initialize)
-        self.initial_weights = self.session.run(self.first.weights)
-
-    def take_steps(self, count: int) -> LessonJson:
-        """Run the graph `count` times, each time on the next batch of images."""
-        costs = []
-        batch = np.zeros(0, int)
-        for _ in range(count):
-            batch = self.rows(self.step * self.batch_size, (self.step + 1) * self.batch_size)
-            images, labels = self.images[batch], self.labels[batch]
-            cost = first_graph.take_step(self.session, self.first, images, labels, self.step + 1)
-            self.step += 1
-            costs.append(round(cost, 5))
-        return self.to_json(costs, batch)
-
-    def to_json(self, costs: list[float], batch: np.ndarray) -> LessonJson:
-        weights, biases = self.session.run([self.first.weights, self.first.biases])
-        predicted = (flat(self.test.images) @ weights + biases).argmax(1)
-        batch_images = (self.images[batch[:BATCH_SHOWN]] * 255).astype(np.uint8)
-        learned = weights - self.initial_weights
-        return {
-            **predictions_json(self.test.first(SAMPLES), predicted[:SAMPLES]),
-            "lesson": self.id,
-            "step": self.step,
-            "costs": costs,
-            "accuracy": float(np.mean(predicted == self.test.labels)),
-            "weights": run_views.encode_maps(run_views.weight_maps(weights)),
-            "learned": run_views.encode_maps(run_views.weight_maps(learned)),
-            "batch": digits.encode(batch_images),
-        }
-
-
-lesson: Lesson | None = None
-
-
-def begin_lesson(question: BeginLesson) -> LessonJson:
-    global lesson
-    lesson = Lesson(question.batch_size, question.learning_rate, question.seed)
-    return lesson.take_steps(0)
-
-
-def take_steps(question: TakeSteps) -> LessonJson:
-    if lesson is None or (lesson.id, lesson.step) != (question.lesson, question.after):
-        raise UsageError("this graph has been replaced by a newer one: press Start again")
-    return lesson.take_steps(question.count)
 
 
 if __name__ == "__main__":

@@ -1,199 +1,391 @@
-// The view First graph: the first lesson's graph, run in its session one step at a time.
+// The view First graph: the graph of chapter 1 learns in the browser, one step at a time.
 
 import { recall, remember } from "./address.js";
 import { drawCurves, shortNumber, smooth } from "./curves.js";
-import { errorLine, field, h, integer, largeNumber, percent, sleep } from "./dom.js";
+import { accuracyText, errorLine, field, h, integer, largeNumber, percent, sleep } from "./dom.js";
 import { graphs } from "./graphs.js";
-import { decode, digitPictures, mapPictures } from "./pixels.js";
+import { digitPictures, signedPicture } from "./pixels.js";
 import { samples } from "./samples.js";
-import { about, post } from "./server.js";
+import { getBytes, getText } from "./server.js";
+import { decodeExamples, Session } from "./session.js";
+import { stages, walk } from "./walk.js";
 
-const DEFAULT_RATE = "0.01";
-const SLOW_STEPS = 50; // the first steps are run one at a time, so that they can be watched
-const PAUSE_BETWEEN_STEPS = 40; // milliseconds
+const KNOBS = {
+  rate: { label: "learning rate", standard: 0.01, min: 0.0001, max: 100, step: "any" },
+  batch: { label: "images in a batch", standard: 100, min: 1, max: 1000, step: 1 },
+  seed: { label: "seed", standard: 0, min: 0, max: 2 ** 32 - 1, step: 1 },
+};
+const BETTER_RATE = 0.5;
+const LOW_RATE = 0.1; // below it, the better rate is offered
+const STEPS_PER_MEASUREMENT = 10; // of the accuracy
+const SHOWN_SAMPLES = 100;
+const SHOWN_OF_BATCH = 20;
+const MAX_STEPS_IN_ADDRESS = 20_000;
+const SINGLE_STEPS = 50; // these first steps are run one at a time, so that they can be watched
+const STEPS_AT_ONCE = 10; // between two pictures, when it runs fast
+const PAUSE_BETWEEN_STEPS = 20; // milliseconds
+const PAUSE_BETWEEN_BOXES = 700;
 const WEIGHT_VIEWS = { weights: "current values", learned: "change by training" };
 
 export function enter(page) {
-  const error = errorLine();
-  const rate = h("input", {
-    type: "number",
-    min: 0.001,
-    max: 10,
-    step: "any",
-    value: recall("rate", DEFAULT_RATE),
+  const view = new View();
+  page.append(...view.elements());
+  view.start().catch((problem) => {
+    view.error.textContent = problem.message;
   });
-  const play = h("button", { class: "main", onclick: () => (playing ? pause() : run()) }, "Run");
-  const stepButtons = [
-    h("button", { onclick: () => takeSteps(1) }, "One step"),
-    h("button", { onclick: () => takeSteps(10) }, "10 steps"),
-    h("button", { onclick: () => takeSteps(100) }, "100 steps"),
-  ];
-  const numbers = {
-    step: h("b", { class: "big" }),
-    cost: h("b", { class: "big" }),
-    accuracy: h("b", { class: "big" }),
-  };
-  const curve = h("div");
-  const weights = h("div", { class: "maps ten" });
-  const batch = h("div", { class: "batch" });
-  const tests = samples();
-  const weightButtons = Object.entries(WEIGHT_VIEWS).map(([key, title]) =>
-    h("button", { "data-key": key, onclick: () => showWeights(key) }, title),
-  );
+  return { onAddress: () => view.onAddress(), leave: () => view.leave() };
+}
 
-  page.append(
-    h(
+class View {
+  constructor() {
+    this.error = errorLine();
+    this.knobs = Object.fromEntries(Object.keys(KNOBS).map((name) => [name, this.knob(name)]));
+    this.slowly = h("input", { type: "checkbox", role: "switch", onchange: () => this.save() });
+    this.playButton = h("button", { class: "main", onclick: () => this.play() }, "Run");
+    this.stepButtons = [1, 10, 100].map((count) =>
+      h(
+        "button",
+        { onclick: () => this.take(count), disabled: true },
+        count === 1 ? "One step" : `${count} steps`,
+      ),
+    );
+    this.lowRate = h("p", { class: "quiet low-rate" });
+    const number = () => h("b", { class: "big" });
+    this.numbers = { step: number(), cost: number(), accuracy: number() };
+    this.graph = h("section", { class: "card stack", "aria-label": "The graph" });
+    this.curves = { cost: h("div"), accuracy: h("div") };
+    this.weights = h("div", { class: "maps ten" });
+    this.weightView = "learned";
+    this.weightButtons = Object.entries(WEIGHT_VIEWS).map(([key, title]) =>
+      h("button", { "data-key": key, onclick: () => this.showWeights(key) }, title),
+    );
+    this.samples = samples();
+    this.batch = h("div", { class: "batch" });
+    this.session = null; // until the images are there
+    this.playing = null; // an object for each time that the user presses Run
+    this.busy = null; // the session whose steps are being taken
+    this.hasLeft = false;
+  }
+
+  // --- What it consists of -------------------------------------------------------------------
+
+  knob(name) {
+    const { min, max, step } = KNOBS[name];
+    const onchange = () => this.begin();
+    return h("input", { type: "number", min, max, step, onchange });
+  }
+
+  elements() {
+    return [
+      this.controls(),
+      h("div", { class: "columns" }, this.graph, this.progress()),
+      h("div", { class: "columns" }, ...this.details()),
+    ];
+  }
+
+  controls() {
+    const knobs = Object.entries(this.knobs).map(([name, input]) =>
+      field(KNOBS[name].label, input),
+    );
+    return h(
       "section",
       { class: "card stack" },
       h(
         "div",
         { class: "tools" },
-        play,
-        ...stepButtons,
-        h("button", { onclick: begin }, "Start again"),
-        field("learning rate", rate),
+        this.playButton,
+        ...this.stepButtons,
+        h("button", { onclick: () => this.begin() }, "Start again"),
+        ...knobs,
+        h("label", { class: "switch" }, this.slowly, h("span", {}, "slowly, box by box")),
+        this.lowRate,
       ),
-      error,
+      this.error,
+    );
+  }
+
+  progress() {
+    return h(
+      "section",
+      { class: "card stack" },
       h(
         "div",
         { class: "numbers" },
-        largeNumber("step", numbers.step),
-        largeNumber("cost", numbers.cost),
-        largeNumber("accuracy on 10,000 test images", numbers.accuracy),
+        largeNumber("step", this.numbers.step),
+        largeNumber("cost", this.numbers.cost),
+        largeNumber("accuracy on 1,000 validation images", this.numbers.accuracy),
       ),
-    ),
-    h(
-      "div",
-      { class: "columns" },
-      h("section", { class: "card" }, h("h2", {}, "Cost of each step"), curve),
+      h("div", {}, h("h2", {}, "Cost of each step"), this.curves.cost),
+      h("div", {}, h("h2", {}, "Accuracy every 10 steps"), this.curves.accuracy),
+      h(
+        "p",
+        { class: "quiet" },
+        "Your browser computes all of this, with 5,000 training images. ",
+        "The random numbers of a seed are not TensorFlow's.",
+      ),
+    );
+  }
+
+  details() {
+    const pictures = async () => ({
+      functional: await graphPicture("functional"),
+      operations: await graphPicture("operations"),
+    });
+    return [
       h(
         "section",
         { class: "card stack" },
-        h("div", { class: "tools" }, h("h2", {}, "Weights"), ...weightButtons),
-        weights,
+        h("div", { class: "tools" }, h("h2", {}, "Weights"), ...this.weightButtons),
+        this.weights,
         h(
           "p",
           { class: "quiet" },
           "One picture per digit. Ink on a blue pixel counts for it, ink on a grey one against it.",
         ),
       ),
-      h("section", { class: "card" }, h("h2", {}, "100 test images"), tests.element),
-      h("section", { class: "card" }, h("h2", {}, "20 of the 100 images of the last step"), batch),
-      h("section", { class: "card full-width" }, h("h2", {}, "The graph"), graphs("first-graph")),
-    ),
-  );
+      h(
+        "section",
+        { class: "card stack" },
+        h("h2", {}, "100 validation images"),
+        this.samples.element,
+        h("h2", {}, `${SHOWN_OF_BATCH} images of the last batch`),
+        this.batch,
+      ),
+      h(
+        "section",
+        { class: "card full-width" },
+        h("h2", {}, "The graph, as TensorFlow builds it"),
+        graphs("first-graph", pictures),
+      ),
+    ];
+  }
 
-  let weightView = "learned";
-  let lesson = null; // the server's last answer; null until the graph is built
-  let costs = [];
-  let playing = false;
-  let busy = false; // a request is under way
-  let left = false;
+  // --- What it does --------------------------------------------------------------------------
 
-  /** Ask for a step or a new graph; returns whether it succeeded. */
-  async function request(path, question) {
-    busy = true;
-    disableSteps(true);
-    try {
-      show(await post(path, question));
-      error.textContent = "";
-      return true;
-    } catch (problem) {
-      error.textContent = problem.message;
-      pause();
-      return false;
-    } finally {
-      busy = false;
-      disableSteps(playing);
+  async start() {
+    this.readAddress();
+    const [svg, train, val] = await Promise.all([
+      graphPicture("functional"),
+      getBytes("first-graph/examples/train"),
+      getBytes("first-graph/examples/val"),
+    ]);
+    if (this.hasLeft) return;
+    this.svg = svg;
+    this.train = decodeExamples(train);
+    this.val = decodeExamples(val);
+    await this.restore();
+  }
+
+  readAddress() {
+    for (const [name, { standard }] of Object.entries(KNOBS))
+      this.knobs[name].value = recall(name, standard);
+    this.slowly.checked = recall("slowly") !== "off";
+  }
+
+  /** Put the knobs and the number of steps into the address. */
+  save() {
+    const values = Object.entries(KNOBS).map(([name, { standard }]) => {
+      const value = Number(this.knobs[name].value);
+      return [name, value === standard ? "" : value];
+    });
+    const steps = this.session?.step || "";
+    remember({ ...Object.fromEntries(values), steps, slowly: this.slowly.checked ? "" : "off" });
+  }
+
+  /** Begin, and take as many steps as the address says: they have the same values each time. */
+  async restore() {
+    const steps = Math.min(Number(recall("steps", 0)) || 0, MAX_STEPS_IN_ADDRESS);
+    this.begin();
+    if (steps >= 1 && this.session) await this.take(Math.floor(steps));
+  }
+
+  /** Build a new session from the knobs. */
+  begin() {
+    this.pause();
+    const wrong = Object.keys(KNOBS).find((name) => !isValid(this.knobs[name]));
+    this.error.textContent = wrong ? knobError(wrong) : "";
+    this.session = null;
+    this.enableSteps(false);
+    if (wrong || !this.train) return;
+    const [rate, batchSize, seed] = Object.values(this.knobs).map(({ value }) => Number(value));
+    this.session = new Session(this.train, { rate, batchSize, seed });
+    this.costs = [];
+    this.accuracies = [];
+    this.lastValues = null;
+    this.walk = walk(this.svg);
+    this.graph.replaceChildren(this.walk.note, this.walk.element);
+    this.offerBetterRate(rate);
+    this.measure();
+    this.show();
+    this.save();
+    this.enableSteps(true);
+  }
+
+  offerBetterRate(rate) {
+    const use = () => {
+      this.knobs.rate.value = BETTER_RATE;
+      this.begin();
+    };
+    const text = `At ${rate}, a hundred steps change little. `;
+    const offer = h("button", { onclick: use }, `Use ${BETTER_RATE}`);
+    this.lowRate.replaceChildren(...(rate < LOW_RATE ? [text, offer] : []));
+  }
+
+  async play() {
+    if (this.playing) {
+      this.pause();
+      return;
     }
-  }
-
-  function disableSteps(disabled) {
-    for (const button of stepButtons) button.disabled = disabled;
-  }
-
-  async function begin() {
-    pause();
-    if (busy) return;
-    if (!lesson) error.textContent = "TensorFlow is starting …";
-    remember({ rate: rate.value === DEFAULT_RATE ? "" : rate.value });
-    lesson = null;
-    costs = [];
-    await request("first", { learning_rate: Number(rate.value) });
-  }
-
-  /** Returns whether the steps were taken. */
-  async function takeSteps(count) {
-    if (busy) return false;
-    if (!lesson) await begin();
-    if (!lesson) return false;
-    return request("step", { lesson: lesson.lesson, after: lesson.step, count });
-  }
-
-  async function run() {
-    playing = true;
-    play.textContent = "Pause";
-    while (playing && !left) {
-      const taken = await takeSteps(costs.length < SLOW_STEPS ? 1 : 10);
-      if (!taken) break;
+    if (!this.session) return;
+    const playing = {};
+    this.playing = playing;
+    this.playButton.textContent = "Pause";
+    const { session } = this;
+    while (this.playing === playing) {
+      const isSingle = this.slowly.checked || session.step < SINGLE_STEPS;
+      await this.takeSome(isSingle ? 1 : STEPS_AT_ONCE);
       await sleep(PAUSE_BETWEEN_STEPS);
     }
-    pause();
   }
 
-  function pause() {
-    playing = false;
-    play.textContent = "Run";
-    disableSteps(busy);
+  pause() {
+    if (!this.playing) return;
+    this.playing = null;
+    this.playButton.textContent = "Run";
+    if (!this.hasLeft) this.save();
   }
 
-  function show(answer) {
-    lesson = answer;
-    costs.push(...answer.costs);
-    numbers.step.textContent = integer(answer.step);
-    numbers.cost.textContent = costs.length ? costs.at(-1).toFixed(4) : "–";
-    numbers.accuracy.textContent = percent(answer.accuracy, 1);
-    const points = smooth(costs.map((cost, i) => [i + 1, cost]));
-    const curves = [{ name: "cost", color: "var(--line1)", points }];
-    drawCurves(curve, "Cost", curves, { format: shortNumber });
-    showWeights(weightView);
-    batch.replaceChildren(...digitPictures(decode(answer.batch)));
-    tests.show(answer);
+  /** Take steps: one of them slowly if the user wishes it, more of them fast. */
+  async take(count) {
+    const { session } = this;
+    const end = session.step + count;
+    while (session.step < end && this.session === session && !this.hasLeft) {
+      const steps = Math.min(count === 1 ? 1 : STEPS_AT_ONCE, end - session.step);
+      const wereTaken = await this.takeSome(steps, count > 1);
+      if (!wereTaken) return;
+      if (count > 1) await sleep(0); // the page stays responsive
+    }
+    if (this.session === session && !this.hasLeft) this.save();
   }
 
-  function showWeights(key) {
-    weightView = key;
-    for (const button of weightButtons)
+  /** Returns whether the steps were taken; none are while others are being taken. */
+  async takeSome(count, isFast = false) {
+    const { session } = this;
+    if (this.busy === session) return false;
+    this.busy = session;
+    this.enableSteps(false);
+    for (let i = 0; i < count; i++) this.step();
+    if (this.slowly.checked && !isFast) await this.animate();
+    if (this.hasLeft || this.session !== session) return false;
+    this.busy = null;
+    this.show();
+    this.enableSteps(true);
+    return true;
+  }
+
+  step() {
+    this.lastValues = this.session.run();
+    this.costs.push(this.lastValues.cost);
+    if (this.session.step % STEPS_PER_MEASUREMENT === 0) this.measure();
+  }
+
+  /** Light the boxes of the graph one after the other; stops when the user pauses. */
+  async animate() {
+    const { session, playing } = this;
+    for (const stage of stages(session, this.lastValues)) {
+      const goesOn = this.session === session && this.slowly.checked && this.playing === playing;
+      if (!goesOn || this.hasLeft) return;
+      this.walk.light(stage);
+      await sleep(PAUSE_BETWEEN_BOXES);
+    }
+  }
+
+  measure() {
+    const predicted = this.session.predict(this.val.images);
+    const correct = predicted.filter((digit, i) => digit === this.val.labels[i]).length;
+    this.accuracies.push([this.session.step, correct / predicted.length]);
+  }
+
+  enableSteps(enabled) {
+    for (const button of this.stepButtons) button.disabled = !enabled;
+  }
+
+  // --- What it shows -------------------------------------------------------------------------
+
+  show() {
+    const [, accuracy] = this.accuracies.at(-1);
+    this.numbers.step.textContent = integer(this.session.step);
+    this.numbers.cost.textContent = this.costs.at(-1)?.toFixed(4) ?? "–";
+    this.numbers.accuracy.textContent = percent(accuracy, 1);
+    if (this.lastValues) this.walk.fill(stages(this.session, this.lastValues));
+    this.showCurves();
+    this.showWeights(this.weightView);
+    this.showImages();
+  }
+
+  showCurves() {
+    const costs = smooth(this.costs.map((cost, i) => [i + 1, cost]));
+    const cost = [{ name: "cost", color: "var(--line1)", points: costs }];
+    drawCurves(this.curves.cost, "Cost", cost, { format: shortNumber });
+    const accuracies = this.accuracies.length > 1 ? smooth(this.accuracies) : [];
+    const accuracy = [{ name: "accuracy", color: "var(--line2)", points: accuracies }];
+    drawCurves(this.curves.accuracy, "Accuracy", accuracy, { format: accuracyText });
+  }
+
+  showWeights(key) {
+    this.weightView = key;
+    for (const button of this.weightButtons)
       button.setAttribute("aria-pressed", button.dataset.key === key);
-    if (!lesson) return;
-    const pictures = mapPictures(lesson[key], (digit) => `weights of the digit ${digit}`);
-    const figures = pictures.map((picture, digit) =>
+    if (!this.session) return;
+    const shown = key === "weights" ? this.session.weights : this.session.learned();
+    const figures = weightPictures(shown).map((picture, digit) =>
       h("figure", {}, picture, h("figcaption", {}, String(digit))),
     );
-    weights.replaceChildren(...figures);
+    this.weights.replaceChildren(...figures);
   }
 
-  function onAddress() {
-    if (recall("rate", DEFAULT_RATE) === rate.value) return;
-    rate.value = recall("rate", DEFAULT_RATE);
-    begin();
+  showImages() {
+    const images = this.val.pixels.subarray(0, 784 * SHOWN_SAMPLES);
+    const predicted = this.session.predict({
+      shape: [SHOWN_SAMPLES, 784],
+      values: this.val.images.values.subarray(0, 784 * SHOWN_SAMPLES),
+    });
+    this.samples.show({ predicted, labels: this.val.labels, images });
+    const rows = this.lastValues?.rows.slice(0, SHOWN_OF_BATCH) ?? [];
+    const pixels = rows.map((row) => this.train.pixels.subarray(784 * row, 784 * (row + 1)));
+    this.batch.replaceChildren(...pixels.flatMap((image) => digitPictures(image)));
   }
 
-  async function start() {
-    const { can_train } = await about();
-    if (left) return;
-    if (can_train) begin();
-    else error.textContent = "TensorFlow is not installed here: pip install 'firstlight[train]'";
+  // --- What the frame calls ------------------------------------------------------------------
+
+  onAddress() {
+    this.readAddress();
+    if (this.train) this.restore();
   }
 
-  start().catch((problem) => {
-    error.textContent = problem.message;
+  leave() {
+    this.hasLeft = true;
+    this.pause();
+  }
+}
+
+const graphPicture = (name) => getText(`first-graph/pictures/${name}`);
+
+const isValid = (input) => input.value !== "" && input.checkValidity();
+
+function knobError(name) {
+  const { label, min, max } = KNOBS[name];
+  return `${label}: a number from ${min} to ${integer(max)}`;
+}
+
+/** Weights (784, 10) → a picture for each digit. */
+function weightPictures({ values }) {
+  const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1;
+  return Array.from({ length: 10 }, (_, digit) => {
+    const own = Float32Array.from(
+      { length: 784 },
+      (_, i) => (values[10 * i + digit] * 127) / largest,
+    );
+    return signedPicture(own, 28, `weights of the digit ${digit}`);
   });
-  return {
-    onAddress,
-    leave() {
-      left = true;
-      pause();
-    },
-  };
 }

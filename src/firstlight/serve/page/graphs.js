@@ -2,20 +2,20 @@
 
 import { h } from "./dom.js";
 import { panzoom } from "./panzoom.js";
-import { post } from "./server.js";
 
 const TITLES = { functional: "Overview", operations: "TensorFlow's operations" };
 
-export function graphs(network) {
+/** `load` returns (as a promise) the two pictures of the network's graph: kind → SVG. */
+export function graphs(network, load) {
   const element = h("div", { class: "stack" });
-  const button = h("button", { onclick: load }, "Show the graph");
+  const button = h("button", { onclick: open }, "Show the graph");
   element.append(h("div", { class: "tools" }, button));
 
-  async function load() {
+  async function open() {
     button.disabled = true;
     button.textContent = "Tracing the graph …";
     try {
-      showPictures(await post("graph", { network }));
+      showPictures(await load());
     } catch (error) {
       element.replaceChildren(h("p", { class: "error" }, error.message));
     }

@@ -9,7 +9,7 @@ const KEY_STEP = 40; // pixels on the screen
 
 /** Shows the text of an SVG file; at first all of it is visible. */
 export function panzoom(svgText, label) {
-  const picture = parse(svgText);
+  const picture = svgPicture(svgText);
   const whole = picture.getAttribute("viewBox").split(" ").map(Number);
   let [x, y, width, height] = whole;
   const frame = h(
@@ -105,7 +105,8 @@ export function panzoom(svgText, label) {
   return h("div", { class: "stack" }, frame, tools);
 }
 
-function parse(svgText) {
+/** The element of an SVG file. */
+export function svgPicture(svgText) {
   const file = new DOMParser().parseFromString(svgText, "image/svg+xml");
   const picture = document.importNode(file.documentElement, true);
   for (const side of ["width", "height"]) picture.removeAttribute(side);

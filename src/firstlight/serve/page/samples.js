@@ -1,13 +1,14 @@
-// Test images and a network's predictions; those that changed since the last time are framed.
+// Images and a network's predictions; those that changed since the last time are framed.
 
 import { h } from "./dom.js";
-import { decode, digitPictures } from "./pixels.js";
+import { digitPictures } from "./pixels.js";
 
 export function samples() {
   const grid = h("div", { class: "samples" });
   const summary = h("p", { class: "quiet", "aria-live": "polite" });
   let wasCorrect = null; // by image, at the last call of `show`
 
+  /** `images` are the pixels of all of them. */
   function show({ predicted, labels, images }) {
     if (!grid.children.length) grid.append(...cells(images));
     const isCorrect = predicted.map((digit, i) => digit === labels[i]);
@@ -26,8 +27,7 @@ export function samples() {
   return { element: h("div", { class: "stack" }, summary, grid), show };
 }
 
-const cells = (images) =>
-  digitPictures(decode(images)).map((picture) => h("div", {}, picture, h("span")));
+const cells = (images) => digitPictures(images).map((picture) => h("div", {}, picture, h("span")));
 
 function summarize(isCorrect, wasCorrect) {
   const correct = isCorrect.filter(Boolean).length;

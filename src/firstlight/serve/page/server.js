@@ -17,29 +17,41 @@ function token() {
   return entered;
 }
 
-async function decodeResponse(response, sentToken) {
-  const incomplete = { error: "the server's answer is incomplete" };
-  const answer = await response.json().catch(() => incomplete);
+const INCOMPLETE = "the server's answer is incomplete";
+
+/** Throws the server's own message if it refuses the request. */
+async function request(path, sentToken, options) {
+  const response = await fetch(`/api/${path}`, options).catch(() => {
+    throw new Error("the server does not answer; is it still running?");
+  });
+  if (response.ok) return response;
   if (response.status === 401 && sessionStorage.getItem("token") === sentToken)
     sessionStorage.removeItem("token");
-  if (!response.ok) throw new Error(answer.error);
-  return answer;
+  const answer = await response.json().catch(() => ({ error: INCOMPLETE }));
+  throw new Error(answer.error);
 }
 
-async function request(path, sentToken, options) {
-  let response;
-  try {
-    response = await fetch(`/api/${path}`, options);
-  } catch {
-    throw new Error("the server does not answer; is it still running?");
-  }
-  return decodeResponse(response, sentToken);
+/** The content of a response, read by `read`. */
+function content(response, read) {
+  return read(response).catch(() => {
+    throw new Error(INCOMPLETE);
+  });
 }
 
-export async function get(path) {
+const json = (response) => content(response, (complete) => complete.json());
+
+async function requestByGet(path) {
   const sentToken = token();
   return request(path, sentToken, { headers: { "x-firstlight-token": sentToken } });
 }
+
+export const get = async (path) => json(await requestByGet(path));
+
+export const getText = async (path) =>
+  content(await requestByGet(path), (response) => response.text());
+
+export const getBytes = async (path) =>
+  new Uint8Array(await content(await requestByGet(path), (response) => response.arrayBuffer()));
 
 /** Send a picture (a Blob, or the bytes of a PGM file) or an object as JSON. */
 export async function post(path, content = {}) {
@@ -52,7 +64,7 @@ export async function post(path, content = {}) {
     body = JSON.stringify(content);
   }
   const headers = { "x-firstlight-token": sentToken, "content-type": type };
-  return request(path, sentToken, { method: "POST", headers, body });
+  return json(await request(path, sentToken, { method: "POST", headers, body }));
 }
 
 export const runPath = (name) => `runs/${encodeURIComponent(name)}`;

@@ -4,7 +4,7 @@ import { recall, remember } from "./address.js";
 import { costAndAccuracy, drawCurves, shortNumber } from "./curves.js";
 import { accuracyText, errorLine, field, h, integer, largeNumber, percent, repeat } from "./dom.js";
 import { graphs } from "./graphs.js";
-import { mapPictures } from "./pixels.js";
+import { decode, mapPictures } from "./pixels.js";
 import { samples } from "./samples.js";
 import { about, get, post, runPath } from "./server.js";
 
@@ -212,7 +212,7 @@ function watchRun(element, name) {
     if (answer.lines.length || !curvesAreDrawn) showCurves();
     run = answer.summary;
     showState(answer.job);
-    if (run.network && graph.hidden) graph.append(graphs(run.network));
+    if (run.network && graph.hidden) graph.append(graphOf(run.network));
     graph.hidden = !run.network;
     if (lines.length) await showWeights();
     if (samplesAreWatched) showSamples();
@@ -266,7 +266,7 @@ function watchRun(element, name) {
     try {
       const answer = await post(`${path}/samples`);
       samplesVersion = weightsVersion || answer.modified;
-      tests.show(answer);
+      tests.show({ ...answer, images: decode(answer.images) });
       samplesTools.hidden = true;
     } catch (problem) {
       error.textContent = problem.message;
@@ -289,6 +289,8 @@ function watchRun(element, name) {
 
   return repeat(POLL, poll);
 }
+
+const graphOf = (network) => graphs(network, () => post("graph", { network }));
 
 function runNumbers(lines, run) {
   const step = integer(lines.at(-1)?.step ?? 0);

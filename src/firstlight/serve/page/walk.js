@@ -1,0 +1,154 @@
+// The picture of the first graph. Its boxes show the values of the last step, and light up in the
+// order in which a step computes them: forward to the cost, and backward to the variables.
+
+import { h } from "./dom.js";
+import { svgPicture } from "./panzoom.js";
+import { greyPicture } from "./pixels.js";
+
+const NUMBERS_IN_BOX = 3;
+const CENTRE = 14 * 28 + 14; // the pixel in the middle of an image: there is ink
+const TITLE_HEIGHT = 58; // of the picture; the page has its own title
+const HINT = "One step lights the boxes up, in the order in which it computes their values.";
+const ALT =
+  "The graph: matmul takes input and layer1_weights; adding layer1_biases gives the logits; " +
+  "softmax cross entropy takes the logits and the labels; its mean is the cost; the optimizer " +
+  "changes the variables";
+const AFTERWARDS = "Each box shows its value in the last step; variables, after it.";
+
+/**
+ * The parts of a step, in order: what each computes, and the boxes that light up.
+ *
+ * `boxes` is box → the value that it shows from now on; null if it keeps what it shows.
+ */
+export const stages = (session, values) => [
+  {
+    text: "input: the images of the batch, and their labels",
+    value: values.input,
+    boxes: { input: values.input, labels: values.labels },
+  },
+  {
+    text: "matmul: input · weights; the first image",
+    value: values.product,
+    boxes: { matmul: values.product },
+  },
+  {
+    text: "logits: + biases; the first image",
+    value: values.logits,
+    boxes: { logits: values.logits },
+  },
+  {
+    text: "softmax cross entropy: how wrong is each answer? The first images",
+    value: values.losses,
+    boxes: { softmax_cross_entropy: values.losses },
+  },
+  { text: "cost: the mean of the batch", value: values.cost, boxes: { cost: values.cost } },
+  ...backwardStages(session, values),
+];
+
+const backwardStages = (session, { slopes }) =>
+  [
+    {
+      text: "slopes of the logits: (probabilities − labels) / N; the first image",
+      value: slopes.logits,
+      boxes: { softmax_cross_entropy: null, logits: null },
+    },
+    {
+      text: "slopes of the biases: the sums over the batch",
+      value: slopes.biases,
+      boxes: { layer1_biases: null },
+    },
+    {
+      text: "slopes of the weights: inputᵀ · slopes of the logits; the pixel in the middle",
+      value: slopes.weights,
+      boxes: { matmul: null, layer1_weights: null },
+    },
+    {
+      text: `new weights: weights − ${session.rate} · slopes; the pixel in the middle`,
+      value: session.weights,
+      boxes: { optimizer: null, layer1_weights: session.weights, layer1_biases: session.biases },
+    },
+  ].map((stage) => ({ ...stage, isBackward: true }));
+
+export function walk(svgText) {
+  const drawing = svgPicture(svgText);
+  cutTitleOff(drawing);
+  drawing.setAttribute("aria-label", ALT);
+  const boxes = new Map(
+    [...drawing.querySelectorAll(".node")].map((box) => [box.dataset.name, box]),
+  );
+  const text = h("p", {}, HINT);
+  const image = h("div");
+  const note = h("div", { class: "arrived" }, image, text);
+
+  /** Light the boxes of a stage, and show its value. */
+  function light({ text: meaning, value, boxes: lit, isBackward = false }) {
+    putOut();
+    for (const name of Object.keys(lit)) {
+      boxes.get(name)?.classList.add("lit");
+      boxes.get(name)?.classList.toggle("backward", isBackward);
+    }
+    fillBoxes(lit);
+    const direction = h("b", {}, isBackward ? "backward" : "forward");
+    text.replaceChildren(direction, ` ${meaning}${description(value)}`);
+    image.replaceChildren(...(isImages(value) ? [firstImage(value)] : []));
+  }
+
+  function putOut() {
+    for (const box of boxes.values()) box.classList.remove("lit", "backward");
+  }
+
+  /** A box has its name, its shape and, in a second line, its numbers. */
+  function fillBoxes(shown) {
+    for (const [name, value] of Object.entries(shown)) {
+      if (value === null || !boxes.has(name)) continue;
+      const [, shape, numbers] = boxes.get(name).querySelectorAll("text");
+      if (value.shape) shape.textContent = value.shape.join("×");
+      if (!isImages(value)) numbers.textContent = sample(value, NUMBERS_IN_BOX);
+    }
+  }
+
+  /** Show the values of a step that is over in all boxes. */
+  function fill(ofStep) {
+    putOut();
+    for (const stage of ofStep) fillBoxes(stage.boxes);
+    image.replaceChildren();
+    text.textContent = AFTERWARDS;
+  }
+
+  return { element: h("div", { class: "graph still" }, drawing), note, light, fill };
+}
+
+function cutTitleOff(drawing) {
+  const [x, y, width, height] = drawing.getAttribute("viewBox").split(" ").map(Number);
+  const rest = [x, y + TITLE_HEIGHT, width, height - TITLE_HEIGHT];
+  drawing.setAttribute("viewBox", rest.join(" "));
+}
+
+const isImages = (value) => value.shape?.[1] === 784;
+
+/** The shape and some numbers of a value. */
+function description(value) {
+  const shape = value.shape ? ` (${value.shape.join("×")})` : "";
+  return isImages(value) ? shape : `${shape}: ${sample(value, 10)}`;
+}
+
+/** A few numbers of a value: of the pixel in the middle, or of the first image. */
+function sample(value, count) {
+  if (!value.shape) return value.toFixed(4);
+  const start = value.shape[0] === 784 ? 10 * CENTRE : 0;
+  const numbers = [...value.values.subarray(start, start + Math.min(count, 10))];
+  const isWhole = value.values.length <= count;
+  return `${numbers.map(shortText).join("  ")}${isWhole ? "" : " …"}`;
+}
+
+function shortText(number) {
+  if (Number.isInteger(number)) return String(number);
+  return number.toFixed(Math.abs(number) < 0.1 ? 4 : 2).replace("-", "−");
+}
+
+const firstImage = (images) =>
+  greyPicture(
+    images.values.subarray(0, 784).map((value) => 255 * value),
+    28,
+    "the first image of the batch",
+  );
