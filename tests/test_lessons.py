@@ -1,6 +1,7 @@
 """The chapters do what they say: in a notebook, in Python's shell, and as a file.
 
-The tests marked `lessons` run whole chapters; the others look at their text.
+The tests marked `lessons` run whole chapters; the others look at their text, and run the quickest
+chapters in a notebook.
 """
 
 import codeop
@@ -25,6 +26,8 @@ from firstlight.graphs.draw import draw_graph
 
 CHAPTERS = chapters()
 MARK = "--- end of block ---"
+QUICK = 12  # seconds: chapters that run in this time are run by `make test` too
+MEASURED = json.loads(SECONDS.read_text("utf-8"))
 by_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
 
 
@@ -46,7 +49,7 @@ def test_a_chapter_has_its_parts(chapter: Chapter) -> None:
 
 @by_chapter
 def test_the_seconds_were_measured(chapter: Chapter) -> None:
-    measured = json.loads(SECONDS.read_text("utf-8"))[chapter.name]["seconds"]
+    measured = MEASURED[chapter.name]["seconds"]
     (said,) = re.findall(r"The code runs for (\d+) seconds on two cores", chapter.text)
     assert 0.5 * measured <= int(said) <= 120
 
@@ -105,8 +108,17 @@ def test_no_picture_is_left_over() -> None:
         assert path.relative_to(LESSONS).as_posix() in text, path
 
 
-@pytest.mark.lessons
-@by_chapter
+@pytest.mark.parametrize(
+    "chapter",
+    [
+        pytest.param(
+            chapter,
+            id=chapter.name,
+            marks=[pytest.mark.lessons] if MEASURED[chapter.name]["seconds"] > QUICK else [],
+        )
+        for chapter in CHAPTERS
+    ],
+)
 def test_it_runs_in_a_notebook(chapter: Chapter, here: Path) -> None:
     assert build(chapter, here).differences == []
 
