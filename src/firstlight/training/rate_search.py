@@ -140,7 +140,7 @@ def doubt(rates: np.ndarray, losses: np.ndarray) -> str | None:
 
 
 def suggest(rates: np.ndarray, losses: np.ndarray) -> float:
-    """Return a learning rate: safely below that of the lowest loss, with two digits.
+    """Return a learning rate: safely below that of the lowest loss, with one digit.
 
     The average lags behind the loss, and the lowest loss is where learning is about to stop.
     """
