@@ -684,10 +684,10 @@ def test_the_view_first_graph_gets_images_and_pictures(site: Site) -> None:
         assert np.array_equal(sent[: 784 * n], examples.images[:].reshape(-1))
         assert np.array_equal(sent[784 * n :], examples.labels)
     for name in ("functional", "operations"):
-        picture = site.get(f"/api/first-graph/pictures/{name}")
+        picture = site.get(f"/pictures/1/{name}.svg")
         assert picture.headers["content-type"] == "image/svg+xml"
         assert picture.body.startswith(b"<svg") and b"cost" in picture.body
-    for missing in ("examples/test", "examples/..", "pictures/samples", "pictures/functional.svg"):
+    for missing in ("examples/test", "examples/.."):
         assert site.get(f"/api/first-graph/{missing}").status == 404
 
 

@@ -21,7 +21,7 @@ The way data flows, and where to read about each part of it:
     → use          classification.py, reading/, serve/
 
 `api.py` has a function for each verb, `cli.py` is the command line, `first_graph.py` is the first
-lesson's whole program. A public name is imported when it is used first: `import firstlight` costs
+chapter's whole program. A public name is imported when it is used first: `import firstlight` costs
 nothing.
 """
 

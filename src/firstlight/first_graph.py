@@ -1,4 +1,4 @@
-"""The first lesson's program: one layer of ten neurons, as an explicit TensorFlow graph.
+"""The first chapter's program: one layer of ten neurons, as an explicit TensorFlow graph.
 
 First the computation is described: a graph of operations, in which nothing is computed yet. Then a
 session runs the graph, and is fed with 100 images at a time.

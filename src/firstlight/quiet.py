@@ -21,7 +21,7 @@ _MODULES = {"keras": "keras", "tf": "tensorflow"}
 
 
 def __getattr__(name: str) -> ModuleType:
-    """Import `keras` or `tf` when it is asked for."""
+    """Import `keras` or `tf`, when a program imports that name from here."""
     if name not in _MODULES:
         raise AttributeError(f"firstlight.quiet has no {name!r}; it has: {', '.join(_MODULES)}")
     with tensorflow(verbose=False):

@@ -109,8 +109,6 @@ def cut(text: str) -> Iterator[Prose | Code]:
     """Yield the parts of a chapter's text."""
     end = 0
     for match in CODE.finditer(text):
-        if match.start() < end:  # it begins inside the block before it
-            continue
         prose = text[end : match.start()].strip("\n")
         if prose:
             yield Prose(prose)

@@ -76,9 +76,11 @@ def joined(chapter: Chapter) -> list[Prose | Code]:
             parts.append(part)
             continue
         text = part.text if isinstance(part, Prose) else fenced(part)
-        if parts and isinstance(parts[-1], Prose):
-            text = f"{parts.pop().text}\n\n{text}"  # type: ignore[union-attr]
-        parts.append(Prose(text))
+        before = parts[-1] if parts else None
+        if isinstance(before, Prose):
+            parts[-1] = Prose(f"{before.text}\n\n{text}")
+        else:
+            parts.append(Prose(text))
     return parts
 
 

@@ -1,4 +1,4 @@
-"""Examples: images with their labels, and the forms in which a lesson's graph takes them."""
+"""Examples: images with their labels, and the forms in which the first graph takes them."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,7 @@
 """The verb `graph`: two pictures of a network's graph, as SVG files.
 
 functional.svg   a box for each layer, with its output shape and parameters; for the first graph a
-                 box for each operation that the lesson names (functional.py)
+                 box for each operation that the chapter names (functional.py)
 operations.svg   TensorFlow's own operations, a box for each name scope (operations.py)
 """
 

@@ -1,6 +1,6 @@
 """The functional diagram: the graph as its author thinks of it.
 
-A Keras model has a box for each layer. The first lesson's graph, which has no layers, has a box for
+A Keras model has a box for each layer. The first graph, which has no layers, has a box for
 each placeholder, variable and operation that its author named.
 """
 
@@ -16,7 +16,7 @@ ROLES: dict[Role, set[str]] = {  # types of Keras layers and TensorFlow operatio
     "data": {"InputLayer", "Placeholder", "Rescaling", "Flatten", "ZeroPadding2D"},
     "goal": {"SoftmaxCrossEntropyWithLogits", "Mean", "ApplyGradientDescent"},
 }
-DESCRIPTIONS = {  # the lesson's words for TensorFlow's operations
+DESCRIPTIONS = {  # the chapter's words for TensorFlow's operations
     "Placeholder": "placeholder: fed at each step",
     "MatMul": "matrix product",
     "AddV2": "sum  +",

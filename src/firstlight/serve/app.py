@@ -19,7 +19,7 @@ from firstlight import __version__, catalog
 from firstlight.errors import FirstlightError, NotFound, UsageError
 from firstlight.reading.recognizer import DIGITS_MODEL, Recognizer, recognizer
 from firstlight.runs.run import Run
-from firstlight.serve import chapter_views, digits, lesson, run_views
+from firstlight.serve import chapter_views, digits, examples, run_views
 from firstlight.serve.fields import int_query, json_body
 from firstlight.serve.jobs import JobJson, Jobs
 from firstlight.serve.questions import DrawGraph, LayerMaps, LayerMapsJson, Samples
@@ -107,8 +107,7 @@ def build(service: Service, page_token: str) -> Starlette:
         Route("/api/runs/{name}/{action:str}", act_on_run, methods=["POST"]),
         Route("/api/trainings", start_training, methods=["POST"]),
         Route("/api/graph", graph_pictures, methods=["POST"]),
-        Route("/api/first-graph/examples/{split}", lesson_examples),
-        Route("/api/first-graph/pictures/{name}", lesson_picture),
+        Route("/api/first-graph/examples/{split}", first_graph_examples),
     ]
     handlers: Any = {
         FirstlightError: on_firstlight_error,
@@ -297,18 +296,11 @@ async def graph_pictures(request: Request) -> Response:
     return JSONResponse(await service_of(request).worker.ask(DrawGraph(target=target)))
 
 
-async def lesson_examples(request: Request) -> Response:
+async def first_graph_examples(request: Request) -> Response:
     """Return images and labels that the view First graph learns from."""
     split = request.path_params["split"]
-    content = await service_of(request).in_thread(lesson.examples, split)
+    content = await service_of(request).in_thread(examples.as_bytes, split)
     return Response(content, media_type="application/octet-stream")
-
-
-async def lesson_picture(request: Request) -> Response:
-    """Return a picture of the first graph."""
-    name = request.path_params["name"]
-    content = await service_of(request).in_thread(lesson.picture, name)
-    return Response(content, media_type=MEDIA_TYPES["svg"])
 
 
 def service_of(request: Request) -> Service:

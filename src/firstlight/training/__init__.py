@@ -3,5 +3,5 @@
 loop.py         the only loop                   state.py       what is being trained
 step.py         one step, compiled              optimizer.py   how weights follow gradients
 augment.py      training images, changed a little at every step
-first_graph.py  the first lesson's graph, as a run
+first_graph.py  the first chapter's graph, as a run
 """

@@ -139,7 +139,7 @@ class TrainingLog:
         self.on_cost(step, cost)
 
     def validate(self, steps: int, weights: np.ndarray, biases: np.ndarray) -> None:
-        """Log cost and accuracy on the validation images after so many steps.
+        """Log the cost and the accuracy on the validation images, after this number of steps.
 
         These are the graph's logits, computed for all images at once: a session would take as many
         runs as there are batches. The last weights are kept, so the last measurement is theirs.

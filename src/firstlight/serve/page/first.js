@@ -6,7 +6,7 @@ import { accuracyText, errorLine, field, h, integer, largeNumber, percent, sleep
 import { graphs } from "./graphs.js";
 import { digitPictures, signedPicture } from "./pixels.js";
 import { samples } from "./samples.js";
-import { getBytes, getText } from "./server.js";
+import { getBytes, getPicture } from "./server.js";
 import { decodeExamples, Session } from "./session.js";
 import { stages, walk } from "./walk.js";
 
@@ -369,7 +369,7 @@ class View {
   }
 }
 
-const graphPicture = (name) => getText(`first-graph/pictures/${name}`);
+const graphPicture = (name) => getPicture(`1/${name}.svg`);
 
 const isValid = (input) => input.value !== "" && input.checkValidity();
 

@@ -20,8 +20,8 @@ function token() {
 const INCOMPLETE = "the server's answer is incomplete";
 
 /** Throws the server's own message if it refuses the request. */
-async function request(path, sentToken, options) {
-  const response = await fetch(`/api/${path}`, options).catch(() => {
+async function request(address, sentToken, options) {
+  const response = await fetch(address, options).catch(() => {
     throw new Error("the server does not answer; is it still running?");
   });
   if (response.ok) return response;
@@ -42,13 +42,14 @@ const json = (response) => content(response, (complete) => complete.json());
 
 async function requestByGet(path) {
   const sentToken = token();
-  return request(path, sentToken, { headers: { "x-firstlight-token": sentToken } });
+  return request(`/api/${path}`, sentToken, { headers: { "x-firstlight-token": sentToken } });
 }
 
 export const get = async (path) => json(await requestByGet(path));
 
-export const getText = async (path) =>
-  content(await requestByGet(path), (response) => response.text());
+/** A picture of a chapter, as SVG. Like every picture of the chapters, it needs no token. */
+export const getPicture = async (path) =>
+  content(await request(`/pictures/${path}`), (response) => response.text());
 
 export const getBytes = async (path) =>
   new Uint8Array(await content(await requestByGet(path), (response) => response.arrayBuffer()));
@@ -64,7 +65,7 @@ export async function post(path, content = {}) {
     body = JSON.stringify(content);
   }
   const headers = { "x-firstlight-token": sentToken, "content-type": type };
-  return json(await request(path, sentToken, { method: "POST", headers, body }));
+  return json(await request(`/api/${path}`, sentToken, { method: "POST", headers, body }));
 }
 
 export const runPath = (name) => `runs/${encodeURIComponent(name)}`;
