@@ -288,6 +288,15 @@ def test_columns_of_numbers_have_a_class(chapter: Chapter) -> None:
     assert '<th class="number">error</th>' in html and '<td class="number">1</td>' in html
 
 
+def test_a_live_part_is_on_the_page_and_nowhere_else(chapter: Chapter) -> None:
+    text = TEXT.replace("## A section\n", "## A section\n\n<!-- live: convolution -->\n")
+    live = Chapter(chapter.path, text)
+    html = chapter_html(live)
+    assert '<div class="live" data-live="convolution"></div>' in html and "&lt;!--" not in html
+    assert "live" not in nbformat.writes(notebook(live))
+    assert complete_program(live) == complete_program(chapter)
+
+
 @pytest.mark.parametrize(
     "place", ["Prose", "A section", "import math", "3.14", "The costs", "firstlight list"]
 )

@@ -29,6 +29,7 @@ from firstlight.datasets._folder import list_pictures
 from firstlight.errors import DataError
 from firstlight.evaluation.accuracy import classifier
 from firstlight.reading import read
+from firstlight.reading.recognizer import DIGITS_MODEL
 from firstlight.recipe import Recipe
 from firstlight.runs import checkpoint
 from firstlight.runs.documents import Evaluation, Mistake, ModelInfo, RunRecord, TrainingResult
@@ -680,15 +681,16 @@ def test_looking_inside_a_run_shows_its_layers(site: Site, runs: Path) -> None:
 def test_the_view_first_graph_gets_images_and_pictures(site: Site) -> None:
     for split, n in (("train", 5000), ("val", 1000)):
         examples = mnist.load(split).first(n)
-        sent = np.frombuffer(site.get(f"/api/first-graph/examples/{split}").body, np.uint8)
+        sent = np.frombuffer(site.get(f"/data/mnist-{split}.bin").body, np.uint8)
         assert np.array_equal(sent[: 784 * n], examples.images[:].reshape(-1))
         assert np.array_equal(sent[784 * n :], examples.labels)
     for name in ("functional", "operations"):
         picture = site.get(f"/pictures/1/{name}.svg")
         assert picture.headers["content-type"] == "image/svg+xml"
         assert picture.body.startswith(b"<svg") and b"cost" in picture.body
-    for missing in ("examples/test", "examples/.."):
-        assert site.get(f"/api/first-graph/{missing}").status == 404
+    assert site.get("/data/digits.onnx").body == DIGITS_MODEL.read_bytes()
+    for missing in ("mnist-test.bin", "..", "mnist-train"):
+        assert site.get(f"/data/{missing}").status == 404
 
 
 def test_the_graph_is_drawn_twice(site: Site) -> None:

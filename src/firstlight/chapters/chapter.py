@@ -19,6 +19,9 @@ The form of a chapter:
     $ firstlight first-graph    the same, or something like it, in a shell
     ```
 
+    <!-- live: convolution -->  here the page and the site show a part that one can try out: the
+                                module serve/page/convolution.js
+
 The last sections are "Exercises", "Answers" and "The complete program", which program.py writes.
 """
 
@@ -33,6 +36,7 @@ from firstlight.chapters.agreement import Tolerance
 
 YOU_LEARN = re.compile(r"^- \*\*You learn:\*\* (.+?)\n(?:-|$)", re.MULTILINE | re.DOTALL)
 EXERCISES, ANSWERS, PROGRAM = "Exercises", "Answers", "The complete program"
+LIVE = re.compile(r"^<!-- live: (?P<name>[\w-]+) -->$", re.MULTILINE)
 CODE = re.compile(
     r"^```(?P<language>\w+)\n(?P<source>.*?)^```\n"
     r"(?:```text(?P<tolerance>[^\n]*)\n(?P<printed>.*?)^```\n)?"
@@ -46,6 +50,13 @@ class Prose:
     """Markdown without code that runs."""
 
     text: str
+
+
+@dataclass(frozen=True)
+class Live:
+    """A part that one can try out, in the browser. Elsewhere the text does without it."""
+
+    name: str  # of its JavaScript module
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,9 @@ class Code:
     printed: str
     tolerance: Tolerance
     picture: Picture | None
+
+
+Part = Prose | Code | Live
 
 
 @dataclass(frozen=True)
@@ -91,8 +105,8 @@ class Chapter:
         return " ".join(match[1].split()) if match else ""
 
     @cached_property
-    def parts(self) -> tuple[Prose | Code, ...]:
-        """Return the whole text, cut into prose and code."""
+    def parts(self) -> tuple[Part, ...]:
+        """Return the whole text, cut into prose, code and live parts."""
         return tuple(cut(self.text))
 
     @property
@@ -105,13 +119,11 @@ class Chapter:
         ]
 
 
-def cut(text: str) -> Iterator[Prose | Code]:
+def cut(text: str) -> Iterator[Part]:
     """Yield the parts of a chapter's text."""
     end = 0
     for match in CODE.finditer(text):
-        prose = text[end : match.start()].strip("\n")
-        if prose:
-            yield Prose(prose)
+        yield from cut_prose(text[end : match.start()])
         picture = made_by(match)
         yield Code(
             language=match["language"],
@@ -122,9 +134,24 @@ def cut(text: str) -> Iterator[Prose | Code]:
             picture=picture,
         )
         end = match.end() if picture or not match["image"] else match.start("image")
-    rest = text[end:].strip("\n")
-    if rest:
-        yield Prose(rest)
+    yield from cut_prose(text[end:])
+
+
+def cut_prose(text: str) -> Iterator[Prose | Live]:
+    """Yield the parts of a text without code."""
+    end = 0
+    for match in LIVE.finditer(text):
+        yield from nonempty(text[end : match.start()])
+        yield Live(match["name"])
+        end = match.end()
+    yield from nonempty(text[end:])
+
+
+def nonempty(text: str) -> Iterator[Prose]:
+    """Yield a text as prose, unless it has only empty lines."""
+    prose = text.strip("\n")
+    if prose:
+        yield Prose(prose)
 
 
 def made_by(match: re.Match[str]) -> Picture | None:

@@ -5,7 +5,7 @@ page's Content-Security-Policy (serve/guard.py) forbids both.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from PIL import Image
 
-from firstlight.chapters.chapter import ANSWERS, PROGRAM, Chapter, Code
+from firstlight.chapters.chapter import ANSWERS, PROGRAM, Chapter, Code, Live
 from firstlight.chapters.highlight import highlighted
 
 CHAPTER_LINK = re.compile(r"(?P<name>\d+-[\w-]+)\.md")
@@ -33,14 +33,21 @@ class Heading:
 
 
 Block = Heading | str  # a heading, or HTML
+Link = Callable[[str], str]  # an address in the Markdown → the address where it is shown
 
 
-def chapter_html(chapter: Chapter) -> str:
+def link_on_page(address: str) -> str:
+    """Return where a link of a chapter leads on the page: to the view Learn for a chapter."""
+    chapter = CHAPTER_LINK.fullmatch(address)
+    return "#learn?chapter=" + chapter["name"] if chapter else address
+
+
+def chapter_html(chapter: Chapter, link: Link = link_on_page) -> str:
     """Return the chapter as HTML: an introduction, and a section for each heading of level 2.
 
     Headings are one level lower than in the Markdown, because the page has a title of its own.
     """
-    introduction, *sections = split_at(2, list(blocks(chapter)))
+    introduction, *sections = split_at(2, list(blocks(chapter, link)))
     intro = f'<section class="intro">\n{joined(introduction)}</section>\n'
     return intro + "".join(map(section_html, sections))
 
@@ -96,14 +103,16 @@ def split_at(level: int, all_blocks: Sequence[Block]) -> list[list[Block]]:
     return groups
 
 
-def blocks(chapter: Chapter) -> Iterator[Block]:
+def blocks(chapter: Chapter, link: Link) -> Iterator[Block]:
     """Yield a chapter's headings, and all between them as HTML."""
-    markdown = parser(chapter.path.parent)
+    markdown = parser(chapter.path.parent, link)
     for part in chapter.parts:
         if isinstance(part, Code):
             yield code_html(part)
             if part.picture:
                 yield markdown.render(f"![{part.picture.alt}]({part.picture.path})")
+        elif isinstance(part, Live):
+            yield f'<div class="live" data-live="{part.name}"></div>\n'
         else:
             yield from prose_blocks(markdown, part.text)
 
@@ -157,8 +166,12 @@ def as_text(text: str) -> str:
     return escape(text, quote=False)
 
 
-def parser(folder: Path) -> MarkdownIt:
-    """Return a Markdown parser for a chapter in a folder, whose pictures are below it."""
+def parser(folder: Path, link: Link) -> MarkdownIt:
+    """Return a Markdown parser for a text in a folder; its pictures are there, or below it."""
+
+    def link_open(self: Any, tokens: Sequence[Token], index: int, *_: Any) -> str:
+        address = str(tokens[index].attrs["href"])
+        return f'<a href="{escape(link(address))}">'
 
     def image(self: Any, tokens: Sequence[Token], index: int, *_: Any) -> str:
         token = tokens[index]
@@ -172,13 +185,6 @@ def parser(folder: Path) -> MarkdownIt:
     for cell in ("th", "td"):
         markdown.add_render_rule(f"{cell}_open", cell_open)
     return markdown
-
-
-def link_open(self: Any, tokens: Sequence[Token], index: int, *_: Any) -> str:
-    """Render the start of a link; a link to a chapter leads to it on the page."""
-    address = str(tokens[index].attrs["href"])
-    chapter = CHAPTER_LINK.fullmatch(address)
-    return f'<a href="{escape("#learn?chapter=" + chapter["name"] if chapter else address)}">'
 
 
 def cell_open(self: Any, tokens: Sequence[Token], index: int, *_: Any) -> str:

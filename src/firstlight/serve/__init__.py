@@ -5,7 +5,7 @@
                    ├── fields      the fields of a request, checked
                    ├── digits      a picture → its digits
                    ├── run_views   run folders → what the page shows
-                   ├── examples    images for the view First graph
+                   ├── public_files  images and a network for the browser
                    ├── jobs        trainings (a process each) and evaluations
                    └── worker      the client of tf_worker.py, the process with TensorFlow;
                                    questions.py defines what they exchange

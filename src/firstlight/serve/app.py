@@ -19,7 +19,7 @@ from firstlight import __version__, catalog
 from firstlight.errors import FirstlightError, NotFound, UsageError
 from firstlight.reading.recognizer import DIGITS_MODEL, Recognizer, recognizer
 from firstlight.runs.run import Run
-from firstlight.serve import chapter_views, digits, examples, run_views
+from firstlight.serve import chapter_views, digits, public_files, run_views
 from firstlight.serve.fields import int_query, json_body
 from firstlight.serve.jobs import JobJson, Jobs
 from firstlight.serve.questions import DrawGraph, LayerMaps, LayerMapsJson, Samples
@@ -94,6 +94,7 @@ def build(service: Service, page_token: str) -> Starlette:
         Route("/", index_page(page["index.html"], page_token)),
         Route("/page/{name}", static_file(page)),
         Route("/pictures/{chapter}/{name}", chapter_picture),
+        Route("/data/{name}", public_file),
         Route("/api/about", about),
         Route("/api/chapters", list_chapters),
         Route("/api/chapters/{name}", show_chapter),
@@ -107,7 +108,6 @@ def build(service: Service, page_token: str) -> Starlette:
         Route("/api/runs/{name}/{action:str}", act_on_run, methods=["POST"]),
         Route("/api/trainings", start_training, methods=["POST"]),
         Route("/api/graph", graph_pictures, methods=["POST"]),
-        Route("/api/first-graph/examples/{split}", first_graph_examples),
     ]
     handlers: Any = {
         FirstlightError: on_firstlight_error,
@@ -175,6 +175,13 @@ async def chapter_picture(request: Request) -> Response:
     path = "pictures/{chapter}/{name}".format_map(request.path_params)
     content, media_type = await service_of(request).in_thread(chapter_views.picture, path)
     return Response(content, media_type=media_type)
+
+
+async def public_file(request: Request) -> Response:
+    """Return a file that the browser computes with."""
+    name = request.path_params["name"]
+    content = await service_of(request).in_thread(public_files.public_file, name)
+    return Response(content, media_type="application/octet-stream")
 
 
 async def about(request: Request) -> Response:
@@ -294,13 +301,6 @@ async def graph_pictures(request: Request) -> Response:
     if not isinstance(target, str) or target not in names:
         raise UsageError(f"no network {target!r}; networks: {', '.join(names)}")
     return JSONResponse(await service_of(request).worker.ask(DrawGraph(target=target)))
-
-
-async def first_graph_examples(request: Request) -> Response:
-    """Return images and labels that the view First graph learns from."""
-    split = request.path_params["split"]
-    content = await service_of(request).in_thread(examples.as_bytes, split)
-    return Response(content, media_type="application/octet-stream")
 
 
 def service_of(request: Request) -> Service:

@@ -3,10 +3,10 @@
 import { recall, remember } from "./address.js";
 import { drawCurves, shortNumber, smooth } from "./curves.js";
 import { accuracyText, errorLine, field, h, integer, largeNumber, percent, sleep } from "./dom.js";
+import { fileBytes, fileText } from "./files.js";
 import { graphs } from "./graphs.js";
 import { digitPictures, signedPicture } from "./pixels.js";
 import { samples } from "./samples.js";
-import { getBytes, getPicture } from "./server.js";
 import { decodeExamples, Session } from "./session.js";
 import { stages, walk } from "./walk.js";
 
@@ -166,8 +166,8 @@ class View {
     this.readAddress();
     const [svg, train, val] = await Promise.all([
       graphPicture("functional"),
-      getBytes("first-graph/examples/train"),
-      getBytes("first-graph/examples/val"),
+      fileBytes("data/mnist-train.bin"),
+      fileBytes("data/mnist-val.bin"),
     ]);
     if (this.hasLeft) return;
     this.svg = svg;
@@ -369,7 +369,7 @@ class View {
   }
 }
 
-const graphPicture = (name) => getPicture(`1/${name}.svg`);
+const graphPicture = (name) => fileText(`pictures/1/${name}.svg`);
 
 const isValid = (input) => input.value !== "" && input.checkValidity();
 

@@ -3,6 +3,7 @@
 import { recall, remember } from "./address.js";
 import { copyButtons } from "./copy.js";
 import { errorLine, h } from "./dom.js";
+import { liveParts } from "./live.js";
 import { readingPosition } from "./reading.js";
 import { get } from "./server.js";
 
@@ -14,12 +15,14 @@ export function enter(page) {
   let shown = null; // the name of the chapter that is shown; "" if it is the list of all
   let chapters = [];
   let position = null; // where the reader is in the chapter
+  let live = null; // the live parts of the chapter
   let requests = 0;
 
   async function onAddress() {
     const name = recall("chapter");
     if (name === shown) {
       position?.goTo(recall("section"));
+      live?.onAddress();
       return;
     }
     stopReading();
@@ -58,6 +61,7 @@ export function enter(page) {
       markSection(outline, section);
     });
     markSection(outline, recall("section"));
+    live = liveParts(article);
   }
 
   /** After a link was followed, the keyboard and a screen reader go on at the new title. */
@@ -74,7 +78,8 @@ export function enter(page) {
   /** What the reader still scrolls is no place in the chapter that the address names now. */
   function stopReading() {
     position?.stop();
-    position = null;
+    live?.leave();
+    position = live = null;
   }
 
   onAddress();

@@ -47,13 +47,6 @@ async function requestByGet(path) {
 
 export const get = async (path) => json(await requestByGet(path));
 
-/** A picture of a chapter, as SVG. Like every picture of the chapters, it needs no token. */
-export const getPicture = async (path) =>
-  content(await request(`/pictures/${path}`), (response) => response.text());
-
-export const getBytes = async (path) =>
-  new Uint8Array(await content(await requestByGet(path), (response) => response.arrayBuffer()));
-
 /** Send a picture (a Blob, or the bytes of a PGM file) or an object as JSON. */
 export async function post(path, content = {}) {
   const sentToken = token();

@@ -1,0 +1,44 @@
+// Live parts: what one can try out in the middle of a text. Each is a module that exports
+// `mount(element)`, which returns `{ onAddress, leave }`; both may be missing.
+
+import { errorLine } from "./dom.js";
+
+/** Put in the live parts of a text, each when it comes near the window. */
+export function liveParts(article) {
+  const mounted = [];
+  let left = false;
+
+  async function mount(element) {
+    try {
+      const part = await import(`./${element.dataset.live}.js`);
+      if (!left) mounted.push(part.mount(element) ?? {});
+    } catch (problem) {
+      const error = errorLine();
+      element.replaceChildren(error);
+      error.textContent = problem.message;
+    }
+  }
+
+  const watcher = new IntersectionObserver(
+    (entries) => {
+      for (const { isIntersecting, target } of entries) {
+        if (!isIntersecting) continue;
+        watcher.unobserve(target);
+        mount(target);
+      }
+    },
+    { rootMargin: "600px" },
+  );
+  for (const element of article.querySelectorAll("[data-live]")) watcher.observe(element);
+
+  return {
+    onAddress() {
+      for (const part of mounted) part.onAddress?.();
+    },
+    leave() {
+      left = true;
+      watcher.disconnect();
+      for (const part of mounted) part.leave?.();
+    },
+  };
+}

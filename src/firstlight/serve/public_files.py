@@ -1,0 +1,34 @@
+"""Files that the browser computes with: they hold nothing private, so they need no token.
+
+The page and the static site offer them at the same addresses below their own: `data/digits.onnx`.
+"""
+
+from collections.abc import Callable
+from functools import cache, partial
+
+import numpy as np
+
+from firstlight.datasets import mnist
+from firstlight.errors import NotFound
+from firstlight.reading.recognizer import DIGITS_MODEL
+
+
+def examples(split: str, n: int) -> bytes:
+    """Return the first n images of MNIST and their labels, uint8: n · 784 pixels, then n labels."""
+    first = mnist.load(split).first(n)
+    return first.images[:].tobytes() + first.labels.astype(np.uint8).tobytes()
+
+
+PUBLIC_FILES: dict[str, Callable[[], bytes]] = {
+    "mnist-train.bin": partial(examples, "train", 5000),
+    "mnist-val.bin": partial(examples, "val", 1000),
+    "digits.onnx": DIGITS_MODEL.read_bytes,  # the reader's network
+}
+
+
+@cache
+def public_file(name: str) -> bytes:
+    """Return the content of a file of PUBLIC_FILES. Raises NotFound."""
+    if name not in PUBLIC_FILES:
+        raise NotFound(f"no file {name[:80]!r}; files: {', '.join(PUBLIC_FILES)}")
+    return PUBLIC_FILES[name]()
