@@ -168,10 +168,15 @@ def last_heading(text: str) -> str:
     return headings[-1] if headings else ""
 
 
+def root() -> Path:
+    """Return the folder of lessons/ and docs/: in an installed package, or the repository."""
+    packaged = PACKAGE / "markdown"
+    return packaged if packaged.is_dir() else PACKAGE.parent.parent
+
+
 def folder() -> Path:
-    """Return the folder of the chapters: in an installed package, or in the repository."""
-    packaged = PACKAGE / "chapters" / "markdown"
-    return packaged if packaged.is_dir() else PACKAGE.parent.parent / "lessons"
+    """Return the folder of the chapters."""
+    return root() / "lessons"
 
 
 def chapters() -> tuple[Chapter, ...]:

@@ -12,7 +12,8 @@ const VIEWS = navLinks.map(viewOf);
 let current = { name: null, leave() {} };
 
 async function show() {
-  const name = VIEWS.includes(address.view) ? address.view : VIEWS[0];
+  if (!VIEWS.includes(address.view)) address.view = VIEWS[0];
+  const name = address.view;
   markLink(name);
   if (current.name === name) {
     current.onAddress?.();
@@ -48,7 +49,7 @@ function markLink(name) {
 
 /** Put the drawing into the links to the views that have a sheet. */
 function carryDrawing() {
-  if (!PAD_VIEWS.includes(address.view || VIEWS[0])) return;
+  if (!PAD_VIEWS.includes(address.view)) return;
   const ink = address.query.get("ink");
   for (const link of headerLinks.filter((link) => PAD_VIEWS.includes(viewOf(link))))
     link.setAttribute("href", `#${viewOf(link)}${ink ? `?ink=${ink}` : ""}`);

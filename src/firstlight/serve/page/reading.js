@@ -32,7 +32,8 @@ export function readingPosition(article, onSection) {
       jumped = false;
     }, 200);
     target.scrollIntoView();
-    target.querySelector("summary, [tabindex]").focus({ preventScroll: true });
+    const title = target.querySelector("summary, [tabindex]") ?? target;
+    title.focus({ preventScroll: true });
     onSection(id);
   }
 
@@ -50,4 +51,12 @@ export function readingPosition(article, onSection) {
       removeEventListener("scroll", onScroll);
     },
   };
+}
+
+/** Mark the link of an outline that leads to the section that is read. */
+export function markSection(outline, hash) {
+  for (const link of outline.querySelectorAll("li a")) {
+    if (link.hash === hash) link.setAttribute("aria-current", "location");
+    else link.removeAttribute("aria-current");
+  }
 }
