@@ -471,12 +471,14 @@ def export(
 
     Args:
         data: data to calibrate on and to compare answers with; "" for the run's own.
-        format: "onnx", "litert" or "savedmodel".
+        format: "onnx", "litert", "savedmodel", or "html": a page to draw a digit on.
         out: the file (for savedmodel, the folder) to write; by default in model/ of the run.
 
     Raises:
-        ExportError: the file could not be made, or differs from the network; it is removed.
-        UsageError: no such format, or `out` cannot be written or must not be replaced.
+        ExportError: the file could not be made or checked, or differs from the network; it is
+            removed.
+        UsageError: no such format, the format is not for such a network, or `out` cannot be written
+            or must not be replaced.
         DataError: the run, or the data it was trained on, is missing or damaged.
 
     >>> fl.export("runs/mlp-mnist-1", "onnx").path

@@ -148,6 +148,7 @@ class Format(StrEnum):
     ONNX = "onnx"
     LITERT = "litert"
     SAVEDMODEL = "savedmodel"
+    HTML = "html"
 
 
 ChosenSplit = Annotated[Split, typer.Option(help="Which split to measure.")]
@@ -657,6 +658,7 @@ def classify(
     epilog=examples(
         "export runs/convnet-mnist-1 --format onnx",
         "export runs/convnet-mnist-1 --format litert --out digits.tflite",
+        "export runs/convnet-mnist-1 --format html",
     ),
 )
 def export(
