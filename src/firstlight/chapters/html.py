@@ -193,6 +193,7 @@ def parser(folder: Path, link: Link) -> MarkdownIt:
     markdown.add_render_rule("table_close", lambda *_: "</table></div>\n")
     for cell in ("th", "td"):
         markdown.add_render_rule(f"{cell}_open", cell_open)
+        markdown.add_render_rule(f"{cell}_close", cell_close)
     return markdown
 
 
@@ -204,9 +205,18 @@ def indented_code(self: Any, tokens: Sequence[Token], index: int, *_: Any) -> st
 
 def cell_open(self: Any, tokens: Sequence[Token], index: int, *_: Any) -> str:
     """Render the start of a table's cell: columns of numbers have a class, and no style."""
-    token = tokens[index]
-    is_number = "right" in str(token.attrs.get("style", ""))
-    return f'<{token.tag} class="number">' if is_number else f"<{token.tag}>"
+    tag = cell_tag(tokens[index], tokens[index + 1])
+    is_number = "right" in str(tokens[index].attrs.get("style", ""))
+    return f'<{tag} class="number">' if is_number else f"<{tag}>"
+
+
+def cell_close(self: Any, tokens: Sequence[Token], index: int, *_: Any) -> str:
+    return f"</{cell_tag(tokens[index], tokens[index - 1])}>\n"
+
+
+def cell_tag(cell: Token, words: Token) -> str:
+    """Return the tag of a table's cell: a header without words is none."""
+    return cell.tag if words.content else "td"
 
 
 def image_html(file: Path, alt: str, address: str) -> str:

@@ -5,9 +5,7 @@ find. So the file is opened as its user would open it, and must give the network
 real images; otherwise it is removed.
 """
 
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +25,7 @@ from firstlight.exports.metadata import Metadata
 from firstlight.exports.onnx import open_onnx, write_onnx
 from firstlight.exports.saved_model import open_saved_model, write_saved_model
 from firstlight.recipe import Recipe, check_choice
+from firstlight.runs.files import replacing
 from firstlight.runs.documents import ModelInfo
 from firstlight.runs.run import Run
 from firstlight.settings import DataChoice
@@ -102,7 +101,7 @@ def export(run: Run, format: str, out: Path | None = None, data: DataChoice = ""
     images = real_images(dataset, network)
     calibration = measure_calibration(network, dataset, run.record().settings.recipe)
     metadata = Metadata.of(run, network, dataset.name, calibration)
-    with kept_if_right(path) as new:
+    with replacing(path) as new:
         try:
             chosen.write(network, new, metadata)
             difference = largest_difference(chosen.open(new), network, images)
@@ -170,21 +169,3 @@ def _is_saved_model(path: Path) -> bool:
     written = {"saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra"}
     is_folder = path.is_dir() and not path.is_symlink()
     return is_folder and {file.name for file in path.iterdir()} <= written
-
-
-@contextmanager
-def kept_if_right(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to; if no exception is raised, it then replaces `path`."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = tempfile.TemporaryDirectory(".part", f".{path.name}.", path.parent)
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be written ({error.strerror}); give another --out"
-        ) from None
-    with temporary as folder:
-        new = Path(folder) / path.name
-        yield new
-        if path.is_dir():  # a rename cannot replace a folder that is not empty
-            path.rename(new.with_name(f"{path.name}.old"))
-        new.replace(path)

@@ -28,10 +28,9 @@ from firstlight.exports.metadata import Metadata
 from firstlight.exports.onnx import open_onnx, write_onnx
 from firstlight.reading.recognizer import DIGIT_INPUT, NOT_A_DIGIT
 from firstlight.runs.documents import ModelInfo
+from firstlight.serve.page_modules import IMPORT, PAGE, modules
 
-PAGE = files("firstlight.serve") / "page"
-ENTRY = "tryout.js"  # what the file shows; onnx.js reads the network
-IMPORT = re.compile(r'from "\./(\w+\.js)"')
+ENTRIES = ("tryout.js", "onnx.js")  # what the file shows, and what reads the network
 BARE = 'from "firstlight/\\1"'  # a name that the import map knows
 NETWORK = re.compile(r'id="network">\s*([^<]*)<')
 DOCUMENT = re.compile(r"<html[^>]*>(.*)</html>", re.DOTALL)
@@ -86,24 +85,14 @@ def write_html(network: keras.Model, path: Path, metadata: Metadata) -> None:
         onnx_bytes = onnx_file.read_bytes()
     template = files("firstlight.exports").joinpath("page.html").read_text("utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    sources = modules(*ENTRIES)
     text = environment.from_string(template).render(
         metadata=metadata,
         network=as_base64(onnx_bytes),
         style=PAGE.joinpath("style.css").read_text("utf-8"),
-        imports={f"firstlight/{name}": data_url(source) for name, source in modules().items()},
+        imports={f"firstlight/{name}": data_url(source) for name, source in sources.items()},
     )
     path.write_text(text, "utf-8")
-
-
-def modules() -> dict[str, str]:
-    """Return the sources of the modules that the file needs, by their file's name."""
-    sources: dict[str, str] = {}
-    missing = [ENTRY, "onnx.js"]
-    while missing:
-        name = missing.pop()
-        sources[name] = PAGE.joinpath(name).read_text("utf-8")
-        missing += set(IMPORT.findall(sources[name])) - sources.keys()
-    return sources
 
 
 def data_url(source: str) -> str:
