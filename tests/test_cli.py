@@ -30,7 +30,7 @@ Firstlight = Callable[..., Answer]
 NETWORKS = ", ".join(entry.name for entry in catalog.networks())
 VERBS = [
     "first-graph", "train", "find-lr", "evaluate", "compare", "report", "graph", "explain",
-    "classify", "export", "read", "serve", "data check", "list", "lessons",
+    "classify", "export", "read", "serve", "data check", "list", "lessons", "site",
 ]  # fmt: skip
 
 
@@ -554,6 +554,7 @@ def test_quiet_shows_no_progress_and_no_notices(
         "data check": [photographs],
         "list": [],
         "lessons": ["notebooks"],
+        "site": ["pages"],
     }[verb]
     answer = firstlight(*verb.split(), *arguments, "--quiet")
     assert (answer.code, answer.err) == (0, "") and answer.out

@@ -834,6 +834,33 @@ def lessons(
     show(written.to_json(), json_, console.lessons(written))
 
 
+@app.command(
+    rich_help_panel=LEARN,
+    epilog=examples(
+        "site pages",
+        "site pages --json",
+    ),
+)
+def site(
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="Folder for the site; one that is there is replaced."),
+    ],
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Write the series and the guides as a static site.
+
+    Any web host can serve it. One can draw a digit on it and see it read; nothing is installed, and
+    no other host is asked.
+    """
+    from firstlight import api
+
+    written = api.site(folder)
+    show(written.to_json(), json_, console.site(written))
+
+
 def show(document: Any, as_json: bool, lines: list[str]) -> None:
     """Print a verb's result on stdout: the JSON document alone, or lines for a person."""
     if as_json:

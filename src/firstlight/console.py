@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # these modules take time to import, and some import TensorFl
     from firstlight.runs.documents import Evaluation, Mistake, TrainingResult
     from firstlight.runs.run import Run
     from firstlight.training.rate_search import RateSearch
+    from firstlight.website.write import Site
 
 MAX_MISTAKES_SHOWN = 5
 MAX_PREDICTIONS_SHOWN = 20
@@ -149,6 +151,16 @@ def report(written: Report) -> list[str]:
 
 def lessons(written: Notebooks) -> list[str]:
     return [str(file) for file in written.files]
+
+
+def site(written: Site) -> list[str]:
+    """Return how large the site is, and how to look at it."""
+    folder = shlex.quote(str(written.folder))
+    return [
+        f"{written.folder}: {written.files} files, {written.bytes:,} bytes, for any web host",
+        f"to look at it: python -m http.server --directory {folder}, then open "
+        "http://localhost:8000/",
+    ]
 
 
 def graph(pictures: GraphPictures) -> list[str]:

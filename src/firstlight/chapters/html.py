@@ -5,8 +5,9 @@ page's Content-Security-Policy (serve/guard.py) forbids both.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -111,7 +112,22 @@ def split_at(level: int, all_blocks: Sequence[Block]) -> list[list[Block]]:
 
 
 def blocks(chapter: Chapter, link: Link, lower: int) -> Iterator[Block]:
-    """Yield a chapter's headings, and all between them as HTML."""
+    """Yield a chapter's headings, and all between them as HTML.
+
+    A name in addresses that was there before gets a number, as on GitHub: `the-data-1`.
+    """
+    seen: Counter[str] = Counter()
+    for block in rendered(chapter, link, lower):
+        if isinstance(block, Heading):
+            before = seen[block.slug]
+            seen[block.slug] += 1
+            yield replace(block, slug=f"{block.slug}-{before}") if before else block
+        else:
+            yield block
+
+
+def rendered(chapter: Chapter, link: Link, lower: int) -> Iterator[Block]:
+    """Yield the headings and the HTML of each part of a chapter."""
     markdown = parser(chapter.path.parent, link)
     for part in chapter.parts:
         if isinstance(part, Code):

@@ -25,8 +25,8 @@ from firstlight.exports.metadata import Metadata
 from firstlight.exports.onnx import open_onnx, write_onnx
 from firstlight.exports.saved_model import open_saved_model, write_saved_model
 from firstlight.recipe import Recipe, check_choice
-from firstlight.runs.files import replacing
 from firstlight.runs.documents import ModelInfo
+from firstlight.runs.files import replacing
 from firstlight.runs.run import Run
 from firstlight.settings import DataChoice
 from firstlight.training.augment import augmented

@@ -10,6 +10,8 @@
                    └── worker      the client of tf_worker.py, the process with TensorFlow;
                                    questions.py defines what they exchange
 
+page_modules.py knows which JavaScript modules import one another: for the site and for exports.
+
 The server itself never imports TensorFlow. It does not store the pictures that it gets, and it does
 not open a path that a request names: runs are found by their names in a list of the folder runs/.
 """
