@@ -4,7 +4,7 @@
 import { card, verdict } from "./answer.js";
 import { h, svg } from "./dom.js";
 import { normalize } from "./normalize.js";
-import { Pad, padCanvas } from "./pad.js";
+import { Pad, padCanvas, parseStrokes } from "./pad.js";
 import { signedPicture } from "./pixels.js";
 import { recognize } from "./recognizer.js";
 
@@ -15,29 +15,11 @@ const HOW =
 const INPUT =
   "Left: all that the network gets, your digit in 28×28 pixels. Right: its probabilities.";
 const NO_DIGIT = " The bar above the dash means: no digit.";
-// A 2, in units of the sheet.
-const EXAMPLE = [
-  [
-    [306, 194],
-    [318, 158],
-    [344, 130],
-    [380, 116],
-    [420, 118],
-    [454, 138],
-    [472, 172],
-    [470, 212],
-    [452, 254],
-    [424, 296],
-    [388, 342],
-    [350, 390],
-    [316, 434],
-    [300, 458],
-    [352, 452],
-    [408, 450],
-    [462, 454],
-    [508, 458],
-  ],
-];
+// A 2, as a pad writes its strokes.
+const EXAMPLE =
+  "8i5e8l548p4r8u4e91449a3u9k3m9v3ga73bak38ax37bb37bo3ac03fcc3mcm3ucu44d04gd44sd555" +
+  "d55id25wcy6acr6ock72cc7gc27ubs88bh8nb492as9iaf9ya2ae9qau9eba92bp8sc28kcc8dcl88cq" +
+  "8wcm9sciakchbcchc4cjcucldkcoe4cq";
 
 /**
  * Fill an element: draw, and the model of onnx.js answers.
@@ -49,6 +31,7 @@ export function mount(element, model) {
   const hint = h("p", { class: "hint", "aria-hidden": "true" }, "Draw one digit here.");
   const headline = h("output", { class: "headline", "aria-live": "polite" });
   const details = h("div", { class: "stack" });
+  const layer = h("div", { class: "first-layer" });
   const undo = h("button", { onclick: () => pad.undo() }, "Undo");
   const clear = h("button", { onclick: () => pad.clear() }, "Clear");
   const start = h("div", { class: "stack" }, h("p", {}, HOW), exampleButton(drawExample));
@@ -60,7 +43,7 @@ export function mount(element, model) {
   let frame = 0;
 
   function drawExample() {
-    pad.setStrokes(EXAMPLE);
+    pad.setStrokes(parseStrokes(EXAMPLE));
     canvas.focus(); // the button is hidden now
   }
 
@@ -75,6 +58,7 @@ export function mount(element, model) {
     if (headline.textContent !== text) headline.textContent = text; // it is read aloud
     headline.classList.toggle("words", !/^\d$/.test(text));
     details.replaceChildren(...(answer ? explained(answer, model.classes, pixels) : []));
+    layer.replaceChildren(...(answer ? firstLayer(answer.maps) : []));
   }
 
   const sheet = h("div", { class: "sheet" }, canvas, hint);
@@ -83,6 +67,7 @@ export function mount(element, model) {
   element.append(
     h("section", { class: "stack", "aria-label": "Draw" }, sheet, tools),
     h("section", { class: "stack", "aria-label": "Answer" }, headline, start, details),
+    layer,
   );
   const isDark = matchMedia("(prefers-color-scheme: dark)");
   isDark.addEventListener("change", show); // pictures have the colours of the scheme
@@ -96,18 +81,16 @@ export function mount(element, model) {
 }
 
 function exampleButton(onclick) {
-  const lines = EXAMPLE.map((stroke) => svg("polyline", { points: stroke.join(" ") }));
+  const lines = parseStrokes(EXAMPLE).map((stroke) =>
+    svg("polyline", { points: stroke.join(" ") }),
+  );
   const picture = svg("svg", { viewBox: "250 60 310 450", "aria-hidden": "true" }, ...lines);
   return h("button", { class: "example", "aria-label": "Draw the example, a 2", onclick }, picture);
 }
 
 function explained(answer, classes, pixels) {
   const note = INPUT + (classes.includes("none") ? NO_DIGIT : "");
-  return [
-    card(answer, classes, pixels),
-    h("p", { class: "quiet" }, note),
-    ...firstLayer(answer.maps),
-  ];
+  return [card(answer, classes, pixels), h("p", { class: "quiet" }, note)];
 }
 
 /** The maps of the first layer that makes several of the image; a network of neurons has none. */
@@ -120,8 +103,8 @@ function firstLayer(maps) {
   return [
     h(
       "article",
-      { class: "card layer" },
-      h("h3", {}, `The first layer, ${name}`, h("span", {}, note)),
+      { class: "card stack" },
+      h("div", {}, h("h2", {}, `The first layer: ${name}`), h("p", { class: "quiet" }, note)),
       h("div", { class: "maps" }, ...pictures(first).slice(0, SHOWN_MAPS)),
     ),
   ];
