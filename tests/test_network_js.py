@@ -11,8 +11,8 @@ import numpy as np
 import onnx
 import pytest
 from conftest import names_by_input
-from test_export import METADATA
-from test_page import BROWSER, STROKES, playwright
+from test_export import METADATA, network_in
+from test_page import BROWSER, PHONE, STROKES, Watch, expect_headline, playwright
 
 from firstlight.datasets import flat, mnist, one_hot, shuffled
 from firstlight.onnx_model import OnnxModel, open_session
@@ -23,6 +23,9 @@ if not BROWSER:
     pytestmark = pytest.mark.skip(reason="no chromium: apt-get install chromium")
 
 STEPS, SIZE = 100, 100
+OF_DIGITS = replace(
+    METADATA, network="convnet", input=(28, 28, 1), classes=mnist.CLASSES, image_kind="digits"
+)
 Arrays = list[np.ndarray]
 
 # From Python: an array is [shape, its float32 values in base64].
@@ -175,7 +178,7 @@ def exported(name: str, path: Path) -> Any:
     random = np.random.default_rng(0)
     for weight in network.weights:  # biases of 0 and variances of 1 would hide a mistake
         weight.assign(weight + random.uniform(0, 0.3, weight.shape) * (len(weight.shape) == 1))
-    write_onnx(network, path, replace(METADATA, input=(28, 28, 1), classes=mnist.CLASSES))
+    write_onnx(network, path, OF_DIGITS)
     return network
 
 
@@ -268,3 +271,66 @@ def test_a_drawing_becomes_the_readers_image_and_has_the_readers_answer(page: An
         assert difference.mean() < 1 and difference.max() < 32
         expected = recognizer(DIGITS_MODEL).probabilities(image[None])[0]
         np.testing.assert_allclose(answer["probabilities"], expected, rtol=0, atol=1e-5)
+
+
+# --- The exported page -----------------------------------------------------------------------
+
+INPUT_PIXELS = """() => {
+  const canvas = document.querySelector(".digit canvas");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, 28, 28);
+  return Array.from({ length: 784 }, (_, i) => data[4 * i]);
+}"""
+FETCH = """() => new Promise((done) => {
+  document.addEventListener("securitypolicyviolation", (event) => done(event.effectiveDirective));
+  fetch("https://example.com/");
+})"""
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page whose network has random weights: it is sure of nothing."""
+    from firstlight import catalog
+    from firstlight.exports.html import write_html
+
+    path = tmp_path_factory.mktemp("page") / "convnet.html"
+    write_html(catalog.network("convnet").build(10), path, OF_DIGITS)
+    return path
+
+
+def test_an_exported_page_answers_on_a_phone_without_a_network_connection(
+    page: Any, page_file: Path, tmp_path: Path
+) -> None:
+    context = page.context.browser.new_context(viewport=PHONE, offline=True)
+    phone, watch = context.new_page(), Watch("file://")
+    watch.own_urls = ("file:", "data:")
+    watch.add(phone)
+    phone.goto(page_file.as_uri())
+    expect_headline(phone, "nothing drawn")
+    phone.get_by_role("button", name="Draw the example").click()
+    phone.wait_for_selector(".digit")
+    pixels = np.array(phone.evaluate(INPUT_PIXELS), np.uint8).reshape(1, 28, 28, 1)
+    onnx_file = tmp_path / "network.onnx"
+    onnx_file.write_bytes(network_in(page_file))
+    order = np.argsort(-recognizer(onnx_file).probabilities(pixels)[0])
+    expect_headline(phone, f"not sure: {order[0]} or {order[1]} or {order[2]}")
+    assert phone.locator(".bars .bar").count() == 10
+    assert phone.locator(".first-layer canvas").count() == 32
+    assert phone.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert "trained in 1 steps" in phone.locator("footer").inner_text()
+    assert watch.problems == []
+    assert phone.evaluate(FETCH) == "connect-src"
+    context.close()
+
+
+def test_an_exported_page_works_by_keyboard(page: Any, page_file: Path) -> None:
+    own = page.context.browser.new_page()
+    own.goto(page_file.as_uri())
+    expect_headline(own, "nothing drawn")
+    for key in ("Tab", " ", *["ArrowDown"] * 9, " "):  # the sheet is the first that takes keys
+        own.keyboard.press(key)
+    own.wait_for_selector(".digit")
+    for key in ("Tab", "Tab", "Enter"):  # Undo, Clear
+        own.keyboard.press(key)
+    expect_headline(own, "nothing drawn")
+    assert own.locator(".digit").count() == 0
+    own.close()
