@@ -144,7 +144,10 @@ def answers_in(page: str) -> np.ndarray:
     try:
         answers = json.loads(html.unescape(document[1]) if document else "")
     except ValueError:
-        raise ExportError("the browser does not run it") from None
+        raise ExportError(
+            "the browser shows no answers: it does not run the file, or cannot open it (a browser "
+            "that is a snap opens no hidden folder; install another one)"
+        ) from None
     if "problem" in answers:
         raise ExportError(f"in the browser: {answers['problem']}")
     return np.array(answers["logits"], np.float32)
