@@ -3,6 +3,7 @@
 import base64
 import json
 import shutil
+import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,7 +23,7 @@ from firstlight.cli import Format
 from firstlight.datasets import mnist
 from firstlight.errors import ExportError, UsageError
 from firstlight.evaluation.calibration import Calibration
-from firstlight.exports import html
+from firstlight.exports import browser, html
 from firstlight.exports.browser import PROGRAMS
 from firstlight.exports.check import Opened, largest_difference
 from firstlight.exports.export import EXPORT_FORMATS, export
@@ -214,6 +215,7 @@ def test_a_page_whose_script_fails_is_removed(
 ) -> None:
     """The browser does not know an operation, or it does not understand a module."""
     right = html.modules()
+    assert "server.js" not in right
     without_relu = right["onnx.js"].replace("Relu: (", "Other: (")
     for source, message in (
         (without_relu, "in the browser: the operation Relu (hidden"),
@@ -233,6 +235,14 @@ def test_a_page_needs_a_browser_to_be_checked(
     answer = firstlight("export", trained("softmax"), "--format", "html", "--out", "new.html")
     assert answer.code == 5 and answer.err.count("\n") == 1 and not list(here.iterdir())
     assert all(word in answer.err for word in [*PROGRAMS, "apt-get install chromium"])
+
+
+def test_a_browser_that_does_not_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(browser, "TIME_LIMIT", 0.2)
+    started = time.monotonic()
+    with pytest.raises(ExportError, match="sh did not end within"):
+        browser.output_of(["sh", "-c", "sleep 20 & sleep 20"])  # it has a child, as browsers have
+    assert time.monotonic() - started < 10
 
 
 def test_a_page_is_for_networks_of_ten_digits(monkeypatch: pytest.MonkeyPatch) -> None:
