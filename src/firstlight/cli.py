@@ -657,13 +657,14 @@ def classify(
     rich_help_panel=USE,
     epilog=examples(
         "export runs/convnet-mnist-1 --format onnx",
-        "export runs/convnet-mnist-1 --format litert --out digits.tflite",
-        "export runs/convnet-mnist-1 --format html",
+        "export runs/convnet-mnist-1 --format html --out digits.html",
     ),
 )
 def export(
     folder: RunFolder,
-    format_: Annotated[Format, typer.Option("--format", help="File format.")],
+    format_: Annotated[
+        Format, typer.Option("--format", help="File format; html is a page to draw on.")
+    ],
     out: Annotated[
         Path | None,
         typer.Option(metavar="PATH", help="File to write; for savedmodel, a folder."),

@@ -45,11 +45,11 @@ import {{ decode }} from "firstlight/pixels.js";
 const bytes = (id) => decode(document.getElementById(id).textContent);
 const answers = {{ logits: [] }};
 try {{
-  if (!document.querySelector("main .pad")) throw new Error("it shows no sheet to draw on");
   const {{ run }} = readModel(bytes("network"));
   const images = bytes("images");
   for (let i = 0; i < images.length; i += 784)
     answers.logits.push(Array.from(run(images.subarray(i, i + 784)).logits));
+  if (!document.querySelector("main .pad")) throw new Error("it shows no sheet to draw on");
 }} catch (error) {{
   answers.problem = error.message;
 }}
@@ -120,7 +120,7 @@ def open_html(path: Path) -> Opened:
         body, end, rest = page.rpartition("</body>")
         added = CHECK.format(images=as_base64(images.tobytes()))
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            copy = Path(folder) / path.name
+            copy = Path(folder) / "page.html"  # whatever name the user gave it
             copy.write_text(body + added + end + rest, "utf-8")
             return answers_in(loaded_page(copy))
 
@@ -133,7 +133,10 @@ def answers_in(page: str) -> np.ndarray:
     try:
         answers = json.loads(html.unescape(document[1]) if document else "")
     except ValueError:
-        raise ExportError("the browser does not run it") from None
+        raise ExportError(
+            "the browser shows no answers: it does not run the file, or cannot open it (a browser "
+            "that is a snap opens no hidden folder; install another one)"
+        ) from None
     if "problem" in answers:
         raise ExportError(f"in the browser: {answers['problem']}")
     return np.array(answers["logits"], np.float32)

@@ -146,21 +146,25 @@ export function argmax(a) {
 
 /** Another order of the axes: `transpose(a, [1, 0])` turns (N, M) into (M, N). */
 export function transpose(a, order) {
-  const steps = a.shape.map((_, axis) => sizeOf(a.shape.slice(axis + 1))); // to the next on an axis
   const turned = array(order.map((axis) => a.shape[axis]));
-  const index = order.map(() => 0);
-  let source = 0;
-  for (let i = 0; i < turned.values.length; i++) {
-    turned.values[i] = a.values[source];
-    for (let axis = order.length - 1; axis >= 0; axis--) {
-      source += steps[order[axis]];
-      index[axis] += 1;
-      if (index[axis] < turned.shape[axis]) break;
-      source -= index[axis] * steps[order[axis]];
-      index[axis] = 0;
-    }
+  const steps = order.map((axis) => sizeOf(a.shape.slice(axis + 1))); // to the next along an axis
+  const [length, step] = [turned.shape.at(-1), steps.at(-1)];
+  const index = order.map(() => 0); // of the row that is filled
+  for (let start = 0; start < turned.values.length; start += length) {
+    const source = index.reduce((sum, number, axis) => sum + number * steps[axis], 0);
+    for (let i = 0; i < length; i++) turned.values[start + i] = a.values[source + i * step];
+    advance(index, turned.shape);
   }
   return turned;
+}
+
+/** The index of the next row: like an odometer, without the last axis. */
+function advance(index, shape) {
+  for (let axis = shape.length - 2; axis >= 0; axis--) {
+    index[axis] += 1;
+    if (index[axis] < shape[axis]) return;
+    index[axis] = 0;
+  }
 }
 
 // --- Backward --------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ function withSteepEdges(ink) {
   const sum = ink.reduce((total, value) => total + value, 0);
   const squares = ink.reduce((total, value) => total + value * value, 0);
   const darkness = sum ? squares / sum : 1; // of the strokes: their edges count for little
-  return Float32Array.from(ink, (value) => clip(2 * (value / darkness - 0.25)));
+  return new Float32Array(ink).map((value) => clip(2 * (value / darkness - 0.25)));
 }
 
 const clip = (value) => Math.min(1, Math.max(0, value));

@@ -56,13 +56,7 @@ const TENSOR_VALUES = {
 export function readModel(bytes) {
   const { graphName, nodes, initializers, metadata } = readFile(bytes);
   for (const node of nodes) refuseUnknown(node);
-  const constants = new Map(initializers);
-  const depends = new Set([INPUT]); // names of the values that depend on the image
-  for (const node of nodes) {
-    if (node.inputs.some((name) => depends.has(name))) depends.add(node.output);
-    else compute(node, constants);
-  }
-  const rest = nodes.filter(({ output }) => depends.has(output));
+  const { constants, rest } = computeConstants(nodes, initializers);
   const layers = layerOutputs(rest, graphName);
   const shape = [1, ...metadata.input];
 
@@ -81,12 +75,22 @@ export function readModel(bytes) {
   return { classes: metadata.classes, metadata, run };
 }
 
+/** What does not depend on the image is computed once: its values, and the nodes that are left. */
+function computeConstants(nodes, initializers) {
+  const constants = new Map(initializers);
+  const dependent = new Set([INPUT]);
+  for (const node of nodes) {
+    if (node.inputs.some((name) => dependent.has(name))) dependent.add(node.output);
+    else compute(node, constants);
+  }
+  return { constants, rest: nodes.filter(({ output }) => dependent.has(output)) };
+}
+
 // --- The file --------------------------------------------------------------------------------
 
 function readFile(bytes) {
-  let model;
   try {
-    model = fields(bytes);
+    const model = fields(bytes);
     const graphs = model(MODEL.graph).map(fields); // protobuf merges the parts of a message
     const all = (number) => graphs.flatMap((graph) => graph(number));
     return {

@@ -187,10 +187,13 @@ export class Pad {
 
   set text(text) {
     this.lift();
-    this.strokes = text.split(".").map(parseStroke).filter(isStroke);
+    this.strokes = parseStrokes(text);
     this.paint();
   }
 }
+
+/** What `text` of a Pad has written → its strokes. */
+export const parseStrokes = (text) => text.split(".").map(parseStroke).filter(isStroke);
 
 /** "0a140b15" → [[10, 40], [11, 41]]. */
 function parseStroke(text) {

@@ -6,7 +6,7 @@ const NOT_A_DIGIT = "none"; // a class that some networks have
 const NOT_A_DIGIT_PRIOR_RATIO = 0.05; // a person who draws mostly draws a digit
 
 /**
- * A model of onnx.js and 784 pixels → { digit, confidence, probabilities, maps }.
+ * A model of onnx.js and 784 pixels → { digit, confidence, threshold, probabilities, maps }.
  *
  * The probabilities are calibrated by what the file says about itself. `digit` is the name of a
  * class, or "?" if the confidence is below the file's threshold.
@@ -22,5 +22,5 @@ export function recognize({ classes, metadata, run }, pixels) {
   const confidence = Math.max(...probabilities);
   const name = classes[probabilities.indexOf(confidence)];
   const isGiven = confidence >= threshold || name === NOT_A_DIGIT;
-  return { digit: isGiven ? name : "?", confidence, probabilities, maps };
+  return { digit: isGiven ? name : "?", confidence, threshold, probabilities, maps };
 }
