@@ -1,6 +1,5 @@
 """The static site: all that its pages name is there, and it works in a browser below a path."""
 
-import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -58,6 +57,8 @@ def parsed(site: Path) -> dict[str, Parsed]:
 
 def test_it_has_a_page_for_each_document(parsed: dict[str, Parsed]) -> None:
     assert set(parsed) == {"index.html", "404.html", *PAGES}
+    guides_there = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/*.md")}
+    assert guides_there <= {guide.source for guide in guides()}
     on_first_page = parsed["index.html"].values("href")
     assert [address for address in on_first_page if address in PAGES] == PAGES
 
@@ -134,16 +135,20 @@ def test_a_package_holds_all_documents_and_their_pictures() -> None:
 # --- The folder ------------------------------------------------------------------------------
 
 
-def test_an_earlier_site_is_replaced(tmp_path: Path) -> None:
+def test_an_earlier_site_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "site"
-    folder.mkdir()
-    assert write_site(folder).files == len([file for file in folder.rglob("*") if file.is_file()])
-    listing = json.loads((folder / "site.json").read_text("utf-8"))
-    (folder / "old.html").touch()  # of a chapter that had another name
-    listing["files"].append("old.html")
-    (folder / "site.json").write_text(json.dumps(listing))
-    write_site(folder)
-    assert not (folder / "old.html").exists() and list(tmp_path.iterdir()) == [folder]
+    folder.mkdir()  # nothing is lost
+    for name in ("page/old.js", "page/new.js"):
+        monkeypatch.setattr(write, "all_files", lambda name=name: {name: b"12"})
+        written = write_site(folder)
+        files = [file for file in folder.rglob("*") if file.is_file()]
+        assert {str(file.relative_to(folder)) for file in files} == {name, "site.json"}
+        assert written.to_json() == {
+            "folder": str(folder),
+            "files": 2,
+            "bytes": sum(file.stat().st_size for file in files),
+        }
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 @pytest.mark.parametrize("listing", [None, "", "[]", '{"files": 1}'])
@@ -234,10 +239,26 @@ def test_a_digit_is_read_and_a_chapter_found(page: Any, url: str) -> None:
     page.wait_for_function(IS_AT_TOP, arg="break-it")
     page.evaluate("location.hash = 'exercise-2'")
     playwright.expect(page.locator("details[open] summary")).to_have_text("Exercise 2")
+    page.evaluate("location.hash = 'the-session?rate=0.5'")
+    page.wait_for_function(IS_AT_TOP, arg="the-session")
+    page.mouse.move(800, 400)
+    page.mouse.wheel(0, 3000)  # what a live part has put into the address stays there
+    page.wait_for_url(re.compile(r"#(?!the-session)[\w-]+\?rate=0.5$"))
     page.get_by_role("link", name="Next chapter").click()
     playwright.expect(page.get_by_role("heading", level=1)).to_contain_text("2. ")
     page.go_back()
     playwright.expect(page.get_by_role("heading", level=1)).to_have_text("1. A first graph")
+
+
+@in_a_browser
+def test_one_can_draw_before_the_network_is_there(page: Any, url: str) -> None:
+    held: list[Any] = []
+    page.route("**/digits.onnx", lambda route: held.append(route))
+    page.goto(url)
+    page.get_by_role("button", name="Draw the example").click()
+    expect_headline(page, "the network is loading")
+    held[0].continue_()
+    expect_headline(page, "2")
 
 
 @in_a_browser

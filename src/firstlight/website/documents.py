@@ -12,11 +12,11 @@ from firstlight.chapters.html import Heading, blocks, chapter_html
 # The guides: the file in the repository, the name of its page, and what it is about.
 GUIDES = (
     ("README.md", "readme", "How to install firstlight; how good and how fast its networks are."),
-    ("docs/use.md", "use", "The commands, their files and their exit codes."),
+    ("docs/use.md", "use", "What each verb does, and its files and exit codes."),
     ("docs/pictures.md", "pictures", "Train networks on pictures and arrays of your own."),
     ("docs/reading.md", "reading", "What the reader reads, and how it was trained."),
     ("docs/page.md", "page", "The page that firstlight serves, for yourself and for others."),
-    ("docs/api.md", "api", "Python: every name, with examples."),
+    ("docs/api.md", "api", "Every name, with examples that the tests run."),
     ("docs/compared.md", "compared", "What the same work needs in Keras and in Ultralytics."),
     ("benchmarks/README.md", "benchmarks", "All tables, and the programs that measure them again."),
     ("src/firstlight/reading/digits.md", "digits", "The network that reads: its model card."),

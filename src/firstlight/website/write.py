@@ -39,6 +39,7 @@ def write_site(folder: Path) -> Site:
     """
     refuse_to_replace(folder)
     contents = all_files()
+    contents[LISTING] = listing(contents)
     try:
         with replacing(folder) as new:
             for name, content in contents.items():
@@ -71,18 +72,22 @@ def listed(folder: Path) -> set[str]:
         return set()
 
 
+def listing(contents: dict[str, bytes]) -> bytes:
+    """Return the content of the file that names all others."""
+    document = {"firstlight": __version__, "files": sorted(contents)}
+    return (json.dumps(document, indent=2) + "\n").encode()
+
+
 def all_files() -> dict[str, bytes]:
     """Return the content of each file of the site, by its address."""
     text = {**pages(), **{f"page/{name}": source for name, source in scripts().items()}}
     looks = {f"page/{name}": PAGE.joinpath(name).read_bytes() for name in ("style.css", "icon.svg")}
-    found = {
+    return {
         **{name: content.encode() for name, content in text.items()},
         **looks,
         **pictures(),
         **{f"data/{name}": public_file(name) for name in PUBLIC_FILES},
     }
-    listing = {"firstlight": __version__, "files": sorted(found)}
-    return {**found, LISTING: (json.dumps(listing, indent=2) + "\n").encode()}
 
 
 def scripts() -> dict[str, str]:

@@ -1,5 +1,5 @@
 // Live parts: what one can try out in the middle of a text. Each is a module that exports
-// `mount(element)`, which returns `{ onAddress, leave }` or a promise of it; both may be missing.
+// `mount(element)`, which returns `{ onAddress, leave }`; both may be missing.
 
 import { errorLine } from "./dom.js";
 
@@ -11,10 +11,7 @@ export function liveParts(article) {
   async function mount(element) {
     try {
       const part = await import(`./${element.dataset.live}.js`);
-      if (left) return;
-      const view = (await part.mount(element)) ?? {};
-      if (left) view.leave?.();
-      else mounted.push(view);
+      if (!left) mounted.push(part.mount(element) ?? {});
     } catch (problem) {
       const error = errorLine();
       element.replaceChildren(error);

@@ -25,21 +25,24 @@ const EXAMPLE =
 const EXAMPLE_BOX = "250 60 310 450"; // what of the sheet the button shows
 
 /**
- * Fill an element: draw, and the model of onnx.js answers.
+ * Fill an element: draw, and the model of onnx.js answers. It may be a promise: one can draw before
+ * the network is there.
  *
  * Returns a function that must be called before the element is removed: it stops listening.
  */
 export function mount(element, model) {
-  const tryOut = new TryOut(model);
+  const tryOut = new TryOut();
   element.classList.add("tryout");
   element.append(...tryOut.elements());
   tryOut.show();
+  tryOut.take(model);
   return () => tryOut.release();
 }
 
 class TryOut {
-  constructor(model) {
-    this.model = model;
+  constructor() {
+    this.model = null; // until it is there
+    this.waiting = "the network is loading";
     this.canvas = padCanvas("Sheet to draw a digit on.");
     this.hint = h("p", { class: "hint", "aria-hidden": "true" }, "Draw one digit here.");
     this.headline = h("output", { class: "headline", "aria-live": "polite" });
@@ -79,6 +82,15 @@ class TryOut {
     );
   }
 
+  async take(model) {
+    try {
+      this.model = await model;
+    } catch ({ message }) {
+      this.waiting = message;
+    }
+    this.show();
+  }
+
   drawExample() {
     this.pad.setStrokes(parseStrokes(EXAMPLE));
     this.canvas.focus(); // the button is hidden now
@@ -93,11 +105,12 @@ class TryOut {
   show() {
     const { values, width, height } = this.pad.ink();
     const pixels = normalize(values, width, height);
-    const answer = pixels && recognize(this.model, pixels);
+    const answer = pixels && this.model && recognize(this.model, pixels);
     this.hint.hidden = !this.pad.empty;
     this.undo.disabled = this.clear.disabled = this.pad.empty;
-    this.start.hidden = answer !== null;
-    this.say(answer ? verdict(answer, this.model.classes) : "nothing drawn");
+    this.start.hidden = pixels !== null;
+    if (answer) this.say(verdict(answer, this.model.classes));
+    else this.say(pixels ? this.waiting : "nothing drawn");
     this.details.replaceChildren(...(answer ? explained(answer, this.model.classes, pixels) : []));
     this.layer.replaceChildren(...(answer ? firstLayer(answer.maps) : []));
   }
