@@ -268,6 +268,7 @@ def test_the_keyboard_skips_the_links_and_reaches_a_heading_below_a_section(
     page.goto(f"{url}api.html#fl-export")
     page.wait_for_function(IS_AT_TOP, arg="fl-export")
     playwright.expect(page.locator("#fl-export")).to_be_focused()
+    playwright.expect(page.locator(".outline [aria-current]")).to_be_in_viewport()
     page.goto(f"{url}use.html")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")

@@ -56,7 +56,8 @@ export function enter(page) {
     const outline = outlineOf(article, chapter);
     const text = h("div", { class: "stack" }, article, neighbours(chapters, chapter));
     content.replaceChildren(h("div", { class: "reading" }, outline, text));
-    position = readingPosition(article, (section) => {
+    const sections = [...article.querySelectorAll("section")];
+    position = readingPosition(article, sections, (section) => {
       remember({ section });
       markSection(outline, addressOf(chapter, section));
     });

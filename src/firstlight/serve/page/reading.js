@@ -3,11 +3,10 @@
 const TOP_PART = 0.3; // of the window: a section that begins in it is the one that is read
 
 /**
- * Calls `onSection(id)` when the reader scrolls into another section; "" is the introduction.
- * Parts that scroll sideways get a place in the order of the Tab key.
+ * Calls `onSection(id)` when the reader scrolls into another section; "" is the introduction, the
+ * first of the sections. Parts that scroll sideways get a place in the order of the Tab key.
  */
-export function readingPosition(article, onSection) {
-  const sections = [...article.querySelectorAll("section")];
+export function readingPosition(article, sections, onSection) {
   let current = null;
   let jumped = false; // the next scrolling is not the reader's
 
@@ -56,7 +55,11 @@ export function readingPosition(article, onSection) {
 /** Mark the link of an outline that leads to the section that is read. */
 export function markSection(outline, hash) {
   for (const link of outline.querySelectorAll("li a")) {
-    if (link.hash === hash) link.setAttribute("aria-current", "location");
-    else link.removeAttribute("aria-current");
+    if (link.hash === hash) {
+      link.setAttribute("aria-current", "location");
+      outline.scrollTop = link.offsetTop - outline.clientHeight / 2; // a long outline scrolls
+    } else {
+      link.removeAttribute("aria-current");
+    }
   }
 }

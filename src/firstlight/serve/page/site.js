@@ -12,7 +12,10 @@ const position = article ? reading(article, document.querySelector(".outline")) 
 
 function reading(article, outline) {
   copyButtons(article);
-  const position = readingPosition(article, (section) => {
+  const linked = [...outline.querySelectorAll("li a")].map((link) => link.hash.slice(1));
+  const sections = linked.map((id) => document.getElementById(id));
+  sections.unshift(article.querySelector(".intro"));
+  const position = readingPosition(article, sections, (section) => {
     rememberView(section);
     markSection(outline, `#${section}`);
   });
