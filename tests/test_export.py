@@ -210,22 +210,25 @@ def test_a_wrong_export_is_removed(
 
 
 @NO_BROWSER
-def test_a_page_whose_script_fails_is_removed(
+def test_a_page_whose_browser_does_not_know_an_operation_is_removed(
     firstlight: Firstlight, trained: Make, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The browser does not know an operation, or it does not understand a module."""
     right = html.modules()
     assert "server.js" not in right
-    without_relu = right["onnx.js"].replace("Relu: (", "Other: (")
-    for source, message in (
-        (without_relu, "in the browser: the operation Relu (hidden"),
-        ("this is no JavaScript", "the browser shows no answers"),
-    ):
-        broken = right | {"onnx.js": source}
-        monkeypatch.setattr(html, "modules", lambda broken=broken: broken)
-        answer = firstlight("export", trained("mlp"), "--format", "html", "--out", "new.html")
-        assert answer.code == 5 and message in answer.err and answer.err.count("\n") == 1
-        assert not list(here.iterdir())
+    broken = right | {"onnx.js": right["onnx.js"].replace("Relu: (", "Other: (")}
+    monkeypatch.setattr(html, "modules", lambda: broken)
+    answer = firstlight("export", trained("mlp"), "--format", "html", "--out", "new.html")
+    assert answer.code == 5 and answer.err.count("\n") == 1 and not list(here.iterdir())
+    assert "in the browser: the operation Relu (hidden" in answer.err
+
+
+def test_a_page_that_does_not_answer_is_wrong() -> None:
+    """So is a page whose script does not run, or a file that the browser does not find."""
+    answers = html.answers_in("<!doctype html><html>{&quot;logits&quot;: [[1, 2.5]]}</html>")
+    assert answers.tolist() == [[1, 2.5]]
+    for page in ("<!doctype html><html><h1>convnet reads a digit</h1></html>", ""):
+        with pytest.raises(ExportError, match="the browser shows no answers"):
+            html.answers_in(page)
 
 
 def test_a_page_needs_a_browser_to_be_checked(

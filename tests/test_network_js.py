@@ -31,7 +31,7 @@ Arrays = list[np.ndarray]
 # From Python: an array is [shape, its float32 values in base64].
 HELPERS = """
   const network = await import("/network.js");
-  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const { decode: bytes } = await import("/pixels.js");
   const array = ([shape, text]) => network.array(shape, new Float32Array(bytes(text).buffer));
 """
 TRAIN = f"""async ({{ pixels, labels, start, rate }}) => {{{HELPERS}
@@ -49,12 +49,16 @@ RUN_MODEL = f"""async ({{ file, images }}) => {{{HELPERS}
   const [model, pixels] = [readModel(bytes(file)), bytes(images)];
   const inputs = Array.from({{ length: pixels.length / 784 }}, (_, i) =>
     pixels.subarray(784 * i, 784 * (i + 1)));
-  const numbers = ({{ shape, values }}) => ({{ shape, values: Array.from(values) }});
+  const letters = (values) => Array.from(values, (byte) => String.fromCharCode(byte)).join("");
+  const encoded = ({{ shape, values }}) => {{
+    const floats = new Float32Array(values);
+    return {{ shape, values: btoa(letters(new Uint8Array(floats.buffer))) }};
+  }};
   const {{ maps }} = model.run(inputs[0]);
   return {{
     classes: model.classes,
     logits: inputs.map((input) => Array.from(model.run(input).logits)),
-    maps: Object.fromEntries(Object.entries(maps).map(([name, map]) => [name, numbers(map)])),
+    maps: Object.fromEntries(Object.entries(maps).map(([name, map]) => [name, encoded(map)])),
   }};
 }}"""
 OPEN_MODEL = f"""async (file) => {{{HELPERS}
@@ -211,7 +215,8 @@ def test_an_onnx_file_gives_the_outputs_of_its_network(
     assert len(answer["maps"]) > 2 and list(answer["maps"])[-1] == network.layers[-1].name
     for layer, output in answer["maps"].items():
         assert tuple(output["shape"]) == layers[layer].shape, layer
-        values = np.reshape(output["values"], output["shape"])
+        values = np.frombuffer(base64.b64decode(output["values"]), np.float32)
+        values = values.reshape(output["shape"])
         np.testing.assert_allclose(values, layers[layer], rtol=0, atol=1e-4, err_msg=layer)
 
 
