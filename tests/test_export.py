@@ -213,10 +213,10 @@ def test_a_wrong_export_is_removed(
 def test_a_page_whose_browser_does_not_know_an_operation_is_removed(
     firstlight: Firstlight, trained: Make, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = html.modules()
+    right = html.modules(*html.ENTRIES)
     assert "server.js" not in right
     broken = right | {"onnx.js": right["onnx.js"].replace("Relu: (", "Other: (")}
-    monkeypatch.setattr(html, "modules", lambda: broken)
+    monkeypatch.setattr(html, "modules", lambda *entries: broken)
     answer = firstlight("export", trained("mlp"), "--format", "html", "--out", "new.html")
     assert answer.code == 5 and answer.err.count("\n") == 1 and not list(here.iterdir())
     assert "in the browser: the operation Relu (hidden" in answer.err
