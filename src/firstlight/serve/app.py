@@ -20,6 +20,7 @@ from firstlight.errors import FirstlightError, NotFound, UsageError
 from firstlight.reading.recognizer import DIGITS_MODEL, Recognizer, recognizer
 from firstlight.runs.run import Run
 from firstlight.serve import chapter_views, digits, examples, run_views
+from firstlight.serve.content import Content
 from firstlight.serve.fields import int_query, json_body
 from firstlight.serve.guard import is_loopback, without_port
 from firstlight.serve.jobs import JobJson, Jobs
@@ -111,7 +112,7 @@ def build(service: Service, sharing: Sharing, page_token: str) -> Starlette:
     """
     page = page_files()
     routes = [
-        Route("/", index_page(page["index.html"], page_token)),
+        Route("/", index_page(page["index.html"].body, page_token)),
         Route("/page/{name}", static_file(page)),
         Route("/pictures/{chapter}/{name}", chapter_picture),
         Route("/api/about", about),
@@ -167,13 +168,16 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     service.threads.shutdown(wait=False, cancel_futures=True)
 
 
-def page_files() -> dict[str, bytes]:
+def page_files() -> dict[str, Content]:
     """Return all files of the folder page/, by name.
 
     They are read once, at the start: no path is ever made from a request.
     """
     folder = files(__package__).joinpath("page")
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
+    return {
+        file.name: Content.of(file.read_bytes(), MEDIA_TYPES[file.name.rpartition(".")[2]])
+        for file in folder.iterdir()
+    }
 
 
 def index_page(template: bytes, page_token: str) -> Handler:
@@ -186,16 +190,14 @@ def index_page(template: bytes, page_token: str) -> Handler:
     return handler
 
 
-def static_file(contents: dict[str, bytes]) -> Handler:
+def static_file(contents: dict[str, Content]) -> Handler:
     """Return the handler of the page's other files."""
 
     async def handler(request: Request) -> Response:
         name = request.path_params["name"]
         if name not in contents:
             raise HTTPException(404, "no such file")
-        media_type = MEDIA_TYPES[name.rpartition(".")[2]]
-        headers = {"cache-control": "no-cache"}
-        return Response(contents[name], media_type=media_type, headers=headers)
+        return contents[name].answer(request)
 
     return handler
 
@@ -206,14 +208,15 @@ async def list_chapters(request: Request) -> Response:
 
 async def show_chapter(request: Request) -> Response:
     name = request.path_params["name"]
-    return JSONResponse({"html": await service_of(request).in_thread(chapter_views.html, name)})
+    content = await service_of(request).in_thread(chapter_views.chapter, name)
+    return content.answer(request)
 
 
 async def chapter_picture(request: Request) -> Response:
     """Return a picture of a chapter. It needs no token: an <img> cannot send one."""
     path = "pictures/{chapter}/{name}".format_map(request.path_params)
-    content, media_type = await service_of(request).in_thread(chapter_views.picture, path)
-    return Response(content, media_type=media_type)
+    content = await service_of(request).in_thread(chapter_views.picture, path)
+    return content.answer(request)
 
 
 async def about(request: Request) -> Response:
@@ -358,8 +361,8 @@ async def graph_pictures(request: Request) -> Response:
 async def first_graph_examples(request: Request) -> Response:
     """Return images and labels that the view First graph learns from."""
     split = request.path_params["split"]
-    content = await service_of(request).in_thread(examples.as_bytes, split)
-    return Response(content, media_type="application/octet-stream")
+    content = await service_of(request).in_thread(examples.content, split)
+    return content.answer(request)
 
 
 def service_of(request: Request) -> Service:

@@ -9,11 +9,17 @@ import numpy as np
 
 from firstlight.datasets import mnist
 from firstlight.errors import NotFound
+from firstlight.serve.content import Content
 
 EXAMPLES = {"train": 5000, "val": 1000}  # how many of MNIST's images the view gets
 
 
 @cache
+def content(split: str) -> Content:
+    """Return the examples of a split as they are sent. Raises NotFound."""
+    return Content.of(as_bytes(split), "application/octet-stream")
+
+
 def as_bytes(split: str) -> bytes:
     """Return n images and their labels, uint8: n · 784 pixels, then n labels.
 

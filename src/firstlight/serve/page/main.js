@@ -2,6 +2,7 @@
 
 import { address, onAddress } from "./address.js";
 import { h } from "./dom.js";
+import { about } from "./server.js";
 import { isShared } from "./token.js";
 
 const PAD_VIEWS = ["draw", "inside"]; // these two views share one drawing
@@ -68,3 +69,4 @@ for (const link of headerLinks) link.addEventListener("click", keepCurrent);
 addEventListener("address-written", carryDrawing);
 onAddress(show);
 show();
+if (isShared) about().catch(() => {}); // so that a visitor is asked for the token before drawing

@@ -2,8 +2,15 @@
 
 import { errorLine, h } from "./dom.js";
 import { get } from "./server.js";
+import { isShared } from "./token.js";
 
 export function enter(page) {
+  if (!isShared) {
+    const command = h("code", {}, "firstlight serve --host 0.0.0.0");
+    const text = "Only this machine can open this page. This command lets others open it too: ";
+    page.append(h("p", {}, text, command));
+    return {};
+  }
   const error = errorLine();
   let picture = ""; // the address of the QR code's picture
   let left = false;
