@@ -203,6 +203,19 @@ def test_a_photograph_gets_the_answer_of_read(site: Site, tmp_path: Path) -> Non
     assert [d["confidence"] for d in reading["digits"]] == [round(d.confidence, 4) for d in digits]
 
 
+def test_a_compressed_drawing_gets_the_same_answer(site: Site) -> None:
+    drawing, headers = pgm(sheet("7210")), site.own_headers(PGM, Content_Encoding="gzip")
+
+    def answer(body: bytes) -> Response:
+        return site.send("POST", "/api/read", body, headers)
+
+    assert answer(gzip.compress(drawing)).json == site.post("/api/read", drawing, PGM).json
+    bomb = gzip.compress(b"P5 9999 9999 255\n" + bytes(100 * 2**20))
+    for wrong in (bomb, drawing, b"", gzip.compress(drawing)[:-9], gzip.compress(b"P5 2 2 255\n")):
+        refused = answer(wrong)
+        assert refused.status == 400 and "drawing" in refused.json["error"]
+
+
 def test_a_blank_sheet_has_no_digits(site: Site) -> None:
     reading = site.post("/api/read", BLANK, PGM).json
     assert reading["text"] == "" and reading["digits"] == []

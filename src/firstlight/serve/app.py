@@ -255,6 +255,8 @@ async def read(request: Request) -> Response:
     """Read the digits in a picture; `?normalize=off` reads the whole picture as one digit."""
     service = service_of(request)
     body = await request.body()
+    if request.headers.get("content-encoding") == "gzip":
+        body = digits.decompress_drawing(body)
     if request.query_params.get("normalize") == "off":
         reading = await service.in_thread(digits.read_squashed, body, service.network)
     else:

@@ -20,7 +20,9 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 ALL_ADDRESSES = ("0.0.0.0", "::")  # a server that is bound to one of them is reached by any address
 MAX_PICTURE_BYTES = 16 * 2**20  # enough for a photograph as a telephone takes it
 MAX_JSON_BYTES = 2**16
-MAX_OPEN_REQUESTS = 128  # further ones are refused with 503
+# Further ones are refused with 503. A browser sends up to six at once, and 40 pupils may open the
+# page at the same moment.
+MAX_OPEN_REQUESTS = 256
 SECONDS_TO_SEND = 10.0  # for a request's body
 SECONDS_TO_ANSWER = 120.0  # the first question to the worker waits until TensorFlow is imported
 TOKEN_HEADER = "x-firstlight-token"

@@ -1,6 +1,6 @@
 // Requests to the server that this page came from, and to no other.
 
-import { forget, token } from "./token.js";
+import { forget, isShared, token } from "./token.js";
 
 const INCOMPLETE = "the server's answer is incomplete";
 
@@ -46,15 +46,25 @@ export const getBytes = async (path) =>
 
 /** Send a picture (a Blob, or the bytes of a PGM file) or an object as JSON. */
 export async function post(path, content = {}) {
-  let body = content;
-  let type = "image/x-portable-graymap";
-  if (content instanceof Blob) type = content.type;
-  else if (!(content instanceof Uint8Array)) {
-    type = "application/json";
-    body = JSON.stringify(content);
-  }
-  return json(await request(path, { method: "POST", headers: { "content-type": type }, body }));
+  if (content instanceof Blob) return send(path, content, { "content-type": content.type });
+  if (content instanceof Uint8Array) return sendDrawing(path, content);
+  return send(path, JSON.stringify(content), { "content-type": "application/json" });
 }
+
+/**
+ * A class that draws would fill a wireless network with white paper, so it is compressed. On the
+ * server's own machine that would only take time.
+ */
+async function sendDrawing(path, bytes) {
+  const headers = { "content-type": "image/x-portable-graymap" };
+  if (!isShared || !globalThis.CompressionStream) return send(path, bytes, headers);
+  const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"));
+  const body = await new Response(stream).arrayBuffer();
+  return send(path, body, { ...headers, "content-encoding": "gzip" });
+}
+
+const send = async (path, body, headers) =>
+  json(await request(path, { method: "POST", headers, body }));
 
 export const runPath = (name) => `runs/${encodeURIComponent(name)}`;
 
