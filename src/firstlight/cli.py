@@ -749,7 +749,6 @@ def check(
     rich_help_panel=USE,
     epilog=examples(
         "serve",
-        "serve --model runs/convnet-mnist-1 --port 8080",
         "serve --host 0.0.0.0 --read-only",
     ),
 )

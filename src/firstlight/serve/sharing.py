@@ -12,7 +12,7 @@ import segno
 TOKEN_LETTERS = "bcdfghjkmnpqrstvwxz"
 TOKEN_LENGTH = 12  # 19 ** 12 tokens: 51 bits
 QUIET_ZONE = 4  # white modules around a QR code, as its standard demands
-WHITE_ON_BLACK, USUAL_COLOURS = "\x1b[38;5;231;48;5;16m", "\x1b[0m"
+WHITE, ON_BLACK, USUAL_COLOURS = "\x1b[38;5;231m", "\x1b[48;5;16m", "\x1b[0m"
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,9 @@ def qr_for_terminal(link: str) -> list[str]:
     """Return a QR code as lines of half blocks, black on white whatever the terminal's colours."""
     text = io.StringIO()
     qr_code(link).terminal(text, border=QUIET_ZONE, compact=True)
-    return [f"{WHITE_ON_BLACK}{line}{USUAL_COLOURS}" for line in text.getvalue().splitlines()]
+    *lines, last = text.getvalue().splitlines()  # the last one has a row in its upper half alone
+    coloured = [f"{WHITE}{ON_BLACK}{line}{USUAL_COLOURS}" for line in lines]
+    return [*coloured, f"{WHITE}{last}{USUAL_COLOURS}"]
 
 
 def qr_as_svg(link: str) -> str:

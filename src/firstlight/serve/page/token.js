@@ -35,7 +35,7 @@ function ask() {
   });
   const text = wasWrong
     ? "The server does not know this token. Please enter it again."
-    : "The one who has started this server can tell you its token.";
+    : "The person who started this server, perhaps your teacher, can tell you its token.";
   const form = h(
     "form",
     { class: "stack", onsubmit: enter },
