@@ -746,7 +746,9 @@ def test_the_link_opens_the_page_and_leaves_no_token_in_the_address(
     page.goto(shared["link"])
     expect_headline(page, "nothing drawn")
     assert page.url == shared["url"] + "#draw" and page.locator("dialog").count() == 0
-    draw(page, "7", left=0.35)
+    with page.expect_request("**/api/read") as asked:
+        draw(page, "7", left=0.35)
+    assert asked.value.headers["content-encoding"] == "gzip"  # the network carries thirty of them
     expect_headline(page, "7")
     page.get_by_role("link", name="Share").click()
     code = page.get_by_alt_text("QR code")
@@ -757,6 +759,8 @@ def test_the_link_opens_the_page_and_leaves_no_token_in_the_address(
     page.goto(f"{shared['url']}#draw?token=from-an-earlier-start")  # only what follows # changes
     page.reload()
     page.get_by_text("does not know this token").wait_for()
+    page.goto(shared["link"])
+    page.locator("dialog").wait_for(state="detached")
     page.close()
 
 

@@ -52,10 +52,17 @@ function ask() {
     dialog.close();
   }
 
+  /** Somebody who is asked may follow the link instead, in the same tab. */
+  function closeIfKnown() {
+    if (sessionStorage.getItem("token")) dialog.close();
+  }
+
+  addEventListener("address-written", closeIfKnown);
   document.body.append(dialog);
   dialog.showModal();
   return new Promise((resolve, reject) => {
     dialog.addEventListener("close", () => {
+      removeEventListener("address-written", closeIfKnown);
       dialog.remove();
       const entered = sessionStorage.getItem("token");
       if (!entered) {
