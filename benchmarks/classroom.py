@@ -25,11 +25,12 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -67,6 +68,7 @@ class Pupil:
     received: int = 0  # bytes of bodies, as they were sent over the network
     sent: int = 0
     errors: list[str] = field(default_factory=list)
+    counting: threading.Lock = field(default_factory=threading.Lock)
 
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(self.server.host, timeout=120)
@@ -84,8 +86,9 @@ class Pupil:
         connection.request("POST" if body else "GET", path, body, own | known | (headers or {}))
         response = connection.getresponse()
         content = response.read()
-        self.received += len(content)
-        self.sent += len(body or b"")
+        with self.counting:
+            self.received += len(content)
+            self.sent += len(body or b"")
         if response.status not in (200, 304):
             self.errors.append(f"{path}: {response.status} {content[:80].decode()}")
         if etag := response.headers["ETag"]:
@@ -95,17 +98,16 @@ class Pupil:
 
     def open_page(self, paths: list[str]) -> None:
         """Ask for all paths, over several connections at once, as a browser does."""
-        waiting = iter(paths)
-        lock = threading.Lock()
+        waiting = SimpleQueue[str]()
+        for path in paths:
+            waiting.put(path)
 
         def load() -> None:
             connection = self.connect()
-            while True:
-                with lock:
-                    path = next(waiting, None)
-                if path is None:
-                    return connection.close()
-                self.send(connection, path)
+            with suppress(Empty):
+                while True:
+                    self.send(connection, waiting.get_nowait())
+            connection.close()
 
         start = time.perf_counter()
         with ThreadPoolExecutor(CONNECTIONS) as connections:
@@ -155,9 +157,11 @@ def class_server() -> Iterator[Server]:
 
 def paths_of_page(server: Server) -> list[str]:
     """Return what the page asks for until the first chapter and the first graph are shown."""
-    page = [f"/page/{file.name}" for file in files("firstlight.serve").joinpath("page").iterdir()]
+    names = {file.name for file in files("firstlight.serve").joinpath("page").iterdir()}
+    page = [f"/page/{name}" for name in names - {"index.html"}]
     probe = Pupil(server)
-    chapter = json.loads(probe.send(probe.connect(), CHAPTER))["html"]
+    with closing(probe.connect()) as connection:
+        chapter = json.loads(probe.send(connection, CHAPTER))["html"]
     pictures = [f"/{path}" for path in re.findall(r'src="(pictures/[^"]+)"', chapter)]
     return ["/", *sorted(page), "/api/about", "/api/chapters", CHAPTER, *pictures, *EXAMPLES]
 
@@ -182,49 +186,59 @@ def memory(pid: int, name: str) -> float:
     return round(int(line.split()[1]) / 1024, 1)
 
 
+def total(pupils: list[Pupil], name: str) -> int:
+    """Return the bytes that all pupils have "received" or "sent" so far."""
+    return sum(getattr(pupil, name) for pupil in pupils)
+
+
+def measure_opening(pupils: list[Pupil], paths: list[str]) -> dict[str, Any]:
+    """Let all pupils open the page at the same moment."""
+    before = total(pupils, "received")
+    with ThreadPoolExecutor(PUPILS) as threads:
+        list(threads.map(lambda pupil: pupil.open_page(paths), pupils))
+    return {
+        "requests": len(paths),
+        "slowest_s": round(max(pupil.opened[-1] for pupil in pupils), 2),
+        "bytes_per_pupil": (total(pupils, "received") - before) // PUPILS,
+    }
+
+
+def measure_drawing(pupils: list[Pupil], drawings: list[list[bytes]]) -> dict[str, Any]:
+    """Let all pupils draw; they begin one after the other, within the first four seconds."""
+    received, sent = total(pupils, "received"), total(pupils, "sent")
+    begin = time.perf_counter()
+    seconds_apart = (SECONDS_DRAWING + SECONDS_LOOKING) / PUPILS
+
+    def draw(number: int) -> None:
+        own = drawings[number:] + drawings[:number]
+        pupils[number].draw(own, begin + number * seconds_apart)
+
+    with ThreadPoolExecutor(PUPILS) as threads:
+        list(threads.map(draw, range(PUPILS)))
+    waits = 1000 * np.concatenate([pupil.waits for pupil in pupils])
+    return {
+        "requests": len(waits),
+        "p50_ms": round(float(np.percentile(waits, 50)), 1),
+        "p99_ms": round(float(np.percentile(waits, 99)), 1),
+        "worst_ms": round(float(waits.max()), 1),
+        "sent_per_request": (total(pupils, "sent") - sent) // len(waits),
+        "received_per_request": (total(pupils, "received") - received) // len(waits),
+    }
+
+
 def measure() -> dict[str, Any]:
     drawings = [movements(drawing) for drawing in make_drawings()]
-    with class_server() as server, ThreadPoolExecutor(PUPILS) as threads:
+    with class_server() as server:
         before = memory(server.pid, "VmRSS")
         paths = paths_of_page(server)
         pupils = [Pupil(server) for _ in range(PUPILS)]
-        opening = []
-        for _ in range(2):  # the second time is a reload
-            received = sum(pupil.received for pupil in pupils)
-            list(threads.map(lambda pupil: pupil.open_page(paths), pupils))
-            opening.append(sum(pupil.received for pupil in pupils) - received)
-        received, sent = (sum(getattr(p, name) for p in pupils) for name in ("received", "sent"))
-        begin = time.perf_counter()
-        seconds_apart = (SECONDS_DRAWING + SECONDS_LOOKING) / PUPILS
-
-        def draw(number: int) -> None:
-            own = drawings[number:] + drawings[:number]
-            pupils[number].draw(own, begin + number * seconds_apart)
-
-        list(threads.map(draw, range(PUPILS)))
+        opening = [measure_opening(pupils, paths) for _ in range(2)]  # then they reload it
+        drawing = measure_drawing(pupils, drawings)
         peak = memory(server.pid, "VmHWM")
-    waits = 1000 * np.concatenate([pupil.waits for pupil in pupils])
-    drawn = {
-        "received": sum(pupil.received for pupil in pupils) - received,
-        "sent": sum(pupil.sent for pupil in pupils) - sent,
-    }
     return {
         "pupils": PUPILS,
-        "opening": [
-            {
-                "requests": len(paths),
-                "slowest_s": round(max(pupil.opened[number] for pupil in pupils), 2),
-                "bytes_per_pupil": opening[number] // PUPILS,
-            }
-            for number in range(2)
-        ],
-        "drawing": {
-            "requests": len(waits),
-            **{f"p{n}_ms": round(float(np.percentile(waits, n)), 1) for n in (50, 99)},
-            "worst_ms": round(float(waits.max()), 1),
-            "sent_per_request": drawn["sent"] // len(waits),
-            "received_per_request": drawn["received"] // len(waits),
-        },
+        "opening": opening,
+        "drawing": drawing,
         "errors": [error for pupil in pupils for error in pupil.errors],
         "memory_mb": {"before": before, "peak": peak},
         "processor": processor(),
