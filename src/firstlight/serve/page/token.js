@@ -24,33 +24,9 @@ export function forget(refused) {
   return true;
 }
 
+/** Ask the visitor, and promise the token. */
 function ask() {
-  const input = h("input", {
-    required: true,
-    pattern: "[ -~]+", // a request's header has no other characters
-    title: "letters, digits and signs without accents",
-    autocapitalize: "none",
-    autocomplete: "off",
-    spellcheck: "false",
-  });
-  const text = wasWrong
-    ? "The server does not know this token. Please enter it again."
-    : "The person who started this server, perhaps your teacher, can tell you its token.";
-  const form = h(
-    "form",
-    { class: "stack", onsubmit: enter },
-    h("h2", { id: "token-title" }, "Token of this server"),
-    h("p", { role: wasWrong ? "alert" : null }, text),
-    field("token", input),
-    h("div", { class: "tools" }, h("button", { class: "main" }, "Open the page")),
-  );
-  const dialog = h("dialog", { class: "card", "aria-labelledby": "token-title" }, form);
-
-  function enter(event) {
-    event.preventDefault();
-    sessionStorage.setItem("token", input.value.trim());
-    dialog.close();
-  }
+  const dialog = tokenDialog();
 
   /** Somebody who is asked may follow the link instead, in the same tab. */
   function closeIfKnown() {
@@ -73,4 +49,34 @@ function ask() {
       resolve(entered);
     });
   });
+}
+
+/** A dialog that keeps the token which is entered, and closes. */
+function tokenDialog() {
+  const input = h("input", {
+    required: true,
+    pattern: "[ -~]+", // a request's header has no other characters
+    title: "letters, digits and signs without accents",
+    autocapitalize: "none",
+    autocomplete: "off",
+    spellcheck: "false",
+  });
+  const text = wasWrong
+    ? "The server does not know this token. Please enter it again."
+    : "The person who started this server, perhaps your teacher, can tell you its token.";
+  const form = h(
+    "form",
+    { class: "stack" },
+    h("h2", { id: "token-title" }, "Token of this server"),
+    h("p", { role: wasWrong ? "alert" : null }, text),
+    field("token", input),
+    h("div", { class: "tools" }, h("button", { class: "main" }, "Open the page")),
+  );
+  const dialog = h("dialog", { class: "card", "aria-labelledby": "token-title" }, form);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    sessionStorage.setItem("token", input.value.trim());
+    dialog.close();
+  });
+  return dialog;
 }
