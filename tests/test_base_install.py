@@ -73,7 +73,7 @@ def test_it_lists(python: Path, tmp_path: Path) -> None:
 def test_the_chapters_are_shown(python: Path) -> None:
     program = (
         "from firstlight.serve import chapter_views as views\n"
-        "print(sum('<section' in views.html(row['name']) for row in views.rows()))"
+        "print(sum(b'<section' in views.chapter(row['name']).body for row in views.rows()))"
     )
     done = subprocess.run([python, "-I", "-c", program], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("9\n", "")

@@ -41,6 +41,7 @@ STARTED = {  # view → what it shows when it has asked the server all that it a
     "first": ".samples > div",
     "train": "select option",
     "runs": "tbody tr",
+    "share": ".share p",
 }
 
 
@@ -78,11 +79,18 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def serving(home: Path, *flags: str) -> Iterator[str]:
     """The URL of a server that is started as a person starts it."""
+    with sharing(home, *flags) as shared:
+        yield shared["url"]
+
+
+@contextmanager
+def sharing(home: Path, *flags: str) -> Iterator[dict[str, Any]]:
+    """What a server prints that is started as a person starts it."""
     command = [sys.executable, "-m", "firstlight", "serve", "--port", "0", "--json", *flags]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=home) as process:
         try:
             assert process.stdout
-            yield json.loads(process.stdout.readline())["url"]
+            yield json.loads(process.stdout.readline())
         finally:
             process.send_signal(2)
 
@@ -724,19 +732,84 @@ def test_the_reader_can_be_chosen_beside_the_run_that_is_served(
         page.close()
 
 
-def test_a_token_is_asked_for_once(chromium: Any, home: Path) -> None:
-    entries = ["guess", "correct horse battery"]
-    with serving(home, "--token", "correct horse battery") as url:
-        page = chromium.new_page()
-        page.on("dialog", lambda dialog: dialog.accept(entries.pop(0)))
-        page.goto(url + "#train?run=any")
-        playwright.expect(page.locator(".error").first).to_contain_text("the token")
-        page.get_by_role("link", name="Runs").click()
-        playwright.expect(page.locator(".error").first).to_contain_text("reload the page")
-        assert len(entries) == 1
-        page.reload()
-        page.locator("tbody tr").first.wait_for()
-        page.close()
+@pytest.fixture(scope="module")
+def shared(home: Path) -> Iterator[dict[str, Any]]:
+    """What is printed by a server that a class may open."""
+    with sharing(home, "--host", "0.0.0.0", "--read-only") as printed:
+        yield printed
+
+
+def test_the_link_opens_the_page_and_leaves_no_token_in_the_address(
+    chromium: Any, shared: dict[str, Any]
+) -> None:
+    page = chromium.new_page(viewport=PHONE)
+    page.goto(shared["link"])
+    expect_headline(page, "nothing drawn")
+    assert page.url == shared["url"] + "#draw" and page.locator("dialog").count() == 0
+    with page.expect_request("**/api/read") as asked:
+        draw(page, "7", left=0.35)
+    assert asked.value.headers["content-encoding"] == "gzip"  # the network carries thirty of them
+    expect_headline(page, "7")
+    page.get_by_role("link", name="Share").click()
+    code = page.get_by_alt_text("QR code")
+    code.wait_for()
+    assert code.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    assert page.get_by_text(shared["token"]).is_visible()
+    expect_tidy(page)
+    page.goto(f"{shared['url']}#draw?token=from-an-earlier-start")  # only what follows # changes
+    page.reload()
+    page.get_by_text("does not know this token").wait_for()
+    page.goto(shared["link"])
+    page.locator("dialog").wait_for(state="detached")
+    page.close()
+
+
+def test_a_wrong_token_is_asked_for_again(chromium: Any, shared: dict[str, Any]) -> None:
+    page = chromium.new_page(viewport=PHONE)
+    page.goto(shared["url"] + "#runs")
+    entry = page.get_by_role("textbox", name="token")
+    entry.fill("guess")
+    entry.press("Enter")
+    page.get_by_text("does not know this token").wait_for()
+    expect_tidy(page)
+    entry.fill(shared["token"])
+    entry.press("Enter")
+    page.locator("tbody tr").first.wait_for()
+    assert page.locator("dialog").count() == 0
+    page.reload()
+    page.locator("tbody tr").first.wait_for()
+    page.close()
+
+
+def test_a_visitor_without_a_token_is_asked_once(chromium: Any, shared: dict[str, Any]) -> None:
+    page = chromium.new_page()
+    page.goto(shared["url"] + "#train?run=any")
+    page.locator("dialog").wait_for()
+    page.keyboard.press("Escape")
+    playwright.expect(page.locator(".error").first).to_contain_text("reload the page")
+    page.get_by_role("link", name="Runs").click()
+    playwright.expect(page.locator(".error").first).to_contain_text("reload the page")
+    assert page.locator("dialog").count() == 0
+    page.close()
+
+
+def test_a_read_only_page_offers_no_training(
+    chromium: Any, shared: dict[str, Any], begun: Path, home: Path
+) -> None:
+    run = home / "runs" / "kept"
+    shutil.copytree(begun, run)
+    os.utime(Run(run).metrics_file, (0, 0))  # nobody trains it
+    page = chromium.new_page()
+    page.goto(shared["link"].replace("#draw?", "#train?run=kept&"))
+    page.get_by_text("here you watch trainings").wait_for()
+    page.get_by_text("stopped", exact=True).wait_for()
+    for name in ("Train", "Stop", "Continue"):
+        assert not page.get_by_role("button", name=name, exact=True).is_visible()
+    page.get_by_role("link", name="mistakes").click()
+    page.get_by_text("read-only and evaluates none").wait_for()
+    assert page.get_by_role("button", name="Evaluate").count() == 0
+    page.close()
+    shutil.rmtree(run)
 
 
 def test_a_training_of_the_command_line_is_followed(open_page: Any, home: Path) -> None:

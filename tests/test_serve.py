@@ -1,6 +1,7 @@
 """The server of the page: what it answers, whom it refuses, what it bears, and its jobs."""
 
 import base64
+import gzip
 import http.client
 import io
 import json
@@ -18,12 +19,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
+import uvicorn
 from conftest import Answer
 from PIL import Image
+from starlette.routing import Route
 
+from firstlight import cli
 from firstlight.datasets import flat, mnist
 from firstlight.datasets._folder import list_pictures
 from firstlight.errors import DataError
@@ -35,8 +40,9 @@ from firstlight.runs import checkpoint
 from firstlight.runs.documents import Evaluation, Mistake, ModelInfo, RunRecord, TrainingResult
 from firstlight.runs.files import write_json
 from firstlight.runs.run import Run
-from firstlight.serve import guard, run_views, server
+from firstlight.serve import addresses, app, chapter_views, guard, run_views, server
 from firstlight.serve.jobs import MAX_JOBS
+from firstlight.serve.sharing import Sharing, new_token, qr_as_svg
 from firstlight.settings import Settings
 
 Firstlight = Callable[..., Answer]
@@ -57,14 +63,19 @@ class Response(NamedTuple):
 class Site:
     """A server in a thread; sends it requests as its own page does, or otherwise."""
 
-    def __init__(self, token: str = "", host: str = "127.0.0.1") -> None:
-        self.server, self.listener = server.create_server(host, 0, None, token)
+    def __init__(
+        self, token: str = "", host: str = "127.0.0.1", *, read_only: bool = False
+    ) -> None:
+        self.server, self.listener, self.sharing = server.create_server(
+            host, 0, None, token, read_only=read_only
+        )
         self.port = self.listener.getsockname()[1]
         self.host = f"127.0.0.1:{self.port}"
         self.thread = threading.Thread(target=self.server.run, args=([self.listener],))
         self.thread.start()
         page = self.send("GET", "/").body.decode()
-        self.token = token or page.partition('name="token" content="')[2].partition('"')[0]
+        in_page = page.partition('name="token" content="')[2].partition('"')[0]
+        self.token = self.sharing.token or in_page
 
     def send(
         self,
@@ -191,6 +202,19 @@ def test_a_photograph_gets_the_answer_of_read(site: Site, tmp_path: Path) -> Non
     assert reading["text"] == direct.text == "438" and reading["size"] == [2400, 1800]
     assert [d["box"] for d in reading["digits"]] == [list(d.box) for d in digits]
     assert [d["confidence"] for d in reading["digits"]] == [round(d.confidence, 4) for d in digits]
+
+
+def test_a_compressed_drawing_gets_the_same_answer(site: Site) -> None:
+    drawing, headers = pgm(sheet("7210")), site.own_headers(PGM, Content_Encoding="gzip")
+
+    def answer(body: bytes) -> Response:
+        return site.send("POST", "/api/read", body, headers)
+
+    assert answer(gzip.compress(drawing)).json == site.post("/api/read", drawing, PGM).json
+    bomb = gzip.compress(b"P5 9999 9999 255\n" + bytes(100 * 2**20))
+    for wrong in (bomb, drawing, b"", gzip.compress(drawing)[:-9], gzip.compress(b"P5 2 2 255\n")):
+        refused = answer(wrong)
+        assert refused.status == 400 and "drawing" in refused.json["error"]
 
 
 def test_a_blank_sheet_has_no_digits(site: Site) -> None:
@@ -351,6 +375,46 @@ def test_the_chapters_are_served_with_their_pictures(site: Site) -> None:
             assert "default-src 'none'" in response.headers["Content-Security-Policy"]
 
 
+UNCHANGING = (
+    "/page/main.js",
+    "/api/chapters/1-a-first-graph",
+    "/pictures/1/functional.svg",
+    "/pictures/1/costs.png",
+    "/data/mnist-val.bin",
+)
+
+
+@pytest.mark.parametrize("path", UNCHANGING)
+def test_what_a_browser_has_already_is_not_sent_again(site: Site, path: str) -> None:
+    plain = site.get(path)
+    zipped = site.send("GET", path, headers={"Accept-Encoding": "gzip, br"})
+    assert plain.status == zipped.status == 200 and "Content-Encoding" not in plain.headers
+    if path.endswith(".png"):  # it is compressed already
+        assert zipped.body == plain.body
+    else:
+        assert zipped.headers["Content-Encoding"] == "gzip"
+        assert gzip.decompress(zipped.body) == plain.body
+    known = {"If-None-Match": f'"other", {plain.headers["ETag"]}'}
+    again = site.send("GET", path, headers=known)
+    assert (again.status, again.body) == (304, b"")
+    assert "default-src 'none'" in again.headers["Content-Security-Policy"]
+    assert site.send("GET", path, headers={"If-None-Match": '"other"'}).body == plain.body
+
+
+def test_a_chapter_that_was_changed_is_shown_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chapter = tmp_path / "1-mine.md"
+    monkeypatch.setattr(chapter_views, "paths", lambda: [chapter])
+    chapter.write_text("# 1. Mine\n\nold\n")
+    before = chapter_views.chapter("1-mine")
+    assert b"old" in before.body and chapter_views.chapter("1-mine") is before
+    chapter.write_text("# 1. Mine\n\nnew\n")
+    os.utime(chapter, ns=(0, 1))
+    after = chapter_views.chapter("1-mine")
+    assert b"new" in after.body and after.etag != before.etag
+
+
 def test_a_body_is_cut_off_while_it_streams_in(site: Site) -> None:
     sent = 0
 
@@ -490,8 +554,9 @@ def test_a_query_must_be_a_small_integer(site: Site, runs: Path, query: str) -> 
 @pytest.mark.parametrize(
     ("flags", "code", "message"),
     [
-        (["--host", "0.0.0.0"], 2, "the token must have at least 12 characters"),
-        (["--host", "192.0.2.1", "--token", "short"], 2, "must have at least 12 characters"),
+        (["--host", "192.0.2.1", "--token", "short"], 2, "give at least 12, or leave it out"),
+        (["--token", "schlüsselwort"], 2, "letters without accents"),
+        (["--token", "a space at its end "], 2, "no space at an end"),
         (["--model", "nowhere.onnx"], 4, "no model at nowhere.onnx"),
         (["--port", "99999"], 2, "--port"),
         (["--host", "no.such.host.invalid", "--token", "long-enough-it-is"], 1, "--port"),
@@ -512,17 +577,155 @@ def test_a_port_that_is_taken_is_reported(firstlight: Firstlight) -> None:
     assert answer.code == 1 and "give another --port" in answer.err
 
 
-def test_beyond_this_machine_everything_needs_the_token(here: Path) -> None:
-    site = Site("correct horse battery", "0.0.0.0")
-    try:
-        assert site.token.encode() not in site.get("/").body
-        assert site.get("/api/about").status == site.get("/api/chapters").status == 401
-        assert site.send("GET", "/api/about", headers=site.own_headers()).status == 200
-        assert site.post("/api/read", pgm(sheet("7")), PGM).json["text"] == "7"
-        for host, status in (("192.0.2.7", 200), ("evil.example", 421)):
-            assert site.send("GET", "/", headers={"Host": host}).status == status
-    finally:
-        site.stop()
+@pytest.fixture(scope="module")
+def shared_site(site: Site) -> Iterator[Site]:
+    """A server that others may open, with a token that was made for it, in the site's folder."""
+    running = Site(host="0.0.0.0", read_only=True)
+    yield running
+    running.stop()
+
+
+def test_beyond_this_machine_everything_needs_the_token(shared_site: Site) -> None:
+    site = shared_site
+    assert site.token.encode() not in site.get("/").body
+    for path in ("about", "chapters", "share"):
+        assert site.get(f"/api/{path}").status == 401
+        assert site.send("GET", f"/api/{path}", headers=site.own_headers()).status == 200
+    assert site.post("/api/read", pgm(sheet("7")), PGM).json["text"] == "7"
+    for host, status in (("192.0.2.7", 200), ("evil.example", 421)):
+        assert site.send("GET", "/", headers={"Host": host}).status == status
+
+
+def test_the_printed_addresses_open_the_page(shared_site: Site) -> None:
+    assert shared_site.sharing.urls
+    for url in shared_site.sharing.urls:
+        host, _, port = url.removeprefix("http://").strip("/").rpartition(":")
+        connection = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=10)
+        connection.request("GET", "/")
+        assert connection.getresponse().status == 200
+        connection.close()
+
+
+def test_an_address_that_pupils_reach_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    vpn, cards = "10.8.0.2", ["192.168.1.20", "10.42.0.1", "127.0.0.1", "169.254.7.7"]
+    monkeypatch.setattr(addresses, "outgoing_address", lambda family: iter([vpn]))
+    monkeypatch.setattr(addresses, "card_addresses", lambda family: iter(cards))
+    assert addresses.own_addresses(socket.AF_INET) == ["192.168.1.20", "10.42.0.1", vpn]
+    monkeypatch.setattr(addresses, "outgoing_address", lambda family: iter(["10.42.0.1"]))
+    assert addresses.own_addresses(socket.AF_INET) == ["10.42.0.1", "192.168.1.20"]
+    monkeypatch.setattr(addresses, "own_addresses", lambda family: [])  # without any network
+    with server.bind("0.0.0.0", 0) as listener:
+        port = listener.getsockname()[1]
+        assert addresses.urls("0.0.0.0", listener) == (f"http://127.0.0.1:{port}/",)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_an_address_of_this_machine_alone_needs_no_token(host: str) -> None:
+    with server.bind(host, 0) as listener:
+        (url,) = addresses.urls(host, listener)
+    assert url.startswith("http://127.0.0.1:")
+    assert Sharing((url,), None).link == url
+
+
+def test_the_link_hides_the_token_from_servers() -> None:
+    link = Sharing(("http://192.168.1.20:8000/",), "50 % of a & b = c+d").link
+    before, _, after = link.partition("#")
+    assert before == "http://192.168.1.20:8000/"
+    assert parse_qs(after.partition("?")[2]) == {"token": ["50 % of a & b = c+d"]}
+
+
+def test_a_token_is_made_that_can_be_typed() -> None:
+    tokens = {new_token() for _ in range(100)}
+    assert len(tokens) == 100 and all(re.fullmatch("[b-df-hjkmnp-tv-xz]{12}", t) for t in tokens)
+
+
+def test_the_link_is_shown_to_visitors_with_its_qr_code(shared_site: Site, site: Site) -> None:
+    headers = shared_site.own_headers()
+    answer = shared_site.send("GET", "/api/share", headers=headers).json
+    assert answer["link"] == shared_site.sharing.link and answer["token"] == shared_site.token
+    assert answer["qr"] == qr_as_svg(answer["link"]) and "style" not in answer["qr"]
+    opened_at = shared_site.send("GET", "/api/share", headers=headers | {"Host": "192.0.2.7:80"})
+    assert opened_at.json["link"] == f"http://192.0.2.7:80/#draw?token={shared_site.token}"
+    assert site.get("/api/share").status == 404
+
+
+def post_routes(site: Site) -> list[str]:
+    routes = site.server.config.app.app.routes
+    return [route.path for route in routes if "POST" in route.methods]
+
+
+def test_a_read_only_server_refuses_every_route_that_changes_something(
+    shared_site: Site, runs: Path
+) -> None:
+    write_trained_run(runs / "one")
+    allowed = {"/api/read", "/api/occlusion", "/api/graph", "/api/runs/{name}/samples"}
+    assert allowed < set(post_routes(shared_site)) and set(app.LOOKING) == allowed
+    for path in set(post_routes(shared_site)) - allowed:
+        for action in ("stop", "resume", "evaluate", "anything"):
+            named = path.replace("{name}", "one").replace("{action:str}", action)
+            response = shared_site.post(named, b"{}")
+            assert response.status == 403 and "read-only" in response.json["error"], path
+    about = shared_site.send("GET", "/api/about", headers=shared_site.own_headers()).json
+    assert about["read_only"] is True
+    assert [path.name for path in runs.iterdir()] == ["one"]
+
+
+def test_a_new_post_route_is_refused_until_it_is_allowed() -> None:
+    assert app.only_looks(Route("/api/new", app.about))
+    assert not app.only_looks(Route("/api/new", app.about, methods=["POST"]))
+    assert not app.only_looks(Route("/api/new", app.about, methods=["GET", "POST"]))
+    assert not app.only_looks(Route("/api/runs/{name}/{action:str}", app.about, methods=["POST"]))
+
+
+def test_a_read_only_server_still_reads_and_looks_inside(shared_site: Site) -> None:
+    digit = shared_site.post("/api/read", pgm(sheet("7")), PGM).json["digits"][0]
+    assert shared_site.ask("/api/occlusion", image=digit["image"])["occlusion"]
+    missing = shared_site.post("/api/runs/nothing/samples", b"{}")
+    assert missing.status == 404
+    assert "no network" in shared_site.post("/api/graph", b"{}").json["error"]
+
+
+def test_a_server_that_is_not_read_only_says_so(site: Site) -> None:
+    assert site.get("/api/about").json["read_only"] is False
+
+
+def printed_by_serve(
+    firstlight: Firstlight, monkeypatch: pytest.MonkeyPatch, *flags: str
+) -> Answer:
+    """What `serve` prints when it is ready; it is stopped at once."""
+    monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: sockets[0].close())
+    return firstlight("serve", "--port", 0, *flags)
+
+
+def test_a_class_gets_addresses_a_token_and_a_link(
+    firstlight: Firstlight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = printed_by_serve(firstlight, monkeypatch, "--host", "0.0.0.0", "--json")
+    printed = json.loads(answer.out)
+    assert printed["url"] == printed["urls"][0] and "0.0.0.0" not in answer.out
+    assert printed["link"] == f"{printed['url']}#draw?token={printed['token']}"
+    assert len(printed["token"]) >= 12
+    again = json.loads(printed_by_serve(firstlight, monkeypatch, "--host", "::", "--json").out)
+    assert again["token"] != printed["token"]
+    given = ("--token", "correct horse battery", "--json")
+    assert json.loads(printed_by_serve(firstlight, monkeypatch, *given).out)["token"] == given[1]
+    alone = json.loads(printed_by_serve(firstlight, monkeypatch, "--json").out)
+    assert alone["token"] is None and alone["link"] == alone["url"]
+
+
+def test_a_terminal_shows_a_qr_code(
+    firstlight: Firstlight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = ("--host", "0.0.0.0", "--token", "correct-horse-battery")
+    assert "█" not in printed_by_serve(firstlight, monkeypatch, *shared).out
+    monkeypatch.setattr(cli, "draws_blocks", lambda: True)
+    lines = printed_by_serve(firstlight, monkeypatch, *shared).out.splitlines()
+    code = [line for line in lines if "█" in line]
+    assert any("#draw?token=correct-horse-battery" in line for line in lines)
+    assert len({len(line) for line in code}) == 1 and 2 * len(code) >= len(code[0]) - 30 > 20
+    assert all(line.startswith("\x1b[") and line.endswith("\x1b[0m") for line in code)
+    assert "█" not in printed_by_serve(firstlight, monkeypatch, *shared, "--json").out
+    assert "█" not in printed_by_serve(firstlight, monkeypatch).out  # nobody else can open it
 
 
 def test_it_starts_without_tensorflow_and_stops_on_ctrl_c(here: Path) -> None:

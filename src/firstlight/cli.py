@@ -752,11 +752,13 @@ def check(
     rich_help_panel=USE,
     epilog=examples(
         "serve",
-        "serve --model runs/convnet-mnist-1 --port 8080",
+        "serve --host 0.0.0.0 --read-only",
     ),
 )
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0: other machines may open the page.")
+    ] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(metavar="N", min=0, max=65535, help="Port; 0: any free one.")
     ] = 8000,
@@ -769,8 +771,14 @@ def serve(
         ),
     ] = None,
     token: Annotated[
-        str, typer.Option(envvar="FIRSTLIGHT_TOKEN", help="Token that visitors must enter.")
+        str,
+        typer.Option(
+            envvar="FIRSTLIGHT_TOKEN", help="Token that visitors must enter; made if left out."
+        ),
     ] = "",
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Visitors start, stop and evaluate no trainings.")
+    ] = False,
     trust: Trust = False,
     json_: Json = False,
     quiet: Quiet = False,
@@ -781,12 +789,14 @@ def serve(
     Draw digits and see them read, watch networks learn, look inside them.
     """
     from firstlight.serve import server
+    from firstlight.serve.sharing import Sharing, qr_for_terminal
 
-    def on_ready(url: str) -> None:
-        show({"url": url}, json_, console.serving(url))
+    def on_ready(sharing: Sharing) -> None:
+        qr_code = qr_for_terminal(sharing.link) if sharing.token and draws_blocks() else []
+        show(sharing.to_json(), json_, console.serving(sharing, qr_code))
         sys.stdout.flush()
 
-    server.serve(host, port, model, token, on_ready=on_ready, trust=trust)
+    server.serve(host, port, model, token, on_ready=on_ready, trust=trust, read_only=read_only)
 
 
 @app.command(
@@ -865,10 +875,18 @@ def site(
 def show(document: Any, as_json: bool, lines: list[str]) -> None:
     """Print a verb's result on stdout: the JSON document alone, or lines for a person."""
     if as_json:
-        is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-        print(json.dumps(document, ensure_ascii=not is_utf8))
+        print(json.dumps(document, ensure_ascii=not prints_utf8()))
     elif lines:
         print("\n".join(lines))
+
+
+def prints_utf8() -> bool:
+    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+
+
+def draws_blocks() -> bool:
+    """Return whether stdout is a terminal that shows block characters in colours."""
+    return sys.stdout.isatty() and prints_utf8() and os.environ.get("TERM") != "dumb"
 
 
 def command_line() -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # these modules take time to import, and some import TensorFl
     from firstlight.reports.report import Report
     from firstlight.runs.documents import Evaluation, Mistake, TrainingResult
     from firstlight.runs.run import Run
+    from firstlight.serve.sharing import Sharing
     from firstlight.training.rate_search import RateSearch
     from firstlight.website.write import Site
 
@@ -167,8 +168,17 @@ def graph(pictures: GraphPictures) -> list[str]:
     return [str(file) for file in pictures.files]
 
 
-def serving(url: str) -> list[str]:
-    return [f"open {url} in a browser; press Ctrl-C to stop the server"]
+def serving(sharing: Sharing, qr_code: list[str]) -> list[str]:
+    """Return the addresses that open the page, and the token and link for visitors."""
+    first, *others = sharing.urls
+    lines = [f"open {first} in a browser; press Ctrl-C to stop the server"]
+    lines += [f"or, from another network: {url}" for url in others]
+    if sharing.token is not None:
+        lines += [
+            f"token that visitors enter: {sharing.token}",
+            f"link that has the token in it: {sharing.link}",
+        ]
+    return lines + qr_code
 
 
 def comparison(compared: Comparison) -> list[str]:

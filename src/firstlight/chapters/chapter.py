@@ -179,7 +179,11 @@ def folder() -> Path:
     return root() / "lessons"
 
 
+def paths() -> list[Path]:
+    """Return the files of the chapters, in order."""
+    return sorted(folder().glob("[0-9]*.md"))
+
+
 def chapters() -> tuple[Chapter, ...]:
     """Return the chapters of the series, in order."""
-    paths = sorted(folder().glob("[0-9]*.md"))
-    return tuple(Chapter(path, path.read_text("utf-8")) for path in paths)
+    return tuple(Chapter(path, path.read_text("utf-8")) for path in paths())

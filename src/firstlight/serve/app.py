@@ -20,13 +20,19 @@ from firstlight.errors import FirstlightError, NotFound, UsageError
 from firstlight.reading.recognizer import DIGITS_MODEL, Recognizer, recognizer
 from firstlight.runs.run import Run
 from firstlight.serve import chapter_views, digits, public_files, run_views
+from firstlight.serve.content import Content
 from firstlight.serve.fields import int_query, json_body
+from firstlight.serve.guard import is_loopback, without_port
 from firstlight.serve.jobs import JobJson, Jobs
 from firstlight.serve.questions import DrawGraph, LayerMaps, LayerMapsJson, Samples
 from firstlight.serve.run_views import MetricsJson, RunFolders, RunSummary
+from firstlight.serve.sharing import Sharing, qr_as_svg
 from firstlight.serve.worker import Worker, has_tensorflow
 
 READER_THREADS = 2  # pictures that are read at the same time
+# The POST routes that change nothing. A server that is read-only refuses all others.
+LOOKING = ("/api/read", "/api/occlusion", "/api/graph", "/api/runs/{name}/samples")
+READ_ONLY = "this server is read-only: it starts, stops, continues and evaluates no trainings"
 WORKER_SECONDS_TO_ANSWER = 100.0  # less than the guard's limit
 WORKER_SECONDS_IDLE = 15 * 60.0  # after which the worker process gives its memory back
 MEDIA_TYPES = {
@@ -48,6 +54,13 @@ class AboutJson(TypedDict):
     classes: list[str]  # the classes of that model
     can_train: bool  # whether TensorFlow is installed
     run: str | None  # the run that the page looks inside at first
+    read_only: bool  # whether all requests that start or change a training are refused
+
+
+class ShareJson(TypedDict):
+    link: str
+    token: str
+    qr: str  # of the link, as SVG
 
 
 class RunRow(RunSummary):
@@ -63,8 +76,15 @@ class Service:
     """What the routes share."""
 
     def __init__(
-        self, *, model: Path | None, root: Path, run: Path | None, trust: bool = False
+        self,
+        *,
+        model: Path | None,
+        root: Path,
+        run: Path | None,
+        trust: bool = False,
+        read_only: bool = False,
     ) -> None:
+        self.read_only = read_only
         self.model = model or DIGITS_MODEL
         self.network: Recognizer = recognizer(self.model)
         self.folders = RunFolders(root, run)
@@ -83,19 +103,21 @@ class Service:
         return await loop.run_in_executor(self.threads, partial(work, *args, **kwargs))
 
 
-def build(service: Service, page_token: str) -> Starlette:
+def build(service: Service, sharing: Sharing, page_token: str) -> Starlette:
     """Return the application.
 
     Args:
+        sharing: what visitors need to open the page.
         page_token: is put into the page; if it is empty, the page asks the visitor for a token.
     """
     page = page_files()
     routes = [
-        Route("/", index_page(page["index.html"], page_token)),
+        Route("/", index_page(page["index.html"].body, page_token)),
         Route("/page/{name}", static_file(page)),
         Route("/pictures/{chapter}/{name}", chapter_picture),
         Route("/data/{name}", public_file),
         Route("/api/about", about),
+        Route("/api/share", share),
         Route("/api/chapters", list_chapters),
         Route("/api/chapters/{name}", show_chapter),
         Route("/api/read", read, methods=["POST"]),
@@ -105,6 +127,7 @@ def build(service: Service, page_token: str) -> Starlette:
         Route("/api/runs/{name}/weights", run_weights),
         Route("/api/runs/{name}/evaluation", run_evaluation),
         Route("/api/runs/{name}/mistakes", run_mistakes),
+        Route("/api/runs/{name}/samples", run_samples, methods=["POST"]),
         Route("/api/runs/{name}/{action:str}", act_on_run, methods=["POST"]),
         Route("/api/trainings", start_training, methods=["POST"]),
         Route("/api/graph", graph_pictures, methods=["POST"]),
@@ -114,9 +137,26 @@ def build(service: Service, page_token: str) -> Starlette:
         HTTPException: on_http_error,
         Exception: on_crash,
     }
+    if service.read_only:
+        routes = [route if only_looks(route) else refused(route) for route in routes]
     app = Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
     app.state.service = service
+    app.state.sharing = sharing
     return app
+
+
+def only_looks(route: Route) -> bool:
+    """Return whether a route changes nothing that another visitor sees."""
+    return "POST" not in (route.methods or ()) or route.path in LOOKING
+
+
+def refused(route: Route) -> Route:
+    """Return a route of the same path and methods that refuses every request."""
+
+    async def handler(request: Request) -> Response:
+        raise HTTPException(403, READ_ONLY)
+
+    return Route(route.path, handler, methods=route.methods)
 
 
 @asynccontextmanager
@@ -128,13 +168,16 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     service.threads.shutdown(wait=False, cancel_futures=True)
 
 
-def page_files() -> dict[str, bytes]:
+def page_files() -> dict[str, Content]:
     """Return all files of the folder page/, by name.
 
     They are read once, at the start: no path is ever made from a request.
     """
     folder = files(__package__).joinpath("page")
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
+    return {
+        file.name: Content.of(file.read_bytes(), MEDIA_TYPES[file.name.rpartition(".")[2]])
+        for file in folder.iterdir()
+    }
 
 
 def index_page(template: bytes, page_token: str) -> Handler:
@@ -147,16 +190,14 @@ def index_page(template: bytes, page_token: str) -> Handler:
     return handler
 
 
-def static_file(contents: dict[str, bytes]) -> Handler:
+def static_file(contents: dict[str, Content]) -> Handler:
     """Return the handler of the page's other files."""
 
     async def handler(request: Request) -> Response:
         name = request.path_params["name"]
         if name not in contents:
             raise HTTPException(404, "no such file")
-        media_type = MEDIA_TYPES[name.rpartition(".")[2]]
-        headers = {"cache-control": "no-cache"}
-        return Response(contents[name], media_type=media_type, headers=headers)
+        return contents[name].answer(request)
 
     return handler
 
@@ -167,21 +208,22 @@ async def list_chapters(request: Request) -> Response:
 
 async def show_chapter(request: Request) -> Response:
     name = request.path_params["name"]
-    return JSONResponse({"html": await service_of(request).in_thread(chapter_views.html, name)})
+    content = await service_of(request).in_thread(chapter_views.chapter, name)
+    return content.answer(request)
 
 
 async def chapter_picture(request: Request) -> Response:
     """Return a picture of a chapter. It needs no token: an <img> cannot send one."""
     path = "pictures/{chapter}/{name}".format_map(request.path_params)
-    content, media_type = await service_of(request).in_thread(chapter_views.picture, path)
-    return Response(content, media_type=media_type)
+    content = await service_of(request).in_thread(chapter_views.picture, path)
+    return content.answer(request)
 
 
 async def public_file(request: Request) -> Response:
     """Return a file that the browser computes with."""
     name = request.path_params["name"]
-    content = await service_of(request).in_thread(public_files.public_file, name)
-    return Response(content, media_type="application/octet-stream")
+    content = await service_of(request).in_thread(public_files.content, name)
+    return content.answer(request)
 
 
 async def about(request: Request) -> Response:
@@ -196,7 +238,23 @@ async def about(request: Request) -> Response:
         "classes": list(service.network.classes),
         "can_train": has_tensorflow(),
         "run": extra.name if extra else None,
+        "read_only": service.read_only,
     }
+    return JSONResponse(answer)
+
+
+async def share(request: Request) -> Response:
+    """Return a link that opens the page for visitors, and its QR code, to be projected.
+
+    It has the address at which the page was opened, if visitors can open that one too.
+    """
+    sharing: Sharing = request.app.state.sharing
+    if sharing.token is None:
+        raise NotFound("only this machine can open this page: start it with --host 0.0.0.0")
+    host = request.headers["host"]
+    is_own = is_loopback(without_port(host))
+    link = sharing.link if is_own else sharing.link_at(f"http://{host}/")
+    answer: ShareJson = {"link": link, "token": sharing.token, "qr": qr_as_svg(link)}
     return JSONResponse(answer)
 
 
@@ -204,6 +262,8 @@ async def read(request: Request) -> Response:
     """Read the digits in a picture; `?normalize=off` reads the whole picture as one digit."""
     service = service_of(request)
     body = await request.body()
+    if request.headers.get("content-encoding") == "gzip":
+        body = digits.decompress_drawing(body)
     if request.query_params.get("normalize") == "off":
         reading = await service.in_thread(digits.read_squashed, body, service.network)
     else:
@@ -275,13 +335,17 @@ async def run_mistakes(request: Request) -> Response:
     return JSONResponse(page)
 
 
+async def run_samples(request: Request) -> Response:
+    """Predict sample images with a run."""
+    question = Samples(run=str(run_of(request).folder))
+    return JSONResponse(await service_of(request).worker.ask(question))
+
+
 async def act_on_run(request: Request) -> Response:
-    """Stop, resume or evaluate a run, or predict sample images with it."""
-    service, run = service_of(request), run_of(request)
+    """Stop, resume or evaluate a run."""
+    run_of(request)
     name, action = request.path_params["name"], request.path_params["action"]
-    if action == "samples":
-        return JSONResponse(await service.worker.ask(Samples(run=str(run.folder))))
-    jobs = service.jobs
+    jobs = service_of(request).jobs
     actions = {"stop": jobs.stop, "resume": jobs.resume, "evaluate": jobs.evaluate}
     if action not in actions:
         raise HTTPException(404, "not found")

@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,8 @@ PredictProbabilities = Callable[[Pixels], np.ndarray]  # (N, 28, 28, 1) → (N, 
 
 PGM_HEADER = re.compile(rb"P5 (\d{1,4}) (\d{1,4}) 255\n")  # width, height; the pixels follow
 MAX_DRAWING_PIXELS = 1_000_000
+MAX_HEADER_BYTES = 17  # what PGM_HEADER can match
+GZIP = 16 + zlib.MAX_WBITS  # zlib's number for a file of gzip
 SIDE = 28
 MIN_INK = 64  # 0 to 255: a sheet whose strongest ink is fainter counts as empty
 
@@ -142,6 +145,22 @@ def decode_drawing(body: bytes) -> Pixels | None:
     if not 0 < expected <= MAX_DRAWING_PIXELS or len(pixels) != expected:
         raise DataError(f"a drawing of {width}×{height} pixels came with {len(pixels):,} pixels")
     return np.frombuffer(pixels, np.uint8).reshape(height, width)
+
+
+def decompress_drawing(body: bytes) -> bytes:
+    """Return a PGM file that was sent compressed by gzip.
+
+    Raises:
+        DataError: it is damaged, or larger than a drawing may be.
+    """
+    unzip = zlib.decompressobj(wbits=GZIP)
+    try:
+        drawing = unzip.decompress(body, MAX_HEADER_BYTES + MAX_DRAWING_PIXELS)
+    except zlib.error:
+        raise DataError("a compressed drawing is damaged") from None
+    if not unzip.eof:
+        raise DataError("a compressed drawing is incomplete, or too large")
+    return drawing
 
 
 def decode_photograph(body: bytes) -> Image.Image:

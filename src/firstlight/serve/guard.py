@@ -17,9 +17,12 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+ALL_ADDRESSES = ("0.0.0.0", "::")  # a server that is bound to one of them is reached by any address
 MAX_PICTURE_BYTES = 16 * 2**20  # enough for a photograph as a telephone takes it
 MAX_JSON_BYTES = 2**16
-MAX_OPEN_REQUESTS = 128  # further ones are refused with 503
+# Further ones are refused with 503. A browser sends up to six at once, and 40 pupils may open the
+# page at the same moment.
+MAX_OPEN_REQUESTS = 256
 SECONDS_TO_SEND = 10.0  # for a request's body
 SECONDS_TO_ANSWER = 120.0  # the first question to the worker waits until TensorFlow is imported
 TOKEN_HEADER = "x-firstlight-token"
@@ -69,7 +72,7 @@ class Guard:
     """An ASGI application that stands before the application."""
 
     app: ASGIApp
-    host: str  # the address that the server is bound to
+    hosts: tuple[str, ...]  # the address that the server is bound to, and the name it was given by
     token: str
     private: bool  # True beyond loopback: then GET requests to /api/ need the token too
     open_requests: int = field(default=0, init=False)
@@ -126,11 +129,11 @@ class Guard:
 
     def is_own_host(self, host: str) -> bool:
         """Return whether a Host header without its port names this server."""
-        if host in (*LOOPBACK, self.host.lower()):
+        if host in (*LOOPBACK, *self.hosts):
             return True
         # A server that is bound to all addresses is reached by any of them. An address cannot be
         # rebound; a name can, so names are refused.
-        return self.host in ("0.0.0.0", "::") and is_ip_address(host)
+        return any(each in ALL_ADDRESSES for each in self.hosts) and is_ip_address(host)
 
     def has_token(self, headers: Headers) -> bool:
         return secrets.compare_digest(headers.get(TOKEN_HEADER, "").encode(), self.token.encode())

@@ -11,6 +11,7 @@ import numpy as np
 from firstlight.datasets import mnist
 from firstlight.errors import NotFound
 from firstlight.reading.recognizer import DIGITS_MODEL
+from firstlight.serve.content import Content
 
 
 def examples(split: str, n: int) -> bytes:
@@ -32,3 +33,9 @@ def public_file(name: str) -> bytes:
     if name not in PUBLIC_FILES:
         raise NotFound(f"no file {name[:80]!r}; files: {', '.join(PUBLIC_FILES)}")
     return PUBLIC_FILES[name]()
+
+
+@cache
+def content(name: str) -> Content:
+    """Return a file as it is sent. Raises NotFound."""
+    return Content.of(public_file(name), "application/octet-stream")

@@ -10,6 +10,15 @@ function parse() {
   const [view, query = ""] = location.hash.slice(1).split("?");
   address.view = view;
   address.query = new URLSearchParams(query);
+  takeToken();
+}
+
+/** A link can bring the server's token. People copy addresses, so it does not stay in this one. */
+function takeToken() {
+  const token = address.query.get("token");
+  if (token === null) return;
+  if (token) sessionStorage.setItem("token", token);
+  remember({ token: "" });
 }
 
 /** Does nothing if the user has just followed a link: its address is about to be read. */

@@ -2,12 +2,15 @@
 
 import { address, onAddress } from "./address.js";
 import { h } from "./dom.js";
+import { about } from "./server.js";
+import { isShared } from "./token.js";
 
 const PAD_VIEWS = ["draw", "inside"]; // these two views share one drawing
 const main = document.getElementById("view");
 const headerLinks = [...document.querySelectorAll("header a")];
 const navLinks = [...document.querySelectorAll("nav a")];
 const viewOf = (link) => link.hash.slice(1).split("?")[0];
+document.querySelector("nav a[href='#share']").hidden = !isShared;
 const VIEWS = navLinks.map(viewOf);
 let current = { name: null, leave() {} };
 
@@ -67,3 +70,4 @@ for (const link of headerLinks) link.addEventListener("click", keepCurrent);
 addEventListener("address-written", carryDrawing);
 onAddress(show);
 show();
+if (isShared) about().catch(() => {}); // so that a visitor is asked for the token before drawing

@@ -4,7 +4,7 @@ import { recall, remember } from "./address.js";
 import { showEvaluation } from "./confusion.js";
 import { costAndAccuracy, drawCurves, shortNumber } from "./curves.js";
 import { accuracyText, errorLine, h, integer, percent } from "./dom.js";
-import { get, runPath } from "./server.js";
+import { about, get, runPath } from "./server.js";
 
 const COLORS = [1, 2, 3, 4, 5, 6].map((n) => `var(--line${n})`);
 const RUNS_SHOWN_AT_FIRST = 3;
@@ -50,6 +50,7 @@ export function enter(page) {
   );
 
   let runs = [];
+  let isReadOnly = false;
   let checked = []; // the names of the runs whose curves are shown
   let requests = 0;
   let left = false;
@@ -62,7 +63,7 @@ export function enter(page) {
       row.update(run, checked.indexOf(run.name));
       return row.element;
     });
-    if (!runs.length) elements.push(emptyRow());
+    if (!runs.length) elements.push(emptyRow(isReadOnly));
     const isChanged =
       elements.length !== tableBody.children.length ||
       elements.some((element, i) => element !== tableBody.children[i]);
@@ -121,6 +122,7 @@ export function enter(page) {
 
   async function onAddress() {
     runs = (await get("runs")).runs;
+    isReadOnly = (await about()).read_only;
     if (left) return;
     const requested = recall("show").split(",");
     const usable = runs.filter((run) => run.network).map(({ name }) => name);
@@ -151,9 +153,11 @@ function tableHead() {
   return h("thead", {}, h("tr", {}, ...cells));
 }
 
-function emptyRow() {
+function emptyRow(isReadOnly) {
   const link = h("a", { href: "#train" }, "Train a network");
-  const text = ["No runs yet. ", link, ", and its run appears here."];
+  const text = isReadOnly
+    ? ["No runs yet."]
+    : ["No runs yet. ", link, ", and its run appears here."];
   return h("tr", {}, h("td", { colspan: COLUMNS.length + 2 }, ...text));
 }
 

@@ -13,6 +13,8 @@ const SLOW_POLL = 5000; // and about one that is not: the command line may conti
 const COLORS = ["var(--line1)", "var(--line2)"];
 const OUTPUT_LINES = 4;
 const EXIT_INTERRUPTED = 130;
+const READ_ONLY =
+  "This server is read-only: here you watch trainings, and cannot start, stop or continue them.";
 const ENDED = ["done", "stopped", "damaged", "failed"];
 const STATES = {
   running: "training",
@@ -38,23 +40,26 @@ export function enter(page) {
   const error = errorLine();
   const watched = h("select", { onchange: () => watch(watched.value) });
   const runView = h("div", { class: "stack" });
+  const form = h(
+    "div",
+    { class: "tools" },
+    field("network", network),
+    field("recipe", recipe),
+    field("length", length),
+    field("unit", unit),
+    field("seed", seed),
+    start,
+  );
+  const note = h("p", { class: "note" });
 
   page.append(
     h(
       "section",
       { class: "card stack" },
-      h(
-        "div",
-        { class: "tools" },
-        field("network", network),
-        field("recipe", recipe),
-        field("length", length),
-        field("unit", unit),
-        field("seed", seed),
-        start,
-      ),
+      form,
+      note,
       error,
-      h("div", { class: "tools" }, field("or watch a run", watched)),
+      h("div", { class: "tools" }, field("watch a run", watched)),
     ),
     runView,
   );
@@ -111,8 +116,10 @@ export function enter(page) {
     networks = server.networks;
     network.replaceChildren(...networks.map(({ name }) => h("option", {}, name)));
     showRecipes();
+    form.hidden = server.read_only;
+    note.textContent = server.read_only ? READ_ONLY : "";
     start.disabled = !server.can_train;
-    if (!server.can_train)
+    if (!server.can_train && !server.read_only)
       error.textContent = "TensorFlow is not installed here: pip install 'firstlight[train]'";
   }
 
@@ -211,14 +218,14 @@ function watchRun(element, name) {
     lines = [...lines.slice(0, answer.start), ...answer.lines];
     if (answer.lines.length || !curvesAreDrawn) showCurves();
     run = answer.summary;
-    showState(answer.job);
+    showState(answer.job, (await about()).read_only);
     if (run.network && graph.hidden) graph.append(graphOf(run.network));
     graph.hidden = !run.network;
     if (lines.length) await showWeights();
     if (samplesAreWatched) showSamples();
   }
 
-  function showState(job) {
+  function showState(job, isReadOnly) {
     const lastStep = lines.at(-1)?.step ?? 0;
     const exitedWithError = job?.exit_code && job.exit_code !== EXIT_INTERRUPTED;
     const failed = run.state === "stopped" && job?.kind === "train" && exitedWithError;
@@ -228,9 +235,9 @@ function watchRun(element, name) {
     if (stopping) state.textContent = "writing a checkpoint …";
     if (failed) state.textContent = STATES.failed;
     progress.value = run.state === "done" ? 1 : lastStep / (run.total_steps || lastStep || 1);
-    stop.hidden = run.state !== "running";
+    stop.hidden = isReadOnly || run.state !== "running";
     stop.disabled = stopping;
-    resume.hidden = run.state !== "stopped" || failed;
+    resume.hidden = isReadOnly || run.state !== "stopped" || failed;
     resume.disabled = false;
     numbers.replaceChildren(...runNumbers(lines, run));
     output.textContent = (job?.output ?? []).slice(-OUTPUT_LINES).join("\n");
