@@ -7,6 +7,7 @@ page and carry a token that only our page knows, and no response header invites 
 
 import asyncio
 import ipaddress
+import math
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from firstlight.images.open import PICTURE_FORMATS
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 MAX_PICTURE_BYTES = 16 * 2**20  # enough for a photograph as a telephone takes it
@@ -62,6 +65,25 @@ def without_port(host: str) -> str:
 
 def media_type(headers: Headers) -> str:
     return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def not_readable(body_type: str) -> str:
+    """Return why a body of a media type is refused, and what can be sent."""
+    given = f"{body_type} cannot be read" if body_type else "the request names no media type"
+    return f"{given}; send a picture ({', '.join(PICTURE_FORMATS)}) as image/*, or application/json"
+
+
+def too_large(size: int | None, limit: int) -> str:
+    """Return why a body is refused; its size, in bytes, is None while it is not known."""
+    given = f"this file has {in_units(size)}" if size else f"more than {in_units(limit)} were sent"
+    return f"{given}, and at most {in_units(limit)} are read; make it smaller, or send a part of it"
+
+
+def in_units(size: int) -> str:
+    """Return a number of bytes as a person says it, rounded up: a limit that is missed shows."""
+    if size < 2**20:
+        return f"{math.ceil(size / 2**10)} kB"
+    return f"{math.ceil(10 * size / 2**20) / 10:g} MB"
 
 
 @dataclass
@@ -121,7 +143,7 @@ class Guard:
             return 401, "the token is missing, or from an earlier start: reload the page"
         body_type = media_type(headers)
         if body_type != "application/json" and not body_type.startswith("image/"):
-            return 415, "a request must be application/json or image/*"
+            return 415, not_readable(body_type)
         return None
 
     def is_own_host(self, host: str) -> bool:
@@ -140,8 +162,11 @@ class LimitedBody:
     """Receives a body as it streams in, and refuses it when it is too long or too slow."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
-        is_picture = media_type(Headers(scope=scope)).startswith("image/")
-        self.bytes_left = MAX_PICTURE_BYTES if is_picture else MAX_JSON_BYTES
+        headers = Headers(scope=scope)
+        is_picture = media_type(headers).startswith("image/")
+        self.limit = self.bytes_left = MAX_PICTURE_BYTES if is_picture else MAX_JSON_BYTES
+        length = headers.get("content-length", "")
+        self.size = int(length) if length.isascii() and length.isdigit() else None
         self.receive = receive
         self.deadline = time.monotonic() + SECONDS_TO_SEND
         self.more = True
@@ -157,7 +182,7 @@ class LimitedBody:
         self.more = bool(message.get("more_body"))
         self.bytes_left -= len(message.get("body", b""))
         if self.bytes_left < 0:
-            raise HTTPException(413, "too large")
+            raise HTTPException(413, too_large(self.size, self.limit))
         return message
 
 

@@ -57,7 +57,7 @@ def create_server(
             f"--host {host} or a --token lets others use this page: the token must have at least "
             f"{MIN_TOKEN_LENGTH} characters"
         )
-    service = create_service(model, trust)
+    service = create_service(model, private, trust)
     page_token = token or secrets.token_urlsafe(24)
     application = app.build(service, "" if private else page_token)
     config = uvicorn.Config(
@@ -75,11 +75,11 @@ def create_server(
     return uvicorn.Server(config), bind(host, port)
 
 
-def create_service(model: Path | None, trust: bool) -> app.Service:
+def create_service(model: Path | None, private: bool, trust: bool) -> app.Service:
     """Return what the routes share; `model` is an ONNX file, or a run folder to look inside."""
-    if model and (model / "run.json").is_file():
-        return app.Service(model=None, root=RUNS, run=model, trust=trust)
-    return app.Service(model=model, root=RUNS, run=None, trust=trust)
+    run = model if model and (model / "run.json").is_file() else None
+    own_model = None if run else model
+    return app.Service(model=own_model, root=RUNS, run=run, private=private, trust=trust)
 
 
 def bind(host: str, port: int) -> socket.socket:
