@@ -38,6 +38,7 @@ export function trainingForm(onStart) {
   let server = { networks: [], limits: {}, cannot_train: "" };
   let recipes = {}; // network → recipe → its own numbers; empty until the server has read them
   let data = null; // what the server has found in the chosen data
+  let isTyped = false; // whether the user has typed the length
   let isStarting = false;
 
   const form = h(
@@ -58,6 +59,9 @@ export function trainingForm(onStart) {
     h("div", { class: "tools" }, start),
     error,
   );
+  numbers.length.input.addEventListener("input", () => {
+    isTyped = true;
+  });
   form.addEventListener("invalid", showInvalid, true);
 
   function setting(name, control = numbers[name].input) {
@@ -108,6 +112,7 @@ export function trainingForm(onStart) {
 
   /** Put the recipe's numbers into the form. */
   function showNumbers() {
+    isTyped = false;
     for (const name of ["length", "batch_size", "learning_rate"]) numbers[name].input.value = "";
     fillNumbers();
   }
@@ -126,7 +131,7 @@ export function trainingForm(onStart) {
     const own = ownNumbers();
     const other = unit.value === "epochs" ? "steps" : "epochs";
     const { input } = numbers.length;
-    if (own && data?.splits.train && (!input.value || input.value === String(own[other]))) {
+    if (own && data?.splits.train && !isTyped) {
       const perEpoch = data.splits.train / own.batch_size;
       const converted = other === "epochs" ? own.epochs * perEpoch : own.steps / perEpoch;
       input.value = own[unit.value] ?? Math.max(1, Math.round(converted));
