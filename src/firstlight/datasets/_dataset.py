@@ -75,9 +75,9 @@ class DatasetCheck:
             "data": self.data,
             "classes": self.classes,
             "examples": self.examples,
+            "faults": [fault.to_json() for fault in self.faults],
             "splits": self.splits,
             "image_size": self.image_size,
-            "faults": [fault.to_json() for fault in self.faults],
         }
 
 

@@ -38,6 +38,7 @@ export function trainingForm(onStart) {
   let server = { networks: [], limits: {}, cannot_train: "" };
   let recipes = {}; // network → recipe → its own numbers; empty until the server has read them
   let data = null; // what the server has found in the chosen data
+  let areReading = false; // whether the recipes are awaited
   let isTyped = false; // whether the user has typed the length
   let isStarting = false;
 
@@ -178,6 +179,7 @@ export function trainingForm(onStart) {
   }
 
   function timeText() {
+    if (areReading) return "The recipe's numbers appear when TensorFlow has started …";
     if (!data || !network.value) return "";
     const length = Number(numbers.length.input.value);
     if (numbers.length.input.value && !(length > 0)) return "";
@@ -208,10 +210,13 @@ export function trainingForm(onStart) {
   /** Show what the server offers. It needs TensorFlow to read the recipes' numbers. */
   async function begin(answer) {
     server = answer;
+    areReading = !server.cannot_train;
     dataPart.start(server);
     describe();
     if (server.cannot_train) return;
-    recipes = await get("recipes");
+    recipes = await get("recipes").finally(() => {
+      areReading = false;
+    });
     fillNumbers();
   }
 
