@@ -49,15 +49,7 @@ class DataChecks:
         self.lock = asyncio.Lock()  # held while a process looks at data: one at a time
 
     async def look(self, data: Any) -> DataJson:
-        """Look at data by its name or path; raises what `known` does."""
-        location = self.location(data)
-        if location not in self.found or Path(location).is_absolute():  # a folder may change
-            async with self.lock:
-                self.found[location] = await check(location)
-        return self.found[location]
-
-    async def known(self, data: Any) -> DataJson:
-        """Return what was found in data when it was last looked at; look if it was not yet.
+        """Look at data by its name or path.
 
         Raises:
             UsageError: it is no name or path, or has fewer than two classes.
@@ -65,13 +57,16 @@ class DataChecks:
             HTTPException: a path on a server that others reach (403).
         """
         location = self.location(data)
-        found = self.found.get(location) or await self.look(data)
-        if len(found["classes"]) < 2:
-            raise UsageError(
-                f"{found['data']}: {len(found['classes'])} class with pictures; training needs at "
-                "least two folders, each with the pictures of a class"
-            )
-        return found
+        if location not in self.found or Path(location).is_absolute():  # a folder may change
+            async with self.lock:
+                found = await check(location)
+            refuse_single_class(found)
+            self.found[location] = found
+        return self.found[location]
+
+    async def known(self, data: Any) -> DataJson:
+        """Return what was found when data was last looked at, or look. Raises what `look` does."""
+        return self.found.get(self.location(data)) or await self.look(data)
 
     def location(self, data: Any) -> str:
         """Return a dataset's name, or the absolute path that is meant. It opens nothing."""
@@ -123,6 +118,17 @@ async def check(location: str) -> DataJson:
     if process.returncode not in (0, HAS_FAULTS):
         raise DataError(problem(errors.decode(errors="replace")))
     return described(json.loads(output), location)
+
+
+def refuse_single_class(found: DataJson) -> None:
+    """Raises UsageError if there is nothing to tell apart: the message has the first fault."""
+    classes = len(found["classes"])
+    if classes < 2:
+        first = "".join(f"; {fault['file']}: {fault['problem']}" for fault in found["faults"][:1])
+        raise UsageError(
+            f"{found['location']} has {classes} class{'' if classes == 1 else 'es'} with pictures; "
+            f"it needs at least two folders, each with the pictures of a class{first}"
+        )
 
 
 def problem(errors: str) -> str:
