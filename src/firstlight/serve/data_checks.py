@@ -104,9 +104,23 @@ async def check(location: str) -> DataJson:
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,  # Ctrl-C in the server's terminal must not reach it
     )
+    output, errors = await printed_in_time(process, location)
+    if process.returncode not in (0, HAS_FAULTS):
+        raise DataError(problem(errors.decode(errors="replace")))
+    return described(json.loads(output), location)
+
+
+async def printed_in_time(
+    process: asyncio.subprocess.Process, location: str
+) -> tuple[bytes, bytes]:
+    """Return what the process prints on stdout and on stderr; kill it when the time is over.
+
+    Raises:
+        FirstlightError: it takes longer than SECONDS_TO_CHECK.
+    """
     try:
         async with asyncio.timeout(SECONDS_TO_CHECK):
-            output, errors = await process.communicate()
+            return await process.communicate()
     except TimeoutError:
         raise FirstlightError(
             f"{location}: looking at it takes more than {SECONDS_TO_CHECK:.0f} seconds; train it "
@@ -115,9 +129,6 @@ async def check(location: str) -> DataJson:
     finally:
         if process.returncode is None:
             process.kill()
-    if process.returncode not in (0, HAS_FAULTS):
-        raise DataError(problem(errors.decode(errors="replace")))
-    return described(json.loads(output), location)
 
 
 def refuse_single_class(found: DataJson) -> None:

@@ -42,12 +42,9 @@ export function trainingForm(onStart) {
   let isTyped = false; // whether the user has typed the length
   let isStarting = false;
 
-  const form = h(
-    "form",
-    { class: "card stack", onsubmit: submit, oninput: describe },
-    h("h2", {}, "Train a network"),
-    h("p", { class: "quiet" }, EXPLANATION),
-    dataPart.element,
+  const choices = h(
+    "div",
+    { class: "stack", hidden: true },
     h("div", { class: "tools" }, field("network", network), field("recipe", recipe)),
     about,
     h(
@@ -57,6 +54,14 @@ export function trainingForm(onStart) {
       ...["batch_size", "learning_rate", "seed"].map((name) => setting(name)),
     ),
     time,
+  );
+  const form = h(
+    "form",
+    { class: "card stack", onsubmit: submit, oninput: describe },
+    h("h2", {}, "Train a network"),
+    h("p", { class: "quiet" }, EXPLANATION),
+    dataPart.element,
+    choices,
     h("div", { class: "tools" }, start),
     error,
   );
@@ -147,6 +152,7 @@ export function trainingForm(onStart) {
       setLimits(input, label, server.limits[name === "length" ? unit.value : name]);
       hint.textContent = hintText(name, input.value);
     }
+    choices.hidden = !data;
     about.textContent = networkText();
     time.textContent = timeText();
     start.disabled = !data || isStarting || server.cannot_train !== "";
