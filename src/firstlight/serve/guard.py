@@ -22,6 +22,7 @@ from firstlight.images.open import PICTURE_FORMATS
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 MAX_PICTURE_BYTES = 16 * 2**20  # enough for a photograph as a telephone takes it
 MAX_JSON_BYTES = 2**16
+MAX_DISCARDED_BYTES = 64 * 2**20  # of a body that is refused; a larger one is cut off
 MAX_OPEN_REQUESTS = 128  # further ones are refused with 503
 SECONDS_TO_SEND = 10.0  # for a request's body
 SECONDS_TO_ANSWER = 120.0  # the first question to the worker waits until TensorFlow is imported
@@ -174,16 +175,31 @@ class LimitedBody:
     async def __call__(self) -> Message:
         if not self.more:  # this call waits until the client disconnects, which has no limit
             return await self.receive()
+        message = await self.next_message()
+        self.bytes_left -= len(message.get("body", b""))
+        if self.bytes_left < 0:
+            await self.discard_rest()
+            raise HTTPException(413, too_large(self.size, self.limit))
+        return message
+
+    async def next_message(self) -> Message:
+        """Return the next part of the body. Raises HTTPException (408) after the deadline."""
         try:
             async with asyncio.timeout(max(0.0, self.deadline - time.monotonic())):
                 message = await self.receive()
         except TimeoutError:
             raise HTTPException(408, "the request was sent too slowly") from None
         self.more = bool(message.get("more_body"))
-        self.bytes_left -= len(message.get("body", b""))
-        if self.bytes_left < 0:
-            raise HTTPException(413, too_large(self.size, self.limit))
         return message
+
+    async def discard_rest(self) -> None:
+        """Receive the rest of a body that is not much too large, and keep nothing of it.
+
+        A browser reads the answer only when it has sent everything.
+        """
+        if self.size is not None and self.size <= MAX_DISCARDED_BYTES:
+            while self.more:
+                await self.next_message()
 
 
 def with_security_headers(send: Send) -> Send:
