@@ -404,6 +404,26 @@ def test_a_photograph_is_read_as_the_command_line_reads_it(
     expect_headline(sheet, "nothing drawn")
 
 
+DROP = """([name, kind]) => {
+  const files = new DataTransfer();
+  files.items.add(new File(name.startsWith("empty") ? [] : ["hello"], name, { type: kind }));
+  dispatchEvent(new DragEvent("drop", { dataTransfer: files, cancelable: true }));
+}"""
+
+
+def test_a_dropped_file_that_is_no_picture_is_answered(open_page: Any) -> None:
+    page = open_page()
+    expect_headline(page, "nothing drawn")
+    for name, kind, message in (
+        ("notes.txt", "text/plain", "notes.txt is text/plain. Open a picture instead: PNG, JPEG,"),
+        ("page.pdf", "application/pdf", "page.pdf cannot be read: it is a PDF. Save its page as"),
+        ("photo.HEIC", "", "photo.HEIC cannot be read: it is a HEIC photograph."),
+        ("empty.png", "image/png", "empty.png is empty."),
+    ):
+        page.evaluate(DROP, [name, kind])
+        assert page.locator(".headline").text_content().startswith(message)
+
+
 def test_the_address_holds_the_drawing(open_page: Any, site: str) -> None:
     page = open_page()
     draw(page, "34", left=0.2)
@@ -534,8 +554,8 @@ def test_nothing_sticks_out_and_everything_has_a_name(open_page: Any, view: str)
 def test_training_is_started_watched_and_seen_into(open_page: Any) -> None:
     page = open_page("train")
     page.get_by_label("network").select_option("softmax")
-    page.get_by_label("length").fill("3000")
-    page.get_by_label("unit").select_option("steps")
+    page.get_by_label("train for").fill("3000")
+    page.get_by_label("epochs or steps").select_option("steps")
     page.get_by_role("button", name="Train", exact=True).click()
     curve = page.locator(".curve path").first
     curve.wait_for(timeout=60_000)
@@ -584,6 +604,42 @@ def test_training_is_started_watched_and_seen_into(open_page: Any) -> None:
         expect_tidy(full)
 
 
+def test_the_form_of_a_training_shows_the_recipes_numbers_and_names_each_range(
+    open_page: Any, home: Path
+) -> None:
+    page = open_page("train")
+    page.get_by_label("network").select_option("convnet")
+    page.get_by_label("recipe").select_option("short")
+    length, rate = page.get_by_label("train for"), page.get_by_label("learning rate")
+    playwright.expect(length).to_have_value("5", timeout=60_000)
+    page.get_by_text("about 35 s on two cores, as measured").wait_for()
+    page.get_by_label("epochs or steps").select_option("steps")
+    assert length.input_value() == str(round(5 * 55_000 / 128))
+    length.fill("10")
+    page.get_by_text("the recipe has 5 epochs").wait_for()
+    rate.fill("1e9")
+    page.get_by_role("button", name="Train", exact=True).click()
+    message = "learning rate is 1e9; it must be a number above 0 and at most 100"
+    playwright.expect(page.locator(".error:not(:empty)")).to_have_text(message)
+    assert rate.evaluate("input => input.validationMessage") == message
+
+    for name in ("cat", "dog"):
+        (home / "pets" / name).mkdir(parents=True)
+        for i in range(3):
+            Image.new("RGB", (30, 30), (90 * i, 9, ord(name[0]))).save(
+                home / "pets" / name / f"{i}.png"
+            )
+    (home / "pets" / "dog" / "notes.png").write_text("no picture")
+    page.get_by_label("data").first.select_option("own")
+    page.get_by_label("path of the folder").fill(str(home / "pets"))
+    page.keyboard.press("Enter")
+    page.get_by_text("1 fault is left out").wait_for()
+    page.get_by_text("Pictures of each class: cat 3, dog 3.").wait_for()
+    assert page.get_by_label("recipe").locator("option").all_text_contents() == ["pictures"]
+    assert page.get_by_label("network").locator("option", has_text="zfnet").count() == 2
+    expect_tidy(page)
+
+
 PIXELS = "() => [...document.querySelectorAll('.maps canvas')].map(c => c.toDataURL()).join()"
 
 
@@ -592,8 +648,8 @@ def test_weights_and_answers_change_while_it_trains_and_it_is_stopped_and_contin
 ) -> None:
     page = open_page("train")
     page.get_by_label("network").select_option("softmax")
-    page.get_by_label("length").fill("1000")
-    page.get_by_label("unit").select_option("epochs")
+    page.get_by_label("train for").fill("1000")
+    page.get_by_label("epochs or steps").select_option("epochs")
     page.get_by_role("button", name="Train", exact=True).click()
     page.locator(".maps canvas").first.wait_for(timeout=60_000)
     page.get_by_role("button", name="Watch 100").click()
@@ -643,6 +699,30 @@ def test_a_cost_of_0_is_drawn_too(open_page: Any, begun: Path) -> None:
     page = open_page("runs?show=begun")
     playwright.expect(page.locator(".curve path")).to_have_count(2)
     assert "NaN" not in page.locator(".curve").first.inner_html()
+
+
+def test_runs_are_compared_and_a_phone_shows_what_matters_first(
+    open_page: Any, begun: Path
+) -> None:
+    other = shutil.copytree(begun, begun.with_name("other"))
+    document = json.loads((other / "run.json").read_text())
+    document["recipe"] |= {"learning_rate": 0.5, "momentum": 0.9}
+    (other / "run.json").write_text(json.dumps(document | {"seed": 3}))
+    page = open_page("runs?show=begun,other", viewport={"width": 390, "height": 844})
+    page.get_by_text("They differ in: ").wait_for()
+    sentence = page.get_by_text("They differ in: ").text_content()
+    differing = sentence.removeprefix("They differ in: ").removesuffix(".").split(", ")
+    assert {re.sub(r" [\d.]+ / [\d.]+", "", each) for each in differing} == {
+        "momentum", "learning rate", "seed",
+    }  # fmt: skip
+    assert page.locator("td.differs").count() == 4
+    headings = page.locator("thead th").all_text_contents()
+    assert headings[:4] == ["compare", "run", "state", "accuracy"]
+    assert {"recipe", "learning rate", "batch"} <= set(headings)
+    for cell in page.locator("tbody tr").first.locator("td").all()[:4]:
+        box = cell.bounding_box()
+        assert box["x"] + box["width"] <= 390
+    shutil.rmtree(other)
 
 
 def test_a_damaged_run_does_not_hide_the_curves_of_others(

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
@@ -41,9 +42,9 @@ from firstlight.runs.documents import Evaluation, Mistake, ModelInfo, RunRecord,
 from firstlight.runs.files import write_json
 from firstlight.runs.run import Run
 from firstlight.serve import addresses, app, chapter_views, guard, run_views, server
-from firstlight.serve.jobs import MAX_JOBS
+from firstlight.serve.jobs import MAX_JOBS, train_arguments
 from firstlight.serve.sharing import Sharing, new_token, qr_as_svg
-from firstlight.settings import Settings
+from firstlight.settings import BALANCED, Settings
 
 Firstlight = Callable[..., Answer]
 PGM, JSON = "image/x-portable-graymap", "application/json"
@@ -528,7 +529,14 @@ INVALID: dict[str, list[dict[str, Any]]] = {
         {"network": "--help"},
         *({"network": "softmax", "steps": value} for value in (-1, 0, True, "9", 1e9, [])),
         {"network": "softmax", "seed": -1},
+        *({"network": "softmax", "learning_rate": rate} for rate in (0, -1, 1e9, "1", True, [])),
+        *({"network": "softmax", "batch_size": size} for size in (0, 1e9, "9", 2.5)),
+        {"network": "softmax", "epochs": 1, "steps": 1},
+        {"network": "softmax", "recipe": "pictures"},  # MNIST is no folder of pictures
+        {"network": "zfnet"},
+        *({"network": "softmax", "data": data} for data in ({}, "", " ", 3)),
     ],
+    "data": [{}, *({"data": data} for data in (3, "", "/dev/zero", "a\0b", "\ud800", "x" * 5000))],
     "graph": [{"network": ["softmax"]}, {"network": "--help"}, {"network": {}}, {}],
     "runs/x/stop": [{"image": 3}, {}],
 }
@@ -539,6 +547,74 @@ def test_fuzzed_documents_are_refused(site: Site, path: str) -> None:
     for body in (*INVALID_EVERYWHERE, *(json.dumps(each).encode() for each in INVALID[path])):
         response = site.post(f"/api/{path}", body)
         assert response.status in (400, 404), (body[:80], response.body)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"epochs": 0}, "epochs is '0'; it must be a whole number from 1 to 100,000"),
+        ({"batch_size": 10**9}, "it must be a whole number from 1 to 100,000"),
+        ({"seed": -1}, "seed is '-1'; it must be a whole number from 0 to 4,294,967,295"),
+        ({"learning_rate": 1e9}, "is 1000000000.0; it must be a number above 0 and at most 100"),
+        (
+            {"recipe": "pictures"},
+            "no recipe 'pictures' of softmax for mnist; recipes: default, long",
+        ),
+        ({"network": "zfnet"}, "no network 'zfnet' for mnist; networks: softmax, "),
+        ({"data": "/no/such/folder"}, "no dataset or path '/no/such/folder'; datasets: "),
+    ],
+)
+def test_what_cannot_be_trained_is_answered_with_what_can(
+    site: Site, fields: dict[str, Any], message: str
+) -> None:
+    response = site.post("/api/trainings", json.dumps({"network": "softmax"} | fields).encode())
+    assert response.status == 400 and message in response.json["error"]
+
+
+def test_a_training_gets_the_numbers_that_were_changed_and_no_others() -> None:
+    data: Any = {"data": "shop", "location": "/shop", "recipes": {"lenet5": ["pictures"]}}
+    asked = {"network": "lenet5", "recipe": "pictures", "seed": 3, "epochs": None}
+    numbers = {"batch_size": 8, "steps": 2, "learning_rate": 0.5}
+    start = ["lenet5", "--data", "/shop", "--recipe", "pictures"]
+    assert train_arguments(asked, data) == [*start, "--seed", "3"]
+    changed = ["--batch-size", "8", "--steps", "2", "--seed", "3", "--lr", "0.5"]
+    assert train_arguments(asked | numbers, data) == [*start, *changed]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "message"),
+    [
+        (b"hello", "text/plain", 415, "text/plain cannot be read; send a picture (PNG, JPEG,"),
+        (b"hello", "image/png", 400, "not a picture; PNG, JPEG, WEBP, BMP, GIF, TIFF can be read"),
+        (b"%PDF-1.7", "image/png", 400, "a PDF; save its page as a PNG or JPEG picture"),
+        (b"\0\0\0\x18ftypheic", "image/heic", 400, "a HEIC photograph; save or export it as JPEG"),
+        (b"<svg/>", "image/svg+xml", 400, "an SVG drawing; save it as PNG"),
+        (b"", "image/png", 400, "empty file"),
+        (png(np.zeros((90, 90), np.uint8))[:-30], "image/png", 400, "damaged picture"),
+        (bytes(20 * 2**20), "image/png", 413, "this file has 20 MB, and at most 16 MB are read"),
+    ],
+    ids=lambda value: value[:20] if isinstance(value, str) else "",  # no bytes in a name
+)
+def test_a_file_that_cannot_be_read_is_named_with_what_to_do(
+    site: Site, body: bytes, content_type: str, status: int, message: str
+) -> None:
+    response = site.post("/api/read", body, content_type)
+    assert response.status == status and message in response.json["error"]
+
+
+def test_the_page_knows_what_the_server_reads() -> None:
+    script = (Path(server.__file__).parent / "page" / "pictures.js").read_text()
+    assert f"MAX_MEGABYTES = {guard.MAX_PICTURE_BYTES // 2**20};" in script
+    (readable,) = re.findall('READABLE = "(.*)"', script)
+    assert tuple(re.findall(r"\w{3,}", readable.upper())) == (
+        "PNG",
+        "JPEG",
+        "WEBP",
+        "BMP",
+        "GIF",
+        "AND",
+        "TIFF",
+    )
 
 
 @pytest.mark.parametrize("query", ["after=-1", "after=x", "after=99999999999999", "after=%C2%B2"])
@@ -594,6 +670,18 @@ def test_beyond_this_machine_everything_needs_the_token(shared_site: Site) -> No
     assert site.post("/api/read", pgm(sheet("7")), PGM).json["text"] == "7"
     for host, status in (("192.0.2.7", 200), ("evil.example", 421)):
         assert site.send("GET", "/", headers={"Host": host}).status == status
+
+
+def test_visitors_cannot_explore_the_disk_of_the_server(here: Path) -> None:
+    site = Site("correct horse battery", "0.0.0.0")
+    try:
+        path = json.dumps({"network": "softmax", "data": str(here)}).encode()
+        for route in ("data", "trainings"):
+            refused = site.post(f"/api/{route}", path)
+            assert refused.status == 403 and "opens no path" in refused.json["error"]
+        assert site.ask("/api/data", data="mnist")["splits"]["train"] == 55_000
+    finally:
+        site.stop()
 
 
 def test_the_printed_addresses_open_the_page(shared_site: Site) -> None:
@@ -797,6 +885,31 @@ def test_a_training_is_started_stopped_and_continued(site: Site, runs: Path) -> 
     wait_until(lambda: logged_lines(site, name)[-1]["step"] > reached)
     site.ask(f"/api/runs/{name}/stop")
     wait_for_state(site, name, "stopped")
+
+
+def test_a_folder_of_pictures_is_looked_at_and_trained_on(site: Site, runs: Path) -> None:
+    shop = write_shop(runs.parent / "shop")
+    (shop / "kiwi" / "bad.png").write_text("no picture")
+    found = site.ask("/api/data", data=f"  {shop} ")
+    assert found["location"] == str(shop) and found["pictures"]
+    assert found["classes"] == {"apple": 10, "kiwi": 10} and sum(found["splits"].values()) == 20
+    assert found["fault_count"] == 1 and found["faults"][0]["file"] == "kiwi/bad.png"
+    assert found["recipes"]["lenet5"] == ["pictures"] and "modern" in found["recipes"]["zfnet"]
+    of_digits = site.ask("/api/data", data="mnist")["recipes"]
+    assert "pictures" not in of_digits["lenet5"] and "zfnet" not in of_digits
+
+    own = site.get("/api/recipes").json["lenet5"]["pictures"]
+    assert own["epochs"] == 200 and own["steps"] is None and own["batch_size"] == 32
+    asked = {"network": "lenet5", "recipe": "pictures", "data": str(shop), "steps": 2}
+    name = site.ask("/api/trainings", **asked, learning_rate=0.02)["name"]
+    assert name == "lenet5-shop-1"
+    row = wait_for_state(site, name, "done")
+    assert row["pictures"] and row["settings"]["learning rate"] == 0.02
+    assert site.get(f"/api/runs/{name}/weights").json["shape"] == [6, 5, 5]
+    shutil.rmtree(shop / "kiwi")
+    alone = site.post("/api/data", json.dumps({"data": str(shop)}).encode())
+    assert alone.status == 400 and "has 1 class with pictures" in alone.json["error"]
+    shutil.rmtree(shop)
 
 
 def test_no_more_than_two_jobs_run_at_once(site: Site, runs: Path) -> None:
@@ -1040,13 +1153,26 @@ def test_a_kernel_is_shown_as_one_picture_per_unit() -> None:
         run_views.weight_maps(np.zeros((17, 10)))
 
 
-def test_mistakes_among_ones_own_pictures_are_shown(site: Site, runs: Path) -> None:
-    shop = runs.parent / "shop"
+def write_shop(shop: Path) -> Path:
+    """A folder of ten pictures of each of two classes."""
     for i in range(10):
         for name in ("apple", "kiwi"):
             (shop / name).mkdir(parents=True, exist_ok=True)
             picture = np.full((90, 120, 3), (i, 200, 10 * len(name)), np.uint8)
             Image.fromarray(picture).save(shop / name / f"{i}.png")
+    return shop
+
+
+def test_validation_with_class_weights_is_named_the_mean_recall(tmp_path: Path) -> None:
+    run = Run(write_run(tmp_path / "run"))
+    record = run.record()
+    assert run_views.run_summary(run.folder, "run", None)["validated_by"] == "accuracy"
+    run.write_record(replace(record, settings=replace(record.settings, class_weights=BALANCED)))
+    assert run_views.run_summary(run.folder, "run", None)["validated_by"] == "mean recall"
+
+
+def test_mistakes_among_ones_own_pictures_are_shown(site: Site, runs: Path) -> None:
+    shop = write_shop(runs.parent / "shop")
     folder = write_run(runs / "shop", str(shop))
     run = Run(folder)
     write_json(run.pictures_file, list_pictures(shop).to_json())

@@ -115,9 +115,7 @@ def prepare(
         UsageError: no such network or recipe, both epochs and steps, or an impossible rate.
         DataError: no such data, or it is damaged, or it has a single class.
     """
-    check_whole_number("seed", seed, minimum=0)
-    if seed > MAX_SEED:
-        raise UsageError(f"seed is {seed}; it must be at most {MAX_SEED}")
+    check_whole_number("seed", seed, minimum=0, maximum=MAX_SEED)
     check_whole_number("patience", patience, minimum=0)
     if limit is not None:
         check_whole_number("limit", limit, minimum=1)
@@ -175,8 +173,7 @@ def default_recipe(network: Network, dataset: Dataset) -> str:
     It is the network's first recipe; for a folder of photographs it is the recipe "pictures", if
     the network has one: photographs are fewer and harder than the digits of its first recipe.
     """
-    first, *others = network.recipes
-    return "pictures" if dataset.listing is not None and "pictures" in others else first
+    return catalog.suitable_recipes(network.recipes, pictures=dataset.listing is not None)[0]
 
 
 def overridden(recipe: Recipe, overrides: dict[str, float | None]) -> Recipe:

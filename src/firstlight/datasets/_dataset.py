@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from firstlight.datasets._examples import SPLITS, Examples
 from firstlight.errors import DataError
+from firstlight.images.crops import Size
 
 MAX_FAULTS_SHOWN = 20
 
@@ -61,6 +62,8 @@ class DatasetCheck:
 
     data: str
     classes: dict[str, int]  # name → number of examples
+    splits: dict[str, int]  # name → number of examples
+    image_size: Size | None  # height, width, channels; None for pictures, which may differ in size
     faults: tuple[Fault, ...]
 
     @property
@@ -73,6 +76,8 @@ class DatasetCheck:
             "classes": self.classes,
             "examples": self.examples,
             "faults": [fault.to_json() for fault in self.faults],
+            "splits": self.splits,
+            "image_size": self.image_size,
         }
 
 
@@ -158,11 +163,22 @@ class Dataset:
         """Load every split; count the examples of each class and collect the faults."""
         faults = list(self.listing.faults) if self.listing else []
         counts: Counter[str] = Counter(dict.fromkeys(self.classes, 0))
+        splits: dict[str, int] = {}
+        image_size = None
         for split in self.splits:
             try:
-                labels = self.load(split).labels
+                examples = self.load(split)
             except DataError as error:
                 faults.append(Fault(self.name, str(error)))
             else:
-                counts.update(self.classes[label] for label in labels)
-        return DatasetCheck(data=self.name, classes=dict(counts), faults=tuple(faults))
+                counts.update(self.classes[label] for label in examples.labels)
+                splits[split] = len(examples)
+                if not examples.images.are_crops:
+                    image_size = examples.images.size
+        return DatasetCheck(
+            data=self.name,
+            classes=dict(counts),
+            splits=splits,
+            image_size=image_size,
+            faults=tuple(faults),
+        )

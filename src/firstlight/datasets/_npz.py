@@ -74,4 +74,6 @@ def _array(path: Path, name: str) -> np.ndarray:
         raise DataError(f"{path}: has no array {name}, as Keras's mnist.npz has") from None
     except _UNREADABLE as error:
         fault = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if "pickle" in fault:  # NumPy recommends to load it unsafely
+            fault = "it is no archive of numbers"
         raise DataError(f"{path}: not a readable .npz file ({fault})") from None

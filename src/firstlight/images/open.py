@@ -8,6 +8,7 @@ checked before any pixel is decoded, and a huge JPEG is reduced while it is deco
 """
 
 import math
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,15 @@ MIN_PHOTOGRAPH_SIDE = 8  # pixels
 MAX_ASPECT_RATIO = 20  # of a photograph
 MIN_OPACITY = 128  # 0 to 255: more transparent pixels do not count as ink
 MIN_WHITE = 201  # 0 to 255: if all ink is lighter, the paper is black
+
+# What files of other formats begin with, and what to do about them.
+FOREIGN_FORMATS = (
+    (rb"%PDF", "a PDF; save its page as a PNG or JPEG picture"),
+    (rb"....ftyp(hei|hev|mif1|msf1)", "a HEIC photograph; save or export it as JPEG"),
+    (rb"....ftypavi", "an AVIF picture; save it as PNG or JPEG"),
+    (rb"\s*<(\?xml|svg)", "an SVG drawing; save it as PNG"),
+)
+LONGEST_START = 64  # bytes, of what FOREIGN_FORMATS look at
 
 Source = str | PathLike[str] | Image.Image | NDArray[Any]
 
@@ -135,15 +145,24 @@ def _refuse_unusual(image: Image.Image) -> None:
 
 def _problem(path: Path, error: Exception) -> str:
     """Describe in a few words why a file cannot be opened."""
-    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
-        return f"too large, more than {MAX_PIXELS // 10**6} million pixels; make it smaller"
     if isinstance(error, OSError) and error.strerror:  # from the system: missing, a directory, ...
         return error.strerror[0].lower() + error.strerror[1:]
-    if path.stat().st_size == 0:
+    with path.open("rb") as file:
+        return problem_of(file.read(LONGEST_START), error)
+
+
+def problem_of(start: bytes, error: Exception) -> str:
+    """Describe in a few words why Pillow cannot read a file that begins with these bytes."""
+    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+        return f"too large, more than {MAX_PIXELS // 10**6} million pixels; make it smaller"
+    if not start:
         return "empty file"
+    for pattern, description in FOREIGN_FORMATS:
+        if re.match(pattern, start, re.DOTALL | re.IGNORECASE):
+            return f"not a picture that can be read, but {description}"
     if isinstance(error, UnidentifiedImageError):
         return f"not a picture; {', '.join(PICTURE_FORMATS)} can be read"
-    return f"damaged picture ({error})"
+    return f"damaged picture ({' '.join(str(error).split())})"
 
 
 def _working_picture(image: Image.Image) -> Picture:

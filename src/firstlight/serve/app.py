@@ -16,18 +16,21 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from firstlight import __version__, catalog
-from firstlight.errors import FirstlightError, NotFound, UsageError
+from firstlight.errors import FirstlightError, NotFound, UsageError, not_installed
 from firstlight.reading.recognizer import DIGITS_MODEL, Recognizer, recognizer
+from firstlight.recipe import LIMITS, MAX_LEARNING_RATE
 from firstlight.runs.run import Run
 from firstlight.serve import chapter_views, digits, public_files, run_views
 from firstlight.serve.content import Content
+from firstlight.serve.data_checks import DataChecks
 from firstlight.serve.fields import int_query, json_body
 from firstlight.serve.guard import is_loopback, without_port
 from firstlight.serve.jobs import JobJson, Jobs
-from firstlight.serve.questions import DrawGraph, LayerMaps, LayerMapsJson, Samples
+from firstlight.serve.questions import DrawGraph, LayerMaps, LayerMapsJson, Recipes, Samples
 from firstlight.serve.run_views import MetricsJson, RunFolders, RunSummary
 from firstlight.serve.sharing import Sharing, qr_as_svg
 from firstlight.serve.worker import Worker, has_tensorflow
+from firstlight.settings import MAX_SEED
 
 READER_THREADS = 2  # pictures that are read at the same time
 # The POST routes that change nothing. A server that is read-only refuses all others.
@@ -49,10 +52,12 @@ Result = TypeVar("Result")
 
 class AboutJson(TypedDict):
     version: str
-    networks: list[dict[str, Any]]  # those for digits, as `firstlight list` has them
+    networks: list[dict[str, Any]]  # as `firstlight list` has them
     model: str  # the name of the model that reads
     classes: list[str]  # the classes of that model
-    can_train: bool  # whether TensorFlow is installed
+    cannot_train: str  # why nothing can be trained, and what to do; "" if TensorFlow is installed
+    opens_paths: bool  # whether paths of this machine can be trained on
+    limits: dict[str, tuple[float, float]]  # number of a training → smallest, largest
     run: str | None  # the run that the page looks inside at first
     read_only: bool  # whether all requests that start or change a training are refused
 
@@ -81,6 +86,7 @@ class Service:
         model: Path | None,
         root: Path,
         run: Path | None,
+        private: bool = False,
         trust: bool = False,
         read_only: bool = False,
     ) -> None:
@@ -88,7 +94,8 @@ class Service:
         self.model = model or DIGITS_MODEL
         self.network: Recognizer = recognizer(self.model)
         self.folders = RunFolders(root, run)
-        self.jobs = Jobs(self.folders, trust)
+        self.data = DataChecks(private)
+        self.jobs = Jobs(self.folders, self.data, trust)
         self.worker = Worker(WORKER_SECONDS_TO_ANSWER, WORKER_SECONDS_IDLE, trust)
         self.threads = ThreadPoolExecutor(READER_THREADS, "reader")
 
@@ -129,6 +136,8 @@ def build(service: Service, sharing: Sharing, page_token: str) -> Starlette:
         Route("/api/runs/{name}/mistakes", run_mistakes),
         Route("/api/runs/{name}/samples", run_samples, methods=["POST"]),
         Route("/api/runs/{name}/{action:str}", act_on_run, methods=["POST"]),
+        Route("/api/data", look_at_data, methods=["POST"]),
+        Route("/api/recipes", list_recipes),
         Route("/api/trainings", start_training, methods=["POST"]),
         Route("/api/graph", graph_pictures, methods=["POST"]),
     ]
@@ -233,10 +242,12 @@ async def about(request: Request) -> Response:
     is_own_model = service.model == DIGITS_MODEL
     answer: AboutJson = {
         "version": __version__,
-        "networks": [entry.to_json() for entry in catalog.networks() if entry.input == (28, 28, 1)],
+        "networks": [entry.to_json() for entry in catalog.networks()],
         "model": "firstlight's own reader" if is_own_model else service.model.name,
         "classes": list(service.network.classes),
-        "can_train": has_tensorflow(),
+        "cannot_train": "" if has_tensorflow() else not_installed("tensorflow"),
+        "opens_paths": not service.data.private,
+        "limits": {**LIMITS, "learning_rate": (0, MAX_LEARNING_RATE), "seed": (0, MAX_SEED)},
         "run": extra.name if extra else None,
         "read_only": service.read_only,
     }
@@ -351,6 +362,16 @@ async def act_on_run(request: Request) -> Response:
         raise HTTPException(404, "not found")
     await actions[action](name)
     return JSONResponse({"name": name})
+
+
+async def look_at_data(request: Request) -> Response:
+    """Return what is found in a dataset, or at a path of this machine."""
+    document = await json_body(request)
+    return JSONResponse(await service_of(request).data.look(document.get("data")))
+
+
+async def list_recipes(request: Request) -> Response:
+    return JSONResponse(await service_of(request).worker.ask(Recipes()))
 
 
 async def start_training(request: Request) -> Response:

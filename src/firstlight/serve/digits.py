@@ -15,7 +15,7 @@ from PIL import Image
 
 from firstlight.errors import DataError
 from firstlight.explanation.occlusion import PAPER, occlude
-from firstlight.images.open import PICTURE_FORMATS, open_picture
+from firstlight.images.open import PICTURE_FORMATS, open_picture, problem_of
 from firstlight.reading import ink, locate, reader
 from firstlight.reading.reader import Digit, Line
 from firstlight.reading.recognizer import NOT_A_DIGIT, Recognizer
@@ -56,7 +56,7 @@ def read_picture(body: bytes, network: Recognizer, model: Path) -> ReadingJson:
     drawing = decode_drawing(body)
     if drawing is not None:
         return read_drawing(drawing, network)
-    with decode_errors():
+    with decode_errors(body):
         reading = reader.read(decode_photograph(body), model)
     lines = [list(line.digits) for line in reading.lines]
     return to_json(lines, reading.picture.size, network)
@@ -80,7 +80,7 @@ def read_squashed(body: bytes, network: Recognizer) -> ReadingJson:
     Raises what `read_picture` does.
     """
     drawing = decode_drawing(body)
-    with decode_errors():
+    with decode_errors(body):
         picture = open_picture(decode_photograph(body) if drawing is None else drawing)
     dark_on_light = ink.polarities(picture.grey)[0]
     light_ink = 255 - picture.grey if dark_on_light else picture.grey
@@ -168,8 +168,8 @@ def decode_photograph(body: bytes) -> Image.Image:
 
 
 @contextmanager
-def decode_errors() -> Iterator[None]:
-    """Turn what Pillow raises for foreign bytes into a DataError of one line."""
+def decode_errors(body: bytes) -> Iterator[None]:
+    """Turn what Pillow raises for a foreign file into a DataError of one line."""
     try:
         yield
     except (
@@ -180,8 +180,7 @@ def decode_errors() -> Iterator[None]:
         Image.DecompressionBombError,
         Image.DecompressionBombWarning,
     ) as error:
-        formats = ", ".join(PICTURE_FORMATS)
-        raise DataError(f"not a picture that can be read ({formats}), or a damaged one") from error
+        raise DataError(f"this file cannot be read: {problem_of(body, error)}") from error
 
 
 def occlusion_map(image: Pixels, predict: PredictProbabilities, label: int) -> list[list[float]]:

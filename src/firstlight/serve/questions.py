@@ -33,6 +33,15 @@ class SamplesJson(TypedDict):
     modified: float  # when the weights were written, in seconds since 1970
 
 
+class RecipeJson(TypedDict):
+    """The fields of a recipe that the page can change."""
+
+    epochs: int | None
+    steps: int | None
+    batch_size: int
+    learning_rate: float
+
+
 class Done(TypedDict):
     """The empty answer to a question that only writes files."""
 
@@ -58,6 +67,11 @@ class Samples(Question[SamplesJson]):
 
 
 @dataclass(frozen=True)
+class Recipes(Question[dict[str, dict[str, RecipeJson]]]):
+    """What is in the recipes? The answer: network → recipe → its fields."""
+
+
+@dataclass(frozen=True)
 class DrawGraph(Question[dict[str, str]]):
     """What do the two pictures of a graph look like? The answer: name → SVG."""
 
@@ -72,7 +86,7 @@ class Evaluate(Question[Done]):
 
 
 QUESTIONS: dict[str, type[Question[Any]]] = {
-    kind.__name__: kind for kind in (LayerMaps, Samples, DrawGraph, Evaluate)
+    kind.__name__: kind for kind in (LayerMaps, Samples, Recipes, DrawGraph, Evaluate)
 }
 
 

@@ -70,7 +70,7 @@ def create_server(
     check_token(token)
     private = not guard.is_loopback(host) or bool(token)
     token = token or (new_token() if private else secrets.token_urlsafe(24))
-    service = create_service(model, trust=trust, read_only=read_only)
+    service = create_service(model, private=private, trust=trust, read_only=read_only)
     listener = bind(host, port)
     sharing = Sharing(addresses.urls(host, listener), token if private else None)
     application = app.build(service, sharing, "" if private else token)
@@ -105,13 +105,16 @@ def check_token(token: str) -> None:
         )
 
 
-def create_service(model: Path | None, *, trust: bool, read_only: bool) -> app.Service:
+def create_service(
+    model: Path | None, *, private: bool, trust: bool, read_only: bool
+) -> app.Service:
     """Return what the routes share; `model` is an ONNX file, or a run folder to look inside."""
     is_run = model is not None and (model / "run.json").is_file()
     return app.Service(
         model=None if is_run else model,
         root=RUNS,
         run=model if is_run else None,
+        private=private,
         trust=trust,
         read_only=read_only,
     )

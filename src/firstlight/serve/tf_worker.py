@@ -16,9 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from firstlight import catalog
 from firstlight.datasets import Examples
 from firstlight.errors import FirstlightError, UsageError
 from firstlight.quiet import tensorflow
+from firstlight.recipe import Recipe
 from firstlight.serve import digits, run_views
 from firstlight.serve.questions import (
     Done,
@@ -28,6 +30,8 @@ from firstlight.serve.questions import (
     LayerMaps,
     LayerMapsJson,
     Question,
+    RecipeJson,
+    Recipes,
     Samples,
     SamplesJson,
     from_line,
@@ -78,6 +82,8 @@ def answer(question: Question[Any]) -> Any:
             return layer_maps(question)
         case Samples():
             return predict_samples(question)
+        case Recipes():
+            return recipes()
         case DrawGraph():
             return graph_pictures(question)
         case Evaluate():
@@ -196,6 +202,26 @@ def sample_images(folder: str) -> Examples:
     if examples.images.are_crops or examples.images.size != INPUT_SHAPE:
         raise UsageError(f"the test images of {dataset.name} do not have 28×28 pixels")
     return examples
+
+
+def recipes() -> dict[str, dict[str, RecipeJson]]:
+    """Return the recipes of every network; reading them imports the networks' files."""
+    return {
+        entry.name: {
+            name: recipe_json(recipe)
+            for name, recipe in catalog.named_network(entry.name).recipes.items()
+        }
+        for entry in catalog.networks()
+    }
+
+
+def recipe_json(recipe: Recipe) -> RecipeJson:
+    return {
+        "epochs": recipe.epochs,
+        "steps": recipe.steps,
+        "batch_size": recipe.batch_size,
+        "learning_rate": recipe.learning_rate,
+    }
 
 
 def graph_pictures(question: DrawGraph) -> dict[str, str]:

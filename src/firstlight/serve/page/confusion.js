@@ -190,7 +190,7 @@ function mistakeFigure({ index, file, label, predicted, confidence, image, size 
     {},
     `${className(label)}, predicted `,
     h("b", {}, className(predicted)),
-    `, ${percent(confidence)}`,
+    `, ${percent(confidence).replace(" ", "\u00a0")}`,
   );
   return h("figure", { title: name }, picture, caption);
 }

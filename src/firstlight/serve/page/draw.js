@@ -5,6 +5,7 @@ import { cards, headline } from "./answer.js";
 import { h } from "./dom.js";
 import { Pad, padCanvas } from "./pad.js";
 import { listenForPictures, photo } from "./photo.js";
+import { pictureProblem } from "./pictures.js";
 import { Reader } from "./reader.js";
 
 const SQUASHED =
@@ -81,11 +82,23 @@ export function enter(page) {
 
   function openPhoto(file) {
     if (!file) return;
+    const problem = pictureProblem(file);
+    if (problem) {
+      showProblem(problem);
+      return;
+    }
     photograph?.view.release();
     photograph = { file, view: photo(file) };
     sheet.replaceChildren(photograph.view.element);
     result.textContent = "…";
     reader.update();
+  }
+
+  /** Say what is wrong with a file that is not sent; the sheet stays as it is. */
+  function showProblem(problem) {
+    result.textContent = problem;
+    result.classList.add("words");
+    fileInput.value = ""; // the same file may be chosen again
   }
 
   function closePhoto() {

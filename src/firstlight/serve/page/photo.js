@@ -39,14 +39,14 @@ function box(digit, classes, lineWidth) {
 }
 
 /**
- * Calls `onPicture(file)` for each picture that is dropped on the page or pasted into it.
- * Returns a function that stops it.
+ * Calls `onFile(file)` for each file that is dropped on the page or pasted into it: of several, the
+ * first picture. Returns a function that stops it.
  */
-export function listenForPictures(onPicture) {
-  const firstPicture = (files) => [...(files ?? [])].find(({ type }) => type.startsWith("image/"));
+export function listenForPictures(onFile) {
   const take = (files) => {
-    const file = firstPicture(files);
-    if (file) onPicture(file);
+    const all = [...(files ?? [])];
+    const file = all.find(({ type }) => type.startsWith("image/")) ?? all[0];
+    if (file) onFile(file);
   };
   const listeners = {
     dragover: (event) => event.preventDefault(), // otherwise nothing can be dropped
