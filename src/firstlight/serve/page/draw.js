@@ -3,6 +3,7 @@
 import { recall, remember } from "./address.js";
 import { cards, headline } from "./answer.js";
 import { h } from "./dom.js";
+import { DIGITS, exampleButtons, STAR } from "./drawings.js";
 import { Pad, padCanvas } from "./pad.js";
 import { listenForPictures, photo } from "./photo.js";
 import { Reader } from "./reader.js";
@@ -48,6 +49,11 @@ export function enter(page) {
     details,
   );
 
+  const examples = exampleButtons([...DIGITS, STAR], (ink) => {
+    pad.text = ink;
+    remember({ ink });
+    reader.update();
+  });
   let photograph = null; // { file, view }, if one is shown in place of the sheet
   const pad = new Pad(canvas, (lifted, fresh) => {
     reader.update(lifted, fresh);
@@ -65,7 +71,7 @@ export function enter(page) {
     const text = headline(answer);
     result.textContent = text;
     result.classList.toggle("words", !/^[\d?\n]+$/.test(text));
-    details.replaceChildren(...cards(answer));
+    details.replaceChildren(...(pad.empty && !photograph ? examples : cards(answer)));
     photograph?.view.mark(answer);
     undo.disabled = clear.disabled = pad.empty && !photograph;
     page.dataset.answerMilliseconds = milliseconds.toFixed(1);

@@ -179,10 +179,13 @@ export class Pad {
 
   set text(text) {
     this.lift();
-    this.strokes = text.split(".").map(parseStroke).filter(isStroke);
+    this.strokes = strokesOf(text);
     this.paint();
   }
 }
+
+/** The strokes that an address holds. */
+export const strokesOf = (text) => text.split(".").map(parseStroke).filter(isStroke);
 
 /** "0a140b15" → [[10, 40], [11, 41]]. */
 function parseStroke(text) {

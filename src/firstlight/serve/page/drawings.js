@@ -1,0 +1,63 @@
+// Drawings to try with one click, as the address holds them: see pad.js.
+
+import { h, svg } from "./dom.js";
+import { strokesOf } from "./pad.js";
+
+export const DIGITS = [
+  {
+    name: "a 7",
+    ink:
+      "8k4i9546a345am44b842bx40ck3yd13xdf48d94xd35dcx5vcq6ech6zc87lc187bu8sbo9dbi9ybeaj" +
+      "b9b7b5bwb2cjb0cy.a88eaq89be84c581cs80",
+  },
+  {
+    name: "2013",
+    ink:
+      "2j6t2n6d2v5v3a5l3s5g4a5k4p5v4v6c4v6x4q7h4g83418q3j9d2ya32jan2zaq3jal3zaj4jan53ar" +
+      "5jau.9a5z8o61896e7u717l7s7i8l7l9f7q9v81al8hb18yb69gax9vada59ka893aa88a57f9x6r9m6" +
+      "9945z8v5z.cy6idd5ydn5edr60dq6idq70dp7kdo84dn8pdm9adm9udlafdlaxdlba.gs6eha5xhr5ri" +
+      "b5tiq62iz6iiy71ip7lid80hx8aib8iis8sj698ja9sj5afitaxiab9hrbdh9b8gvazgial",
+  },
+  {
+    name: "4 or 9?",
+    ink:
+      "b247am4uab58a15n9q629e6i946x8v7c8p7r8g8j8o909d97a598az92bp8uc88lce8i.cn45cl55ck5" +
+      "uci6jcg7ace82cb8wc99qc6apc4bqc1coc0dc",
+  },
+];
+export const STAR = {
+  name: "a star",
+  ink:
+    "95cf9cbo9mak9w9da787ai6yat5lb44gbe3zbo4eby5hc76tcg80ct98d8akdjbodic8d1c1c8babbab" +
+    "ai9h9p8t8u84867j7y738d6x986xaa6zb970c86xda6se66qe97edi84cj8xbp9oazafa9b79mbx95cf",
+};
+const MARGIN = 30; // units around the strokes of a small picture
+
+/** What an empty sheet shows: a button for each drawing, which calls `draw(ink)`. */
+export function exampleButtons(drawings, draw) {
+  const buttons = drawings.map(({ name, ink }) =>
+    h("button", { onclick: () => draw(ink) }, smallPicture(strokesOf(ink)), name),
+  );
+  return [
+    h(
+      "p",
+      { class: "quiet" },
+      "Draw with the mouse, a finger or a pen: it is read while you draw. Or try one of these:",
+    ),
+    h("div", { class: "tools examples" }, buttons),
+  ];
+}
+
+function smallPicture(strokes) {
+  const [x, y] = [0, 1].map((axis) => strokes.flat().map((point) => point[axis]));
+  const left = Math.min(...x) - MARGIN;
+  const top = Math.min(...y) - MARGIN;
+  const width = Math.max(...x) + MARGIN - left;
+  const height = Math.max(...y) + MARGIN - top;
+  const lines = strokes.map((stroke) => svg("polyline", { points: stroke.flat().join(" ") }));
+  return svg(
+    "svg",
+    { viewBox: `${left} ${top} ${width} ${height}`, "aria-hidden": "true" },
+    ...lines,
+  );
+}
