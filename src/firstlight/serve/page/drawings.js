@@ -1,7 +1,7 @@
 // Drawings to try with one click, as the address holds them: see pad.js.
 
 import { h, svg } from "./dom.js";
-import { strokesOf } from "./pad.js";
+import { drawStrokes, strokesOf } from "./pad.js";
 
 export const DIGITS = [
   {
@@ -33,31 +33,58 @@ export const STAR = {
 };
 const MARGIN = 30; // units around the strokes of a small picture
 
-/** What an empty sheet shows: a button for each drawing, which calls `draw(ink)`. */
-export function exampleButtons(drawings, draw) {
+/** What an empty sheet shows: a button for each drawing, which calls `draw(ink)`, and `others`. */
+export function examples(drawings, draw, ...others) {
   const buttons = drawings.map(({ name, ink }) =>
-    h("button", { onclick: () => draw(ink) }, smallPicture(strokesOf(ink)), name),
+    exampleButton(name, ink, { onclick: () => draw(ink) }),
   );
-  return [
-    h(
-      "p",
-      { class: "quiet" },
-      "Draw with the mouse, a finger or a pen: it is read while you draw. Or try one of these:",
-    ),
-    h("div", { class: "tools examples" }, buttons),
-  ];
+  const text =
+    "Draw with the mouse, a finger or a pen: it is read while you draw. Or try one of these:";
+  return h(
+    "div",
+    { class: "stack examples" },
+    h("p", { class: "quiet" }, text),
+    h("div", { class: "tools" }, buttons, others),
+  );
 }
 
-function smallPicture(strokes) {
+/** Opens a picture file of ink on paper. */
+export function paperButton(open) {
+  const onclick = async () => open(await inkOnPaper());
+  return exampleButton("ink on paper", DIGITS[0].ink, { class: "paper", onclick });
+}
+
+function exampleButton(name, ink, attributes) {
+  const strokes = strokesOf(ink);
   const [x, y] = [0, 1].map((axis) => strokes.flat().map((point) => point[axis]));
   const left = Math.min(...x) - MARGIN;
   const top = Math.min(...y) - MARGIN;
   const width = Math.max(...x) + MARGIN - left;
   const height = Math.max(...y) + MARGIN - top;
+  const viewBox = `${left} ${top} ${width} ${height}`;
   const lines = strokes.map((stroke) => svg("polyline", { points: stroke.flat().join(" ") }));
-  return svg(
-    "svg",
-    { viewBox: `${left} ${top} ${width} ${height}`, "aria-hidden": "true" },
-    ...lines,
-  );
+  return h("button", attributes, svg("svg", { viewBox, "aria-hidden": "true" }, ...lines), name);
+}
+
+/** The first two drawings in blue ink on ruled paper, in uneven light: a picture file. */
+async function inkOnPaper() {
+  const [width, height] = [1200, 900];
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext("2d");
+  context.fillStyle = "#e9e4d8";
+  context.fillRect(0, 0, width, height);
+  context.fillStyle = "#b9c6d6";
+  for (let y = 90; y < height; y += 90) context.fillRect(0, y, width, 2);
+  for (const [i, { ink }] of DIGITS.slice(0, 2).entries()) {
+    context.setTransform(1, 0.03, -0.05, 1, 420 - 400 * i, 100 + 330 * i);
+    drawStrokes(context, strokesOf(ink), 0.8, "#26366b");
+  }
+  context.resetTransform();
+  const shadow = context.createLinearGradient(0, 0, width, height);
+  shadow.addColorStop(0.2, "rgb(0 0 0 / 0%)");
+  shadow.addColorStop(1, "rgb(0 0 0 / 45%)");
+  context.fillStyle = shadow;
+  context.fillRect(0, 0, width, height);
+  const blob = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.9 });
+  return new File([blob], "paper.jpg", { type: blob.type });
 }

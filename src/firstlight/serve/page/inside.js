@@ -3,7 +3,7 @@
 import { recall, remember } from "./address.js";
 import { bars, verdictLine } from "./answer.js";
 import { errorLine, field, h } from "./dom.js";
-import { DIGITS, exampleButtons } from "./drawings.js";
+import { DIGITS, examples } from "./drawings.js";
 import {
   filters,
   flow,
@@ -30,11 +30,7 @@ export function enter(page) {
   const networkSelect = h("select", { onchange: () => chooseRun(networkSelect.value) });
   networkSelect.append(readerOption());
   const chips = h("div", { class: "chips", role: "group", "aria-label": "Digits on the sheet" });
-  const examples = h(
-    "div",
-    {},
-    exampleButtons(DIGITS, (ink) => draw(ink)),
-  );
+  const tries = examples(DIGITS, (ink) => draw(ink));
   const prediction = h("div");
   const error = errorLine();
   const layers = h("section", { class: "layers" });
@@ -52,7 +48,7 @@ export function enter(page) {
         h("button", { onclick: () => pad.clear() }, "Clear"),
         chips,
       ),
-      examples,
+      tries,
       prediction,
     ),
     h("div", { class: "stack" }, error, layers),
@@ -82,7 +78,7 @@ export function enter(page) {
   function showDigits(answer) {
     if (left) return;
     hint.hidden = !pad.empty;
-    examples.hidden = !pad.empty;
+    tries.hidden = !pad.empty;
     digits = answer?.digits ?? [];
     selected = Math.min(selected, Math.max(0, digits.length - 1));
     chips.replaceChildren(...(digits.length > 1 ? digits.map(chip) : []));
@@ -182,9 +178,11 @@ export function enter(page) {
 
   function openLayer(name) {
     const map = recall("map") === "" ? null : Number(recall("map"));
-    const onMap = (number) => {
+    const onMap = async (number) => {
       remember({ map: number });
-      showProjections(name, number, panel.detail);
+      await showProjections(name, number, panel.detail);
+      const { top } = panel.detail.getBoundingClientRect();
+      if (top > 0.8 * innerHeight) panel.detail.scrollIntoView(); // on a phone it is below the maps
     };
     const { image, names, weights, answer } = shown;
     const drawn = { image, classes: names, weights, map };

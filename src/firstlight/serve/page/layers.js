@@ -18,6 +18,10 @@ const MIN_OCCLUSION_RANGE = 0.05; // so that a network that is always sure shows
 const MAX_NEURONS = 12; // that are listed, the strongest first
 const COARSE = 10; // rows of a map in which a drawing is hardly recognised
 
+const NEURONS = {
+  name: "neurons",
+  does: "Each neuron multiplies all values of the layer before by its weights and adds them up.",
+};
 const times = (size) => size.join("×");
 const KINDS = {
   Conv2D: convolution,
@@ -40,8 +44,8 @@ const KINDS = {
     name: "mean of each map",
     does: "It takes the mean of each map: one number is left of it.",
   },
-  Dense: neurons,
-  EinsumDense: neurons,
+  Dense: NEURONS,
+  EinsumDense: NEURONS,
 };
 
 function convolution({ window, strides }, isFirst) {
@@ -62,16 +66,11 @@ function pool(name, does, more = "") {
   });
 }
 
-function neurons() {
-  return {
-    name: "neurons",
-    does: "Each neuron multiplies all values of the layer before by its weights and adds them up.",
-  };
-}
-
+/** What the layer is called, and what it does. */
 function kind(layer, isFirst) {
-  const known = KINDS[layer.type] ?? { name: layer.type, does: "" };
-  return typeof known === "function" ? known(layer, isFirst) : known;
+  const known = KINDS[layer.type];
+  if (typeof known === "function" && layer.window) return known(layer, isFirst);
+  return typeof known === "object" ? known : { name: layer.type, does: "" };
 }
 
 const isFlat = (layer) => layer.shape[0] * layer.shape[1] === 1;
@@ -206,7 +205,7 @@ export function layerPanel(layers, name, { image, classes, weights, map }, { onL
     "article",
     { class: "card layer" },
     h("h2", {}, stage[0].name, h("span", {}, `${first.name}: ${countText(layer)}`)),
-    h("p", {}, first.does),
+    first.does ? h("p", {}, first.does) : null,
     steps(stage, layer, onLayer),
     h("p", { class: "quiet" }, lookText(layer, values, isOutput)),
     weightsBlock(weights, image, layer),
