@@ -21,8 +21,8 @@ export const DIGITS = [
   {
     name: "4 or 9?",
     ink:
-      "b247am4uab58a15n9q629e6i946x8v7c8p7r8g8j8o909d97a598az92bp8uc88lce8i.cn45cl55ck5" +
-      "uci6jcg7ace82cb8wc99qc6apc4bqc1coc0dc",
+      "ax47ai4ua7589x5n9n629c6i926x8u7c8n7r8f8j8n909b97a198au92bi8uc18lc78i.cf45ce55cc5" +
+      "ucb6jc97ac782c48wc29qc0apbxbqbvcobtdc",
   },
 ];
 export const STAR = {

@@ -274,7 +274,13 @@ function lookText(layer, values, isOutput) {
 /** A map for each radio button: one stop of the Tab key, and arrow keys choose. */
 function mapChoices(layer, { chosen, onMap }) {
   const labels = mapPictures(layer, (i) => `map ${i}`).map((shown, i) => {
-    return h("label", {}, radio(i, i === chosen, onMap), shown, h("span", {}, i));
+    return h(
+      "label",
+      {},
+      radio(i, i === chosen, onMap),
+      shown,
+      h("span", { "aria-hidden": "true" }, i),
+    );
   });
   const grid = h("fieldset", { class: "maps" }, legend(`Maps of ${layer.name}`), ...labels);
   grid.style.setProperty("--size", mapSize(layer.shape[1]));
