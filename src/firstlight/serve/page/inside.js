@@ -4,21 +4,14 @@ import { recall, remember } from "./address.js";
 import { bars, verdictLine } from "./answer.js";
 import { errorLine, field, h } from "./dom.js";
 import { DIGITS, examples } from "./drawings.js";
-import {
-  filters,
-  flow,
-  INPUT,
-  inputPanel,
-  isOutputOf,
-  layerPanel,
-  mapPicture,
-  weightsPicture,
-} from "./layers.js";
+import { flow, INPUT, isOutputOf, layerPanel, mapPicture } from "./layers.js";
+import { occlusionPanel } from "./occlusion.js";
 import { Pad, padCanvas } from "./pad.js";
 import { decode, greyPicture } from "./pixels.js";
 import { DECONVNET, NO_SWITCHES, NOTHING, projections, WEIGHTS } from "./projections.js";
 import { Reader } from "./reader.js";
 import { about, get, post, runPath } from "./server.js";
+import { filters, weightsPicture } from "./weights.js";
 
 const NO_TENSORFLOW =
   "The layers of a network that you have trained need TensorFlow, which is not installed here. " +
@@ -163,16 +156,16 @@ export function enter(page) {
     const name = all.some((layer) => layer.name === recall("layer")) ? recall("layer") : INPUT;
     const row = all.length ? [flow(all, name, chooseLayer)] : [];
     if (name === INPUT) {
-      const panel = inputPanel(shown.image, shown.answer, predictedName());
+      const panel = occlusionPanel(shown.image, shown.answer, predictedName());
       layers.replaceChildren(...row, panel, ...howToGoOn());
     } else {
       layers.replaceChildren(...row, openLayer(name));
     }
-    if (key) layers.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus();
+    if (key !== undefined) layers.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus();
   }
 
   function chooseLayer(name) {
-    remember({ layer: name === INPUT ? "" : name, map: "" });
+    remember({ layer: name, map: "" });
     showLayers();
   }
 
@@ -198,11 +191,11 @@ export function enter(page) {
     const layer = answer.layers.find((each) => each.name === name);
     if (!detail.children.length) detail.append(quiet("Searching images that activate it …"));
     detail.setAttribute("aria-busy", "true");
+    const described = describe(layer, number);
     const asked = { image: encoded, run, layer: name, number };
     const found = await post("projections", asked).catch((problem) => ({ error: problem.message }));
     if (request !== projectionRequests || left) return;
     detail.removeAttribute("aria-busy");
-    const described = describe(layer, number);
     const children = found.error ? [quiet(found.error)] : projections(found, described);
     detail.replaceChildren(...children);
   }

@@ -1,20 +1,11 @@
 // A network's layers, one at a time: their order as a row of buttons, and what the chosen one makes
 // of a digit.
 
-import { h, percent, svg } from "./dom.js";
-import {
-  colors,
-  decodeSigned,
-  greyPicture,
-  mapPictures,
-  mix,
-  picture,
-  signedPicture,
-} from "./pixels.js";
+import { figure, h, svg } from "./dom.js";
+import { decodeSigned, mapPictures, signedPicture } from "./pixels.js";
+import { weightsBlock } from "./weights.js";
 
-export const INPUT = "input"; // the name of the row's first button
-const PIXELS = 28 * 28;
-const MIN_OCCLUSION_RANGE = 0.05; // so that a network that is always sure shows no noise
+export const INPUT = ""; // stands for the input, which is no layer
 const MAX_NEURONS = 12; // that are listed, the strongest first
 const COARSE = 10; // rows of a map in which a drawing is hardly recognised
 
@@ -30,11 +21,13 @@ const KINDS = {
   SeparableConv2D: convolution,
   BatchNorm: {
     name: "batch normalisation",
-    does: "It scales and shifts each map so that its values have a usual size. The pattern stays.",
+    does:
+      "Batch normalisation scales and shifts each map, so that its values have a usual size. The " +
+      "pattern stays.",
   },
   ReLU: {
     name: "ReLU",
-    does: "It sets negative values to 0. What is left says where the filter found its pattern.",
+    does: "ReLU sets negative values to 0. What is left says where the filter found its pattern.",
   },
   ZeroPadding2D: { name: "zero padding", does: "It puts a margin of zeros around the picture." },
   MaxPooling2D: pool("maximum", "keeps the largest"),
@@ -106,78 +99,11 @@ export function flow(layers, chosen, choose) {
   return h(
     "ol",
     { class: "flow", "aria-label": "Layers, in order" },
-    button(INPUT, INPUT, "28×28", !own),
+    button(INPUT, "input", "28×28", !own),
     stages(layers).map((all) =>
       button(all.at(-1).name, all[0].stage, sizeOf(all.at(-1)), all[0].stage === own?.[0].stage),
     ),
   );
-}
-
-// --- The input, and where the network looks ----------------------------------------------------
-
-/** `name` is the digit that the network predicts. */
-export function inputPanel(image, { probabilities, occlusion }, name) {
-  const highest = Math.max(...probabilities);
-  const covered = occlusion.flat();
-  const lowest = Math.min(...covered);
-  return h(
-    "article",
-    { class: "card layer" },
-    h("h2", {}, "Where the network looks"),
-    h(
-      "div",
-      { class: "input-card" },
-      h(
-        "figure",
-        {},
-        greyPicture(image, 28, "the network's input"),
-        h("figcaption", {}, "the network's input: 28×28 pixels"),
-      ),
-      h(
-        "figure",
-        {},
-        occlusionPicture(image, covered, highest),
-        h("figcaption", {}, "blue: what the answer depends on"),
-      ),
-      h(
-        "div",
-        { class: "stack quiet" },
-        h(
-          "p",
-          {},
-          "A cover of 8×8 pixels, as blank as paper, slides over the picture. At each place the " +
-            "network answers again.",
-        ),
-        h(
-          "p",
-          {},
-          `A pixel is blue if the network is less sure of ${name} while the cover is centred there. `,
-          "The bluer it is, the more the answer depends on what was covered.",
-        ),
-        h("p", {}, fallText(name, highest, lowest)),
-      ),
-    ),
-  );
-}
-
-function fallText(name, highest, lowest) {
-  const before = percent(highest);
-  const after = percent(Math.min(lowest, highest));
-  if (highest - lowest < MIN_OCCLUSION_RANGE)
-    return `Here no place matters much: the network stays sure of ${name} (at least ${after}).`;
-  return `The probability of ${name} is ${before}. At the bluest pixel it falls to ${after}.`;
-}
-
-/** The digit in dark grey; over it, in blue, how much the probability falls where it is covered. */
-function occlusionPicture(image, probabilities, highest) {
-  const { accent } = colors();
-  const range = Math.max(highest - Math.min(...probabilities), MIN_OCCLUSION_RANGE);
-  const colorAt = (i) => {
-    const grey = 0.55 * image[i];
-    const fall = Math.max(0, highest - probabilities[i]) / range;
-    return mix([grey, grey, grey], accent, 0.85 * Math.min(1, fall));
-  };
-  return picture(28, 28, colorAt, "where the network looks");
 }
 
 // --- A layer -----------------------------------------------------------------------------------
@@ -196,11 +122,12 @@ export function layerPanel(layers, name, { image, classes, weights, map }, { onL
   const first = kind(stage[0], stage[0] === layers[0]);
   const isOutput = isOutputOf(layers, layer, classes);
   const values = decodeSigned(layer.pixels);
-  const chosen = map !== null && map < countOf(layer) ? map : strongest(layer, values);
+  const isShown = Number.isInteger(map) && map >= 0 && map < shownCount(layer);
+  const chosen = isShown ? map : strongest(layer, values);
   const choices = isFlat(layer)
     ? neuronChoices(layer, values, isOutput ? classes : null, { chosen, onMap })
     : mapChoices(layer, { chosen, onMap });
-  const detail = h("section", { class: "detail", "aria-live": "polite" });
+  const detail = h("section", { class: "detail" });
   const element = h(
     "article",
     { class: "card layer" },
@@ -218,7 +145,7 @@ export function layerPanel(layers, name, { image, classes, weights, map }, { onL
 export const isOutputOf = (layers, layer, classes) =>
   layer === layers.at(-1) && isFlat(layer) && layer.shape[2] === classes.length;
 
-const countOf = (layer) => (isFlat(layer) ? layer.shape[2] : layer.count);
+const shownCount = ({ shape }) => (isFlat({ shape }) ? shape[2] : shape[0]);
 
 function countText(layer) {
   const [n, height, width] = layer.shape;
@@ -352,37 +279,8 @@ function strip(values, count) {
   const width = Math.min(count, 40);
   const padded = new Int8Array(width * Math.ceil(count / width));
   padded.set(values);
-  return h(
-    "figure",
-    { class: "strip" },
-    signedPicture(padded, width, `the ${count} values`),
-    h("figcaption", {}, `all ${count} values, row by row`),
-  );
-}
-
-// --- The first layer's weights -----------------------------------------------------------------
-
-const isWeightsOf = (weights, layer) => weights.name === `${layer.stage}/kernel`;
-
-/** The weights of one filter, or of one neuron, as a picture; null if they are not known. */
-export function weightsPicture(weights, layer, number) {
-  if (!weights || !isWeightsOf(weights, layer) || number >= weights.shape[0]) return null;
-  const [, height, width] = weights.shape;
-  const size = height * width;
-  const own = decodeSigned(weights.pixels).subarray(size * number, size * (number + 1));
-  return signedPicture(own, width, `weights of ${number}`);
-}
-
-function weightsBlock(weights, image, layer) {
-  if (!weights || !isWeightsOf(weights, layer)) return null;
-  if (layer.shape[2] === 10 && weights.shape[0] === 10 && weights.shape[1] === 28)
-    return products(weights, image);
-  return h(
-    "details",
-    {},
-    h("summary", {}, isFlat(layer) ? "The weights of its neurons" : "The weights of its filters"),
-    filters(weights),
-  );
+  const shown = signedPicture(padded, width, `the ${count} values`);
+  return figure(shown, `all ${count} values, row by row`);
 }
 
 /** The chosen map as a picture of its own; null for a neuron. */
@@ -392,47 +290,4 @@ export function mapPicture(layer, number) {
   const size = height * width;
   const own = decodeSigned(layer.pixels).subarray(size * number, size * (number + 1));
   return signedPicture(own, width, `map ${number}`);
-}
-
-/** Each filter's weights as a picture. */
-export function filters(weights) {
-  const [n, height, width] = weights.shape;
-  const grid = h("div", { class: "maps" }, ...mapPictures(weights, (i) => `filter ${i}`));
-  grid.style.setProperty("--size", height > 12 ? "64px" : "44px");
-  const some = weights.count > n ? `The first ${n} of ${weights.count}` : `The ${n}`;
-  const text =
-    `${some} units of ${weights.name.split("/")[0]}, ${height}×${width} weights each. ` +
-    "Blue: ink here makes the unit's value larger. Grey: ink here makes it smaller.";
-  return h("div", { class: "stack" }, h("p", { class: "quiet" }, text), grid);
-}
-
-/** Softmax: a picture of weights per digit, whose products with the image add up to the logit. */
-function products(weights, image) {
-  const all = decodeSigned(weights.pixels);
-  const digits = Array.from({ length: 10 }, (_, digit) => {
-    const own = all.subarray(PIXELS * digit, PIXELS * (digit + 1));
-    const product = Float32Array.from(own, (weight, i) => (weight * image[i]) / 255);
-    const sum = product.reduce((total, value) => total + value, 0);
-    const logit = sum * (weights.largest / 127) + (weights.biases[digit] ?? 0);
-    return { digit, own, product, logit };
-  });
-  const highest = Math.max(...digits.map(({ logit }) => logit));
-  const figures = digits.map(({ digit, own, product, logit }) =>
-    h(
-      "figure",
-      { class: logit === highest ? "best" : "" },
-      signedPicture(own, 28, `weights of the digit ${digit}`),
-      signedPicture(product, 28, `weights × input for the digit ${digit}`),
-      h("figcaption", {}, `${digit}: ${logit.toFixed(1).replace("-", "−")}`),
-    ),
-  );
-  const text =
-    "Above: each digit's weights. Below: weights × input; blue counts for the digit, grey against " +
-    "it. The number is the sum plus the digit's bias.";
-  return h(
-    "div",
-    { class: "stack" },
-    h("p", { class: "quiet" }, text),
-    h("div", { class: "maps ten" }, ...figures),
-  );
 }

@@ -11,7 +11,8 @@ export function photo(file) {
   let reading = null;
   function draw() {
     element.querySelector("svg")?.remove();
-    if (reading?.digits) element.append(boxes(reading, element));
+    const isOnScreen = element.clientWidth > 0;
+    if (reading?.digits && isOnScreen) element.append(boxes(reading, element));
   }
   const observer = new ResizeObserver(draw);
   observer.observe(image);

@@ -1,7 +1,7 @@
 // What activates a feature map or a neuron: in the drawing, and in the nine images of the run's data
 // that activate it most. After Zeiler and Fergus, arXiv 1311.2901, figure 2.
 
-import { h, integer, svg } from "./dom.js";
+import { figure, h, integer, svg } from "./dom.js";
 import { decode, decodeSigned, greyPicture, signedPicture } from "./pixels.js";
 
 /**
@@ -56,12 +56,13 @@ const seesAll = ({ region: [top, left, bottom, right] }) =>
   bottom - top === 28 && right - left === 28;
 
 /** The images; and what deconvnet finds in each, unless it is the same for all. */
-function topNine({ top_nine: nine, searched, data }, { noun, pixels }) {
+function topNine({ drawing, top_nine: nine, searched, data }, { noun, pixels }) {
   const images = `${integer(searched)} validation images of ${data}`;
   if (!nine.length) return [note(`None of ${images} activates this ${noun}.`)];
   const side = sideOf(nine);
   const areParts = nine.some((each) => !seesAll(each));
-  const isPair = pixels === DECONVNET;
+  const isShownAbove = drawing.activation > 0 && pixels === NO_SWITCHES;
+  const isPair = pixels === DECONVNET || (pixels === NO_SWITCHES && !isShownAbove);
   const items = nine.map((each) => {
     const pictures = isPair ? [patch(each, side), deconvnet(each, side)] : patch(each, side);
     return h("li", {}, h("div", {}, pictures), h("span", {}, each.label));
@@ -71,7 +72,7 @@ function topNine({ top_nine: nine, searched, data }, { noun, pixels }) {
     areParts ? "You see the part of each that it looks at." : "",
     isPair ? "Beside each is what deconvnet finds in it." : "",
     `What they have in common is what the ${noun} detects.`,
-    pixels === NO_SWITCHES
+    isShownAbove
       ? "(Deconvnet gives the picture above for each of them: it differs only after a max pool.)"
       : "",
   ];
@@ -80,8 +81,6 @@ function topNine({ top_nine: nine, searched, data }, { noun, pixels }) {
     h("ol", { class: isPair ? "nine pairs" : "nine" }, items),
   ];
 }
-
-const figure = (shown, caption) => h("figure", {}, shown, h("figcaption", {}, caption));
 
 /** A picture with a frame around a part of it: top, left, bottom, right. */
 function framed(shown, region) {
