@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from conftest import Answer, write_lenet5
+from conftest import Answer, built, write_lenet5
 from PIL import Image
 
 from firstlight.datasets import flat, mnist
@@ -36,6 +36,7 @@ from firstlight.runs.files import write_json
 from firstlight.runs.run import Run
 from firstlight.serve import guard, run_views, server
 from firstlight.serve.jobs import MAX_JOBS
+from firstlight.serve.tf_network import stage_names
 from firstlight.settings import Settings
 
 Firstlight = Callable[..., Answer]
@@ -686,7 +687,17 @@ def pixels_of(encoded: str) -> np.ndarray:
     return np.frombuffer(base64.b64decode(encoded), np.uint8)
 
 
-def test_the_layers_of_a_stage_and_their_windows_are_named(site: Site, runs: Path) -> None:
+def test_a_layer_belongs_to_the_stage_that_it_normalises_or_rectifies() -> None:
+    names = stage_names(built("convnet", 10))
+    assert {name for name, stage in names.items() if stage == "conv2"} == {
+        "conv2",
+        "conv2_norm",
+        "conv2_relu",
+    }
+    assert names["output"] == "output" and names["flat"] == "flat"
+
+
+def test_the_layers_and_their_windows_are_named(site: Site, runs: Path) -> None:
     write_lenet5(runs / "lenet5")
     answer = site.ask("/api/occlusion", image=DIGIT, run="lenet5")
     layers = {layer["name"]: layer for layer in answer["layers"]}

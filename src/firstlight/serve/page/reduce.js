@@ -3,11 +3,13 @@
 const MAX_PIXELS = 3_200_000; // twice what the reader works on: see WORKING_PIXELS in images/open.py
 const QUALITY = 0.92; // of the JPEG
 
-/** A large JPEG file as a smaller one, upright; any other file as it is. */
-export async function reduced(file) {
-  if (file.type !== "image/jpeg") return file;
-  const whole = await createImageBitmap(file).catch(() => null); // the server says what is wrong
-  if (!whole) return file;
+/** A large JPEG file as a smaller one, upright; any other file as it is, also a damaged one. */
+export function reduced(file) {
+  return file.type === "image/jpeg" ? reducedJpeg(file).catch(() => file) : file;
+}
+
+async function reducedJpeg(file) {
+  const whole = await createImageBitmap(file, { imageOrientation: "from-image" });
   const { width, height } = whole;
   const scale = Math.sqrt(MAX_PIXELS / (width * height));
   const smaller = scale < 1 ? await jpeg(whole, width * scale, height * scale) : file;
