@@ -699,7 +699,7 @@ def test_a_layer_is_explained_and_a_map_shows_what_activates_it(open_page: Any, 
     page.get_by_role("button", name="a 7").click()
     page.get_by_text("A cover of 8×8 pixels").wait_for(timeout=60_000)
     names = page.locator(".flow button").evaluate_all("all => all.map((b) => b.firstChild.data)")
-    assert names == ["input", "pad", "C1", "S2", "C3", "S4", "C5", "F6", "output"]
+    assert names == ["input", "C1", "S2", "C3", "S4", "C5", "F6", "output"]
     page.get_by_role("button", name="S2").click()
     playwright.expect(page.get_by_role("button", name="S2")).to_be_focused()
     page.get_by_text("mean of 2×2 values: 6 maps of 14×14").wait_for()

@@ -701,7 +701,7 @@ def test_the_layers_and_their_windows_are_named(site: Site, runs: Path) -> None:
     write_lenet5(runs / "lenet5")
     answer = site.ask("/api/occlusion", image=DIGIT, run="lenet5")
     layers = {layer["name"]: layer for layer in answer["layers"]}
-    assert list(layers) == ["pad", "C1", "S2", "C3", "S4", "C5", "F6", "output"]
+    assert list(layers) == ["C1", "S2", "C3", "S4", "C5", "F6", "output"]
     assert all(layer["stage"] == name for name, layer in layers.items())
     windows = {name: layer["window"] for name, layer in layers.items() if layer["window"]}
     assert windows == {"C1": [5, 5], "S2": [2, 2], "C3": [5, 5], "S4": [2, 2], "C5": [5, 5]}

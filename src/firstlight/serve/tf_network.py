@@ -19,7 +19,7 @@ from firstlight.serve import digits, run_views
 
 INPUT_SHAPE = (digits.SIDE, digits.SIDE, 1)
 # Layers that only hand on what they get, as far as one sees: they are not shown.
-NOT_SHOWN = {"InputLayer", "Rescaling", "Flatten", "Dropout"}
+NOT_SHOWN = {"InputLayer", "Rescaling", "ZeroPadding2D", "Flatten", "Dropout"}
 TRUST = "--trust" in sys.argv[1:]
 Version = tuple[Path, float]  # of a run's weights: the checkpoint, and when it was written
 

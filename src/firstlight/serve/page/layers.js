@@ -29,7 +29,6 @@ const KINDS = {
     name: "ReLU",
     does: "ReLU sets negative values to 0. What is left says where the filter found its pattern.",
   },
-  ZeroPadding2D: { name: "zero padding", does: "It puts a margin of zeros around the picture." },
   MaxPooling2D: pool("maximum", "keeps the largest"),
   AveragePooling2D: pool("mean", "takes the mean"),
   Subsampling: pool("mean", "takes the mean", ", times a weight of its map, and squashes it"),
