@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import write_lenet5
 from PIL import Image, ImageDraw
 
 from firstlight.reading import read
@@ -359,6 +360,24 @@ def test_the_keyboard_draws_too(sheet: Any) -> None:
     expect_headline(sheet, "1")
 
 
+def test_an_example_is_read_with_a_click(sheet: Any) -> None:
+    answers = {
+        "a 7": "7",
+        "2013": "2013",
+        "4 or 9?": re.compile("not sure: (4 or 9|9 or 4)"),
+        "a star": "no digit found",
+        "ink on paper": "7\n2013",
+    }
+    names = sheet.locator(".examples button").all_text_contents()
+    assert names == list(answers)
+    for name, text in answers.items():
+        sheet.get_by_role("button", name=name, exact=True).click()
+        playwright.expect(sheet.locator(".headline")).to_have_text(text)
+        assert ("ink=" in sheet.url) == (name != "ink on paper")
+        sheet.get_by_role("button", name="Clear").click()
+        expect_headline(sheet, "nothing drawn")
+
+
 def photograph() -> bytes:
     """A photograph of digits off the centre of grey paper, in uneven light."""
     paper = Image.new("L", (1200, 900), 190)
@@ -422,6 +441,68 @@ def test_a_dropped_file_that_is_no_picture_is_answered(open_page: Any) -> None:
     ):
         page.evaluate(DROP, [name, kind])
         assert page.locator(".headline").text_content().startswith(message)
+
+
+def crowded_paper() -> bytes:
+    """Digits at every edge of the paper, and close lines of them in the middle."""
+    paper = Image.new("L", (900, 640), 230)
+    pen = ImageDraw.Draw(paper)
+    edges = [(x, y) for x in (6, 430, 858) for y in (6, 300, 592)]
+    middle = [(150 + 40 * i, 120 + 46 * line) for i in range(6) for line in range(3)]
+    for number, (left, top) in enumerate(edges + middle):
+        for stroke in STROKES[str(number % 10)]:
+            points = [(left + 26 * x, top + 34 * y) for x, y in stroke]
+            pen.line(points, fill=20, width=4, joint="curve")
+    file = io.BytesIO()
+    paper.save(file, "PNG")
+    return file.getvalue()
+
+
+OUTSIDE_AND_OVERLAPPING = """() => {
+  const picture = document.querySelector(".photo").getBoundingClientRect();
+  const labels = [...document.querySelectorAll(".photo text")];
+  const frames = labels.map((label) => label.getBoundingClientRect());
+  const outside = ({ left, right, top, bottom }) => left < picture.left - 2
+    || right > picture.right + 2 || top < picture.top - 2 || bottom > picture.bottom + 2;
+  const middle = ({ left, right, top, bottom }) => [(left + right) / 2, (top + bottom) / 2];
+  const covers = (one, [x, y]) => one.left < x && x < one.right && one.top < y && y < one.bottom;
+  const covered = frames.filter((one) => frames.some((o) => o !== one && covers(o, middle(one))));
+  const small = frames.filter(({ height }) => height < 8);
+  return [labels.length, frames.filter(outside).length, covered.length, small.length];
+}"""
+
+
+def test_labels_stay_in_the_picture_and_can_be_read(open_page: Any) -> None:
+    page = open_page("draw")
+    file = {"name": "paper.png", "mimeType": "image/png", "buffer": crowded_paper()}
+    page.locator("input[type=file]").first.set_input_files(file)
+    page.locator(".photo text").nth(20).wait_for()
+    for size in (DESKTOP, PHONE):
+        page.set_viewport_size(size)
+        settle(page)
+        labels, *problems = page.evaluate(OUTSIDE_AND_OVERLAPPING)
+        assert labels > 20 and problems == [0, 0, 0]
+
+
+def test_a_large_photograph_is_reduced_before_it_is_sent_and_stays_upright(open_page: Any) -> None:
+    """A telephone stores twelve megapixels as its sensor lies, and how to turn them."""
+    with Image.open(io.BytesIO(photograph())) as image:
+        stored = image.resize((4000, 3000)).transpose(Image.Transpose.ROTATE_90)
+    turn = Image.Exif()
+    turn[0x112] = 6
+    file = io.BytesIO()
+    stored.save(file, "JPEG", exif=turn)
+    assert not open_page().get_by_text("Take a photo").is_visible()
+    page = open_page(viewport=PHONE, has_touch=True, is_mobile=True)
+    camera = page.get_by_role("button", name="Take a photo")
+    with page.expect_file_chooser() as chooser, page.expect_response(re.compile("read")) as read_:
+        camera.click()
+        chooser.value.set_files(
+            {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": file.getvalue()}
+        )
+    width, height = read_.value.json()["size"]
+    assert width > height and width * height < 3_300_000
+    expect_headline(page, "273")
 
 
 def test_the_address_holds_the_drawing(open_page: Any, site: str) -> None:
@@ -588,12 +669,13 @@ def test_training_is_started_watched_and_seen_into(open_page: Any) -> None:
     page.goto(re.sub("#.*", "#inside?run=softmax-mnist-1", page.url))
     page.get_by_label("Sheet to draw a digit on").wait_for()
     draw(page, "4", left=0.35)
+    page.locator(".input-card canvas").nth(1).wait_for(timeout=60_000)
+    page.get_by_role("button", name="layer1").click()
     page.locator(".maps.ten canvas").nth(19).wait_for(timeout=60_000)  # weights, and × input
-    assert page.locator(".input-card canvas").count() == 2
     page.wait_for_function("location.hash.includes('ink')")
     ink = page.evaluate("new URLSearchParams(location.hash.split('?')[1]).get('ink')")
     shown = {
-        f"inside?run=softmax-mnist-1&ink={ink}": ".maps.ten canvas",
+        f"inside?run=softmax-mnist-1&layer=layer1&ink={ink}": ".nine canvas",
         f"draw?ink={ink}": ".bars",
         "train?run=softmax-mnist-1": ".curve path",
         "runs?run=softmax-mnist-1": ".confusion",
@@ -673,6 +755,52 @@ def test_weights_and_answers_change_while_it_trains_and_it_is_stopped_and_contin
     )
     page.get_by_role("button", name="Stop").click()
     playwright.expect(state).to_have_text("stopped", timeout=30_000)
+
+
+def test_a_layer_is_explained_and_a_map_shows_what_activates_it(open_page: Any, home: Path) -> None:
+    folder = write_lenet5(home / "runs" / "lenet5")
+    page = open_page("inside?run=lenet5")
+    page.get_by_role("button", name="a 7").click()
+    page.get_by_text("A cover of 8×8 pixels").wait_for(timeout=60_000)
+    names = page.locator(".flow button").evaluate_all("all => all.map((b) => b.firstChild.data)")
+    assert names == ["input", "C1", "S2", "C3", "S4", "C5", "F6", "output"]
+    page.get_by_role("button", name="S2").click()
+    playwright.expect(page.get_by_role("button", name="S2")).to_be_focused()
+    page.get_by_text("mean of 2×2 values: 6 maps of 14×14").wait_for()
+    assert "layer=S2" in page.url and page.locator(".maps input").count() == 6
+    page.locator(".nine canvas").nth(8).wait_for()
+    page.get_by_text("2,000 validation images of mnist").wait_for()
+
+    page.get_by_role("radio", name="map 1", exact=True).focus()
+    page.keyboard.press("ArrowRight")
+    page.get_by_role("heading", name="map 2 of S2").wait_for()
+    assert "map=2" in page.url
+    assert page.locator(".framed rect").count() == 2  # in the map and in the drawing
+    page.reload()
+    page.get_by_role("heading", name="map 2 of S2").wait_for()
+    assert page.get_by_role("radio", name="map 2", exact=True).is_checked()
+    expect_tidy(page)
+    assert page.evaluate("document.documentElement.scrollHeight") < 1200
+
+    page.get_by_role("button", name="output").click()
+    page.locator(".neurons label").nth(3).click()
+    page.get_by_role("heading", name="class 3").wait_for()
+    shutil.rmtree(folder)
+
+
+def test_without_tensorflow_it_says_how_to_see_layers(open_page: Any, begun: Path) -> None:
+    page = open_page()
+
+    def without_tensorflow(route: Any) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, json=response.json() | {"cannot_train": "pip install it"})
+
+    page.route("**/api/about", without_tensorflow)
+    page.get_by_role("link", name="Look inside").click()
+    page.get_by_role("button", name="a 7").click()
+    page.locator(".input-card canvas").nth(1).wait_for()
+    page.get_by_text("need TensorFlow: pip install it").wait_for()
+    assert page.get_by_label("network").locator("option").count() == 1
 
 
 @pytest.fixture
@@ -866,7 +994,7 @@ def test_a_visitor_without_a_token_is_asked_once(chromium: Any, shared: dict[str
     page.goto(shared["url"] + "#train?run=any")
     page.locator("dialog").wait_for()
     page.keyboard.press("Escape")
-    playwright.expect(page.locator(".error").first).to_contain_text("reload the page")
+    playwright.expect(page.locator(".error").last).to_contain_text("reload the page")
     page.get_by_role("link", name="Runs").click()
     playwright.expect(page.locator(".error").first).to_contain_text("reload the page")
     assert page.locator("dialog").count() == 0

@@ -25,7 +25,7 @@ from urllib.parse import parse_qs
 import numpy as np
 import pytest
 import uvicorn
-from conftest import Answer
+from conftest import Answer, built, write_lenet5
 from PIL import Image
 from starlette.routing import Route
 
@@ -44,6 +44,7 @@ from firstlight.runs.run import Run
 from firstlight.serve import addresses, app, chapter_views, guard, run_views, server
 from firstlight.serve.jobs import MAX_JOBS, train_arguments
 from firstlight.serve.sharing import Sharing, new_token, qr_as_svg
+from firstlight.serve.tf_network import stage_names
 from firstlight.settings import BALANCED, Settings
 
 Firstlight = Callable[..., Answer]
@@ -522,6 +523,11 @@ def test_fuzzed_pictures_are_read_or_refused(site: Site) -> None:
 INVALID_EVERYWHERE = (b"", b"{", b"[" * 50_000, b"\xff\xfe", b"[]", b"null", b"3")
 INVALID: dict[str, list[dict[str, Any]]] = {
     "occlusion": [{"image": 3}, {"image": "AA=="}, {"image": "ä"}, {"run": 5}, {}],
+    "projections": [
+        {"image": DIGIT, "run": "nowhere", "layer": "C1", "number": 0},
+        {"image": DIGIT, "layer": "C1", "number": 0},
+        {},
+    ],
     "trainings": [
         {"network": ["softmax"], "recipe": {}},
         {"network": "softmax", "recipe": ["x"]},
@@ -746,7 +752,8 @@ def test_a_read_only_server_refuses_every_route_that_changes_something(
     shared_site: Site, runs: Path
 ) -> None:
     write_trained_run(runs / "one")
-    allowed = {"/api/read", "/api/occlusion", "/api/graph", "/api/runs/{name}/samples"}
+    allowed = {"/api/read", "/api/occlusion", "/api/projections", "/api/graph"}
+    allowed |= {"/api/runs/{name}/samples"}
     assert allowed < set(post_routes(shared_site)) and set(app.LOOKING) == allowed
     for path in set(post_routes(shared_site)) - allowed:
         for action in ("stop", "resume", "evaluate", "anything"):
@@ -992,6 +999,86 @@ def test_looking_inside_a_run_shows_its_layers(site: Site, runs: Path) -> None:
     samples = site.ask("/api/runs/one/samples")
     assert len(samples["predicted"]) == len(samples["labels"]) == 100
     assert samples["predicted"][0] == logits.argmax()
+
+
+def pixels_of(encoded: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(encoded), np.uint8)
+
+
+def test_a_layer_belongs_to_the_stage_that_it_normalises_or_rectifies() -> None:
+    names = stage_names(built("convnet", 10))
+    assert {name for name, stage in names.items() if stage == "conv2"} == {
+        "conv2",
+        "conv2_norm",
+        "conv2_relu",
+    }
+    assert names["output"] == "output" and names["flat"] == "flat"
+
+
+def test_the_layers_and_their_windows_are_named(site: Site, runs: Path) -> None:
+    write_lenet5(runs / "lenet5")
+    answer = site.ask("/api/occlusion", image=DIGIT, run="lenet5")
+    layers = {layer["name"]: layer for layer in answer["layers"]}
+    assert list(layers) == ["C1", "S2", "C3", "S4", "C5", "F6", "output"]
+    assert all(layer["stage"] == name for name, layer in layers.items())
+    windows = {name: layer["window"] for name, layer in layers.items() if layer["window"]}
+    assert windows == {"C1": [5, 5], "S2": [2, 2], "C3": [5, 5], "S4": [2, 2], "C5": [5, 5]}
+    assert layers["S2"]["strides"] == [2, 2] and layers["S2"]["shape"] == [6, 14, 14]
+    assert layers["C5"]["shape"] == [1, 1, 120]  # 120 maps of one value each
+
+
+def test_the_top_nine_of_a_map_are_those_that_activate_it_most(site: Site, runs: Path) -> None:
+    write_lenet5(runs / "lenet5")
+    asked = {"run": "lenet5", "layer": "S2", "number": 2}
+
+    def own_map(image: str) -> np.ndarray:
+        answer = site.ask("/api/occlusion", image=image, run="lenet5")
+        (layer,) = [layer for layer in answer["layers"] if layer["name"] == "S2"]
+        return np.asarray(maps(layer)[2])
+
+    answer = site.ask("/api/projections", image=DIGIT, **asked)
+    assert answer["searched"] == 2000 and answer["data"] == "mnist"
+    drawing, nine = answer["drawing"], answer["top_nine"]
+    assert drawing["image"] == DIGIT
+    assert answer["place"] == list(np.unravel_index(own_map(DIGIT).argmax(), (14, 14)))
+    activations = [each["activation"] for each in nine]
+    assert len(nine) == 9 and activations == sorted(activations, reverse=True)
+    for each in (drawing, nine[0], nine[8]):
+        assert own_map(each["image"]).max() == pytest.approx(each["activation"], abs=0.02)
+        top, left, bottom, right = each["region"]
+        outside = maps(each)[0].copy()
+        outside[top:bottom, left:right] = 0
+        assert (bottom - top, right - left) <= (6, 6) and not outside.any()
+    val = mnist.load("val")
+    row = next(
+        i for i in range(2000) if np.array_equal(val.images[i].ravel(), pixels_of(nine[0]["image"]))
+    )
+    assert nine[0]["label"] == str(val.labels[row])
+
+
+def test_the_top_nine_of_a_neuron_have_the_largest_sums(site: Site, runs: Path) -> None:
+    write_trained_run(runs / "one")
+    weights = checkpoint.load(Run(runs / "one").weights)[0]
+    images = mnist.load("val").images[:2000]
+    sums = flat(images) @ weights["layer1/kernel"][7] + weights["layer1/bias"][7]
+    answer = site.ask("/api/projections", run="one", image=DIGIT, layer="layer1", number=7)
+    expected = images[np.argsort(-sums, kind="stable")[:9]].reshape(9, -1)
+    assert [pixels_of(each["image"]).tolist() for each in answer["top_nine"]] == expected.tolist()
+    assert answer["place"] == [] and answer["drawing"]["region"] == [0, 0, 28, 28]
+
+
+def test_a_map_that_does_not_exist_is_refused(site: Site, runs: Path) -> None:
+    write_trained_run(runs / "one")
+    right = {"run": "one", "image": DIGIT, "layer": "layer1", "number": 0}
+    for field, value, message in (
+        ("layer", "C9", "no layer 'C9'; layers: layer1"),
+        ("number", 10, "no map 10 in layer1, which has 10: 0 to 9"),
+        ("number", -1, "number is '-1'"),
+        ("number", "x", "number is 'x'"),
+        ("image", "AA==", "28×28 pixels"),
+    ):
+        response = site.post("/api/projections", json.dumps(right | {field: value}).encode())
+        assert response.status == 400 and message in response.json["error"]
 
 
 def test_the_view_first_graph_gets_images_and_pictures(site: Site) -> None:

@@ -23,10 +23,17 @@ from firstlight.runs.run import Run
 from firstlight.serve import chapter_views, digits, public_files, run_views
 from firstlight.serve.content import Content
 from firstlight.serve.data_checks import DataChecks
-from firstlight.serve.fields import int_query, json_body
+from firstlight.serve.fields import int_field, int_query, json_body
 from firstlight.serve.guard import is_loopback, without_port
 from firstlight.serve.jobs import JobJson, Jobs
-from firstlight.serve.questions import DrawGraph, LayerMaps, LayerMapsJson, Recipes, Samples
+from firstlight.serve.questions import (
+    DrawGraph,
+    LayerMaps,
+    LayerMapsJson,
+    Projections,
+    Recipes,
+    Samples,
+)
 from firstlight.serve.run_views import MetricsJson, RunFolders, RunSummary
 from firstlight.serve.sharing import Sharing, qr_as_svg
 from firstlight.serve.worker import Worker, has_tensorflow
@@ -34,10 +41,17 @@ from firstlight.settings import MAX_SEED
 
 READER_THREADS = 2  # pictures that are read at the same time
 # The POST routes that change nothing. A server that is read-only refuses all others.
-LOOKING = ("/api/read", "/api/occlusion", "/api/graph", "/api/runs/{name}/samples")
+LOOKING = (
+    "/api/read",
+    "/api/occlusion",
+    "/api/projections",
+    "/api/graph",
+    "/api/runs/{name}/samples",
+)
 READ_ONLY = "this server is read-only: it starts, stops, continues and evaluates no trainings"
 WORKER_SECONDS_TO_ANSWER = 100.0  # less than the guard's limit
 WORKER_SECONDS_IDLE = 15 * 60.0  # after which the worker process gives its memory back
+MAX_MAP_NUMBER = 10**6  # the worker knows how many maps a layer has
 MEDIA_TYPES = {
     "html": "text/html; charset=utf-8",
     "css": "text/css; charset=utf-8",
@@ -129,6 +143,7 @@ def build(service: Service, sharing: Sharing, page_token: str) -> Starlette:
         Route("/api/chapters/{name}", show_chapter),
         Route("/api/read", read, methods=["POST"]),
         Route("/api/occlusion", occlusion, methods=["POST"]),
+        Route("/api/projections", projections, methods=["POST"]),
         Route("/api/runs", list_runs),
         Route("/api/runs/{name}/metrics", run_metrics),
         Route("/api/runs/{name}/weights", run_weights),
@@ -300,6 +315,22 @@ async def occlusion(request: Request) -> Response:
         "layers": [],
     }
     return JSONResponse(answer)
+
+
+async def projections(request: Request) -> Response:
+    """Show what activates a feature map of a run's network."""
+    service = service_of(request)
+    document = await json_body(request)
+    run = service.folders.find(str(document.get("run")))
+    number = int_field(document, "number", minimum=0, maximum=MAX_MAP_NUMBER)
+    digits.decode_image(document.get("image"))  # refused here, before TensorFlow starts
+    question = Projections(
+        run=str(run.folder),
+        image=document["image"],
+        layer=str(document.get("layer")),
+        number=number,
+    )
+    return JSONResponse(await service.worker.ask(question))
 
 
 async def list_runs(request: Request) -> Response:

@@ -205,7 +205,8 @@ function parseStroke(text) {
 
 const isStroke = (points) => points.length > 0 && points.flat().every(Number.isFinite);
 
-function drawStrokes(context, strokes, scale, color) {
+/** Draw strokes; `scale` is in pixels per unit of the sheet. */
+export function drawStrokes(context, strokes, scale, color) {
   context.lineWidth = PEN_WIDTH * scale;
   context.lineCap = context.lineJoin = "round";
   context.strokeStyle = color;
