@@ -786,6 +786,7 @@ def test_the_first_graph_learns_in_the_browser(open_page: Any) -> None:
 def test_the_first_graph_learns_in_its_chapter(open_page: Any) -> None:
     page = open_page("learn?chapter=1-a-first-graph&section=the-session")
     part = page.locator(".live")
+    part.scroll_into_view_if_needed()
     part.get_by_role("button", name="10 steps").click(timeout=20_000)
     expect_step(page, 10)
     cost = page.locator(".numbers b").nth(1).text_content()
@@ -794,12 +795,14 @@ def test_the_first_graph_learns_in_its_chapter(open_page: Any) -> None:
     page.wait_for_url("**section=what-it-predicts**")
     assert "steps=10" in page.url  # the outline keeps what the reader has done
     again = open_page(page.url.split("#")[1].replace("what-it-predicts", "the-session"))
+    again.locator(".live").scroll_into_view_if_needed()
     expect_step(again, 10)
     assert again.locator(".numbers b").nth(1).text_content() == cost
 
 
 def test_values_and_gradients_light_the_arrows(open_page: Any) -> None:
     page = open_page("learn?chapter=1-a-first-graph&section=the-session&slowly=on")
+    page.locator(".live").scroll_into_view_if_needed()
     page.locator(".live .node").first.wait_for()
     page.clock.install()
     page.locator(".live").get_by_role("button", name="One step").click(timeout=20_000)
