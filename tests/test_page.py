@@ -1064,6 +1064,42 @@ def test_the_first_graph_learns_in_the_browser(open_page: Any) -> None:
     assert not [url for url in asked if "/api/" in url]  # the server has no part in it
 
 
+def test_the_first_graph_learns_in_its_chapter(open_page: Any) -> None:
+    page = open_page("learn?chapter=1-a-first-graph&section=the-session")
+    part = page.locator(".live")
+    part.scroll_into_view_if_needed()
+    part.get_by_role("button", name="10 steps").click(timeout=20_000)
+    expect_step(page, 10)
+    cost = page.locator(".numbers b").nth(1).text_content()
+    assert float(cost) > 0
+    page.get_by_role("link", name="What it predicts").click()
+    page.wait_for_url("**section=what-it-predicts**")
+    assert "steps=10" in page.url  # the outline keeps what the reader has done
+    again = open_page(page.url.split("#")[1].replace("what-it-predicts", "the-session"))
+    again.locator(".live").scroll_into_view_if_needed()
+    expect_step(again, 10)
+    assert again.locator(".numbers b").nth(1).text_content() == cost
+
+
+def test_values_and_gradients_light_the_arrows(open_page: Any) -> None:
+    page = open_page("learn?chapter=1-a-first-graph&section=the-session&slowly=on")
+    page.locator(".live").scroll_into_view_if_needed()
+    page.locator(".live .node").first.wait_for()
+    page.clock.install()
+    page.locator(".live").get_by_role("button", name="One step").click(timeout=20_000)
+    seen = []
+    for _ in range(9):
+        lit = page.locator(".graph path.lit")
+        seen.append(lit.evaluate_all("all => all.map((each) => each.dataset.from).sort()"))
+        page.clock.run_for(700)
+    forward, backward, update = seen[:5], seen[5:8], seen[8]
+    assert forward[1] == ["input", "layer1_weights"] and forward[4] == ["softmax_cross_entropy"]
+    assert backward[0] == ["logits", "softmax_cross_entropy"]
+    assert backward[2] == ["layer1_weights", "matmul"]
+    assert update == ["optimizer", "optimizer"]
+    assert page.locator(".graph path.lit").count() == 0
+
+
 def test_a_slow_step_lights_the_boxes_forward_and_backward(open_page: Any) -> None:
     page = open_page("first")
     page.locator(".samples > div").first.wait_for()
@@ -1071,10 +1107,11 @@ def test_a_slow_step_lights_the_boxes_forward_and_backward(open_page: Any) -> No
     page.get_by_role("button", name="One step").click()
     seen = []
     for _ in range(9):
-        lit = page.locator(".graph .lit")
+        lit = page.locator(".graph .node.lit")
         names = lit.evaluate_all("all => all.map((box) => box.dataset.name)")
-        direction = page.locator(".arrived b").text_content()
-        assert page.locator(".graph .backward").count() == (direction == "backward") * len(names)
+        direction = re.split("[s:]", page.locator(".arrived b").text_content())[0]
+        backward = page.locator(".graph .node.backward").count()
+        assert backward == (direction == "backward") * len(names)
         seen.append((direction, *sorted(names)))
         page.clock.run_for(700)
     assert seen == [
@@ -1086,7 +1123,7 @@ def test_a_slow_step_lights_the_boxes_forward_and_backward(open_page: Any) -> No
         ("backward", "logits", "softmax_cross_entropy"),
         ("backward", "layer1_biases"),
         ("backward", "layer1_weights", "matmul"),
-        ("backward", "layer1_biases", "layer1_weights", "optimizer"),
+        ("update", "layer1_biases", "layer1_weights", "optimizer"),
     ]
     expect_step(page, 1)
     cost = page.locator(".numbers b").nth(1).text_content()

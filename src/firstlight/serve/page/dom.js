@@ -20,7 +20,8 @@ function fill(element, attributes, children) {
   return element;
 }
 
-export const percent = (fraction, decimals = 0) => `${(100 * fraction).toFixed(decimals)} %`;
+/** The space is a no-break space. */
+export const percent = (fraction, decimals = 0) => `${(100 * fraction).toFixed(decimals)}\u00a0%`;
 
 /** Near 100 %, hundredths of a percent matter. */
 export const accuracyText = (fraction) =>

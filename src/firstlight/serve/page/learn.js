@@ -4,7 +4,7 @@ import { recall, remember } from "./address.js";
 import { copyButtons } from "./copy.js";
 import { errorLine, h } from "./dom.js";
 import { liveParts } from "./live.js";
-import { markSection, readingPosition } from "./reading.js";
+import { markSection, readingPosition, stayOnPage } from "./reading.js";
 import { get } from "./server.js";
 
 export function enter(page) {
@@ -61,6 +61,7 @@ export function enter(page) {
       remember({ section });
       markSection(outline, addressOf(chapter, section));
     });
+    outline.addEventListener("click", (event) => stayOnPage(event, position));
     markSection(outline, addressOf(chapter, recall("section")));
     live = liveParts(article);
   }

@@ -52,6 +52,17 @@ export function readingPosition(article, sections, onSection) {
   };
 }
 
+/**
+ * Go to the section of an outline's link that was clicked. The address keeps what the live parts
+ * have put into it; the link's own address is for another tab.
+ */
+export function stayOnPage(event, position) {
+  const link = event.target.closest("li a");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  position.goTo(new URLSearchParams(link.hash.split("?")[1]).get("section") ?? link.hash.slice(1));
+}
+
 /** Mark the link of an outline that leads to the section that is read. */
 export function markSection(outline, hash) {
   for (const link of outline.querySelectorAll("li a")) {

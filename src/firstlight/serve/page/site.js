@@ -4,7 +4,7 @@
 import { address, onAddress, rememberView } from "./address.js";
 import { copyButtons } from "./copy.js";
 import { liveParts } from "./live.js";
-import { markSection, readingPosition } from "./reading.js";
+import { markSection, readingPosition, stayOnPage } from "./reading.js";
 
 const live = liveParts(document.querySelector("main"));
 const article = document.querySelector(".chapter");
@@ -19,6 +19,7 @@ function reading(article, outline) {
     rememberView(section);
     markSection(outline, `#${section}`);
   });
+  outline.addEventListener("click", (event) => stayOnPage(event, position));
   if (address.view) position.goTo(address.view);
   return position;
 }
