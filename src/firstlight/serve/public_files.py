@@ -21,6 +21,7 @@ def examples(split: str, n: int) -> bytes:
 
 
 PUBLIC_FILES: dict[str, Callable[[], bytes]] = {
+    "mnist-few.bin": partial(examples, "train", 20),
     "mnist-train.bin": partial(examples, "train", 5000),
     "mnist-val.bin": partial(examples, "val", 1000),
     "digits.onnx": DIGITS_MODEL.read_bytes,  # the reader's network
