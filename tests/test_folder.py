@@ -322,6 +322,8 @@ def test_data_check_answers_as_promised(firstlight: Callable[..., Answer], split
         "classes": {"apple": 10, "kiwi": 10, "plum": 10},
         "examples": 30,
         "faults": [],
+        "splits": {"train": 24, "val": 6},
+        "image_size": None,
     }
     odd = splits / "train/apple/Ett grönt äpple (kopia) 梨.jpg"
     odd.write_bytes(b"nothing")
