@@ -556,6 +556,22 @@ def test_few_images_are_learned_by_heart(open_page: Any) -> None:
     part.get_by_text("the learning rate is a number from 0.0001 to 10").wait_for()
 
 
+def test_one_digit_becomes_many(open_page: Any) -> None:
+    page = open_page("learn?chapter=6-what-buys-what&section=augmentation&aug-digit=2")
+    part = page.locator("[data-live]")
+    part.scroll_into_view_if_needed()
+    playwright.expect(part.locator(".versions canvas")).to_have_count(16)
+    pixels = "all => all.map((canvas) => canvas.toDataURL())"
+    first = part.locator(".versions canvas").evaluate_all(pixels)
+    page.get_by_label("rotate").focus()
+    page.keyboard.press("End")
+    part.get_by_text("a 6 can become a 9").wait_for()
+    turned = part.locator(".versions canvas").evaluate_all(pixels)
+    assert len({*first, *turned}) == 32 and "aug-rotate=180" in page.url
+    part.get_by_role("button", name="No change").click()
+    assert len(set(part.locator("canvas.pixels").evaluate_all(pixels)[-17:])) == 1
+
+
 def test_the_address_holds_the_drawing(open_page: Any, site: str) -> None:
     page = open_page()
     draw(page, "34", left=0.2)

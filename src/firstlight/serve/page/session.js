@@ -86,10 +86,15 @@ export function randomNumbers(seed) {
   };
 }
 
-/** A normal random number (Box and Muller); beyond two standard deviations it is drawn again. */
-export function truncatedNormal(random) {
+/** A normal random number (Box and Muller). */
+export function normal(random) {
   const radius = Math.sqrt(-2 * Math.log(1 - random()));
-  const value = radius * Math.cos(2 * Math.PI * random());
+  return radius * Math.cos(2 * Math.PI * random());
+}
+
+/** A normal random number; beyond two standard deviations it is drawn again. */
+export function truncatedNormal(random) {
+  const value = normal(random);
   return Math.abs(value) > 2 ? truncatedNormal(random) : value;
 }
 
