@@ -1,0 +1,187 @@
+"""Trains the line reader: strips are composed anew for each step, in a process of its own.
+
+    python -m firstlight.training.lines --steps 6000 --out runs/lines
+
+The same command continues after an interruption. A strip depends on the seed and on the number of
+its step, so a training that was interrupted sees the same strips.
+"""
+
+import argparse
+import json
+import math
+import multiprocessing
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from firstlight.lines import compose, glyphs
+from firstlight.quiet import keras, tf
+from firstlight.runs.files import atomic_write, write_json
+
+BATCH = 64
+PEAK_RATE, WARMUP_STEPS = 2e-3, 200
+WEIGHT_DECAY = 1e-2
+EMA_DECAY = 0.998
+SECONDS_BETWEEN_CHECKPOINTS = 120
+VALIDATION_STRIPS = 640
+SEED = 0
+WAITING_BATCHES = 6
+
+
+class Progress(NamedTuple):
+    """What the checkpoint says besides the weights."""
+
+    step: int
+    seconds: float
+
+
+def train(out: Path, steps: int) -> None:
+    """Train until `steps` are done; write checkpoints, the log, and at the end the weights."""
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    network, optimizer = build()
+    state = tf.train.Checkpoint(
+        network=network,
+        optimizer=optimizer,
+        average=[tf.Variable(weight) for weight in network.weights],
+        step=tf.Variable(0, dtype=tf.int64),
+        seconds=tf.Variable(0.0),
+    )
+    manager = tf.train.CheckpointManager(state, str(out / "checkpoint"), max_to_keep=2)
+    state.restore(manager.latest_checkpoint)
+    batches = composed(out, int(state.step))
+    run_step = compile_step(state)
+    saved, losses = time.monotonic(), []
+    for step in range(int(state.step), steps):
+        began = time.monotonic()
+        strips = next(batches)
+        labels = tf.constant(strips.labels, tf.int32)
+        loss = run_step(tf.constant(strips.pixels), labels, rate(step, steps))
+        losses.append(float(loss))
+        state.seconds.assign_add(min(time.monotonic() - began, 20.0))
+        if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS or step + 1 == steps:
+            manager.save()
+            log(out, state, losses)
+            saved, losses = time.monotonic(), []
+    write_average(out, state)
+
+
+def build() -> tuple[Any, Any]:
+    """Return the network, and its optimizer with all its variables."""
+    from firstlight.networks import _line_reader
+
+    keras.utils.set_random_seed(SEED)
+    network = _line_reader.build()
+    optimizer = keras.optimizers.AdamW(PEAK_RATE, weight_decay=WEIGHT_DECAY, global_clipnorm=5.0)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    optimizer.build(network.trainable_variables)
+    return network, optimizer
+
+
+def rate(step: int, steps: int) -> Any:
+    """Return the learning rate: it rises for WARMUP_STEPS, and falls along a cosine to zero."""
+    cosine = 0.5 + 0.5 * math.cos(math.pi * step / steps)
+    return tf.constant(PEAK_RATE * cosine * min(1.0, (step + 1) / WARMUP_STEPS), tf.float32)
+
+
+def compile_step(state: Any) -> Any:
+    """Return a function that trains on one batch, whatever its width, and returns its loss."""
+    network, optimizer = state.network, state.optimizer
+    variables = network.trainable_variables
+    weights = [weight.value for weight in network.weights]
+
+    @tf.function(reduce_retracing=True)
+    def run_step(pixels: Any, labels: Any, learning_rate: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = ctc_loss(network(pixels, training=True), labels)
+        optimizer.learning_rate.assign(learning_rate)
+        optimizer.apply(tape.gradient(loss, variables), variables)
+        state.step.assign_add(1)
+        count = tf.cast(state.step, tf.float32)
+        decay = tf.minimum(EMA_DECAY, (1 + count) / (10 + count))
+        for average, weight in zip(state.average, weights, strict=True):
+            average.assign_sub((1 - decay) * (average - tf.cast(weight, average.dtype)))
+        return loss
+
+    signature = (
+        tf.TensorSpec((BATCH, 32, None, 1), tf.uint8),
+        tf.TensorSpec((BATCH, None), tf.int32),
+        tf.TensorSpec((), tf.float32),
+    )
+    return run_step.get_concrete_function(*signature)
+
+
+def ctc_loss(logits: Any, labels: Any) -> Any:
+    """Return the mean CTC loss of a batch in nats; the last class is the blank.
+
+    TensorFlow's operation refuses strips without digits. Their only alignment is all blanks.
+
+    Args:
+        labels: (n, digits) int32, -1 after the last.
+    """
+    is_empty = labels[:, 0] < 0
+    written = tf.concat([tf.maximum(labels[:, :1], 0), labels[:, 1:]], axis=1)
+    where = tf.where(written >= 0)
+    sparse = tf.SparseTensor(where, tf.gather_nd(written, where), tf.shape(labels, tf.int64))
+    frames = tf.fill([tf.shape(logits)[0]], tf.shape(logits)[1])
+    aligned = tf.compat.v1.nn.ctc_loss(
+        sparse, logits, frames, ignore_longer_outputs_than_inputs=True, time_major=False
+    )
+    blanks = -tf.reduce_sum(tf.nn.log_softmax(logits)[:, :, -1], axis=1)
+    return tf.reduce_mean(tf.where(is_empty, blanks, aligned))
+
+
+def log(out: Path, state: Any, losses: list[float]) -> None:
+    """Append the mean loss since the last line to log.jsonl."""
+    line = {
+        "step": int(state.step),
+        "seconds": round(float(state.seconds)),
+        "loss": round(float(np.mean(losses)), 4),
+    }
+    with (out / "log.jsonl").open("a") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def write_average(out: Path, state: Any) -> None:
+    """Write the averaged weights to weights.npz, in the order of the network's weights."""
+    with atomic_write(out / "weights.npz") as file:
+        np.savez(file, *[average.numpy() for average in state.average])
+
+
+def composed(out: Path, first: int) -> Iterator[compose.Strips]:
+    """Yield the batch of each step from `first` on, composed in another process."""
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue(WAITING_BATCHES)
+    process = context.Process(target=fill, args=(queue, out, first), daemon=True)
+    process.start()
+    (out / "pids").write_text(f"{os.getpid()}\n{process.pid}\n")
+    while True:
+        yield queue.get()
+
+
+def fill(queue: Any, out: Path, first: int) -> None:
+    """Compose the batch of each step, and wait while the queue is full."""
+    written = glyphs.load("train", out / "glyphs-train.npy")
+    step = first
+    while os.getppid() != 1:
+        queue.put(compose.compose(written, BATCH, np.random.default_rng([SEED, step])))
+        step += 1
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--steps", type=int, required=True, help="of 64 strips each")
+    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and weights")
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    train(arguments.out, arguments.steps)
+
+
+if __name__ == "__main__":
+    main()
