@@ -42,6 +42,9 @@ class Writing:
     joined: Floats  # probability that a stroke joins two digits
     marks: Floats  # probability of a dot, comma or dash after a digit
     letters: Floats  # probability that a glyph is a letter
+    zeros: Ints  # how many digits at the end are 0, as in round amounts
+    zero_height: Floats  # of these, over that of the others
+    again: Floats  # probability that a digit is the same as the one before
 
     def __len__(self) -> int:
         return len(self.count)
@@ -119,10 +122,13 @@ def writing(random: Random, strips: int, width: int) -> Writing:
             uniform(random, 0.7, 1.5, strips),
             uniform(random, 3.5, 6, strips),
         ),
-        european=choose(random, np.array([0.5, 0.3, 0.2]), zero, zero + 0.4, zero + 1),
+        european=choose(random, np.array([0.4, 0.35, 0.25]), zero, zero + 0.4, zero + 1),
         joined=choose(random, np.array([0.7, 0.2, 0.1]), zero, zero + 0.2, zero + 0.6),
         marks=choose(random, np.array([0.6, 0.3, 0.1]), zero, zero + 0.12, zero + 0.35),
         letters=choose(random, np.array([0.93, 0.05, 0.02]), zero, zero + 0.2, zero + 0.8),
+        zeros=np.where(random.random(strips) < 0.15, random.integers(2, 7, strips), 0),
+        zero_height=choose(random, np.array([0.5, 0.5]), zero + 1, uniform(random, 0.5, 1, strips)),
+        again=choose(random, np.array([0.85, 0.15]), zero, zero + 0.5),
     )
 
 
@@ -130,8 +136,9 @@ def write(glyphs: Glyphs, style: Writing, width: int, random: Random) -> Lines:
     """Write all strips (n, 32, width)."""
     strip = np.repeat(np.arange(len(style)), style.count)
     order = np.arange(len(strip)) - np.repeat(np.cumsum(style.count) - style.count, style.count)
-    rows = chosen_glyphs(glyphs, style.letters[strip], random)
+    rows = chosen_glyphs(glyphs, style, (strip, order), random)
     patches = draw_glyphs(glyphs, rows, style, (strip, order), random)
+    redraw_fours(patches, glyphs.labels[rows], style, strip, random)
     add_strokes(patches, glyph_strokes(patches, glyphs.labels[rows], style, strip, random))
     left, right = extents(patches)
     x, start = places(style, (strip, order), (left, right), width, random)
@@ -152,11 +159,29 @@ def write(glyphs: Glyphs, style: Writing, width: int, random: Random) -> Lines:
     return Lines(ink, labels, style, begin.astype(np.float32), end.astype(np.float32), start)
 
 
-def chosen_glyphs(glyphs: Glyphs, letters: Floats, random: Random) -> Ints:
-    """Choose a glyph at random for each place, a letter with its probability."""
-    digit = random.choice(glyphs.rows_of(is_letter=False), len(letters))
-    letter = random.choice(glyphs.rows_of(is_letter=True), len(letters))
-    return np.where(random.random(len(letters)) < letters, letter, digit)
+def chosen_glyphs(
+    glyphs: Glyphs, style: Writing, place: tuple[Ints, Ints], random: Random
+) -> Ints:
+    """Choose a glyph for each place: any digit, a letter, the digit before once more, or a 0."""
+    strip, order = place
+    count = len(strip)
+    digits = glyphs.rows_of(is_letter=False)
+    letters = glyphs.rows_of(is_letter=True)
+    labels = random.integers(0, 10, count)
+    for repeated in np.flatnonzero((order > 0) & (random.random(count) < style.again[strip])):
+        labels[repeated] = labels[repeated - 1]
+    labels[is_round(style, place)] = 0
+    by_label = np.argsort(glyphs.labels[digits], kind="stable")
+    first = np.searchsorted(glyphs.labels[digits][by_label], np.arange(11))
+    chosen = by_label[(first[labels] + random.random(count) * np.diff(first)[labels]).astype(int)]
+    is_letter = random.random(count) < style.letters[strip]
+    return np.where(is_letter, random.choice(letters, count), digits[chosen])
+
+
+def is_round(style: Writing, place: tuple[Ints, Ints]) -> NDArray[np.bool_]:
+    """Return which places are the zeros of a round amount: never the first."""
+    strip, order = place
+    return (order > 0) & (order >= style.count[strip] - style.zeros[strip])
 
 
 def draw_glyphs(
@@ -171,6 +196,7 @@ def draw_glyphs(
     count = len(rows)
     box = glyphs.boxes[rows]
     heights = style.height[strip] * np.exp(random.normal(0, style.unequal[strip]))
+    heights = np.where(is_round(style, place), heights * style.zero_height[strip], heights)
     fitted = np.where(random.random(count) < 0.3, box[:, 3] - box[:, 1], PIXELS_PER_SIDE)
     scale = (heights / np.maximum(fitted, 20)).astype(np.float32)  # strip's pixels per field's
     stretch = style.stretch[strip] * np.exp(random.normal(0, 0.06, count))
@@ -255,8 +281,8 @@ def glyph_strokes(
     chosen = random.random(len(labels)) < style.european[strip]
     ones, sevens = (np.flatnonzero(chosen & (labels == digit)) for digit in (1, 7))
     parts = [
-        flags(patches, ones, (0.2, 0.75), random),
-        feet(patches, ones[random.random(len(ones)) < 0.25], random),
+        flags(patches, ones, (0.12, 0.75), random),
+        feet(patches, ones[random.random(len(ones)) < 0.4], random),
         bars(patches, sevens[random.random(len(sevens)) < 0.8], random),
         flags(patches, sevens[random.random(len(sevens)) < 0.2], (0.1, 0.25), random, at_left=True),
     ]
@@ -319,9 +345,40 @@ def bars(patches: Floats, rows: Ints, random: Random) -> Ends:
     top, bottom = ink_rows(patches, rows)
     y = (top + (bottom - top) * random.uniform(0.4, 0.65, len(rows))).astype(np.int64)
     x = middle_of_row(patches, rows, y) + 0.5
-    reach = random.uniform(0.15, 0.35, len(rows)) * (bottom - top + 1)
+    reach = random.uniform(0.12, 0.42, len(rows)) * (bottom - top + 1)
     rise = random.normal(0.1, 0.15, len(rows)) * reach
     return rows, np.stack([x - reach, y + rise, x + reach, y - rise], axis=1)
+
+
+def redraw_fours(
+    patches: Floats, labels: Ints, style: Writing, strip: Ints, random: Random
+) -> None:
+    """Write some 4s open, with three straight strokes: MNIST's writers were from one country."""
+    chosen = (labels == 4) & (random.random(len(labels)) < 0.35 * style.european[strip])
+    rows = np.flatnonzero(chosen)
+    top, bottom = ink_rows(patches, rows)
+    height = (bottom - top + 1).astype(np.float32)
+    patches[rows] = 0
+    width = height * random.uniform(0.3, 0.6, len(rows)) * style.stretch[strip[rows]]
+    bar = top + height * random.uniform(0.5, 0.75, len(rows))
+    stem = random.uniform(0.3, 0.9, len(rows)) * width  # from the left end of the bar
+    above = random.uniform(0.0, 0.5, len(rows)) * height  # the stem begins lower than the arm
+    left = PATCH / 2 - width / 2
+    arm = random.uniform(-0.1, 0.5, len(rows)) * width
+    slant = style.slant[strip[rows]]
+
+    def at(x: Floats, y: Floats) -> list[Floats]:
+        return [x + slant * ((top + bottom) / 2 - y), y]
+
+    rise = random.normal(0, 0.05, len(rows)) * height
+    parts = [
+        [*at(left + arm, top + 1), *at(left, bar)],
+        [*at(left, bar), *at(left + width, bar - rise)],
+        [*at(left + stem, top + above + 1), *at(left + stem, bottom + 0.0)],
+    ]
+    strokes = [(rows, np.stack(ends, axis=1)) for ends in parts]
+    widths = np.tile(stroke_width(style, strip[rows], random), len(parts))
+    add_strokes(patches, stroke_list(strokes, lambda _: widths))
 
 
 def places(

@@ -14,33 +14,25 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from firstlight.errors import DataError
 from firstlight.lines import compose, glyphs
 from firstlight.quiet import keras, tf
-from firstlight.runs.files import atomic_write, write_json
 
 BATCH = 64
 PEAK_RATE, WARMUP_STEPS = 2e-3, 200
 WEIGHT_DECAY = 1e-2
 EMA_DECAY = 0.998
 SECONDS_BETWEEN_CHECKPOINTS = 120
-VALIDATION_STRIPS = 640
 SEED = 0
 WAITING_BATCHES = 6
 
 
-class Progress(NamedTuple):
-    """What the checkpoint says besides the weights."""
-
-    step: int
-    seconds: float
-
-
 def train(out: Path, steps: int) -> None:
-    """Train until `steps` are done; write checkpoints, the log, and at the end the weights."""
+    """Train until `steps` are done; write checkpoints and the log."""
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     network, optimizer = build()
     state = tf.train.Checkpoint(
@@ -66,7 +58,6 @@ def train(out: Path, steps: int) -> None:
             manager.save()
             log(out, state, losses)
             saved, losses = time.monotonic(), []
-    write_average(out, state)
 
 
 def build() -> tuple[Any, Any]:
@@ -145,10 +136,21 @@ def log(out: Path, state: Any, losses: list[float]) -> None:
         file.write(json.dumps(line) + "\n")
 
 
-def write_average(out: Path, state: Any) -> None:
-    """Write the averaged weights to weights.npz, in the order of the network's weights."""
-    with atomic_write(out / "weights.npz") as file:
-        np.savez(file, *[average.numpy() for average in state.average])
+def averaged_weights(out: Path) -> tuple[list[np.ndarray], int]:
+    """Return the averaged weights of the last checkpoint, and its step.
+
+    Raises:
+        DataError: there is no checkpoint.
+    """
+    latest = tf.train.latest_checkpoint(str(out / "checkpoint"))
+    if latest is None:
+        raise DataError(f"{out} has no checkpoint; train with --out {out}")
+    reader = tf.train.load_checkpoint(latest)
+    values = ".ATTRIBUTES/VARIABLE_VALUE"
+    shapes = reader.get_variable_to_shape_map()
+    count = sum(name.startswith("average/") for name in shapes)
+    weights = [reader.get_tensor(f"average/{number}/{values}") for number in range(count)]
+    return weights, int(reader.get_tensor(f"step/{values}"))
 
 
 def composed(out: Path, first: int) -> Iterator[compose.Strips]:
@@ -174,7 +176,7 @@ def fill(queue: Any, out: Path, first: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--steps", type=int, required=True, help="of 64 strips each")
-    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and weights")
+    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)

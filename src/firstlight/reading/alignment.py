@@ -1,0 +1,136 @@
+"""From the line reader's outputs to digits: which, how sure, and where (CTC).
+
+The network gives a probability to each digit and to the blank for each step of four columns. Many
+alignments of steps to digits mean the same text: repeated outputs are one digit, unless a blank is
+between them. A text's probability is the sum over its alignments (Graves and others, 2006,
+sections 3 and 4).
+"""
+
+from collections import defaultdict
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+DIGITS, BLANK = 10, 10  # the classes are the ten digits and the blank
+BEAM = 8  # texts that are followed at the same time
+MIN_PROBABILITY = 1e-3  # of an output that continues a text
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Text = tuple[int, ...]
+
+
+class AlignedDigit(NamedTuple):
+    """A digit of a line."""
+
+    probabilities: Floats  # (11,): of each digit in this place, and of none
+    step: float  # the middle of the steps that show it
+
+
+def align(logits: NDArray[np.float32], temperature: float) -> list[AlignedDigit]:
+    """Return the digits of a line from the outputs (steps, 11)."""
+    outputs = log_softmax(logits / temperature)
+    text = likeliest_text(outputs)
+    if not text:
+        return []
+    places = middle_steps(outputs, text)
+    return [
+        AlignedDigit(*each) for each in zip(alternatives(outputs, text), places, strict=True)
+    ]
+
+
+def log_softmax(values: NDArray[np.floating]) -> Floats:
+    """Return the logarithms of the probabilities (n, classes) of logits (n, classes)."""
+    relative = values.astype(np.float64) - values.max(axis=1, keepdims=True)
+    return np.asarray(relative - np.log(np.exp(relative).sum(axis=1, keepdims=True)))
+
+
+def likeliest_text(outputs: Floats) -> Text:
+    """Return the text with the highest probability: a prefix search with a beam.
+
+    For each prefix two probabilities are kept: of its alignments that end in a blank, and of those
+    that end in its last digit. Only the former can be continued with the same digit.
+    """
+    beam: dict[Text, tuple[float, float]] = {(): (1.0, 0.0)}
+    for step in np.exp(outputs):
+        blank = float(step[BLANK])
+        likely = [int(digit) for digit in np.flatnonzero(step[:DIGITS] > MIN_PROBABILITY)]
+        following: dict[Text, list[float]] = defaultdict(lambda: [0.0, 0.0])
+        for text, (ends_blank, ends_digit) in beam.items():
+            both = ends_blank + ends_digit
+            following[text][0] += both * blank
+            if text:
+                following[text][1] += ends_digit * float(step[text[-1]])
+            for digit in likely:
+                before = ends_blank if text and text[-1] == digit else both
+                following[(*text, digit)][1] += before * float(step[digit])
+        best = sorted(following.items(), key=lambda item: -sum(item[1]))[:BEAM]
+        total = sum(sum(pair) for _, pair in best)
+        beam = {text: (pair[0] / total, pair[1] / total) for text, pair in best}
+    return max(beam, key=lambda text: sum(beam[text]))
+
+
+def alternatives(outputs: Floats, text: Text) -> Floats:
+    """Return for each place of a text how probable each digit and no digit is, (places, 11)."""
+    count = len(text)
+    replaced = np.tile(np.array(text), (count, DIGITS, 1))
+    for place in range(count):
+        replaced[place, :, place] = np.arange(DIGITS)
+    left_out = np.array([text[:place] + text[place + 1 :] for place in range(count)], np.int64)
+    scores = np.empty((count, DIGITS + 1))
+    scores[:, :DIGITS] = log_probability(outputs, replaced.reshape(-1, count)).reshape(count, -1)
+    scores[:, DIGITS] = log_probability(outputs, left_out.reshape(count, count - 1))
+    return np.exp(log_softmax(scores))
+
+
+def log_probability(outputs: Floats, texts: Ints) -> Floats:
+    """Return the logarithm of the probability of texts (n, length), (n,)."""
+    states = with_blanks(texts)
+    skips = may_skip(states)
+    reached = np.full(states.shape, -np.inf)
+    reached[:, :2] = outputs[0, states[:, :2]]
+    for step in outputs[1:]:
+        stay, move, skip = arrivals(reached, skips)
+        with np.errstate(invalid="ignore"):
+            reached = np.logaddexp(np.logaddexp(stay, move), skip) + step[states]
+    return np.asarray(np.logaddexp.reduce(reached[:, -2:], axis=1))
+
+
+def with_blanks(texts: Ints) -> Ints:
+    """Return texts (n, length) with a blank around each digit, (n, 2 · length + 1)."""
+    states = np.full((len(texts), 2 * texts.shape[1] + 1), BLANK)
+    states[:, 1::2] = texts
+    return states
+
+
+def may_skip(states: Ints) -> NDArray[np.bool_]:
+    """Return where the blank before a state may be left out: between two different digits."""
+    skips = np.zeros(states.shape, bool)
+    skips[:, 3::2] = states[:, 3::2] != states[:, 1:-2:2]
+    return skips
+
+
+def arrivals(reached: Floats, skips: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
+    """Return the values with which each state is reached: from itself, and from the two before."""
+    padded = np.pad(reached, ((0, 0), (2, 0)), constant_values=-np.inf)
+    return reached, padded[:, 1:-1], np.where(skips, padded[:, :-2], -np.inf)
+
+
+def middle_steps(outputs: Floats, text: Text) -> list[float]:
+    """Return the middle of each digit's steps in the likeliest alignment of a text."""
+    states = with_blanks(np.array([text]))
+    skips = may_skip(states)
+    reached = np.full(states.shape, -np.inf)
+    reached[:, :2] = outputs[0, states[:, :2]]
+    came_from = []
+    for step in outputs[1:]:
+        options = np.stack(arrivals(reached, skips))
+        came_from.append(options.argmax(axis=0)[0])
+        reached = options.max(axis=0) + step[states]
+    state = states.shape[1] - 2 + int(reached[0, -2:].argmax())
+    path = [state]
+    for back in reversed(came_from):
+        path.append(path[-1] - int(back[path[-1]]))
+    steps = np.array(path[::-1])
+    return [float(np.flatnonzero(steps == 2 * place + 1).mean()) for place in range(len(text))]
