@@ -1,7 +1,7 @@
 """The line reader: a network that reads a strip with a line of digits, and what it is trained on.
 
-    glyphs.py   MNIST's training digits, and letters, as fields that any pen can draw
-    layout.py   digits side by side, with what people write and print between them
-    paper.py    the strip as a photograph: paper, lines, grain, shadows, blur, JPEG
-    compose.py  all of these in order: batches of strips and their labels
+glyphs.py   MNIST's training digits, and letters, as fields that any pen can draw
+layout.py   digits side by side, with what people write and print between them
+paper.py    the strip as a photograph: paper, lines, grain, shadows, blur, JPEG
+compose.py  all of these in order: batches of strips and their labels
 """

@@ -1,7 +1,7 @@
 """Digits and letters as two fields from which strokes of any width are drawn.
 
-    ink       (n, 56, 56) uint8: the image, enlarged twice; as it was written
-    distance  (n, 56, 56) uint8: eighths of a pixel to the stroke's skeleton; for another pen
+ink       (n, 56, 56) uint8: the image, enlarged twice; as it was written
+distance  (n, 56, 56) uint8: eighths of a pixel to the stroke's skeleton; for another pen
 """
 
 from dataclasses import dataclass
@@ -139,7 +139,7 @@ def ink_boxes(ink: Bytes) -> NDArray[np.float32]:
     """Return left, top, right, bottom of the ink in images (n, h, w), (n, 4)."""
     sides = []
     for axis in (1, 2):
-        filled = (ink > 127).any(axis=axis)
+        filled = np.asarray((ink > 127).any(axis=axis))
         sides += [filled.argmax(axis=1), filled.shape[1] - filled[:, ::-1].argmax(axis=1)]
     left, right, top, bottom = sides
     return np.stack([left, top, right, bottom], axis=1).astype(np.float32)

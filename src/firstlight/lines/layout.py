@@ -5,6 +5,7 @@ All strips of a batch are laid out at once. A strip is 32 pixels high; ink is 0 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ MAX_DIGITS = 12
 MAX_PIECE, MIN_WHOLE = 0.3, 0.8  # visible parts of a digit at the strip's ends; between: left out
 PIXELS_PER_SIDE = 40  # of a field: MNIST's digits were fitted into 20×20, and enlarged twice
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]  # float32 for whatever is as large as a batch
 Ints = NDArray[np.int64]
 Random = np.random.Generator
 
@@ -105,7 +106,9 @@ def writing(random: Random, strips: int, width: int) -> Writing:
     return Writing(
         count=count,
         height=height,
-        unequal=choose(random, np.array([0.7, 0.3]), zero + 0.07, uniform(random, 0.1, 0.3, strips)),
+        unequal=choose(
+            random, np.array([0.7, 0.3]), zero + 0.07, uniform(random, 0.1, 0.3, strips)
+        ),
         stretch=np.exp(random.normal(0.03, 0.2, strips)).astype(np.float32),
         slant=random.normal(0.08, 0.27, strips).clip(-0.5, 1).astype(np.float32),
         slope=random.normal(0, 0.01, strips).astype(np.float32),
@@ -159,9 +162,7 @@ def write(glyphs: Glyphs, style: Writing, width: int, random: Random) -> Lines:
     return Lines(ink, labels, style, begin.astype(np.float32), end.astype(np.float32), start)
 
 
-def chosen_glyphs(
-    glyphs: Glyphs, style: Writing, place: tuple[Ints, Ints], random: Random
-) -> Ints:
+def chosen_glyphs(glyphs: Glyphs, style: Writing, place: tuple[Ints, Ints], random: Random) -> Ints:
     """Choose a glyph for each place: any digit, a letter, the digit before once more, or a 0."""
     strip, order = place
     count = len(strip)
@@ -223,13 +224,20 @@ def column(values: NDArray[np.floating]) -> Floats:
 
 def waves(positions: Floats, count: int, random: Random) -> Floats:
     """Return a slight bend along the positions, in pixels of the strip."""
-    amplitude, frequency = random.exponential(0.35, count).clip(0, 1.2), random.uniform(0.1, 0.45, count)
+    amplitude, frequency = (
+        random.exponential(0.35, count).clip(0, 1.2),
+        random.uniform(0.1, 0.45, count),
+    )
     phase = random.uniform(0, 2 * np.pi, count)
     return column(amplitude) * np.sin(column(frequency) * positions + column(phase))
 
 
 def pen_strokes(
-    glyphs: Glyphs, rows: Ints, at: tuple[Floats, Floats], pen: tuple[Floats, Floats], random: Random
+    glyphs: Glyphs,
+    rows: Ints,
+    at: tuple[Floats, Floats],
+    pen: tuple[Floats, Floats],
+    random: Random,
 ) -> Floats:
     """Look up ink or distance at places (n, 32, PATCH), and make strokes of the pen's width.
 
@@ -314,7 +322,7 @@ def middle_of_row(patches: Floats, rows: Ints, y: Ints, first: bool = False) -> 
     """Return the mean column of the ink in a row of some patches, or its first column."""
     ink = patches[rows, y.clip(0, HEIGHT - 1)] > 0.3
     if first:
-        return ink.argmax(axis=1).astype(np.float32)
+        return np.asarray(ink.argmax(axis=1), np.float32)
     total = np.maximum(ink.sum(axis=1), 1)
     return np.asarray((ink * np.arange(PATCH)).sum(axis=1) / total, np.float32)
 
@@ -367,7 +375,7 @@ def redraw_fours(
     arm = random.uniform(-0.1, 0.5, len(rows)) * width
     slant = style.slant[strip[rows]]
 
-    def at(x: Floats, y: Floats) -> list[Floats]:
+    def at(x: Floats, y: Floats | Ints) -> list[Floats | Ints]:
         return [x + slant * ((top + bottom) / 2 - y), y]
 
     rise = random.normal(0, 0.05, len(rows)) * height
@@ -376,7 +384,7 @@ def redraw_fours(
         [*at(left, bar), *at(left + width, bar - rise)],
         [*at(left + stem, top + above + 1), *at(left + stem, bottom + 0.0)],
     ]
-    strokes = [(rows, np.stack(ends, axis=1)) for ends in parts]
+    strokes: list[Ends] = [(rows, np.stack(ends, axis=1).astype(np.float32)) for ends in parts]
     widths = np.tile(stroke_width(style, strip[rows], random), len(parts))
     add_strokes(patches, stroke_list(strokes, lambda _: widths))
 

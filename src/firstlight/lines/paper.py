@@ -1,4 +1,4 @@
-"""What is on and around the writing in a photograph: printed lines, texture, grain, light, blur, JPEG.
+"""What is on and around the writing in a photograph: printed lines, texture, grain, light, JPEG.
 
 Everything here is in units of the ink's contrast to the paper: paper is 0, ink is 1.
 """
@@ -7,13 +7,19 @@ import io
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from firstlight.lines.layout import HEIGHT, Lines, Random, Strokes, add_strokes, column, uniform
-
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
+from firstlight.lines.layout import (
+    HEIGHT,
+    Floats,
+    Ints,
+    Lines,
+    Random,
+    Strokes,
+    add_strokes,
+    column,
+    uniform,
+)
 
 LENSES = 4  # kinds of blur in a batch
 BLANK_STROKES = 4  # at most, in a strip without digits
@@ -27,9 +33,10 @@ def some(random: Random, share: float, count: int) -> Ints:
 def broken_ink(ink: Floats, random: Random) -> None:
     """Make the ink uneven, as pencil, chalk and dry pens do."""
     rows = some(random, 0.3, len(ink))
-    grain = random.standard_normal((len(rows), *ink.shape[1:]), np.float32)
-    grain = (grain + np.roll(grain, 1, 1) + np.roll(grain, 1, 2)) * column(uniform(random, 0.02, 0.3, len(rows)))
-    ink[rows] *= np.clip(1 - np.abs(grain), 0, 1)
+    fine = random.standard_normal((len(rows), *ink.shape[1:]), np.float32)
+    strength = column(uniform(random, 0.02, 0.3, len(rows)))
+    uneven = (fine + np.roll(fine, 1, 1) + np.roll(fine, 1, 2)) * strength
+    ink[rows] *= np.clip(1 - np.abs(uneven), 0, 1)
 
 
 def other_lines(lines: Lines, random: Random) -> None:
@@ -63,7 +70,9 @@ Drawn = tuple[Strokes, Floats]
 def level_lines(rows: Ints, y: Floats, width: int, random: Random) -> Floats:
     """Return the ends (n, 4) of lines across the whole strip, nearly level."""
     slope = random.normal(0, 0.012, len(rows)) * width
-    return np.stack([y * 0 - 9, y - slope / 2, y * 0 + width + 9, y + slope / 2], 1).astype(np.float32)
+    return np.stack([y * 0 - 9, y - slope / 2, y * 0 + width + 9, y + slope / 2], 1).astype(
+        np.float32
+    )
 
 
 def ruled(lines: Lines, random: Random) -> Drawn:
@@ -89,14 +98,14 @@ def squared(lines: Lines, random: Random) -> Drawn:
         y = np.arange(random.uniform(0, step), HEIGHT, step)
         x = np.arange(random.uniform(0, step), width, step)
         level = np.stack([y * 0 - 9, y, y * 0 + width + 9, y + tilt * width], 1)
-        upright = np.stack([x, x * 0 - 9, x - tilt * HEIGHT, x * 0 + HEIGHT + 9], 1)
-        ends.append(np.concatenate([level, upright]))
+        sides = np.stack([x, x * 0 - 9, x - tilt * HEIGHT, x * 0 + HEIGHT + 9], 1)
+        ends.append(np.concatenate([level, sides]))
         pictures.append(np.full(len(ends[-1]), row))
     return same_pen(pictures, ends, random, (0.3, 1.5))
 
 
 def cells(lines: Lines, random: Random) -> Drawn:
-    """A printed box for each digit: upright sides, sometimes double, and what is above and below."""
+    """A printed box for each digit: upright sides, often double, and lines above and below."""
     width = lines.ink.shape[2]
     style = lines.writing
     pictures, ends = [], []
@@ -118,7 +127,11 @@ def cells(lines: Lines, random: Random) -> Drawn:
 
 def boxed(lines: Lines, random: Random) -> Drawn:
     """One box around the whole line."""
-    rows = [row for row in some(random, 0.07, len(lines.ink)).tolist() if lines.left[row] < lines.right[row]]
+    rows = [
+        row
+        for row in some(random, 0.07, len(lines.ink)).tolist()
+        if lines.left[row] < lines.right[row]
+    ]
     style = lines.writing
     pictures, ends = [], []
     for row in rows:
@@ -126,13 +139,20 @@ def boxed(lines: Lines, random: Random) -> Drawn:
         right = lines.right[row] + random.uniform(2, 30)
         top = style.baseline[row] - style.height[row] * random.uniform(1.0, 1.4)
         bottom = style.baseline[row] + random.uniform(0, 6)
-        drawn = [[left, top, left, bottom], [right, top, right, bottom], [left, top, right, top], [left, bottom, right, bottom]]
+        drawn = [
+            [left, top, left, bottom],
+            [right, top, right, bottom],
+            [left, top, right, top],
+            [left, bottom, right, bottom],
+        ]
         ends.append(np.array(drawn))
         pictures.append(np.full(4, row))
     return same_pen(pictures, ends, random, (0.4, 2.5))
 
 
-def same_pen(pictures: list[Ints], ends: list[Floats], random: Random, widths: tuple[float, float]) -> Drawn:
+def same_pen(
+    pictures: list[Ints], ends: list[Floats], random: Random, widths: tuple[float, float]
+) -> Drawn:
     """Return strokes whose width and darkness are the same within a strip."""
     if not ends:
         none = np.zeros(0, np.float32)
@@ -140,7 +160,9 @@ def same_pen(pictures: list[Ints], ends: list[Floats], random: Random, widths: t
     lengths = [len(part) for part in pictures]
     width = np.repeat(random.uniform(*widths, len(lengths)), lengths).astype(np.float32)
     darkness = np.repeat(random.uniform(0.2, 1.1, len(lengths)), lengths).astype(np.float32)
-    return Strokes(np.concatenate(pictures), np.concatenate(ends).astype(np.float32), width), darkness
+    return Strokes(
+        np.concatenate(pictures), np.concatenate(ends).astype(np.float32), width
+    ), darkness
 
 
 def dark_edges(lines: Lines, random: Random) -> Drawn:
@@ -152,7 +174,9 @@ def dark_edges(lines: Lines, random: Random) -> Drawn:
     upright = random.random(len(rows)) < 0.4
     x = random.choice([-3.0, width + 3.0], len(rows))
     ends[upright] = np.stack([x, x * 0 - 9, x, x * 0 + HEIGHT + 9], 1)[upright]
-    return Strokes(rows, ends, uniform(random, 2, 11, len(rows))), uniform(random, 0.5, 1.3, len(rows))
+    return Strokes(rows, ends, uniform(random, 2, 11, len(rows))), uniform(
+        random, 0.5, 1.3, len(rows)
+    )
 
 
 def scribbles(lines: Lines, random: Random) -> Drawn:
@@ -179,7 +203,8 @@ def texture(shape: tuple[int, ...], random: Random) -> Floats:
     pattern = np.zeros(shape, np.float32)
     for share in (0.3, 0.12):
         rows = some(random, share, count)
-        angle, period = (column(random.uniform(*limits, len(rows))) for limits in ((0, np.pi), (2.5, 9)))
+        angle = column(random.uniform(0, np.pi, len(rows)))
+        period = column(random.uniform(2.5, 9, len(rows)))
         bend = column(random.uniform(0, 4, len(rows)))
         curl = column(random.uniform(0.02, 0.15, len(rows)))
         phase = column(random.uniform(0, 6.3, len(rows)))

@@ -28,22 +28,26 @@ class AlignedDigit(NamedTuple):
     step: float  # the middle of the steps that show it
 
 
-def align(logits: NDArray[np.float32], temperature: float) -> list[AlignedDigit]:
+def align(logits: NDArray[np.float32]) -> list[AlignedDigit]:
     """Return the digits of a line from the outputs (steps, 11)."""
-    outputs = log_softmax(logits / temperature)
+    outputs = log_softmax(logits)
     text = likeliest_text(outputs)
     if not text:
         return []
     places = middle_steps(outputs, text)
-    return [
-        AlignedDigit(*each) for each in zip(alternatives(outputs, text), places, strict=True)
-    ]
+    return [AlignedDigit(*each) for each in zip(alternatives(outputs, text), places, strict=True)]
 
 
 def log_softmax(values: NDArray[np.floating]) -> Floats:
     """Return the logarithms of the probabilities (n, classes) of logits (n, classes)."""
     relative = values.astype(np.float64) - values.max(axis=1, keepdims=True)
     return np.asarray(relative - np.log(np.exp(relative).sum(axis=1, keepdims=True)))
+
+
+def single_digit(logits: NDArray[np.float32]) -> Floats:
+    """Return how probable each digit is, (11,), if a strip shows exactly one; none is 0."""
+    scores = log_probability(log_softmax(logits), np.arange(DIGITS)[:, None])
+    return np.append(np.exp(log_softmax(scores[None]))[0], 0.0)
 
 
 def likeliest_text(outputs: Floats) -> Text:

@@ -1,8 +1,10 @@
 """The reader: from a picture to its digits.
 
-    picture → ink.find_ink → locate.find_lines → split → normalize → recognizer → Reading
+    picture → ink.find_ink → locate.find_lines → strip → line_reader, recognizer → Reading
+                                               ↘ split → normalize → recognizer → Reading
 
-The modules of this folder take one step each; here they are put together.
+The modules of this folder take one step each; here they are put together. The lower way is that of
+a model of digits that the user gives.
 """
 
 from collections.abc import Sequence
@@ -17,10 +19,13 @@ from firstlight.errors import DataError
 from firstlight.images.open import Picture, Source, open_picture
 from firstlight.reading import ink, locate, split
 from firstlight.reading.blobs import Blob
+from firstlight.reading.line_reader import LineReader, digit_blobs, line_reader
 from firstlight.reading.normalize import normalize
 from firstlight.reading.recognizer import DIGITS_MODEL, NOT_A_DIGIT, Recognizer, recognizer
+from firstlight.reading.strip import cut_strip
 
 UNSURE = "?"
+SAY, MIN_SAY = 1.0, 0.003  # the recogniser's weight beside the line reader, and its lowest word
 CANDIDATES = 3  # classes that are reported for a digit
 
 
@@ -113,6 +118,13 @@ class Recognition(NamedTuple):
     probabilities: NDArray[np.float32]  # (classes,)
 
 
+class Networks(NamedTuple):
+    """What reads: the bundled pair, or a model of digits that the user gives, alone."""
+
+    digits: Recognizer
+    lines: LineReader | None
+
+
 def read(source: Source, model: str | Path | None = None, single: bool = False) -> Reading:
     """Read the digits in a picture, without TensorFlow.
 
@@ -133,10 +145,12 @@ def read(source: Source, model: str | Path | None = None, single: bool = False) 
     >>> digit.digit, digit.confidence > 0.9, len(digit.box)
     ('7', True, 4)
     """
-    network = recognizer(Path(model or DIGITS_MODEL))
+    networks = Networks(
+        digits=recognizer(Path(model or DIGITS_MODEL)), lines=None if model else line_reader()
+    )
     picture = open_picture(source)
     readings = [
-        read_polarity(picture, dark_on_light, network, single)
+        read_polarity(picture, dark_on_light, networks, single)
         for dark_on_light in ink.polarities(picture.grey)
     ]
     return max(readings, key=certainty)  # if two are equal: the first, the more likely polarity
@@ -161,16 +175,63 @@ def read_files(
 
 
 def read_polarity(
-    picture: Picture, dark_on_light: bool, network: Recognizer, single: bool
+    picture: Picture, dark_on_light: bool, networks: Networks, single: bool
 ) -> Reading:
     """Read a picture whose ink is known to be dark or light."""
-    contrast = ink.find_ink(picture.grey, dark_on_light)
+    found = ink.find_ink(picture.grey, dark_on_light)
+    recognized = find_digits(found, networks, single)
+    lines = [Line(tuple(to_digits(line, networks.digits, picture.scale))) for line in recognized]
+    return Reading(tuple(line for line in lines if line.digits), picture, found.contrast)
+
+
+def find_digits(found: ink.Ink, networks: Networks, single: bool) -> list[list[Recognition]]:
+    """Recognise the digits of each line of a picture, or the one digit of a picture."""
+    network, lines = networks
     if single:
-        recognized = read_single(locate.find_single(contrast), network)
-    else:
-        recognized = read_lines(locate.find_lines(contrast), network)
-    lines = [Line(tuple(to_digits(line, network, picture.scale))) for line in recognized]
-    return Reading(tuple(line for line in lines if line.digits), picture, contrast)
+        blobs = locate.find_single(found.contrast)
+        recognized = read_single(blobs, network)
+        if lines is None or not blobs:
+            return recognized
+        probabilities = lines.read_single(cut_strip(found.measured, blobs))
+        return [[combine(recognized[0][0], probabilities, network)]]
+    blobs_of_lines = locate.find_lines(found.contrast)
+    if lines is None:
+        return read_lines(blobs_of_lines, network)
+    return [read_strip(line, found.measured, networks) for line in blobs_of_lines]
+
+
+def read_strip(
+    line: Sequence[Blob], measured: NDArray[np.float32], networks: Networks
+) -> list[Recognition]:
+    """Recognise the digits of a line: how many and where says the line reader alone."""
+    network, lines = networks
+    if lines is None:
+        return []
+    strip = cut_strip(measured, line)
+    digits = lines.read(strip)
+    if not digits:
+        return []
+    recognized = recognize(digit_blobs(line, strip, digits), network)
+    return [
+        combine(recognition, digit.probabilities, network)
+        for recognition, digit in zip(recognized, digits, strict=True)
+    ]
+
+
+def combine(
+    recognition: Recognition, line_probabilities: NDArray[np.float64], network: Recognizer
+) -> Recognition:
+    """Return what both networks say of a digit: the product of their probabilities.
+
+    Args:
+        line_probabilities: (11,) of the digits and of none, which the recogniser has no say in: it
+            sees only what was cut out.
+    """
+    digits = network.digit_probabilities(recognition.probabilities)
+    product = line_probabilities[:10] * np.maximum(digits, MIN_SAY) ** SAY
+    total = 1 - line_probabilities[10]
+    probabilities = np.append(product / product.sum() * total, line_probabilities[10])
+    return recognition._replace(probabilities=probabilities.astype(np.float32))
 
 
 def certainty(reading: Reading) -> float:
