@@ -31,6 +31,7 @@ def compose(glyphs: Glyphs, strips: int, random: Random) -> Strips:
     paper.broken_ink(lines.ink, random)
     pressed = lines.ink * layout.column(random.uniform(0.7, 1, strips))
     contrast = 1 - (1 - pressed) * (1 - np.minimum(paper.printed(lines, random), 1.3))
+    contrast += paper.scenes(lines, random)
     contrast += paper.texture(contrast.shape, random) + paper.shading(contrast.shape, random)
     early = random.random((strips, 1, 1)) < 0.5
     noise = paper.grain(contrast.shape, random)

@@ -86,10 +86,11 @@ def writing(random: Random, strips: int, width: int) -> Writing:
     """Choose how each strip is written, as differently as people write."""
     height = choose(
         random,
-        np.array([0.75, 0.15, 0.1]),
+        np.array([0.72, 0.15, 0.09, 0.04]),
         uniform(random, 18, 27, strips),
         uniform(random, 12, 18, strips),
         uniform(random, 27, 33, strips),
+        uniform(random, 33, 38, strips),  # cut off at the frame
     )
     gap = choose(
         random,
@@ -100,7 +101,7 @@ def writing(random: Random, strips: int, width: int) -> Writing:
     )
     most = np.clip(width / (height * (0.6 + np.maximum(gap, 0))), 1, MAX_DIGITS)
     count = np.ceil(most * random.random(strips) ** 0.6)
-    count = np.where(random.random(strips) < 0.08, 0, count).astype(np.int64)
+    count = np.where(random.random(strips) < 0.13, 0, count).astype(np.int64)
     zero = np.zeros(strips, np.float32)
     free = HEIGHT - height
     return Writing(
@@ -205,7 +206,7 @@ def draw_glyphs(
     bottom = style.baseline[strip] + random.normal(0, style.restless[strip]) * heights
     about = order * style.height[strip] * (0.65 + style.gap[strip])
     bottom += style.slope[strip] * (about - about.max(initial=0) / 2)
-    bottom = bottom.clip(0.88 * heights, HEIGHT + 0.1 * heights)  # little is cut off
+    bottom = bottom.clip(0.86 * heights, HEIGHT + 0.12 * heights)  # little is cut off
     y = np.arange(HEIGHT, dtype=np.float32)[None, :, None] + 0.5
     x = np.arange(PATCH, dtype=np.float32)[None, None, :] + 0.5 - PATCH / 2
     up = column(bottom) - y  # rows above the baseline

@@ -235,6 +235,51 @@ def shading(shape: tuple[int, ...], random: Random) -> Floats:
     return light
 
 
+def scenes(lines: Lines, random: Random) -> Floats:
+    """Return what is not writing, in some of the strips without digits; (n, 32, width).
+
+    Clouds of several sizes, and things with a soft or a sharp edge, one before the other.
+    """
+    strips, height, width = lines.ink.shape
+    result = np.zeros_like(lines.ink)
+    blank = np.flatnonzero((lines.labels[:, 0] < 0) & (random.random(strips) < 0.55))
+    y = np.arange(height, dtype=np.float32)[:, None]
+    x = np.arange(width, dtype=np.float32)[None, :]
+    for row in blank.tolist():
+        scene = cloud((height, width), random)
+        for _ in range(random.integers(0, 9)):
+            thing = random_shape(
+                x - random.uniform(0, width), y - random.uniform(0, height), random
+            )
+            scene += (random.normal(0, 0.7) - scene) * thing
+        scene = scene - np.percentile(scene, random.uniform(5, 60))
+        result[row] = scene if random.random() < 0.5 else np.maximum(scene, 0)
+    return result
+
+
+def cloud(shape: tuple[int, int], random: Random) -> Floats:
+    """Return random values that change smoothly, (h, w): noise of three sizes, added up."""
+    total = np.zeros(shape, np.float32)
+    for cell in (3, 8, 20):
+        rows, columns = (-(-side // cell) + 1 for side in shape)
+        noise = Image.fromarray(random.standard_normal((rows, columns), np.float32))
+        total += np.asarray(noise.resize(shape[::-1], Image.Resampling.BICUBIC)) * random.uniform(
+            0, 0.5
+        )
+    return total
+
+
+def random_shape(x: Floats, y: Floats, random: Random) -> Floats:
+    """Return a half plane, a disc, a bar or a bow near the origin, 1 inside, 0 outside, (h, w)."""
+    angle = random.uniform(0, 2 * np.pi)
+    along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+    size, soft = random.uniform(3, 25), random.choice([0.5, 1.0, 3.0, 8.0])
+    disc = np.hypot(along, across * random.uniform(0.6, 2)) - size
+    kind = random.integers(4)
+    inside = (across, disc, np.abs(across) - size / 5, np.abs(disc) - size / 8)[kind]
+    return np.clip(0.5 - inside / soft, 0, 1) * random.uniform(0.5, 1)
+
+
 def grain(shape: tuple[int, ...], random: Random) -> Floats:
     """Return the noise of paper and camera, fine or coarse."""
     noise = random.standard_normal(shape, np.float32)
