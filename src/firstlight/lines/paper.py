@@ -277,7 +277,7 @@ def random_shape(x: Floats, y: Floats, random: Random) -> Floats:
     disc = np.hypot(along, across * random.uniform(0.6, 2)) - size
     kind = random.integers(4)
     inside = (across, disc, np.abs(across) - size / 5, np.abs(disc) - size / 8)[kind]
-    return np.clip(0.5 - inside / soft, 0, 1) * random.uniform(0.5, 1)
+    return np.asarray(np.clip(0.5 - inside / soft, 0, 1) * random.uniform(0.5, 1))
 
 
 def grain(shape: tuple[int, ...], random: Random) -> Floats:

@@ -44,10 +44,19 @@ def log_softmax(values: NDArray[np.floating]) -> Floats:
     return np.asarray(relative - np.log(np.exp(relative).sum(axis=1, keepdims=True)))
 
 
-def single_digit(logits: NDArray[np.float32]) -> Floats:
-    """Return how probable each digit is, (11,), if a strip shows exactly one; none is 0."""
-    scores = log_probability(log_softmax(logits), np.arange(DIGITS)[:, None])
-    return np.append(np.exp(log_softmax(scores[None]))[0], 0.0)
+class SingleDigit(NamedTuple):
+    """The one digit of a strip."""
+
+    probabilities: Floats  # (11,): of each digit and of none, if nothing else is possible
+    evidence: float  # the logarithm of the probability that it shows one digit
+
+
+def single_digit(logits: NDArray[np.float32]) -> SingleDigit:
+    """Return how probable each digit is, and none, if a strip shows at most one."""
+    outputs = log_softmax(logits)
+    scores = log_probability(outputs, np.arange(DIGITS)[:, None])
+    both = np.append(scores, outputs[:, BLANK].sum())
+    return SingleDigit(np.exp(log_softmax(both[None]))[0], float(np.logaddexp.reduce(scores)))
 
 
 def likeliest_text(outputs: Floats) -> Text:

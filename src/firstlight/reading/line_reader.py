@@ -41,9 +41,10 @@ class LineReader:
         """Return the digits of a strip from left to right."""
         return alignment.align(self.logits(strip))
 
-    def read_single(self, strip: Strip) -> NDArray[np.float64]:
-        """Return how probable each digit is, (11,), in a strip that shows one."""
-        return alignment.single_digit(self.logits(strip))
+    def read_single(self, strips: Sequence[Strip]) -> NDArray[np.float64]:
+        """Return how probable each digit is, and none, (11,), in the clearest of some strips."""
+        digits = [alignment.single_digit(self.logits(strip)) for strip in strips]
+        return max(digits, key=lambda digit: digit.evidence).probabilities
 
 
 @functools.cache

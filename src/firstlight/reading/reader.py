@@ -189,15 +189,28 @@ def find_digits(found: ink.Ink, networks: Networks, single: bool) -> list[list[R
     network, lines = networks
     if single:
         blobs = locate.find_single(found.contrast)
-        recognized = read_single(blobs, network)
-        if lines is None or not blobs:
-            return recognized
-        probabilities = lines.read_single(cut_strip(found.measured, blobs))
-        return [[combine(recognized[0][0], probabilities, network)]]
+        if lines is None or not found.contrast.any():
+            return read_single(blobs, network)
+        return [[read_single_strip(blobs, found, network, lines)]]
     blobs_of_lines = locate.find_lines(found.contrast)
     if lines is None:
         return read_lines(blobs_of_lines, network)
     return [read_strip(line, found.measured, networks) for line in blobs_of_lines]
+
+
+def read_single_strip(
+    blobs: list[Blob], found: ink.Ink, network: Recognizer, lines: LineReader
+) -> Recognition:
+    """Recognise the one digit of a picture, in its blobs or in all of it: a digit is returned.
+
+    A digit that the frame cuts off lies along the border, where blobs are left out.
+    """
+    whole = Blob(0, 0, found.contrast)
+    strips = [cut_strip(found.measured, part) for part in (blobs, [whole]) if part]
+    *digits, none = lines.read_single(strips)
+    recognition = read_single(blobs or [whole], network)[0][0]
+    combined = combine(recognition, np.array([*digits, 0.0]) / sum(digits), network)
+    return combined._replace(probabilities=combined.probabilities * np.float32(1 - none))
 
 
 def read_strip(

@@ -51,8 +51,9 @@ def cut_strip(contrast: Floats, line: Sequence[Blob]) -> Strip:
     shifts = [slope * (blob.center[0] - middle) for blob in line]
     top = min(blob.y - shift for blob, shift in zip(line, shifts, strict=True))
     bottom = max(blob.bottom - shift for blob, shift in zip(line, shifts, strict=True))
-    height = (bottom - top) * (1 + 2 * MARGIN_ABOVE)
-    top -= (bottom - top) * MARGIN_ABOVE
+    margin = (bottom - top) * MARGIN_ABOVE
+    top, bottom = max(0.0, top - margin), min(float(contrast.shape[0]), bottom + margin)
+    height = bottom - top
     beside = MARGIN_BESIDE * height
     left = max(0.0, min(blob.x for blob in line) - beside)
     right = min(float(contrast.shape[1]), max(blob.right for blob in line) + beside)
