@@ -1,6 +1,6 @@
-"""The line reader as an ONNX file, its weights in half precision.
+"""The line reader or the line finder as an ONNX file, its weights in half precision.
 
-    python -m firstlight.exports.lines RUN lines.onnx
+    python -m firstlight.exports.lines reader RUN lines.onnx
 
 RUN is the folder of `firstlight.training.lines`. Weights take half the space; ONNX Runtime computes
 with single precision.
@@ -8,6 +8,7 @@ with single precision.
 
 import argparse
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,6 @@ from firstlight import __version__
 from firstlight.evaluation.calibration import Calibration
 from firstlight.exports.metadata import Metadata, Provenance
 from firstlight.exports.onnx import write_onnx
-from firstlight.networks import _line_reader
 from firstlight.training import lines
 
 MIN_HALF = 1000  # smaller weights stay in single precision
@@ -35,17 +35,17 @@ NOT_CALIBRATED = Calibration(
 )
 
 
-def export(run: Path, path: Path) -> None:
+def export(task: lines.Task, run: Path, path: Path) -> None:
     """Write the averaged weights of a run's last checkpoint.
 
     Raises:
         DataError: there is no checkpoint.
     """
-    network = _line_reader.build()
+    network = import_module(f"firstlight.networks.{task.network}").build()
     weights, steps = lines.averaged_weights(run)
     network.set_weights(weights)
     with tempfile.TemporaryDirectory() as folder:
-        whole = Path(folder) / "lines.onnx"
+        whole = Path(folder) / "whole.onnx"
         write_onnx(network, whole, metadata(network, steps))
         proto = onnx.load(whole)
     with_half_weights(proto.graph)
@@ -56,11 +56,11 @@ def export(run: Path, path: Path) -> None:
 def metadata(network: keras.Model, steps: int) -> Metadata:
     return Metadata(
         network=network.name,
-        classes=(*"0123456789", ""),
+        classes=(*"0123456789", "blank"),
         input=network.input_shape[1:],
         image_kind="digits",
-        data="strips composed of MNIST's training digits",
-        preprocessing="Give it a strip 32 pixels high as reading/strip.py makes it.",
+        data="lines composed of MNIST's training digits",
+        preprocessing="See reading/strip.py and reading/finder.py.",
         trained=Provenance(
             seed=lines.SEED, steps=steps, test_accuracy=None, firstlight=__version__
         ),
@@ -84,11 +84,12 @@ def with_half_weights(graph: Any) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("task", choices=tuple(lines.TASKS))
     parser.add_argument("run", type=Path)
     parser.add_argument("out", type=Path)
     arguments = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(1)
-    export(arguments.run, arguments.out)
+    export(lines.TASKS[arguments.task], arguments.run, arguments.out)
 
 
 if __name__ == "__main__":

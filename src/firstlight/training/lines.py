@@ -1,9 +1,11 @@
-"""Trains the line reader: strips are composed anew for each step, in a process of its own.
+"""Trains the line reader and the line finder on what is composed anew for each step.
 
-    python -m firstlight.training.lines --steps 6000 --out runs/lines
+    python -m firstlight.training.lines reader --steps 29000 --out runs/lines
+    python -m firstlight.training.lines finder --steps 6000 --out runs/finder
 
-The same command continues after an interruption. A strip depends on the seed and on the number of
-its step, so a training that was interrupted sees the same strips.
+The same command continues after an interruption. A batch depends on the seed and on the number of
+its step, so a training that was interrupted sees the same batches. They are composed in a process
+of its own.
 """
 
 import argparse
@@ -12,17 +14,20 @@ import math
 import multiprocessing
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from firstlight.errors import DataError
-from firstlight.lines import compose, glyphs
+from firstlight.lines import compose, glyphs, pages
 from firstlight.quiet import keras, tf
 
-BATCH = 64
+BATCH = 64  # strips
+PAGES = 8  # of a batch
 PEAK_RATE, WARMUP_STEPS = 2e-3, 200
 WEIGHT_DECAY = 1e-2
 EMA_DECAY = 0.998
@@ -31,10 +36,24 @@ SEED = 0
 WAITING_BATCHES = 6
 
 
-def train(out: Path, steps: int) -> None:
+Compose = Callable[[glyphs.Glyphs, np.random.Generator], tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is learned."""
+
+    network: str  # the module that builds it
+    compose: Compose  # a batch of inputs, and the right answers
+    loss: Callable[[Any, Any], Any]  # of outputs and answers
+    inputs: Any  # TensorSpec
+    answers: Any
+
+
+def train(task: Task, out: Path, steps: int) -> None:
     """Train until `steps` are done; write checkpoints and the log."""
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    network, optimizer = build()
+    network, optimizer = build(task)
     state = tf.train.Checkpoint(
         network=network,
         optimizer=optimizer,
@@ -44,14 +63,13 @@ def train(out: Path, steps: int) -> None:
     )
     manager = tf.train.CheckpointManager(state, str(out / "checkpoint"), max_to_keep=2)
     state.restore(manager.latest_checkpoint)
-    batches = composed(out, int(state.step))
-    run_step = compile_step(state)
+    batches = composed(task.compose, out, int(state.step))
+    run_step = compile_step(task, state)
     saved, losses = time.monotonic(), []
     for step in range(int(state.step), steps):
         began = time.monotonic()
-        strips = next(batches)
-        labels = tf.constant(strips.labels, tf.int32)
-        loss = run_step(tf.constant(strips.pixels), labels, rate(step, steps))
+        inputs, answers = (tf.constant(array) for array in next(batches))
+        loss = run_step(inputs, answers, rate(step, steps))
         losses.append(float(loss))
         state.seconds.assign_add(min(time.monotonic() - began, 20.0))
         if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS or step + 1 == steps:
@@ -60,12 +78,10 @@ def train(out: Path, steps: int) -> None:
             saved, losses = time.monotonic(), []
 
 
-def build() -> tuple[Any, Any]:
+def build(task: Task) -> tuple[Any, Any]:
     """Return the network, and its optimizer with all its variables."""
-    from firstlight.networks import _line_reader
-
     keras.utils.set_random_seed(SEED)
-    network = _line_reader.build()
+    network = import_module(f"firstlight.networks.{task.network}").build()
     optimizer = keras.optimizers.AdamW(PEAK_RATE, weight_decay=WEIGHT_DECAY, global_clipnorm=5.0)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     optimizer.build(network.trainable_variables)
@@ -78,16 +94,16 @@ def rate(step: int, steps: int) -> Any:
     return tf.constant(PEAK_RATE * cosine * min(1.0, (step + 1) / WARMUP_STEPS), tf.float32)
 
 
-def compile_step(state: Any) -> Any:
+def compile_step(task: Task, state: Any) -> Any:
     """Return a function that trains on one batch, whatever its width, and returns its loss."""
     network, optimizer = state.network, state.optimizer
     variables = network.trainable_variables
     weights = [weight.value for weight in network.weights]
 
     @tf.function(reduce_retracing=True)
-    def run_step(pixels: Any, labels: Any, learning_rate: Any) -> Any:
+    def run_step(inputs: Any, answers: Any, learning_rate: Any) -> Any:
         with tf.GradientTape() as tape:
-            loss = ctc_loss(network(pixels, training=True), labels)
+            loss = task.loss(network(inputs, training=True), answers)
         optimizer.learning_rate.assign(learning_rate)
         optimizer.apply(tape.gradient(loss, variables), variables)
         state.step.assign_add(1)
@@ -97,12 +113,8 @@ def compile_step(state: Any) -> Any:
             average.assign_sub((1 - decay) * (average - tf.cast(weight, average.dtype)))
         return loss
 
-    signature = (
-        tf.TensorSpec((BATCH, 32, None, 1), tf.uint8),
-        tf.TensorSpec((BATCH, None), tf.int32),
-        tf.TensorSpec((), tf.float32),
-    )
-    return run_step.get_concrete_function(*signature)
+    rate_ = tf.TensorSpec((), tf.float32)
+    return run_step.get_concrete_function(task.inputs, task.answers, rate_)
 
 
 def ctc_loss(logits: Any, labels: Any) -> Any:
@@ -123,6 +135,48 @@ def ctc_loss(logits: Any, labels: Any) -> Any:
     )
     blanks = -tf.reduce_sum(tf.nn.log_softmax(logits)[:, :, -1], axis=1)
     return tf.reduce_mean(tf.where(is_empty, blanks, aligned))
+
+
+def finder_loss(outputs: Any, answers: Any) -> Any:
+    """Return the mean loss of the finder's three answers; the last two count within lines."""
+    is_line = answers[..., 0]
+    found = tf.nn.weighted_cross_entropy_with_logits(is_line, outputs[..., 0], pos_weight=2.0)
+    dark = tf.nn.sigmoid_cross_entropy_with_logits(answers[..., 2], outputs[..., 2])
+    height = tf.abs(outputs[..., 1] - answers[..., 1])
+    within = tf.reduce_sum(is_line * (height + 0.3 * dark)) / (tf.reduce_sum(is_line) + 1)
+    return tf.reduce_mean(found) + 0.1 * within
+
+
+def compose_strips(
+    written: glyphs.Glyphs, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    strips = compose.compose(written, BATCH, random)
+    return strips.pixels, strips.labels.astype(np.int32)
+
+
+def compose_pages(
+    written: glyphs.Glyphs, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    made = pages.compose(written, PAGES, random)
+    return made.pixels, made.lines
+
+
+TASKS = {
+    "reader": Task(
+        network="_line_reader",
+        compose=compose_strips,
+        loss=ctc_loss,
+        inputs=tf.TensorSpec((BATCH, 32, None, 1), tf.uint8),
+        answers=tf.TensorSpec((BATCH, None), tf.int32),
+    ),
+    "finder": Task(
+        network="_line_finder",
+        compose=compose_pages,
+        loss=finder_loss,
+        inputs=tf.TensorSpec((PAGES, None, None, 1), tf.uint8),
+        answers=tf.TensorSpec((PAGES, None, None, 3), tf.float32),
+    ),
+}
 
 
 def log(out: Path, state: Any, losses: list[float]) -> None:
@@ -153,36 +207,39 @@ def averaged_weights(out: Path) -> tuple[list[np.ndarray], int]:
     return weights, int(reader.get_tensor(f"step/{values}"))
 
 
-def composed(out: Path, first: int) -> Iterator[compose.Strips]:
+def composed(
+    compose_batch: Compose, out: Path, first: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the batch of each step from `first` on, composed in another process."""
     context = multiprocessing.get_context("spawn")
     queue = context.Queue(WAITING_BATCHES)
-    process = context.Process(target=fill, args=(queue, out, first), daemon=True)
+    process = context.Process(target=fill, args=(compose_batch, queue, out, first), daemon=True)
     process.start()
     (out / "pids").write_text(f"{os.getpid()}\n{process.pid}\n")
     while True:
         yield queue.get()
 
 
-def fill(queue: Any, out: Path, first: int) -> None:
+def fill(compose_batch: Compose, queue: Any, out: Path, first: int) -> None:
     """Compose the batch of each step, and wait while the queue is full."""
     written = glyphs.load("train", out / "glyphs-train.npy")
     step = first
     while os.getppid() != 1:
-        queue.put(compose.compose(written, BATCH, np.random.default_rng([SEED, step])))
+        queue.put(compose_batch(written, np.random.default_rng([SEED, step])))
         step += 1
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--steps", type=int, required=True, help="of 64 strips each")
+    parser.add_argument("task", choices=tuple(TASKS))
+    parser.add_argument("--steps", type=int, required=True, help="of one batch each")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    train(arguments.out, arguments.steps)
+    train(TASKS[arguments.task], arguments.out, arguments.steps)
 
 
 if __name__ == "__main__":

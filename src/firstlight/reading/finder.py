@@ -1,0 +1,105 @@
+"""The line finder: a network that says where lines of digits are on a page, dark or light.
+
+    grey (h, w)  →  reduced to 512 pixels  →  answers for cells of 4×4 pixels  →  lines
+
+Cells in the middle of a line touch each other, so a line is a connected component of such cells.
+"""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from firstlight.onnx_model import open_session
+from firstlight.reading import components
+
+FINDER_MODEL = Path(__file__).parent / "finder.onnx"
+PAGE_SIDE = 512  # pixels of the longer side, as in training
+MULTIPLE = 32  # pixels: the network halves a page five times
+CELL = 4  # pixels for each answer
+MIN_LOGIT = 0.0  # of a cell in the middle of a line
+MIN_CELLS = 2  # of a line
+MAX_LINES = 60
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class FoundLine:
+    """A line of digits, in pixels of the page; its middle is at y + slope · (column - x)."""
+
+    left: float
+    right: float
+    x: float  # the middle
+    y: float
+    slope: float  # rows per column
+    height: float  # of the digits
+    dark: float  # the logit of dark ink on light paper
+    score: float  # the mean logit of its cells
+
+
+class LineFinder:
+    """The network in memory."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the network. Raises DataError: the file does not exist, or is not an ONNX model."""
+        self._session = open_session(path)
+
+    def answers(self, page: NDArray[np.uint8]) -> Floats:
+        """Return the answers (rows / 4, columns / 4, 3) for a page (rows, columns)."""
+        (answers,) = self._session.run(["logits"], {"image": page[None, ..., None]})
+        return np.asarray(answers[0])
+
+    def find(self, grey: NDArray[np.uint8]) -> list[FoundLine]:
+        """Return the lines of a picture (h, w), from top to bottom."""
+        page, scale = reduce(grey)
+        answers = self.answers(page)
+        labels, _ = components.label(answers[..., 0] > MIN_LOGIT)
+        sizes = np.bincount(labels.ravel())[1:]
+        largest = np.argsort(-sizes)[:MAX_LINES]
+        lines = [
+            line_of_cells(answers, labels == number + 1, scale)
+            for number in largest
+            if sizes[number] >= MIN_CELLS
+        ]
+        return sorted(lines, key=lambda line: line.y)
+
+
+@functools.cache
+def line_finder() -> LineFinder:
+    """Return the bundled network."""
+    return LineFinder(FINDER_MODEL)
+
+
+def reduce(grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
+    """Return a picture at the finder's size, continued to multiples of 32, and its reduction."""
+    scale = max(grey.shape) / PAGE_SIDE
+    height, width = (max(1, round(side / scale)) for side in grey.shape)
+    how = Image.Resampling.BOX if scale > 1 else Image.Resampling.BILINEAR
+    small = np.asarray(Image.fromarray(grey).resize((width, height), how))
+    return np.pad(small, ((0, -height % MULTIPLE), (0, -width % MULTIPLE)), "edge"), scale
+
+
+def line_of_cells(answers: Floats, cells: NDArray[np.bool_], scale: float) -> FoundLine:
+    """Return the line that some cells (rows, columns) are the middle of."""
+    rows, columns = np.nonzero(cells)
+    logits, heights, dark = answers[rows, columns].T
+    y, x = (CELL * (rows + 0.5), CELL * (columns + 0.5))
+    height = 2 ** float(np.median(heights))
+    middle_x, middle_y = float(x.mean()), float(y.mean())
+    slope = 0.0
+    if np.ptp(x) > 2 * height:
+        slope = float(np.clip(np.polyfit(x, y, 1)[0], -0.4, 0.4))
+    return FoundLine(
+        left=scale * float(x.min() - CELL / 2),
+        right=scale * float(x.max() + CELL / 2),
+        x=scale * middle_x,
+        y=scale * middle_y,
+        slope=slope,
+        height=scale * height,
+        dark=float(dark.mean()),
+        score=float(logits.mean()),
+    )
