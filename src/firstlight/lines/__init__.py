@@ -1,4 +1,4 @@
-"""The line reader: a network that reads a strip with a line of digits, and what it is trained on.
+"""Composed handwriting: what the line reader and the line finder are trained on.
 
 glyphs.py   MNIST's training digits, and letters, as fields that any pen can draw
 layout.py   digits side by side, with what people write and print between them

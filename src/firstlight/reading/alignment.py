@@ -85,16 +85,70 @@ def likeliest_text(outputs: Floats) -> Text:
 
 
 def alternatives(outputs: Floats, text: Text) -> Floats:
-    """Return for each place of a text how probable each digit and no digit is, (places, 11)."""
+    """Return for each place of a text how probable each digit and no digit is, (places, 11).
+
+    The rest of the text stays. What comes before a place is added up from the left, and what comes
+    after it from the right (Graves and others, 2006, section 4.1); between them a digit, or none.
+    """
+    states = with_blanks(np.array([text]))[0]
+    steps = scaled(np.exp(outputs), states)
+    before, after = from_left(steps, states), from_left(steps[::-1], states[::-1])[::-1, ::-1]
     count = len(text)
-    replaced = np.tile(np.array(text), (count, DIGITS, 1))
-    for place in range(count):
-        replaced[place, :, place] = np.arange(DIGITS)
-    left_out = np.array([text[:place] + text[place + 1 :] for place in range(count)], np.int64)
-    scores = np.empty((count, DIGITS + 1))
-    scores[:, :DIGITS] = log_probability(outputs, replaced.reshape(-1, count)).reshape(count, -1)
-    scores[:, DIGITS] = log_probability(outputs, left_out.reshape(count, count - 1))
-    return np.exp(log_softmax(scores))
+    nothing = np.zeros((len(before), 1))
+    blank_before, blank_after = before[:, : 2 * count : 2], after[:, 2::2]
+    digit_before = np.hstack([nothing, before[:, 1 : 2 * count - 1 : 2]])
+    digit_after = np.hstack([after[:, 3::2], nothing])
+    neighbours = np.array([BLANK, *text, BLANK])
+    enters = neighbours[:-2, None] != np.arange(DIGITS)  # without a blank between
+    leaves = neighbours[2:, None] != np.arange(DIGITS)
+    scores = np.zeros((count, DIGITS + 1))
+    here = np.zeros((count, DIGITS))
+    for step, likely in enumerate(steps[:, :DIGITS]):
+        here += blank_before[step, :, None] + enters * digit_before[step, :, None]
+        here *= likely
+        onward = blank_after[step + 1, :, None] + leaves * digit_after[step + 1, :, None]
+        scores[:, :DIGITS] += here * onward
+    digit_after[-1, -1] = 1.0  # behind the last place comes the end
+    skips = neighbours[:-2] != neighbours[2:]
+    skips[[0, -1]] = True
+    scores[:, DIGITS] = ((blank_before + skips * digit_before) * digit_after).sum(axis=0)
+    return np.asarray(scores / scores.sum(axis=1, keepdims=True))
+
+
+def scaled(steps: Floats, states: Ints) -> Floats:
+    """Multiply each step's probabilities by a number, so that sums over alignments stay near 1.
+
+    All alignments are multiplied alike.
+    """
+    result = steps.copy()
+    reached = start(states)
+    for step in result:
+        reached = advance(reached, step, states)
+        total = max(float(reached.sum()), 1e-300)
+        step /= total
+        reached /= total
+    return result
+
+
+def from_left(steps: Floats, states: Ints) -> Floats:
+    """Return how probable each state is after each number of steps, (steps + 1, states)."""
+    reached = [start(states)]
+    for step in steps:
+        reached.append(advance(reached[-1], step, states))
+    return np.array(reached)
+
+
+def start(states: Ints) -> Floats:
+    """Return how probable each state is before the first step: it is the first blank."""
+    return np.asarray(np.eye(1, len(states))[0])
+
+
+def advance(reached: Floats, step: Floats, states: Ints) -> Floats:
+    """Return how probable each state is after one more step: the step's probabilities (11,)."""
+    now = reached.copy()
+    now[1:] += reached[:-1]
+    now += may_skip(states[None])[0] * np.append([0.0, 0.0], reached)[: len(states)]
+    return np.asarray(now * step[states])
 
 
 def log_probability(outputs: Floats, texts: Ints) -> Floats:
@@ -120,7 +174,7 @@ def with_blanks(texts: Ints) -> Ints:
 def may_skip(states: Ints) -> NDArray[np.bool_]:
     """Return where the blank before a state may be left out: between two different digits."""
     skips = np.zeros(states.shape, bool)
-    skips[:, 3::2] = states[:, 3::2] != states[:, 1:-2:2]
+    skips[:, 2:] = states[:, 2:] != states[:, :-2]  # two blanks are equal: none is skipped
     return skips
 
 

@@ -11,10 +11,8 @@ of its own.
 import argparse
 import json
 import math
-import multiprocessing
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -23,20 +21,14 @@ from typing import Any
 import numpy as np
 
 from firstlight.errors import DataError
-from firstlight.lines import compose, glyphs, pages
+from firstlight.lines.batches import PAGES, STRIPS, Compose, compose_pages, compose_strips, composed
 from firstlight.quiet import keras, tf
 
-BATCH = 64  # strips
-PAGES = 8  # of a batch
 PEAK_RATE, WARMUP_STEPS = 2e-3, 200
 WEIGHT_DECAY = 1e-2
 EMA_DECAY = 0.998
 SECONDS_BETWEEN_CHECKPOINTS = 120
 SEED = 0
-WAITING_BATCHES = 6
-
-
-Compose = Callable[[glyphs.Glyphs, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -63,7 +55,7 @@ def train(task: Task, out: Path, steps: int) -> None:
     )
     manager = tf.train.CheckpointManager(state, str(out / "checkpoint"), max_to_keep=2)
     state.restore(manager.latest_checkpoint)
-    batches = composed(task.compose, out, int(state.step))
+    batches = composed(task.compose, out, SEED, int(state.step))
     run_step = compile_step(task, state)
     saved, losses = time.monotonic(), []
     for step in range(int(state.step), steps):
@@ -147,27 +139,13 @@ def finder_loss(outputs: Any, answers: Any) -> Any:
     return tf.reduce_mean(found) + 0.1 * within
 
 
-def compose_strips(
-    written: glyphs.Glyphs, random: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    strips = compose.compose(written, BATCH, random)
-    return strips.pixels, strips.labels.astype(np.int32)
-
-
-def compose_pages(
-    written: glyphs.Glyphs, random: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    made = pages.compose(written, PAGES, random)
-    return made.pixels, made.lines
-
-
 TASKS = {
     "reader": Task(
         network="_line_reader",
         compose=compose_strips,
         loss=ctc_loss,
-        inputs=tf.TensorSpec((BATCH, 32, None, 1), tf.uint8),
-        answers=tf.TensorSpec((BATCH, None), tf.int32),
+        inputs=tf.TensorSpec((STRIPS, 32, None, 1), tf.uint8),
+        answers=tf.TensorSpec((STRIPS, None), tf.int32),
     ),
     "finder": Task(
         network="_line_finder",
@@ -205,28 +183,6 @@ def averaged_weights(out: Path) -> tuple[list[np.ndarray], int]:
     count = sum(name.startswith("average/") for name in shapes)
     weights = [reader.get_tensor(f"average/{number}/{values}") for number in range(count)]
     return weights, int(reader.get_tensor(f"step/{values}"))
-
-
-def composed(
-    compose_batch: Compose, out: Path, first: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the batch of each step from `first` on, composed in another process."""
-    context = multiprocessing.get_context("spawn")
-    queue = context.Queue(WAITING_BATCHES)
-    process = context.Process(target=fill, args=(compose_batch, queue, out, first), daemon=True)
-    process.start()
-    (out / "pids").write_text(f"{os.getpid()}\n{process.pid}\n")
-    while True:
-        yield queue.get()
-
-
-def fill(compose_batch: Compose, queue: Any, out: Path, first: int) -> None:
-    """Compose the batch of each step, and wait while the queue is full."""
-    written = glyphs.load("train", out / "glyphs-train.npy")
-    step = first
-    while os.getppid() != 1:
-        queue.put(compose_batch(written, np.random.default_rng([SEED, step])))
-        step += 1
 
 
 def main() -> None:
