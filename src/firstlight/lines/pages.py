@@ -132,7 +132,7 @@ def finish(page: Floats, heights: Floats, random: Random) -> tuple[NDArray[np.ui
     page = page * shadow((page.shape[0], page.shape[1]), random)
     noise = random.standard_normal(page.shape, np.float32)
     page = page + noise * np.float32(0.005 * 8 ** random.random())
-    inverted = random.random() < 0.2
+    inverted = random.random() < 0.3
     grey = 255 * (1 - page if inverted else page) * random.uniform(0.6, 1.05)
     pixels = grey.clip(0, 255).astype(np.uint8)
     if random.random() < 0.4:

@@ -135,7 +135,7 @@ def finder_loss(outputs: Any, answers: Any) -> Any:
     found = tf.nn.weighted_cross_entropy_with_logits(is_line, outputs[..., 0], pos_weight=2.0)
     dark = tf.nn.sigmoid_cross_entropy_with_logits(answers[..., 2], outputs[..., 2])
     height = tf.abs(outputs[..., 1] - answers[..., 1])
-    within = tf.reduce_sum(is_line * (height + 0.3 * dark)) / (tf.reduce_sum(is_line) + 1)
+    within = tf.reduce_sum(is_line * (height + 2 * dark)) / (tf.reduce_sum(is_line) + 1)
     return tf.reduce_mean(found) + 0.1 * within
 
 
