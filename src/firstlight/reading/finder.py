@@ -15,6 +15,7 @@ from PIL import Image
 
 from firstlight.onnx_model import open_session
 from firstlight.reading import components
+from firstlight.reading.strip import Area
 
 FINDER_MODEL = Path(__file__).parent / "finder.onnx"
 PAGE_SIDE = 512  # pixels of the longer side, as in training
@@ -23,6 +24,8 @@ CELL = 4  # pixels for each answer
 MIN_LOGIT = 0.0  # of a cell in the middle of a line
 MIN_CELLS = 2  # of a line
 MAX_LINES = 60
+STRIP_OVER_DIGITS = 1.35  # heights
+MIN_SLOPE = 0.01  # rows per column: less is not worth a correction
 
 Floats = NDArray[np.float32]
 
@@ -39,6 +42,19 @@ class FoundLine:
     height: float  # of the digits
     dark: float  # the logit of dark ink on light paper
     score: float  # the mean logit of its cells
+
+    @property
+    def area(self) -> Area:
+        """Return the line with margins: its digits are not all equally high."""
+        height = STRIP_OVER_DIGITS * self.height
+        return Area(
+            left=self.left - self.height / 2,
+            right=self.right + self.height / 2,
+            middle=self.x,
+            top=self.y - height / 2,
+            height=height,
+            slope=self.slope if abs(self.slope) > MIN_SLOPE else 0.0,
+        )
 
 
 class LineFinder:

@@ -17,7 +17,7 @@ from firstlight.reading import alignment
 from firstlight.reading.alignment import AlignedDigit
 from firstlight.reading.blobs import Blob, merge
 from firstlight.reading.split import PAPER_COST, cheapest_paths, part_between, trace_path
-from firstlight.reading.strip import Strip
+from firstlight.reading.strip import STRIP_HEIGHT, Strip
 
 LINES_MODEL = Path(__file__).parent / "lines.onnx"
 COLUMNS_PER_STEP = 4  # of the strip, for each of the network's outputs
@@ -54,21 +54,22 @@ def line_reader() -> LineReader:
 
 
 def digit_blobs(line: Sequence[Blob], strip: Strip, digits: Sequence[AlignedDigit]) -> list[Blob]:
-    """Return the ink of each digit: the line's ink, cut between the middles of neighbours."""
+    """Return the ink of each digit: the line's ink, cut between the middles of neighbours.
+
+    Where a digit has no ink in the line's blobs, the place without ink is returned.
+    """
+    columns = [COLUMNS_PER_STEP * digit.step + FIRST_STEP_MIDDLE for digit in digits]
+    places = [place_without_ink(strip, column) for column in columns]
+    if not line or not digits:
+        return places
     ink = merge(line)
-    middles = [
-        strip.x + strip.scale * (COLUMNS_PER_STEP * digit.step + FIRST_STEP_MIDDLE) - ink.x
-        for digit in digits
-    ]
+    middles = [strip.x + strip.scale * column - ink.x for column in columns]
     reach = HALF_DIGIT * strip.scale
     seams = [constant(ink, middles[0] - reach)]
     seams += [seam_between(ink, *pair) for pair in itertools.pairwise(middles)]
     seams.append(constant(ink, middles[-1] + reach))
     parts = [part_between(ink, *pair) for pair in itertools.pairwise(seams)]
-    return [
-        part if part.mass > 0 else place_of(ink, middle, strip)
-        for part, middle in zip(parts, middles, strict=True)
-    ]
+    return [part if part.mass else place for part, place in zip(parts, places, strict=True)]
 
 
 def constant(ink: Blob, column: float) -> NDArray[np.int64]:
@@ -84,8 +85,11 @@ def seam_between(ink: Blob, left: float, right: float) -> NDArray[np.int64]:
     return first + trace_path(steps, int(costs.argmin()))
 
 
-def place_of(ink: Blob, middle: float, strip: Strip) -> Blob:
-    """Return a blob without ink where a digit is that no blob holds: a stroke that was left out."""
-    width = max(1, round(HALF_DIGIT / 2 * strip.scale))
-    x = round(ink.x + middle - width / 2)
-    return Blob(x, ink.y, np.zeros((ink.height, width), np.float32))
+def place_without_ink(strip: Strip, column: float) -> Blob:
+    """Return where a digit is whose middle is in a column of the strip."""
+    width, height = (max(1, round(side * strip.scale)) for side in (HALF_DIGIT / 2, STRIP_HEIGHT))
+    x = strip.x + strip.scale * column
+    y = strip.y + strip.slope * (x - strip.x)
+    return Blob(
+        max(0, round(x - width / 2)), max(0, round(y)), np.zeros((height, width), np.float32)
+    )

@@ -19,10 +19,11 @@ from firstlight.errors import DataError
 from firstlight.images.open import Picture, Source, open_picture
 from firstlight.reading import ink, locate, split
 from firstlight.reading.blobs import Blob
+from firstlight.reading.finder import line_finder
 from firstlight.reading.line_reader import LineReader, digit_blobs, line_reader
 from firstlight.reading.normalize import normalize
 from firstlight.reading.recognizer import DIGITS_MODEL, NOT_A_DIGIT, Recognizer, recognizer
-from firstlight.reading.strip import cut_strip
+from firstlight.reading.strip import Strip, cut_area, cut_strip
 
 UNSURE = "?"
 SAY, MIN_SAY = 1.0, 0.003  # the recogniser's weight beside the line reader, and its lowest word
@@ -149,6 +150,8 @@ def read(source: Source, model: str | Path | None = None, single: bool = False) 
         digits=recognizer(Path(model or DIGITS_MODEL)), lines=None if model else line_reader()
     )
     picture = open_picture(source)
+    if networks.lines and not single:
+        return read_page(picture, networks.digits, networks.lines)
     readings = [
         read_polarity(picture, dark_on_light, networks, single)
         for dark_on_light in ink.polarities(picture.grey)
@@ -184,18 +187,30 @@ def read_polarity(
     return Reading(tuple(line for line in lines if line.digits), picture, found.contrast)
 
 
+def read_page(picture: Picture, network: Recognizer, lines: LineReader) -> Reading:
+    """Read the lines of a picture, as the line finder finds them."""
+    found_lines = line_finder().find(picture.grey)
+    is_dark = sum(line.dark * (line.right - line.left) for line in found_lines) >= 0
+    found = ink.find_ink(picture.grey, dark_on_light=bool(is_dark))
+    blobs = locate.find_blobs(found.contrast) if found_lines else []
+    result = []
+    for line in found_lines:
+        strip = cut_area(found.measured, line.area)
+        inside = [blob for blob in blobs if line.area.contains(*blob.center)]
+        recognized = read_strip(strip, inside, network, lines)
+        result.append(Line(tuple(to_digits(recognized, network, picture.scale))))
+    return Reading(tuple(line for line in result if line.digits), picture, found.contrast)
+
+
 def find_digits(found: ink.Ink, networks: Networks, single: bool) -> list[list[Recognition]]:
     """Recognise the digits of each line of a picture, or the one digit of a picture."""
     network, lines = networks
-    if single:
-        blobs = locate.find_single(found.contrast)
-        if lines is None or not found.contrast.any():
-            return read_single(blobs, network)
-        return [[read_single_strip(blobs, found, network, lines)]]
-    blobs_of_lines = locate.find_lines(found.contrast)
-    if lines is None:
-        return read_lines(blobs_of_lines, network)
-    return [read_strip(line, found.measured, networks) for line in blobs_of_lines]
+    if not single:
+        return read_lines(locate.find_lines(found.contrast), network)
+    blobs = locate.find_single(found.contrast)
+    if lines is None or not found.contrast.any():
+        return read_single(blobs, network)
+    return [[read_single_strip(blobs, found, network, lines)]]
 
 
 def read_single_strip(
@@ -214,17 +229,15 @@ def read_single_strip(
 
 
 def read_strip(
-    line: Sequence[Blob], measured: NDArray[np.float32], networks: Networks
+    strip: Strip, blobs: Sequence[Blob], network: Recognizer, lines: LineReader
 ) -> list[Recognition]:
-    """Recognise the digits of a line: how many and where says the line reader alone."""
-    network, lines = networks
-    if lines is None:
-        return []
-    strip = cut_strip(measured, line)
+    """Recognise the digits of a line: how many and where says the line reader alone.
+
+    Args:
+        blobs: the line's ink, as far as it was found.
+    """
     digits = lines.read(strip)
-    if not digits:
-        return []
-    recognized = recognize(digit_blobs(line, strip, digits), network)
+    recognized = recognize(digit_blobs(blobs, strip, digits), network)
     return [
         combine(recognition, digit.probabilities, network)
         for recognition, digit in zip(recognized, digits, strict=True)
@@ -241,7 +254,8 @@ def combine(
             sees only what was cut out.
     """
     digits = network.digit_probabilities(recognition.probabilities)
-    product = line_probabilities[:10] * np.maximum(digits, MIN_SAY) ** SAY
+    say = SAY if recognition.blob.mass else 0.0
+    product = line_probabilities[:10] * np.maximum(digits, MIN_SAY) ** say
     total = 1 - line_probabilities[10]
     probabilities = np.append(product / product.sum() * total, line_probabilities[10])
     return recognition._replace(probabilities=probabilities.astype(np.float32))

@@ -31,8 +31,10 @@ class Strip:
     """A line's pixels, and how its columns and rows lie in the picture."""
 
     pixels: NDArray[np.uint8]  # (32, width)
-    x: float  # the picture's column at the strip's left side
-    scale: float  # pixels of the picture per pixel of the strip
+    x: float = 0.0  # the picture's column at the strip's left side,
+    y: float = 0.0  # and its row at the top
+    scale: float = 1.0  # pixels of the picture per pixel of the strip
+    slope: float = 0.0  # rows of the picture per column
 
 
 def strip_pixels(contrast: NDArray[Any]) -> NDArray[np.uint8]:
@@ -42,8 +44,41 @@ def strip_pixels(contrast: NDArray[Any]) -> NDArray[np.uint8]:
     return np.asarray((relative - LOWEST) * (255 / (HIGHEST - LOWEST)) + 0.5, np.uint8)
 
 
+@dataclass(frozen=True)
+class Area:
+    """Where a line is in a picture, in its pixels, with the margins around it."""
+
+    left: float
+    right: float
+    middle: float  # a column, and the area's top in this column
+    top: float
+    height: float
+    slope: float = 0.0  # rows per column
+
+    def contains(self, x: float, y: float) -> bool:
+        """Return whether a point of the picture is in it."""
+        below_top = y - self.top - self.slope * (x - self.middle)
+        return self.left <= x <= self.right and 0 <= below_top <= self.height
+
+
+def cut_area(contrast: Floats, area: Area) -> Strip:
+    """Cut an area out of a picture's measured contrast (h, w), and make it level."""
+    rows, columns = contrast.shape
+    left, right = max(0.0, area.left), min(float(columns), area.right)
+    top, bottom = area.top, area.top + area.height
+    if not area.slope:
+        top, bottom = max(0.0, top), min(float(rows), bottom)
+    height = max(2.0, bottom - top)
+    width = max(1.0, min(right - left, MAX_ASPECT * height))
+    across = 4 * round(max(16, width * STRIP_HEIGHT / height) / 4)  # an output every four columns
+    first = top + area.slope * (left - area.middle)
+    level = level_area(contrast, (left, first), area.slope, (round(width), round(height)))
+    reduced = level.resize((across, STRIP_HEIGHT), Image.Resampling.BILINEAR)
+    return Strip(strip_pixels(np.asarray(reduced)), left, first, width / across, area.slope)
+
+
 def cut_strip(contrast: Floats, line: Sequence[Blob]) -> Strip:
-    """Cut a line out of a picture's measured contrast (h, w), and make it level.
+    """Cut the line that some blobs are in out of a picture's measured contrast (h, w).
 
     What is around its blobs is in the strip too: the line reader judges it, not a rule.
     """
@@ -52,18 +87,16 @@ def cut_strip(contrast: Floats, line: Sequence[Blob]) -> Strip:
     top = min(blob.y - shift for blob, shift in zip(line, shifts, strict=True))
     bottom = max(blob.bottom - shift for blob, shift in zip(line, shifts, strict=True))
     margin = (bottom - top) * MARGIN_ABOVE
-    top, bottom = max(0.0, top - margin), min(float(contrast.shape[0]), bottom + margin)
-    height = bottom - top
-    beside = MARGIN_BESIDE * height
-    left = max(0.0, min(blob.x for blob in line) - beside)
-    right = min(float(contrast.shape[1]), max(blob.right for blob in line) + beside)
-    width = max(1.0, min(right - left, MAX_ASPECT * height))
-    scale = height / STRIP_HEIGHT
-    across = 4 * round(max(16, width / scale) / 4)  # the network answers every four columns
-    first = top + slope * (left - middle)
-    level = level_area(contrast, (left, first), slope, (round(width), round(height)))
-    reduced = level.resize((across, STRIP_HEIGHT), Image.Resampling.BILINEAR)
-    return Strip(strip_pixels(np.asarray(reduced)), left, width / across)
+    beside = MARGIN_BESIDE * (bottom - top)
+    area = Area(
+        left=min(blob.x for blob in line) - beside,
+        right=max(blob.right for blob in line) + beside,
+        middle=middle,
+        top=top - margin,
+        height=bottom - top + 2 * margin,
+        slope=slope,
+    )
+    return cut_area(contrast, area)
 
 
 def line_slope(line: Sequence[Blob]) -> tuple[float, float]:
