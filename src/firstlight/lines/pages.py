@@ -67,7 +67,7 @@ def some_lines(glyphs: Glyphs, random: Random) -> Lines:
 def write_page(lines: Lines, shape: tuple[int, int], random: Random) -> Canvas:
     """Write lines below one another, or sometimes none."""
     canvas = Canvas(np.zeros(shape, np.float32), np.zeros(shape, np.float32))
-    tallest = 0.75 * min(shape)
+    tallest = 0.9 * min(shape)
     common = MIN_HEIGHT * (tallest / MIN_HEIGHT) ** random.random()
     unequal = random.choice([0.05, 0.2, 0.6])
     most = random.choice([0, 1, 2, 3, 20], p=[0.1, 0.25, 0.2, 0.2, 0.25])
@@ -117,13 +117,15 @@ def photograph(canvas: Canvas, random: Random) -> tuple[NDArray[np.uint8], Float
     """Return a page's pixels (rows, columns), and the finder's answers."""
     shape = (canvas.ink.shape[0], canvas.ink.shape[1])
     dark = random.uniform(0.12, 0.9)
+    if random.random() < 0.15:  # drawn on a screen
+        return answered(1 - canvas.ink * random.choice([dark, 1.0]), canvas.heights, random)
     page = paper_brightness(shape, random) * (1 - dark * canvas.ink)
     page = page * (1 - printed_lines(shape, random))
     return finish(page, canvas.heights, random)
 
 
 def finish(page: Floats, heights: Floats, random: Random) -> tuple[NDArray[np.uint8], Floats]:
-    """Turn and tilt a page on its table, add light and noise, perhaps invert it."""
+    """Turn and tilt a page on its table, add light and noise."""
     if random.random() < 0.6:
         turn = turning(page.shape, random)
         table = random.uniform(0.05, 0.9)
@@ -132,9 +134,13 @@ def finish(page: Floats, heights: Floats, random: Random) -> tuple[NDArray[np.ui
     page = page * shadow((page.shape[0], page.shape[1]), random)
     noise = random.standard_normal(page.shape, np.float32)
     page = page + noise * np.float32(0.005 * 8 ** random.random())
+    return answered(page * random.uniform(0.6, 1.05), heights, random)
+
+
+def answered(page: Floats, heights: Floats, random: Random) -> tuple[NDArray[np.uint8], Floats]:
+    """Return a page's pixels, some inverted or blurred, and the finder's answers."""
     inverted = random.random() < 0.3
-    grey = 255 * (1 - page if inverted else page) * random.uniform(0.6, 1.05)
-    pixels = grey.clip(0, 255).astype(np.uint8)
+    pixels = (255 * (1 - page if inverted else page)).clip(0, 255).astype(np.uint8)
     if random.random() < 0.4:
         side = (paper.blur(page.shape[axis], random.random()) for axis in (0, 1))
         rows, columns = side

@@ -23,6 +23,7 @@ MULTIPLE = 32  # pixels: the network halves a page five times
 CELL = 4  # pixels for each answer
 MIN_LOGIT = 0.0  # of a cell in the middle of a line
 MIN_CELLS = 2  # of a line
+MIN_SCORE = 0.5  # the mean of the logits of a line's cells; of scraps it is lower
 MAX_LINES = 60
 STRIP_OVER_DIGITS = 1.35  # heights
 MIN_SLOPE = 0.01  # rows per column: less is not worth a correction
@@ -81,7 +82,7 @@ class LineFinder:
             for number in largest
             if sizes[number] >= MIN_CELLS
         ]
-        return sorted(lines, key=lambda line: line.y)
+        return sorted((line for line in lines if line.score > MIN_SCORE), key=lambda line: line.y)
 
 
 @functools.cache

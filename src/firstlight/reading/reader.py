@@ -26,7 +26,7 @@ from firstlight.reading.recognizer import DIGITS_MODEL, NOT_A_DIGIT, Recognizer,
 from firstlight.reading.strip import Strip, cut_area, cut_strip
 
 UNSURE = "?"
-SAY, MIN_SAY = 1.0, 0.003  # the recogniser's weight beside the line reader, and its lowest word
+SAY, MIN_SAY = 0.3, 0.003  # the recogniser's weight beside the line reader, its lowest word
 CANDIDATES = 3  # classes that are reported for a digit
 
 
