@@ -76,7 +76,7 @@ def test_a_page_says_where_its_lines_are_and_how_high(written: glyphs.Glyphs) ->
 def test_repeated_outputs_are_one_digit_unless_a_blank_is_between(
     steps: list[int], text: list[int]
 ) -> None:
-    digits = alignment.align(outputs_for(steps))
+    digits = alignment.align([outputs_for(steps)])
     assert [int(digit.probabilities.argmax()) for digit in digits] == text
     assert all(digit.probabilities.sum() == pytest.approx(1) for digit in digits)
     assert all(steps[round(digit.step)] in text for digit in digits)
@@ -98,7 +98,7 @@ def test_a_texts_probability_is_the_sum_over_its_alignments() -> None:
 def test_an_unsure_digit_has_its_alternatives() -> None:
     outputs = outputs_for([10, 4, 10, 8, 10])
     outputs[1, 9] = outputs[1, 4] - 0.5
-    first, second = alignment.align(outputs)
+    first, second = alignment.align([outputs])
     assert list(np.argsort(-first.probabilities)[:2]) == [4, 9]
     assert 0.5 < first.probabilities[4] < 0.7 < second.probabilities[8]
 
@@ -107,7 +107,7 @@ def test_the_bundled_network_reads_composed_strips(written: glyphs.Glyphs) -> No
     strips = compose.compose(written, 64, np.random.default_rng(1))
     right = 0
     for pixels, labels in zip(strips.pixels, strips.labels, strict=True):
-        digits = line_reader().read(Strip(pixels[..., 0]))
+        digits = line_reader().read([Strip(pixels[..., 0])])
         read = [int(digit.probabilities.argmax()) for digit in digits]
         right += read == labels[labels >= 0].tolist()
     assert right > 0.6 * len(strips.labels)  # some are illegible for a person too

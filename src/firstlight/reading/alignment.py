@@ -7,6 +7,7 @@ sections 3 and 4).
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,14 +29,26 @@ class AlignedDigit(NamedTuple):
     step: float  # the middle of the steps that show it
 
 
-def align(logits: NDArray[np.float32]) -> list[AlignedDigit]:
-    """Return the digits of a line from the outputs (steps, 11)."""
-    outputs = log_softmax(logits)
-    text = likeliest_text(outputs)
+def align(views: Sequence[NDArray[np.float32]]) -> list[AlignedDigit]:
+    """Return the digits of a line from the outputs (steps, 11) for one or more strips of it.
+
+    Of the texts that are likeliest in some strip, that is taken whose probabilities in all strips
+    have the largest product. The steps are those of the first strip.
+    """
+    outputs = [log_softmax(logits) for logits in views]
+    texts = sorted({likeliest_text(each) for each in outputs})
+    text = max(texts, key=lambda text: in_all(outputs, text)) if len(texts) > 1 else texts[0]
     if not text:
         return []
-    places = middle_steps(outputs, text)
-    return [AlignedDigit(*each) for each in zip(alternatives(outputs, text), places, strict=True)]
+    places = middle_steps(outputs[0], text)
+    probabilities = np.mean([alternatives(each, text) for each in outputs], axis=0)
+    return [AlignedDigit(*each) for each in zip(probabilities, places, strict=True)]
+
+
+def in_all(outputs: Sequence[Floats], text: Text) -> float:
+    """Return the logarithm of the product of a text's probabilities in some strips."""
+    one = np.array([text], np.int64).reshape(1, -1)
+    return sum(float(log_probability(each, one)[0]) for each in outputs)
 
 
 def log_softmax(values: NDArray[np.floating]) -> Floats:

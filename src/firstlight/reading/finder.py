@@ -44,10 +44,9 @@ class FoundLine:
     dark: float  # the logit of dark ink on light paper
     score: float  # the mean logit of its cells
 
-    @property
-    def area(self) -> Area:
+    def area(self, relative_height: float = STRIP_OVER_DIGITS) -> Area:
         """Return the line with margins: its digits are not all equally high."""
-        height = STRIP_OVER_DIGITS * self.height
+        height = relative_height * self.height
         return Area(
             left=self.left - self.height / 2,
             right=self.right + self.height / 2,

@@ -37,9 +37,9 @@ class LineReader:
         (outputs,) = self._session.run(["logits"], {"image": strip.pixels[None, ..., None]})
         return np.asarray(outputs[0])
 
-    def read(self, strip: Strip) -> list[AlignedDigit]:
-        """Return the digits of a strip from left to right."""
-        return alignment.align(self.logits(strip))
+    def read(self, strips: Sequence[Strip]) -> list[AlignedDigit]:
+        """Return a line's digits from left to right; the strips show it with other margins."""
+        return alignment.align([self.logits(strip) for strip in strips])
 
     def read_single(self, strips: Sequence[Strip]) -> NDArray[np.float64]:
         """Return how probable each digit is, and none, (11,), in the clearest of some strips."""

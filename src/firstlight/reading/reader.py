@@ -27,6 +27,7 @@ from firstlight.reading.strip import Strip, cut_area, cut_strip
 
 UNSURE = "?"
 SAY, MIN_SAY = 0.3, 0.003  # the recogniser's weight beside the line reader, its lowest word
+STRIP_HEIGHTS = (1.35,)  # over the digits' height: each line is read with these margins
 CANDIDATES = 3  # classes that are reported for a digit
 
 
@@ -195,9 +196,9 @@ def read_page(picture: Picture, network: Recognizer, lines: LineReader) -> Readi
     blobs = locate.find_blobs(found.contrast) if found_lines else []
     result = []
     for line in found_lines:
-        strip = cut_area(found.measured, line.area)
-        inside = [blob for blob in blobs if line.area.contains(*blob.center)]
-        recognized = read_strip(strip, inside, network, lines)
+        strips = [cut_area(found.measured, line.area(height)) for height in STRIP_HEIGHTS]
+        inside = [blob for blob in blobs if line.area().contains(*blob.center)]
+        recognized = read_strips(strips, inside, network, lines)
         result.append(Line(tuple(to_digits(recognized, network, picture.scale))))
     return Reading(tuple(line for line in result if line.digits), picture, found.contrast)
 
@@ -228,16 +229,17 @@ def read_single_strip(
     return combined._replace(probabilities=combined.probabilities * np.float32(1 - none))
 
 
-def read_strip(
-    strip: Strip, blobs: Sequence[Blob], network: Recognizer, lines: LineReader
+def read_strips(
+    strips: Sequence[Strip], blobs: Sequence[Blob], network: Recognizer, lines: LineReader
 ) -> list[Recognition]:
     """Recognise the digits of a line: how many and where says the line reader alone.
 
     Args:
+        strips: of one line, with different margins.
         blobs: the line's ink, as far as it was found.
     """
-    digits = lines.read(strip)
-    recognized = recognize(digit_blobs(blobs, strip, digits), network)
+    digits = lines.read(strips)
+    recognized = recognize(digit_blobs(blobs, strips[0], digits), network)
     return [
         combine(recognition, digit.probabilities, network)
         for recognition, digit in zip(recognized, digits, strict=True)
