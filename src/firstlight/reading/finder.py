@@ -1,11 +1,12 @@
 """The line finder: a network that says where lines of digits are on a page, dark or light.
 
-    grey (h, w)  →  reduced to 512 pixels  →  answers for cells of 4×4 pixels  →  lines
+    grey (h, w)  →  reduced to 512 and 176 pixels  →  answers for cells of 4×4 pixels  →  lines
 
 Cells in the middle of a line touch each other, so a line is a connected component of such cells.
 """
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,14 +19,15 @@ from firstlight.reading import components
 from firstlight.reading.strip import Area
 
 FINDER_MODEL = Path(__file__).parent / "finder.onnx"
-PAGE_SIDE = 512  # pixels of the longer side, as in training
+# Pixels to which the longer side is reduced, for most digits and for very large ones, and the least
+# height of digits that are looked for there.
+PAGE_SIDES = ((512, 0), (176, 32))
 MULTIPLE = 32  # pixels: the network halves a page five times
 CELL = 4  # pixels for each answer
 MIN_LOGIT = 0.0  # of a cell in the middle of a line
 MIN_CELLS = 2  # of a line
 MIN_SCORE = 0.5  # the mean of the logits of a line's cells; of scraps it is lower
 MAX_LINES = 60
-STRIP_OVER_DIGITS = 1.35  # heights
 MIN_SLOPE = 0.01  # rows per column: less is not worth a correction
 
 Floats = NDArray[np.float32]
@@ -44,7 +46,7 @@ class FoundLine:
     dark: float  # the logit of dark ink on light paper
     score: float  # the mean logit of its cells
 
-    def area(self, relative_height: float = STRIP_OVER_DIGITS) -> Area:
+    def area(self, relative_height: float = 1.0) -> Area:
         """Return the line with margins: its digits are not all equally high."""
         height = relative_height * self.height
         return Area(
@@ -71,7 +73,12 @@ class LineFinder:
 
     def find(self, grey: NDArray[np.uint8]) -> list[FoundLine]:
         """Return the lines of a picture (h, w), from top to bottom."""
-        page, scale = reduce(grey)
+        found = [line for sizes in PAGE_SIDES for line in self.find_at(grey, *sizes)]
+        return sorted(without_overlaps(found), key=lambda line: line.y)
+
+    def find_at(self, grey: NDArray[np.uint8], side: int, least: int) -> list[FoundLine]:
+        """Return the lines, of at least some height, of a picture reduced to `side` pixels."""
+        page, scale = reduce(grey, side)
         answers = self.answers(page)
         labels, _ = components.label(answers[..., 0] > MIN_LOGIT)
         sizes = np.bincount(labels.ravel())[1:]
@@ -81,7 +88,19 @@ class LineFinder:
             for number in largest
             if sizes[number] >= MIN_CELLS
         ]
-        return sorted((line for line in lines if line.score > MIN_SCORE), key=lambda line: line.y)
+        return [line for line in lines if line.score > MIN_SCORE and line.height >= least * scale]
+
+
+def without_overlaps(lines: Sequence[FoundLine]) -> list[FoundLine]:
+    """Leave out a line that overlaps a clearer one: the middle of one is in the other."""
+    kept: list[FoundLine] = []
+    for line in sorted(lines, key=lambda line: -line.score):
+        if not any(
+            line.area().contains(other.x, other.y) or other.area().contains(line.x, line.y)
+            for other in kept
+        ):
+            kept.append(line)
+    return kept
 
 
 @functools.cache
@@ -90,10 +109,13 @@ def line_finder() -> LineFinder:
     return LineFinder(FINDER_MODEL)
 
 
-def reduce(grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
-    """Return a picture at the finder's size, continued to multiples of 32, and its reduction."""
-    scale = max(grey.shape) / PAGE_SIDE
-    height, width = (max(1, round(side / scale)) for side in grey.shape)
+def reduce(grey: NDArray[np.uint8], side: int) -> tuple[NDArray[np.uint8], float]:
+    """Return a picture whose longer side has `side` pixels, and its reduction.
+
+    It is continued to multiples of 32 pixels.
+    """
+    scale = max(grey.shape) / side
+    height, width = (max(1, round(length / scale)) for length in grey.shape)
     how = Image.Resampling.BOX if scale > 1 else Image.Resampling.BILINEAR
     small = np.asarray(Image.fromarray(grey).resize((width, height), how))
     return np.pad(small, ((0, -height % MULTIPLE), (0, -width % MULTIPLE)), "edge"), scale

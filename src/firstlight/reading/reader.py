@@ -27,7 +27,7 @@ from firstlight.reading.strip import Strip, cut_area, cut_strip
 
 UNSURE = "?"
 SAY, MIN_SAY = 0.3, 0.003  # the recogniser's weight beside the line reader, its lowest word
-STRIP_HEIGHTS = (1.35,)  # over the digits' height: each line is read with these margins
+STRIP_HEIGHTS = (1.2, 1.5)  # over the digits' height: each line is read with these margins
 CANDIDATES = 3  # classes that are reported for a digit
 
 
