@@ -27,6 +27,7 @@ from firstlight.reading.strip import Strip, cut_area, cut_strip
 
 UNSURE = "?"
 SAY, MIN_SAY = 0.3, 0.003  # the recogniser's weight beside the line reader, its lowest word
+MIN_CONFIDENCE = 0.5  # of a digit that both have read: more probable than not
 STRIP_HEIGHTS = (1.2, 1.5)  # over the digits' height: each line is read with these margins
 CANDIDATES = 3  # classes that are reported for a digit
 
@@ -199,7 +200,7 @@ def read_page(picture: Picture, network: Recognizer, lines: LineReader) -> Readi
         strips = [cut_area(found.measured, line.area(height)) for height in STRIP_HEIGHTS]
         inside = [blob for blob in blobs if line.area().contains(*blob.center)]
         recognized = read_strips(strips, inside, network, lines)
-        result.append(Line(tuple(to_digits(recognized, network, picture.scale))))
+        result.append(Line(tuple(to_digits(recognized, network, picture.scale, MIN_CONFIDENCE))))
     return Reading(tuple(line for line in result if line.digits), picture, found.contrast)
 
 
@@ -312,12 +313,19 @@ def candidate_costs(
     return split.costs(candidates, network.digit_confidence(probabilities))
 
 
-def to_digits(recognized: Sequence[Recognition], network: Recognizer, scale: float) -> list[Digit]:
+def to_digits(
+    recognized: Sequence[Recognition],
+    network: Recognizer,
+    scale: float,
+    threshold: float | None = None,
+) -> list[Digit]:
     """Return the digits of a line, without the candidates that are not digits.
 
     Args:
         scale: pixels of the original picture per pixel of the working picture.
+        threshold: the least confidence of an answer; that of the network for None.
     """
+    least = network.threshold if threshold is None else threshold
     digits = []
     for blob, image, probabilities in recognized:
         order = np.argsort(-probabilities)[:CANDIDATES]
@@ -327,7 +335,7 @@ def to_digits(recognized: Sequence[Recognition], network: Recognizer, scale: flo
             continue
         digits.append(
             Digit(
-                digit=name if confidence >= network.threshold else UNSURE,
+                digit=name if confidence >= least else UNSURE,
                 confidence=confidence,
                 box=scaled_box(blob, scale),
                 candidates=candidates,
