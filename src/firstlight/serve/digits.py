@@ -18,7 +18,7 @@ from firstlight.explanation.occlusion import PAPER, occlude
 from firstlight.images.open import PICTURE_FORMATS, open_picture, problem_of
 from firstlight.reading import ink, locate, reader
 from firstlight.reading.reader import Digit, Line
-from firstlight.reading.recognizer import NOT_A_DIGIT, Recognizer
+from firstlight.reading.recognizer import DIGITS_MODEL, NOT_A_DIGIT, Recognizer
 
 Pixels = NDArray[np.uint8]
 PredictProbabilities = Callable[[Pixels], np.ndarray]  # (N, 28, 28, 1) → (N, classes)
@@ -57,7 +57,7 @@ def read_picture(body: bytes, network: Recognizer, model: Path) -> ReadingJson:
     if drawing is not None:
         return read_drawing(drawing, network)
     with decode_errors(body):
-        reading = reader.read(decode_photograph(body), model)
+        reading = reader.read(decode_photograph(body), None if model == DIGITS_MODEL else model)
     lines = [list(line.digits) for line in reading.lines]
     return to_json(lines, reading.picture.size, network)
 
