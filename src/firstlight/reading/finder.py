@@ -1,12 +1,11 @@
 """The line finder: a network that says where lines of digits are on a page, dark or light.
 
-    grey (h, w)  →  reduced to 512 and 176 pixels  →  answers for cells of 4×4 pixels  →  lines
+    grey (h, w)  →  reduced to three sizes  →  answers for cells of 4×4 pixels  →  lines
 
 Cells in the middle of a line touch each other, so a line is a connected component of such cells.
 """
 
 import functools
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +18,9 @@ from firstlight.reading import components
 from firstlight.reading.strip import Area
 
 FINDER_MODEL = Path(__file__).parent / "finder.onnx"
-# Pixels to which the longer side is reduced, for most digits and for very large ones, and the least
-# height of digits that are looked for there.
-PAGE_SIDES = ((512, 0), (176, 32))
+# Pixels to which the longer side is reduced, and which heights of digits are looked for there: most
+# digits, large ones, and one that fills the picture.
+PAGE_SIDES = ((512, 0, 220), (176, 32, 80), (64, 26, 64))
 MULTIPLE = 32  # pixels: the network halves a page five times
 CELL = 4  # pixels for each answer
 MIN_LOGIT = 0.0  # of a cell in the middle of a line
@@ -45,6 +44,10 @@ class FoundLine:
     height: float  # of the digits
     dark: float  # the logit of dark ink on light paper
     score: float  # the mean logit of its cells
+
+    def overlaps(self, other: "FoundLine") -> bool:
+        """Return whether the middle of one is in the other."""
+        return self.area().contains(other.x, other.y) or other.area().contains(self.x, self.y)
 
     def area(self, relative_height: float = 1.0) -> Area:
         """Return the line with margins: its digits are not all equally high."""
@@ -72,12 +75,11 @@ class LineFinder:
         return np.asarray(answers[0])
 
     def find(self, grey: NDArray[np.uint8]) -> list[FoundLine]:
-        """Return the lines of a picture (h, w), from top to bottom."""
-        found = [line for sizes in PAGE_SIDES for line in self.find_at(grey, *sizes)]
-        return sorted(without_overlaps(found), key=lambda line: line.y)
+        """Return what may be lines of a picture (h, w); they may overlap."""
+        return [line for sizes in PAGE_SIDES for line in self.find_at(grey, *sizes)]
 
-    def find_at(self, grey: NDArray[np.uint8], side: int, least: int) -> list[FoundLine]:
-        """Return the lines, of at least some height, of a picture reduced to `side` pixels."""
+    def find_at(self, grey: NDArray[np.uint8], side: int, least: int, most: int) -> list[FoundLine]:
+        """Return the lines between two heights, of a picture reduced to `side` pixels."""
         page, scale = reduce(grey, side)
         answers = self.answers(page)
         labels, _ = components.label(answers[..., 0] > MIN_LOGIT)
@@ -88,19 +90,8 @@ class LineFinder:
             for number in largest
             if sizes[number] >= MIN_CELLS
         ]
-        return [line for line in lines if line.score > MIN_SCORE and line.height >= least * scale]
-
-
-def without_overlaps(lines: Sequence[FoundLine]) -> list[FoundLine]:
-    """Leave out a line that overlaps a clearer one: the middle of one is in the other."""
-    kept: list[FoundLine] = []
-    for line in sorted(lines, key=lambda line: -line.score):
-        if not any(
-            line.area().contains(other.x, other.y) or other.area().contains(line.x, line.y)
-            for other in kept
-        ):
-            kept.append(line)
-    return kept
+        clear = [line for line in lines if line.score > MIN_SCORE]
+        return [line for line in clear if least * scale <= line.height <= most * scale]
 
 
 @functools.cache

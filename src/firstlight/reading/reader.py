@@ -19,7 +19,7 @@ from firstlight.errors import DataError
 from firstlight.images.open import Picture, Source, open_picture
 from firstlight.reading import ink, locate, split
 from firstlight.reading.blobs import Blob
-from firstlight.reading.finder import line_finder
+from firstlight.reading.finder import FoundLine, line_finder
 from firstlight.reading.line_reader import LineReader, digit_blobs, line_reader
 from firstlight.reading.normalize import normalize
 from firstlight.reading.recognizer import DIGITS_MODEL, NOT_A_DIGIT, Recognizer, recognizer
@@ -195,13 +195,24 @@ def read_page(picture: Picture, network: Recognizer, lines: LineReader) -> Readi
     is_dark = sum(line.dark * (line.right - line.left) for line in found_lines) >= 0
     found = ink.find_ink(picture.grey, dark_on_light=bool(is_dark))
     blobs = locate.find_blobs(found.contrast) if found_lines else []
-    result = []
+    read_lines = []
     for line in found_lines:
         strips = [cut_area(found.measured, line.area(height)) for height in STRIP_HEIGHTS]
         inside = [blob for blob in blobs if line.area().contains(*blob.center)]
         recognized = read_strips(strips, inside, network, lines)
-        result.append(Line(tuple(to_digits(recognized, network, picture.scale, MIN_CONFIDENCE))))
-    return Reading(tuple(line for line in result if line.digits), picture, found.contrast)
+        digits = to_digits(recognized, network, picture.scale, MIN_CONFIDENCE)
+        if digits:
+            read_lines.append((line, Line(tuple(digits))))
+    return Reading(tuple(surest(read_lines)), picture, found.contrast)
+
+
+def surest(lines: Sequence[tuple[FoundLine, Line]]) -> list[Line]:
+    """Return the lines from top to bottom; of those that overlap, the one read most surely."""
+    kept: list[tuple[FoundLine, Line]] = []
+    for place, line in sorted(lines, key=lambda each: -line_certainty(each[1])):
+        if not any(place.overlaps(other) for other, _ in kept):
+            kept.append((place, line))
+    return [line for _, line in sorted(kept, key=lambda each: each[0].y)]
 
 
 def find_digits(found: ink.Ink, networks: Networks, single: bool) -> list[list[Recognition]]:
@@ -266,12 +277,12 @@ def combine(
 
 def certainty(reading: Reading) -> float:
     """Return the sum, over all digits, of how much more probable than not each is."""
-    return sum(
-        2 * digit.confidence - 1
-        for line in reading.lines
-        for digit in line.digits
-        if digit.digit != UNSURE
-    )
+    return sum(line_certainty(line) for line in reading.lines)
+
+
+def line_certainty(line: Line) -> float:
+    """Return the same for one line."""
+    return sum(2 * digit.confidence - 1 for digit in line.digits if digit.digit != UNSURE)
 
 
 def read_lines(lines: Sequence[list[Blob]], network: Recognizer) -> list[list[Recognition]]:
