@@ -192,27 +192,41 @@ def read_polarity(
 def read_page(picture: Picture, network: Recognizer, lines: LineReader) -> Reading:
     """Read the lines of a picture, as the line finder finds them."""
     found_lines = line_finder().find(picture.grey)
-    is_dark = sum(line.dark * (line.right - line.left) for line in found_lines) >= 0
-    found = ink.find_ink(picture.grey, dark_on_light=bool(is_dark))
-    blobs = locate.find_blobs(found.contrast) if found_lines else []
+    polarities = {line.dark > 0 for line in found_lines} or {True}
+    inks = {is_dark: ink.find_ink(picture.grey, is_dark) for is_dark in polarities}
+    blobs = {is_dark: locate.find_blobs(inks[is_dark].contrast) for is_dark in polarities}
     read_lines = []
-    for line in found_lines:
-        strips = [cut_area(found.measured, line.area(height)) for height in STRIP_HEIGHTS]
-        inside = [blob for blob in blobs if line.area().contains(*blob.center)]
-        recognized = read_strips(strips, inside, network, lines)
+    for place in found_lines:
+        is_dark = place.dark > 0
+        recognized = read_place(place, inks[is_dark], blobs[is_dark], (network, lines))
         digits = to_digits(recognized, network, picture.scale, MIN_CONFIDENCE)
         if digits:
-            read_lines.append((line, Line(tuple(digits))))
-    return Reading(tuple(surest(read_lines)), picture, found.contrast)
+            read_lines.append((place, Line(tuple(digits))))
+    kept = surest(read_lines)
+    most = sum(1 if place.dark > 0 else -1 for place, _ in kept) >= 0
+    contrast = inks.get(most, next(iter(inks.values()))).contrast
+    return Reading(tuple(line for _, line in kept), picture, contrast)
 
 
-def surest(lines: Sequence[tuple[FoundLine, Line]]) -> list[Line]:
+def read_place(
+    place: FoundLine,
+    found: ink.Ink,
+    blobs: Sequence[Blob],
+    networks: tuple[Recognizer, LineReader],
+) -> list[Recognition]:
+    """Recognise the digits of a line that was found, in strips with different margins."""
+    strips = [cut_area(found.measured, place.area(height)) for height in STRIP_HEIGHTS]
+    inside = [blob for blob in blobs if place.area().contains(*blob.center)]
+    return read_strips(strips, inside, *networks)
+
+
+def surest(lines: Sequence[tuple[FoundLine, Line]]) -> list[tuple[FoundLine, Line]]:
     """Return the lines from top to bottom; of those that overlap, the one read most surely."""
     kept: list[tuple[FoundLine, Line]] = []
     for place, line in sorted(lines, key=lambda each: -line_certainty(each[1])):
         if not any(place.overlaps(other) for other, _ in kept):
             kept.append((place, line))
-    return [line for _, line in sorted(kept, key=lambda each: each[0].y)]
+    return sorted(kept, key=lambda each: each[0].y)
 
 
 def find_digits(found: ink.Ink, networks: Networks, single: bool) -> list[list[Recognition]]:
