@@ -20,7 +20,7 @@ from firstlight.reading.strip import Area
 FINDER_MODEL = Path(__file__).parent / "finder.onnx"
 # Pixels to which the longer side is reduced, and which heights of digits are looked for there: most
 # digits, large ones, and one that fills the picture.
-PAGE_SIDES = ((512, 0, 220), (176, 32, 80), (64, 26, 64))
+PAGE_SIDES = ((512, 0, 300), (176, 28, 110), (64, 18, 64))
 MULTIPLE = 32  # pixels: the network halves a page five times
 CELL = 4  # pixels for each answer
 MIN_LOGIT = 0.0  # of a cell in the middle of a line
