@@ -17,7 +17,7 @@ from firstlight.errors import DataError, UsageError
 from firstlight.images.open import WORKING_PIXELS
 from firstlight.onnx_model import ModelMetadata, OnnxModel
 from firstlight.probabilities import softmax
-from firstlight.reading import ink, locate, normalize, read, recognizer, split
+from firstlight.reading import ink, locate, normalize, read, reader, recognizer, split
 from firstlight.reading.blobs import Blob
 from firstlight.reading.recognizer import DIGITS_MODEL
 
@@ -251,7 +251,7 @@ def test_an_unsure_digit_is_a_question_mark_with_its_candidates(
     firstlight: Firstlight, write: Any, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Image.fromarray(write("7")).save("seven.png")
-    monkeypatch.setattr(recognizer.Recognizer, "threshold", 1.1)
+    monkeypatch.setattr(reader, "MIN_CONFIDENCE", 1.1)
     (result,) = json.loads(firstlight("read", "seven.png", "--json").out)
     assert result["text"] == "?"
     (digit,) = result["lines"][0]["digits"]

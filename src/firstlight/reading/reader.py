@@ -1,9 +1,9 @@
 """The reader: from a picture to its digits.
 
-    picture → ink.find_ink → locate.find_lines → strip → line_reader, recognizer → Reading
-                                               ↘ split → normalize → recognizer → Reading
+    picture → finder → ink.find_ink → strip → line_reader, recognizer → Reading
+    picture → ink.find_ink → locate.find_lines → split → normalize → recognizer → Reading
 
-The modules of this folder take one step each; here they are put together. The lower way is that of
+The modules of this folder take one step each; here they are put together. The second way is that of
 a model of digits that the user gives.
 """
 
@@ -122,7 +122,7 @@ class Recognition(NamedTuple):
 
 
 class Networks(NamedTuple):
-    """What reads: the bundled pair, or a model of digits that the user gives, alone."""
+    """What reads: the bundled networks, or a model of digits that the user gives, alone."""
 
     digits: Recognizer
     lines: LineReader | None
