@@ -27,6 +27,7 @@ MIN_LOGIT = 0.0  # of a cell in the middle of a line
 MIN_CELLS = 2  # of a line
 MIN_SCORE = 0.5  # the mean of the logits of a line's cells; of scraps it is lower
 MAX_LINES = 60
+OVERLAPPING = 1.4  # heights: lines are never as near to each other as half of this
 MIN_SLOPE = 0.01  # rows per column: less is not worth a correction
 
 Floats = NDArray[np.float32]
@@ -47,7 +48,8 @@ class FoundLine:
 
     def overlaps(self, other: "FoundLine") -> bool:
         """Return whether the middle of one is in the other."""
-        return self.area().contains(other.x, other.y) or other.area().contains(self.x, self.y)
+        one, two = self.area(OVERLAPPING), other.area(OVERLAPPING)
+        return one.contains(other.x, other.y) or two.contains(self.x, self.y)
 
     def area(self, relative_height: float = 1.0) -> Area:
         """Return the line with margins: its digits are not all equally high."""
