@@ -1088,7 +1088,7 @@ def test_a_read_only_page_offers_no_training(
 
 
 def test_a_training_of_the_command_line_is_followed(open_page: Any, home: Path) -> None:
-    command = [sys.executable, "-m", "firstlight", "train", "softmax", "--steps", "10000"]
+    command = [sys.executable, "-m", "firstlight", "train", "softmax", "--steps", "4000"]
     with subprocess.Popen([*command, "--out", "runs/followed", "--quiet"], cwd=home) as process:
         while not (home / "runs/followed/run.json").exists():
             assert process.poll() is None
