@@ -1,10 +1,10 @@
 // The answer of the reader: for each digit, the network's input and the class probabilities.
 
-import { figure, h, percent, svg } from "./dom.js";
+import { h, percent, svg } from "./dom.js";
 import { decode, greyPicture } from "./pixels.js";
 
 const MIN_PROBABILITY = 0.1; // of a third digit that is named when the network is not sure
-const CAPTION = "what the network sees: 28\u00a0×\u00a028 pixels";
+const CAPTION = "The picture is what the network sees: 28\u00a0×\u00a028 pixels.";
 const BAR_WIDTH = 18;
 const BAR_HEIGHT = 58;
 const LABEL_HEIGHT = 18;
@@ -45,12 +45,8 @@ export function card(digit, classes, pixels, caption = "") {
   const shown = greyPicture(pixels, 28, "the network's input: 28 by 28 pixels");
   const text = verdictLine(verdict(digit, classes), digit.confidence);
   const details = h("div", {}, text, bars(digit, classes));
-  return h(
-    "article",
-    { class: "card digit" },
-    caption ? figure(shown, caption) : h("div", {}, shown),
-    details,
-  );
+  const note = caption ? h("p", { class: "quiet" }, caption) : null;
+  return h("article", { class: "card digit" }, h("div", {}, shown), details, note);
 }
 
 export const verdictLine = (text, confidence) =>

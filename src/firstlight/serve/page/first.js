@@ -256,6 +256,7 @@ class View {
     this.session = null;
     this.playButton.disabled = true;
     this.enableSteps(false);
+    this.lowRate.replaceChildren();
     if (!isRight || !this.train) return;
     const [rate, batchSize, seed] = Object.values(this.knobs).map(({ value }) => Number(value));
     this.session = new Session(this.train, { rate, batchSize, seed });

@@ -17,8 +17,8 @@ const FORWARD = "forward:";
 const BACKWARD = "backwards:";
 const UPDATE = "update:";
 const AFTERWARDS =
-  "The step is over: forward to the cost, backwards to a slope for each weight, and all weights " +
-  "updated. Each box shows its value in the last step; variables, after it.";
+  "A step goes forward to the cost and backwards to the slopes, and then updates all weights. Each " +
+  "box shows its value in the last step; variables, after it.";
 
 /**
  * The parts of a step, in order: what each computes, and the boxes and arrows that light up.
