@@ -1059,10 +1059,10 @@ def test_a_wrong_token_is_asked_for_again(chromium: Any, shared: dict[str, Any])
     expect_tidy(page)
     entry.fill(shared["token"])
     entry.press("Enter")
-    page.locator("tbody tr").first.wait_for()
+    page.locator(".no-runs").first.wait_for()
     assert page.locator("dialog").count() == 0
     page.reload()
-    page.locator("tbody tr").first.wait_for()
+    page.locator(".no-runs").first.wait_for()
     page.close()
 
 

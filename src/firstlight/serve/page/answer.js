@@ -4,7 +4,7 @@ import { h, percent, svg } from "./dom.js";
 import { decode, greyPicture } from "./pixels.js";
 
 const MIN_PROBABILITY = 0.1; // of a third digit that is named when the network is not sure
-const CAPTION = "The picture is what the network sees: 28\u00a0×\u00a028 pixels.";
+const CAPTION = "What the network sees: 28\u00a0×\u00a028 pixels.";
 const BAR_WIDTH = 18;
 const BAR_HEIGHT = 58;
 const LABEL_HEIGHT = 18;
