@@ -878,6 +878,7 @@ def test_without_tensorflow_it_says_how_to_see_layers(open_page: Any, begun: Pat
     page.locator(".error code", has_text="pip install").wait_for()
     assert page.get_by_role("button", name="Train", exact=True).is_disabled()
     assert "`" not in page.locator("main").text_content()
+    page.close()  # it watches the run, whose folder is about to be removed
 
 
 @pytest.fixture
