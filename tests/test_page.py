@@ -43,7 +43,7 @@ STARTED = {  # view → what it shows when it has asked the server all that it a
     "inside": ".layers .quiet",
     "first": ".samples > div",
     "train": "select option",
-    "runs": "tbody tr",
+    "runs": "tbody tr, .no-runs a",
     "share": ".share p",
 }
 
@@ -601,6 +601,12 @@ def test_a_chapter_is_read_and_then_the_next(open_page: Any) -> None:
     playwright.expect(title).to_have_text("1. A first graph")
     playwright.expect(title).to_be_focused()
     assert page.title() == "1. A first graph · firstlight"
+    link = page.get_by_role("link", name="Break it")
+    assert not link.is_visible()
+    page.locator("summary", has_text="In this chapter").press("Enter")
+    link.press("Enter")
+    page.wait_for_function(IS_AT_TOP, arg="break-it")
+    assert not link.is_visible()
     page.get_by_role("link", name="Next chapter").click()
     playwright.expect(title).to_have_text(re.compile(r"^2\. How good"))
     assert page.evaluate("scrollY") == 0 and "section" not in page.url
@@ -629,7 +635,7 @@ def test_the_address_holds_the_section_that_is_read(open_page: Any) -> None:
     page.reload()
     page.wait_for_function(IS_AT_TOP, arg="the-same-today")
     page.evaluate("location.hash = location.hash.replace(/section=.*/, 'section=exercise-2')")
-    playwright.expect(page.locator("details[open] summary")).to_have_text("Exercise 2")
+    playwright.expect(page.locator(".chapter details[open] summary")).to_have_text("Exercise 2")
 
 
 def test_code_is_copied_without_the_shells_prompt(open_page: Any) -> None:
@@ -757,7 +763,7 @@ def test_the_form_of_a_training_shows_the_recipes_numbers_and_names_each_range(
     open_page: Any, home: Path
 ) -> None:
     page = open_page("train")
-    page.get_by_label("network").select_option("convnet")
+    playwright.expect(page.get_by_label("network")).to_have_value("convnet")
     page.get_by_label("recipe").select_option("short")
     length, rate = page.get_by_label("train for"), page.get_by_label("learning rate")
     playwright.expect(length).to_have_value("5", timeout=60_000)
@@ -860,14 +866,19 @@ def test_without_tensorflow_it_says_how_to_see_layers(open_page: Any, begun: Pat
 
     def without_tensorflow(route: Any) -> None:
         response = route.fetch()
-        route.fulfill(response=response, json=response.json() | {"cannot_train": "pip install it"})
+        route.fulfill(response=response, json=response.json() | {"has_tensorflow": False})
 
     page.route("**/api/about", without_tensorflow)
     page.get_by_role("link", name="Look inside").click()
     page.get_by_role("button", name="a 7").click()
     page.locator(".input-card canvas").nth(1).wait_for()
-    page.get_by_text("need TensorFlow: pip install it").wait_for()
+    page.get_by_text("need TensorFlow").locator("code", has_text="pip install").wait_for()
     assert page.get_by_label("network").locator("option").count() == 1
+    page.get_by_role("link", name="Train", exact=True).click()
+    page.locator(".error code", has_text="pip install").wait_for()
+    assert page.get_by_role("button", name="Train", exact=True).is_disabled()
+    assert "`" not in page.locator("main").text_content()
+    page.close()  # it watches the run, whose folder is about to be removed
 
 
 @pytest.fixture
@@ -1049,10 +1060,10 @@ def test_a_wrong_token_is_asked_for_again(chromium: Any, shared: dict[str, Any])
     expect_tidy(page)
     entry.fill(shared["token"])
     entry.press("Enter")
-    page.locator("tbody tr").first.wait_for()
+    page.locator(".no-runs").first.wait_for()
     assert page.locator("dialog").count() == 0
     page.reload()
-    page.locator("tbody tr").first.wait_for()
+    page.locator(".no-runs").first.wait_for()
     page.close()
 
 
@@ -1158,7 +1169,7 @@ def test_values_and_gradients_light_the_arrows(open_page: Any) -> None:
     for _ in range(9):
         lit = page.locator(".graph path.lit")
         seen.append(lit.evaluate_all("all => all.map((each) => each.dataset.from).sort()"))
-        page.clock.run_for(700)
+        page.clock.run_for(400)
     forward, backward, update = seen[:5], seen[5:8], seen[8]
     assert forward[1] == ["input", "layer1_weights"] and forward[4] == ["softmax_cross_entropy"]
     assert backward[0] == ["logits", "softmax_cross_entropy"]
@@ -1180,7 +1191,7 @@ def test_a_slow_step_lights_the_boxes_forward_and_backward(open_page: Any) -> No
         backward = page.locator(".graph .node.backward").count()
         assert backward == (direction == "backward") * len(names)
         seen.append((direction, *sorted(names)))
-        page.clock.run_for(700)
+        page.clock.run_for(400)
     assert seen == [
         ("forward", "input", "labels"),
         ("forward", "matmul"),
@@ -1201,6 +1212,12 @@ def test_a_slow_step_lights_the_boxes_forward_and_backward(open_page: Any) -> No
     page.get_by_role("button", name="10 steps").click()
     page.clock.run_for(1000)
     expect_step(page, 10)
+    page.get_by_role("button", name="One step").click()
+    page.clock.run_for(1000)
+    page.get_by_role("button", name="Use 0.5").click()  # the step is taken with the new rate
+    page.clock.run_for(4000)
+    expect_step(page, 1)
+    assert "rate=0.5&steps=1" in page.url
 
 
 def test_the_address_holds_the_steps_of_the_first_graph(open_page: Any) -> None:
@@ -1226,11 +1243,17 @@ def test_the_address_holds_the_steps_of_the_first_graph(open_page: Any) -> None:
 @pytest.mark.parametrize("address", ["rate=0", "rate=x", "batch=1001", "batch=2.5", "seed=-1"])
 def test_a_knob_of_the_first_graph_has_a_range(open_page: Any, address: str) -> None:
     page = open_page(f"first?{address}")
-    playwright.expect(page.locator(".error")).to_contain_text("a number from")
-    assert page.get_by_role("button", name="One step").is_disabled()
-    page.get_by_role("button", name="Run").click()
-    settle(page)
-    assert page.locator(".numbers b").first.text_content() == ""
+    error = page.locator(".error:not(:empty)")
+    playwright.expect(error).to_contain_text("number from")
+    wrong = page.locator("input[aria-invalid=true]")
+    assert wrong.get_attribute("aria-describedby") == error.get_attribute("id")
+    buttons = [page.get_by_role("button", name=name) for name in ("Run", "One step")]
+    assert all(button.is_disabled() for button in buttons)
+    page.wait_for_load_state("networkidle")
+    wrong.fill("1")  # while it is typed
+    for button in buttons:
+        playwright.expect(button).to_be_enabled()
+    assert wrong.count() == 0 and error.count() == 0
 
 
 def test_the_first_graph_runs_until_it_is_paused(open_page: Any) -> None:
