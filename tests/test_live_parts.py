@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from test_page import BROWSER, Watch, draw, playwright
 
-from firstlight.datasets import mnist
 from firstlight.serve.public_files import public_file
 
 if not BROWSER:
@@ -32,6 +31,8 @@ FILTERS = {
     "blur": np.full((3, 3), 1 / 9),
     "sharpen": np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]]),
 }
+EXAMPLES = public_file("mnist-few.bin")
+IMAGES = np.frombuffer(EXAMPLES, np.uint8, 20 * 784).reshape(20, 28, 28)
 Open = Callable[[str], Any]  # "convolution#?conv-digit=1" → a page with this part
 
 
@@ -145,7 +146,7 @@ def filled(page: Any) -> np.ndarray:
 def test_the_filled_map_is_numpys_for_each_filter(open_part: Open) -> None:
     page = open_part("convolution#?conv-digit=2")
     page.get_by_role("button", name="Fill the map").click()
-    image = mnist.load("train").images[2][:, :, 0] / 255
+    image = IMAGES[2] / 255
     np.testing.assert_allclose(shown_digit(page), image, atol=1e-9)
     for name, kernel in FILTERS.items():
         page.get_by_role("button", name=name).click()
@@ -162,7 +163,7 @@ def test_the_filled_map_is_numpys_for_each_filter(open_part: Open) -> None:
 def test_the_working_of_one_place_is_numpys(open_part: Open) -> None:
     """Blur has weights of 1/9, though they are shown as 0.11."""
     page = open_part("convolution#?conv-filter=blur&conv-at=7,11")
-    image = mnist.load("train").images[0][7:10, 11:14, 0] / 255
+    image = IMAGES[0, 7:10, 11:14] / 255
     said = page.locator(".convolution .sum")
     playwright.expect(said).to_have_text(f"Row 7, column 11: the sum is {shown(image.mean())}.")
     assert page.get_by_label("weight in row 1, column 1").input_value() == "0.11"
@@ -242,7 +243,7 @@ def test_dragging_fills_places_and_the_address_brings_them_back(open_part: Open)
 def test_the_filter_slides_over_ones_own_drawing(open_part: Open) -> None:
     page = open_part("convolution#?conv-digit=3")
     page.get_by_role("button", name="Draw your own").click()
-    np.testing.assert_array_equal(shown_digit(page), mnist.load("train").images[3][:, :, 0] / 255)
+    np.testing.assert_array_equal(shown_digit(page), IMAGES[3] / 255)
     draw(page, "7", left=0.3)
     page.get_by_role("button", name="Fill the map").click()
     image = shown_digit(page)
@@ -268,9 +269,7 @@ NO_CHANGE = dict.fromkeys(
 )
 TRIED = [
     {},
-    {"rotate": 90},
-    {"scale": 0.5, "shear": 0.6},
-    {"shift": 5},
+    {"rotate": 90, "scale": 0.5, "shear": 0.6, "shift": 5},
     {"elastic": 4},
     {"stroke": 1},
     {"blur": 1},
@@ -346,9 +345,8 @@ def test_an_image_is_augmented_as_in_training(
 ) -> None:
     """With the same random numbers, a version is the one of training/augment.py."""
     page = open_part("augmentation")
-    images = mnist.load("train").images[:20, :, :, 0]
-    for seed, strengths in enumerate(TRIED * 2):
-        numbers, image = Numbers.drawn(seed), images[seed]
+    for seed, strengths in enumerate(TRIED):
+        numbers, image = Numbers.drawn(seed), IMAGES[seed]
         given = {
             "pixels": base64.b64encode(image.tobytes()).decode(),
             "strengths": NO_CHANGE | strengths,

@@ -14,7 +14,7 @@ const KNOBS = {
     max: 0.5,
     step: 0.01,
     unit: " of the size",
-    meaning: "larger or smaller, by up to this fraction; width and height apart",
+    meaning: "wider or narrower, higher or lower, by up to this fraction",
   },
   shear: {
     max: 1,
@@ -22,32 +22,32 @@ const KNOBS = {
     unit: " of the height",
     meaning: "slanted either way, as handwriting is",
   },
-  shift: { max: 8, step: 0.1, unit: " pixels", meaning: "moved across and down, by up to so many" },
+  shift: { max: 8, step: 0.1, unit: " pixels", meaning: "moved across and down, up to so far" },
   elastic: {
     max: 6,
     step: 0.1,
     unit: " pixels",
     meaning:
-      "bent: each of 7 × 7 knots is shifted by a normal random number, whose standard deviation " +
-      "this is; the image follows them smoothly, about half as far",
+      "bent by a smooth field: its 7 × 7 knots are shifted at random, with this standard " +
+      "deviation; a pixel moves about half as far",
   },
   stroke: {
     max: 1,
     step: 0.05,
     unit: " pixels",
-    meaning: "strokes thicker or thinner at each edge",
+    meaning: "strokes thicker or thinner, up to so far at each edge",
   },
   blur: {
     max: 1,
     step: 0.05,
     unit: " of the mean",
-    meaning: "each pixel mixed with the mean of five, across and down",
+    meaning: "each pixel mixed with the mean of five in its row, then in its column",
   },
   noise: {
     max: 100,
     step: 1,
     unit: " of 255",
-    meaning: "grey added to each pixel at random; this is its largest standard deviation",
+    meaning: "random grey on each pixel, with up to this standard deviation",
   },
 };
 const NOTHING = Object.fromEntries(Object.keys(KNOBS).map((name) => [name, 0]));
@@ -77,6 +77,7 @@ class Augmentation {
     this.knobs = Object.fromEntries(Object.keys(KNOBS).map((name) => [name, this.knob(name)]));
     this.original = h("div");
     this.versions = h("div", { class: "versions" });
+    this.pictures = h("div", { class: "from" }, this.original, this.versions);
     this.warning = h("p", { "aria-live": "polite" });
   }
 
@@ -96,7 +97,6 @@ class Augmentation {
   }
 
   elements() {
-    const button = (text, onclick) => h("button", { onclick }, text);
     const rows = Object.entries(this.knobs).map(([name, { input, value }]) =>
       h(
         "label",
@@ -111,19 +111,26 @@ class Augmentation {
       h("h4", {}, "Try it: many from one"),
       h("p", {}, EXPLANATION),
       ...this.choice.elements,
-      h("div", { class: "knobs" }, ...rows),
       h(
         "div",
-        { class: "tools" },
-        button("Draw again", () => this.again()),
-        button("As in the chapter", () => this.choose(CHAPTER)),
-        button("No change", () => this.choose(NOTHING)),
-        button("Too much", () => this.choose({ ...CHAPTER, rotate: 180 })),
+        { class: "both" },
+        h("div", { class: "stack" }, this.pictures, this.buttons(), this.warning),
+        h("div", { class: "knobs" }, ...rows),
       ),
-      this.warning,
-      h("div", { class: "from" }, this.original, this.versions),
       this.error,
     ];
+  }
+
+  buttons() {
+    const button = (text, onclick) => h("button", { onclick }, text);
+    return h(
+      "div",
+      { class: "tools" },
+      button("Draw again", () => this.again()),
+      button("As in the chapter", () => this.choose(CHAPTER)),
+      button("No change", () => this.choose(NOTHING)),
+      button("Too much", () => this.choose({ ...CHAPTER, rotate: 180 })),
+    );
   }
 
   async start() {
@@ -178,7 +185,7 @@ class Augmentation {
   show() {
     const strengths = this.strengths();
     for (const [name, { input, value }] of Object.entries(this.knobs)) {
-      value.textContent = `${strengths[name]}${KNOBS[name].unit}`;
+      value.textContent = withUnit(strengths[name], KNOBS[name].unit);
       input.setAttribute("aria-valuetext", value.textContent);
     }
     const warning = strengths.rotate > 90 ? TOO_FAR : "";
@@ -196,3 +203,5 @@ class Augmentation {
     this.choice.release();
   }
 }
+
+const withUnit = (strength, unit) => `${strength}${strength === 1 ? unit.replace(/s$/, "") : unit}`;
