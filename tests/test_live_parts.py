@@ -33,7 +33,7 @@ FILTERS = {
 }
 EXAMPLES = public_file("mnist-few.bin")
 IMAGES = np.frombuffer(EXAMPLES, np.uint8, 20 * 784).reshape(20, 28, 28)
-Open = Callable[[str], Any]  # "convolution#?conv-digit=1" → a page with this part
+Open = Callable[..., Any]
 
 
 def answer(route: Any) -> None:
@@ -59,26 +59,46 @@ def context() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture
-def open_part(context: Any) -> Iterator[Open]:
-    watch = Watch(HOST)
+FOLLOW = """(hash) => new Promise((done) => {
+  if (location.hash === hash) return done();
+  addEventListener("hashchange", () => done(), { once: true });
+  location.hash = hash;
+})"""
 
-    def call(address: str) -> Any:
+
+@pytest.fixture(scope="module")
+def open_part(context: Any) -> Iterator[Open]:
+    """open_part("convolution#?conv-digit=1") → a page with this part, watched (see `Watch`).
+
+    Unless it must be fresh, it is the page of the test before, which follows a link.
+    """
+    watch, pages = Watch(HOST), dict[str, Any]()
+
+    def call(address: str, *, fresh: bool = False) -> Any:
+        part, _, state = address.partition("#")
+        if part in pages and not fresh:
+            pages[part].bring_to_front()  # a page behind another one is slow
+            pages[part].evaluate(FOLLOW, f"#{state}" if state else "")
+            return pages[part]
         page = context.new_page()
         watch.add(page)
         page.goto(HOST + address)
         page.locator(".chips button").first.wait_for()
+        pages.setdefault(part, page)
         return page
 
     yield call
-    for page in context.pages:
-        page.close()
     assert watch.problems == []
+
+
+def address(page: Any) -> str:
+    """Return the address at once; `page.url` comes a little later."""
+    return str(page.evaluate("location.href"))
 
 
 def opened_again(open_part: Open, page: Any) -> Any:
     """Open the address of a page, as another person would."""
-    return open_part(page.evaluate("location.href").removeprefix(HOST))
+    return open_part(address(page).removeprefix(HOST), fresh=True)
 
 
 NAMES = """() => Array.from(document.querySelectorAll("button, input, canvas[tabindex]"), (each) =>
@@ -198,7 +218,9 @@ def luminance(color: list[int]) -> float:
 
 
 def test_the_numbers_fit_their_boxes_on_a_phone_and_can_be_read(open_part: Open) -> None:
-    page = open_part("convolution#?conv-filter=-0.67,-9.96,0.125,-0.5,-3,-2,3.14,-0.25,9.99")
+    page = open_part(
+        "convolution#?conv-filter=-0.67,-9.96,0.125,-0.5,-3,-2,3.14,-0.25,9.99", fresh=True
+    )
     page.set_viewport_size({"width": 390, "height": 800})
     for scheme in ("dark", "light"):
         page.emulate_media(color_scheme=scheme)
@@ -252,7 +274,7 @@ def test_the_filter_slides_over_ones_own_drawing(open_part: Open) -> None:
     again = opened_again(open_part, page)
     np.testing.assert_array_equal(shown_digit(again), image)
     page.get_by_role("button", name="a 5").click()
-    assert "ink" not in page.url and not page.locator(".sheet").is_visible()
+    assert "ink" not in address(page) and not page.locator(".sheet").is_visible()
 
 
 # --- Chapter 6 -------------------------------------------------------------------------------
@@ -372,7 +394,9 @@ def test_one_digit_becomes_many(open_part: Open) -> None:
     page.keyboard.press("End")
     page.get_by_text("a 6 can become a 9").wait_for()
     turned = pictures(page)
-    assert first[0] == turned[0] and len({*first, *turned}) == 33 and "aug-rotate=180" in page.url
+    assert (
+        first[0] == turned[0] and len({*first, *turned}) == 33 and "aug-rotate=180" in address(page)
+    )
     page.get_by_role("button", name="Draw again").click()
     assert len({*turned, *pictures(page)}) == 33
     page.get_by_role("button", name="No change").click()
@@ -404,7 +428,6 @@ def test_the_address_brings_back_digit_strengths_seed_and_drawing(open_part: Ope
     playwright.expect(again.get_by_role("button", name="a 1, 2 of 2")).to_have_attribute(
         "aria-pressed", "true"
     )
-    again.bring_to_front()  # a page behind another one is slow
     again.get_by_role("button", name="Draw your own").click()
     draw(again, "4", left=0.3)
     own = opened_again(open_part, again)
