@@ -15,12 +15,10 @@ from math import cos, pi, sin
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from conftest import write_lenet5
 from PIL import Image, ImageDraw
 
-from firstlight.datasets import mnist
 from firstlight.reading import read
 from firstlight.recipe import Recipe
 from firstlight.runs.documents import LoggedStep, RunRecord
@@ -507,36 +505,6 @@ def test_a_large_photograph_is_reduced_before_it_is_sent_and_stays_upright(open_
     expect_headline(page, "273")
 
 
-def test_a_filter_slides_over_a_digit_by_hand(open_page: Any) -> None:
-    """The sums are those of NumPy, and the address restores the moment."""
-    image = mnist.load("train").images[0][:, :, 0] / 255
-    upper = np.array([[-1, -1, -1], [0, 0, 0], [1, 1, 1]])
-
-    def sum_at(row: int, column: int, kernel: np.ndarray) -> str:
-        total = (image[row : row + 3, column : column + 3] * kernel).sum()
-        return f"Row {row}, column {column}: the sum is {total:.2f}".rstrip("0").rstrip(".")
-
-    page = open_page("learn?chapter=5-convolutions&section=a-filter-by-hand")
-    page.locator("[data-live]").scroll_into_view_if_needed()
-    said = page.locator(".convolution .sum")
-    playwright.expect(said).to_contain_text(sum_at(6, 11, upper).replace("-", "−"))
-    page.locator(".convolution .two canvas").first.focus()
-    page.keyboard.press("ArrowDown")
-    playwright.expect(said).to_contain_text(sum_at(7, 11, upper).replace("-", "−"))
-    page.get_by_label("weight in row 1, column 1").fill("2.5")
-    page.keyboard.press("Tab")
-    other = upper.astype(float)
-    other[0, 0] = 2.5
-    playwright.expect(said).to_contain_text(sum_at(7, 11, other).replace("-", "−"))
-    page.get_by_role("button", name="Fill the map").click()
-    again = open_page(page.url.partition("#")[2])
-    again.locator("[data-live]").scroll_into_view_if_needed()
-    playwright.expect(again.locator(".convolution .sum")).to_have_text(said.text_content())
-    maps = [tab.locator(".two canvas").last for tab in (page, again)]
-    pictures = [each.evaluate("canvas => canvas.toDataURL()") for each in maps]
-    assert pictures[0] == pictures[1]
-
-
 def test_few_images_are_learned_by_heart(open_page: Any) -> None:
     """The same address gives the same numbers, and a sentence says what one sees."""
     address = "learn?chapter=3-when-to-stop&section=too-long&fit-images=100&fit-steps=400"
@@ -554,22 +522,6 @@ def test_few_images_are_learned_by_heart(open_page: Any) -> None:
     page.get_by_label("learning rate").fill("1e9")
     page.keyboard.press("Tab")
     part.get_by_text("the learning rate is a number from 0.0001 to 10").wait_for()
-
-
-def test_one_digit_becomes_many(open_page: Any) -> None:
-    page = open_page("learn?chapter=6-what-buys-what&section=augmentation&aug-digit=2")
-    part = page.locator("[data-live]")
-    part.scroll_into_view_if_needed()
-    playwright.expect(part.locator(".versions canvas")).to_have_count(16)
-    pixels = "all => all.map((canvas) => canvas.toDataURL())"
-    first = part.locator(".versions canvas").evaluate_all(pixels)
-    page.get_by_label("rotate").focus()
-    page.keyboard.press("End")
-    part.get_by_text("a 6 can become a 9").wait_for()
-    turned = part.locator(".versions canvas").evaluate_all(pixels)
-    assert len({*first, *turned}) == 32 and "aug-rotate=180" in page.url
-    part.get_by_role("button", name="No change").click()
-    assert len(set(part.locator("canvas.pixels").evaluate_all(pixels)[-17:])) == 1
 
 
 def test_the_address_holds_the_drawing(open_page: Any, site: str) -> None:
