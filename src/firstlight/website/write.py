@@ -92,11 +92,7 @@ def all_files() -> dict[str, bytes]:
 
 def scripts() -> dict[str, str]:
     """Return the JavaScript modules that the pages load, by their file's name."""
-    live = {
-        f"{part.name}.js"
-        for document in (*series(), *guides())
-        for part in document.text.live
-    }
+    live = {f"{part.name}.js" for document in (*series(), *guides()) for part in document.text.live}
     return modules(*ENTRIES, *sorted(live))
 
 

@@ -106,7 +106,7 @@ export function walk(svgText) {
   );
   const frame = scrollingFrame(drawing);
   const sideways = h("p", { class: "quiet sideways" }, SIDEWAYS);
-  const element = h("div", {}, frame, sideways);
+  const element = h("div", { class: "walk" }, frame, sideways);
   const text = h("p", {}, HINT);
   const image = h("div");
   const note = h("div", { class: "arrived" }, image, text);
