@@ -59,7 +59,9 @@ def chapter_html(chapter: Chapter, link: Link = link_on_page, lower: int = LOWER
         lower: by how many levels the headings are lower than in the Markdown.
     """
     introduction, *sections = split_at(2, list(blocks(chapter, link, lower)))
-    start = joined(introduction) + "".join(live_link(chapter, part, link) for part in chapter.live)
+    before, title, *rest = introduction
+    links = "".join(live_link(chapter, part, link) for part in chapter.live)
+    start = joined([before, title, links, *rest])
     intro = f'<section class="intro">\n{start}</section>\n'
     return intro + "".join(map(section_html, sections))
 

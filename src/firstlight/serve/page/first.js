@@ -46,7 +46,7 @@ const NO_COST = "Take a step: its cost appears here.";
 const NO_ACCURACY = "Take 10 steps: the accuracy appears here.";
 const ABOUT = "Your browser computes all of this, with 5,000 training images.";
 const START =
-  "It starts at random weights, not at TensorFlow's: the costs of chapter 1 are others.";
+  "Its first weights are random, not TensorFlow's: its costs differ from the chapter's.";
 const TRY =
   "Take some steps, and see the cost fall. To see the values pass through the graph, and the " +
   "gradient come back, switch on “slowly, box by box” and take one step.";
