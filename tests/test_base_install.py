@@ -81,7 +81,8 @@ def test_the_chapters_are_shown(python: Path) -> None:
 
 def test_the_page_gets_images_for_the_first_graph(python: Path) -> None:
     program = (
-        "from firstlight.serve import public_files as f; print(len(f.public_file('mnist-val.bin')))"
+        "import gzip; from firstlight.serve.public_files import public_file; "
+        "print(len(gzip.decompress(public_file('mnist-val.bin.gz'))))"
     )
     done = subprocess.run([python, "-I", "-c", program], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == (f"{1000 * 785}\n", "")

@@ -58,7 +58,9 @@ def guide_card(guide: Document) -> str:
 
 def card(document: Document, title: str) -> str:
     about = f'<p class="quiet">{escape(document.about)}</p>'
-    return f'<li><a class="card" href="{document.address}">{title}{about}</a></li>\n'
+    titles = [escape(part.title) for part in document.text.live]
+    live = "".join(f'<p class="try">Try it: {title}</p>' for title in titles)
+    return f'<li><a class="card" href="{document.address}">{title}{about}{live}</a></li>\n'
 
 
 def documents(group: Sequence[Document], view: str, kind: str) -> dict[str, str]:

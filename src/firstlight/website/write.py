@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from firstlight import __version__
-from firstlight.chapters.chapter import Live
 from firstlight.errors import UsageError
 from firstlight.runs.files import replacing
 from firstlight.serve.page_modules import PAGE, modules
@@ -93,12 +92,7 @@ def all_files() -> dict[str, bytes]:
 
 def scripts() -> dict[str, str]:
     """Return the JavaScript modules that the pages load, by their file's name."""
-    live = {
-        f"{part.name}.js"
-        for document in (*series(), *guides())
-        for part in document.text.parts
-        if isinstance(part, Live)
-    }
+    live = {f"{part.name}.js" for document in (*series(), *guides()) for part in document.text.live}
     return modules(*ENTRIES, *sorted(live))
 
 

@@ -12,9 +12,23 @@ import { decodeExamples, Session } from "./session.js";
 import { stages, walk } from "./walk.js";
 
 const KNOBS = {
-  rate: { label: "learning rate", standard: 0.01, min: 0.0001, max: 100, step: "any" },
-  batch: { label: "images in a batch", standard: 100, min: 1, max: 1000, step: 1 },
-  seed: { label: "seed", standard: 0, min: 0, max: 2 ** 32 - 1, step: 1 },
+  rate: {
+    label: "learning rate",
+    name: "learning rate",
+    standard: 0.01,
+    min: 0.0001,
+    max: 100,
+    step: "any",
+  },
+  batch: {
+    label: "images in a batch",
+    name: "batch size",
+    standard: 100,
+    min: 1,
+    max: 1000,
+    step: 1,
+  },
+  seed: { label: "seed", name: "seed", standard: 0, min: 0, max: 2 ** 32 - 1, step: 1 },
 };
 const BETTER_RATE = 0.5;
 const LOW_RATE = 0.1; // below it, the better rate is offered
@@ -30,9 +44,9 @@ const WEIGHT_VIEWS = { weights: "current values", learned: "change by training" 
 
 const NO_COST = "Take a step: its cost appears here.";
 const NO_ACCURACY = "Take 10 steps: the accuracy appears here.";
-const ABOUT =
-  "Your browser computes all of this, with 5,000 training images. " +
-  "The random numbers of a seed are not TensorFlow's.";
+const ABOUT = "Your browser computes all of this, with 5,000 training images.";
+const START =
+  "Its first weights are random, not TensorFlow's: its costs differ from the chapter's.";
 const TRY =
   "Take some steps, and see the cost fall. To see the values pass through the graph, and the " +
   "gradient come back, switch on “slowly, box by box” and take one step.";
@@ -54,6 +68,7 @@ class View {
     this.error = errorLine();
     this.error.id = "first-error";
     this.knobs = Object.fromEntries(Object.keys(KNOBS).map((name) => [name, this.knob(name)]));
+    this.restarted = h("p", { class: "restarted", role: "status" });
     this.slowly = h("input", { type: "checkbox", role: "switch", onchange: () => this.save() });
     this.playButton = h(
       "button",
@@ -93,9 +108,9 @@ class View {
 
   knob(name) {
     const { min, max, step } = KNOBS[name];
-    const onchange = () => this.change();
+    const onchange = () => this.change(name);
     const oninput = () => {
-      if (!this.session) this.change(); // a wrong number is put right: Run must be there at once
+      if (!this.session) this.change(name); // a wrong number is put right: Run must be there at once
     };
     return h("input", { type: "number", min, max, step, onchange, oninput });
   }
@@ -116,7 +131,6 @@ class View {
       h("p", {}, TRY),
       this.controls(),
       this.graph,
-      this.largeNumbers(),
       curve,
       h("p", { class: "quiet" }, ABOUT),
     ];
@@ -135,6 +149,13 @@ class View {
         this.playButton,
         ...this.stepButtons,
         h("button", { onclick: () => this.begin() }, "Start again"),
+      ),
+      this.restarted,
+      this.largeNumbers(),
+      h("p", { class: "quiet" }, START),
+      h(
+        "div",
+        { class: "tools" },
         ...knobs,
         h("label", { class: "switch" }, this.slowly, h("span", {}, "slowly, box by box")),
         this.lowRate,
@@ -157,7 +178,6 @@ class View {
     return h(
       "section",
       { class: "card stack" },
-      this.largeNumbers(),
       h("div", {}, h("h2", {}, "Cost of each step"), this.curves.cost),
       h("div", {}, h("h2", {}, "Accuracy every 10 steps"), this.curves.accuracy),
       h("p", { class: "quiet" }, ABOUT),
@@ -204,8 +224,8 @@ class View {
     this.readAddress();
     const [svg, train, val] = await Promise.all([
       graphPicture("functional"),
-      fileBytes("data/mnist-train.bin"),
-      fileBytes("data/mnist-val.bin"),
+      fileBytes("data/mnist-train.bin.gz"),
+      fileBytes("data/mnist-val.bin.gz"),
     ]);
     if (this.hasLeft) return;
     this.svg = svg;
@@ -240,10 +260,13 @@ class View {
   }
 
   /** A knob was changed: begin with it. What is running, or was asked for, is done from there. */
-  async change() {
+  async change(name) {
     const { playing, asked } = this;
+    const hadSteps = this.session?.step > 0;
     this.begin();
     if (!this.session) return;
+    if (hadSteps)
+      this.restarted.textContent = `A new ${KNOBS[name].name} starts again from step 0.`;
     if (playing) await this.play();
     else if (asked) await this.take(asked);
   }
@@ -252,6 +275,7 @@ class View {
   begin() {
     this.pause();
     this.asked = 0;
+    this.restarted.textContent = "";
     const isRight = this.checkKnobs();
     this.session = null;
     this.playButton.disabled = true;
@@ -290,7 +314,7 @@ class View {
   offerBetterRate(rate) {
     const use = () => {
       this.knobs.rate.value = BETTER_RATE;
-      this.change();
+      this.change("rate");
     };
     const text = `At ${rate}, a hundred steps change little. `;
     const offer = h("button", { onclick: use }, `Use ${BETTER_RATE}`);
@@ -361,10 +385,11 @@ class View {
   /** Light the boxes of the graph one after the other; stops when the user pauses. */
   async animate() {
     const { session, playing } = this;
-    for (const stage of stages(session, this.lastValues)) {
+    const all = stages(session, this.lastValues);
+    for (const [i, stage] of all.entries()) {
       const goesOn = this.session === session && this.slowly.checked && this.playing === playing;
       if (!goesOn || this.hasLeft) return;
-      this.walk.light(stage);
+      this.walk.light(stage, `${i + 1} of ${all.length}`);
       if ("cost" in stage.boxes) this.showCost(); // it is known before the step is over
       await sleep(PAUSE_BETWEEN_BOXES);
     }

@@ -3,7 +3,7 @@
 import { recall, remember } from "./address.js";
 import { copyButtons } from "./copy.js";
 import { errorLine, h } from "./dom.js";
-import { liveParts } from "./live.js";
+import { liveParts, sectionToShow } from "./live.js";
 import { foldOutline, markSection, readingPosition, stayOnPage } from "./reading.js";
 import { get } from "./server.js";
 
@@ -22,7 +22,7 @@ export function enter(page) {
   async function onAddress() {
     const name = recall("chapter");
     if (name === shown) {
-      position?.goTo(recall("section"));
+      position?.goTo(sectionToShow(content, recall("section")));
       live?.onAddress();
       return;
     }
@@ -47,7 +47,8 @@ export function enter(page) {
     if (chapter) showChapter(chapter, html);
     else content.replaceChildren(tableOfContents(chapters));
     if (!isFirst) focusStart();
-    if (chapter && recall("section")) position.goTo(recall("section"));
+    const section = sectionToShow(content, recall("section"));
+    if (chapter && section) position.goTo(section);
     else if (!isFirst) scrollTo(0, 0);
   }
 
@@ -57,15 +58,16 @@ export function enter(page) {
     const outline = outlineOf(article, chapter);
     const text = h("div", { class: "stack" }, article, neighbours(chapters, chapter));
     content.replaceChildren(h("div", { class: "reading" }, outline, text));
-    const sections = [...article.querySelectorAll("section")];
+    const sections = [...article.querySelectorAll("section, .live")];
     position = readingPosition(article, sections, (section) => {
       remember({ section });
       markSection(outline, addressOf(chapter, section));
     });
     stopFolding = foldOutline(outline);
-    outline.addEventListener("click", (event) => stayOnPage(event, position));
+    for (const links of [outline, ...article.querySelectorAll(".try")])
+      links.addEventListener("click", (event) => stayOnPage(event, position));
     markSection(outline, addressOf(chapter, recall("section")));
-    live = liveParts(article);
+    live = liveParts(article, position.enter);
   }
 
   /** After a link was followed, the keyboard and a screen reader go on at the new title. */
@@ -125,6 +127,7 @@ function tableOfContents(chapters) {
         h("span", { class: "big", "aria-hidden": "true" }, String(chapter.number)),
         h("h3", {}, chapter.title),
         h("p", { class: "quiet" }, chapter.subject),
+        ...chapter.live.map((title) => h("p", { class: "try" }, `Try it: ${title}`)),
       ),
     ),
   );
@@ -142,11 +145,13 @@ function tableOfContents(chapters) {
   );
 }
 
-/** Links to the sections of a chapter. */
+/** Links to the sections of a chapter, and to its live part. */
 function outlineOf(article, chapter) {
-  const links = [...article.querySelectorAll("section[id]")].map((section) => {
-    const title = section.querySelector("h3").textContent;
-    return h("li", {}, h("a", { href: addressOf(chapter, section.id) }, title));
+  const links = [...article.querySelectorAll("section[id], .live")].map((section) => {
+    const isLive = section.matches(".live");
+    const title = isLive ? section.ariaLabel : section.querySelector("h3").textContent;
+    const link = h("a", { href: addressOf(chapter, section.id) }, title);
+    return h("li", { class: isLive && "level3" }, link);
   });
   return h(
     "nav",

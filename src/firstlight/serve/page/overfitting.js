@@ -220,7 +220,7 @@ class Overfitting {
   async prepare() {
     this.data ??= Promise.all(
       ["train", "val"].map(async (split) =>
-        decodeExamples(await fileBytes(`data/mnist-${split}.bin`)),
+        decodeExamples(await fileBytes(`data/mnist-${split}.bin.gz`)),
       ),
     );
     const [train, val] = await this.data.catch((problem) => {

@@ -9,6 +9,7 @@ const NUMBERS_IN_BOX = 3;
 const CENTRE = 14 * 28 + 14; // the pixel in the middle of an image: there is ink
 const TITLE_HEIGHT = 58; // of the picture; the page has its own title
 const HINT = "One step lights the boxes up, in the order in which it computes their values.";
+const SIDEWAYS = "The picture is wider than the screen: swipe it sideways.";
 const ALT =
   "The graph: matmul takes input and layer1_weights; adding layer1_biases gives the logits; " +
   "softmax cross entropy takes the logits and the labels; its mean is the cost; the optimizer " +
@@ -16,6 +17,7 @@ const ALT =
 const FORWARD = "forward:";
 const BACKWARD = "backwards:";
 const UPDATE = "update:";
+const WAITING = "The grey buttons wait until the step is over.";
 const AFTERWARDS =
   "A step goes forward to the cost and backwards to the slopes, and then updates all weights. Each " +
   "box shows its value in the last step; variables, after it.";
@@ -102,21 +104,25 @@ export function walk(svgText) {
       arrow,
     ]),
   );
-  const element = scrollingFrame(drawing);
+  const frame = scrollingFrame(drawing);
+  const sideways = h("p", { class: "quiet sideways" }, SIDEWAYS);
+  const element = h("div", { class: "walk" }, frame, sideways);
   const text = h("p", {}, HINT);
   const image = h("div");
   const note = h("div", { class: "arrived" }, image, text);
 
-  /** Light the boxes and arrows of a stage, and show its value. */
-  function light({ text: meaning, value, boxes: shown, arrows: passed, direction = FORWARD }) {
+  /** Light the boxes and arrows of a stage, and show its value. `part` is "2 of 9". */
+  function light(stage, part) {
+    const { text: meaning, value, boxes: shown, arrows: passed, direction = FORWARD } = stage;
     putOut();
     const litBoxes = Object.keys(shown).map((name) => boxes.get(name));
     const classes = { [BACKWARD]: ["lit", "backward"], [UPDATE]: ["lit", "update"] };
     for (const part of [...litBoxes, ...passed.map((ends) => arrows.get(ends))])
       part?.classList.add(...(classes[direction] ?? ["lit"]));
     fillBoxes(shown);
-    scrollTo(element, litBoxes[0]);
-    text.replaceChildren(h("b", {}, direction), ` ${meaning}${description(value)}`);
+    scrollTo(frame, litBoxes[0]);
+    const waiting = h("span", { class: "quiet" }, `Part ${part}. ${WAITING}`);
+    text.replaceChildren(h("b", {}, direction), ` ${meaning}${description(value)}`, waiting);
     image.replaceChildren(...(isImages(value) ? [firstImage(value)] : []));
   }
 
@@ -152,9 +158,18 @@ function scrollingFrame(drawing) {
   const watcher = new ResizeObserver(() => {
     if (frame.scrollWidth > frame.clientWidth) frame.tabIndex = 0;
     else frame.removeAttribute("tabindex");
+    fadeEdges(frame);
   });
   watcher.observe(frame);
+  frame.addEventListener("scroll", () => fadeEdges(frame), { passive: true });
   return frame;
+}
+
+/** Mark the edges behind which there is more of the picture. */
+function fadeEdges(frame) {
+  const hidden = frame.scrollWidth - frame.clientWidth;
+  frame.classList.toggle("more-left", frame.scrollLeft > 1);
+  frame.classList.toggle("more-right", frame.scrollLeft < hidden - 1);
 }
 
 /** Move the box to the middle of its frame, as far as the frame scrolls. */
