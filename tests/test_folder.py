@@ -89,10 +89,6 @@ def spoiled(splits: Path) -> dict[str, tuple[Callable[[Path], object], str]]:
             ),
             "animated",
         ),
-        "train/apple/far/in/deep.png": (
-            lambda p: write(p, "apple", 80),
-            "too deep: expected train",
-        ),
         "train/stray.png": (lambda p: write(p, "apple", 81), "in no class folder"),
         "lost.png": (lambda p: write(p, "apple", 84), "in no class folder"),
         "train/kiwi/twin.png": (
@@ -110,7 +106,7 @@ def spoiled(splits: Path) -> dict[str, tuple[Callable[[Path], object], str]]:
         ),
         "train/caf\udce9": (lambda p: write(p / "1.png", "plum", 85), "named in UTF-8; rename"),
         "train/void": (lambda p: p.mkdir(), "empty class"),
-        "valid": (lambda p: write(p / "apple/1.png", "apple", 83), "not the name of a split"),
+        "spare": (lambda p: write(p / "apple/1.png", "apple", 83), "not the name of a split"),
     }
 
 
@@ -322,13 +318,19 @@ def test_data_check_answers_as_promised(firstlight: Callable[..., Answer], split
         "classes": {"apple": 10, "kiwi": 10, "plum": 10},
         "examples": 30,
         "faults": [],
+        "splits": {
+            "train": {"apple": 8, "kiwi": 8, "plum": 8},
+            "val": {"apple": 2, "kiwi": 2, "plum": 2},
+        },
+        "near_copies": [],
+        "remarks": [],
     }
     odd = splits / "train/apple/Ett grönt äpple (kopia) 梨.jpg"
     odd.write_bytes(b"nothing")
     found = firstlight("data", "check", splits, "--json")
     fault = {
         "file": f"train/apple/{odd.name}",
-        "problem": "not a picture; PNG, JPEG, WEBP, BMP, GIF, TIFF can be read",
+        "problem": "not a picture; PNG, JPEG, WEBP, BMP, GIF, TIFF, AVIF can be read",
     }
     assert found.code == 3 and json.loads(found.out)["faults"] == [fault]
     printed = firstlight("data", "check", splits)

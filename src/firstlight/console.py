@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # these modules take time to import, and some import TensorFl
     from firstlight.training.rate_search import RateSearch
 
 MAX_MISTAKES_SHOWN = 5
+MAX_NEAR_COPIES = 20
 MAX_PREDICTIONS_SHOWN = 20
 
 
@@ -174,13 +175,33 @@ def comparison(compared: Comparison) -> list[str]:
 
 
 def check(checked: DatasetCheck) -> list[str]:
-    """Return a line for each fault, a line for each class, and the totals."""
-    width = 2 + max(map(len, checked.classes), default=0)
+    """Return a line for each fault and near copy, a table of classes by split, and the totals."""
+    near = checked.near_copies
     return [
         *(f"{fault.file}: {fault.problem}" for fault in checked.faults),
-        *(f"{name:<{width}}{count:>9,}" for name, count in checked.classes.items()),
+        *(f"{copy.file}: looks the same as {copy.like}" for copy in near[:MAX_NEAR_COPIES]),
+        *([f"{len(near):,} images look the same as one of another split"] if near else []),
+        *checked.remarks,
+        *_class_table(checked),
         f"{checked.data}: {counted(checked.examples, 'example')} in {len(checked.classes)} "
         f"classes, {counted(len(checked.faults), 'fault')}",
+    ]
+
+
+def _class_table(checked: DatasetCheck) -> list[str]:
+    """Return a line for each class: how many examples it has in each split, and in all."""
+    if not checked.splits:
+        return []
+    width = 2 + max(map(len, checked.classes), default=0)
+    splits = list(checked.splits.values())
+    rows = [
+        "".join(f"{count:>9,}" for count in (*(split[name] for split in splits), total))
+        for name, total in checked.classes.items()
+    ]
+    header = "".join(f"{name:>9}" for name in (*checked.splits, "all"))
+    return [
+        f"{'':<{width}}{header}",
+        *(f"{name:<{width}}{row}" for name, row in zip(checked.classes, rows, strict=True)),
     ]
 
 

@@ -5,12 +5,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from firstlight.datasets._examples import SPLITS, Examples
+from firstlight.datasets._near_copies import NearCopy, near_copies
 from firstlight.errors import DataError
 
 MAX_FAULTS_SHOWN = 20
+EMPTY_CLASS = "empty class"  # how the problem of a class without a picture begins
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,12 @@ class Listing:
     splits: dict[str, dict[str, str]]  # split → file below the folder → SHA-256
     made: str  # how missing splits were made; "" if the folder has them
     faults: tuple[Fault, ...]
+    # File → class, of the files that do not lie in a folder of the class's name.
+    labels: dict[str, str] = field(default_factory=dict)
+
+    def class_of(self, file: str) -> str:
+        """Return a picture's class: the name of its folder, if nothing else says it."""
+        return self.labels.get(file) or file.split("/")[-2]
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -42,6 +51,7 @@ class Listing:
             "made": self.made,
             "splits": self.splits,
             "faults": [fault.to_json() for fault in self.faults],
+            "labels": self.labels,
         }
 
     @classmethod
@@ -52,16 +62,27 @@ class Listing:
             splits={split: dict(files) for split, files in document["splits"].items()},
             made=document["made"],
             faults=tuple(Fault(fault["file"], fault["problem"]) for fault in document["faults"]),
+            labels=dict(document.get("labels", {})),  # of no run before there were such files
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetCheck:
-    """What `firstlight data check` found: examples by class, and faults."""
+    """What `firstlight data check` found: examples by class and split, faults, and near copies."""
 
     data: str
-    classes: dict[str, int]  # name → number of examples
+    splits: dict[str, dict[str, int]]  # split → class → number of examples
     faults: tuple[Fault, ...]
+    near_copies: tuple[NearCopy, ...]  # no faults: two pictures may be meant to be so alike
+    remarks: tuple[str, ...] = ()  # how the data was understood
+
+    @property
+    def classes(self) -> dict[str, int]:
+        """The number of examples of each class, in all splits."""
+        counts: Counter[str] = Counter()
+        for by_class in self.splits.values():
+            counts.update(by_class)
+        return dict(counts)
 
     @property
     def examples(self) -> int:
@@ -73,6 +94,9 @@ class DatasetCheck:
             "classes": self.classes,
             "examples": self.examples,
             "faults": [fault.to_json() for fault in self.faults],
+            "splits": self.splits,
+            "near_copies": [copy.to_json() for copy in self.near_copies],
+            "remarks": list(self.remarks),
         }
 
 
@@ -97,6 +121,7 @@ class Dataset:
     listing: Listing | None = field(default=None, repr=False)  # for a folder of pictures
     made: str = ""  # how missing splits were made; "" if the data has them
     location: str | None = None  # a name, or an absolute path; None for arrays from Python
+    remarks: tuple[str, ...] = field(default=(), repr=False)  # how the data was understood
 
     @classmethod
     def from_arrays(
@@ -142,9 +167,11 @@ class Dataset:
 
     def notices(self) -> list[str]:
         """Return what a user must know: a folder's faults, and how missing splits were made."""
+        said = [*self.remarks, self.made] if self.made else [*self.remarks]
         if self.listing is None:
-            return [self.made] if self.made else []
-        faults = self.listing.faults
+            return said
+        # A class that has vanished matters more than a picture.
+        faults = sorted(self.listing.faults, key=lambda fault: EMPTY_CLASS not in fault.problem)
         lines = [f"left out {fault.file}: {fault.problem}" for fault in faults[:MAX_FAULTS_SHOWN]]
         if faults:
             used = sum(len(files) for files in self.listing.splits.values())
@@ -152,17 +179,25 @@ class Dataset:
                 f"{len(faults):,} faults, {used:,} pictures used; "
                 "`firstlight data check` lists every fault"
             )
-        return [*lines, self.made] if self.made else lines
+        return [*lines, *said]
 
     def check(self) -> DatasetCheck:
-        """Load every split; count the examples of each class and collect the faults."""
+        """Load every split; count the examples of each class, collect faults and near copies."""
         faults = list(self.listing.faults) if self.listing else []
-        counts: Counter[str] = Counter(dict.fromkeys(self.classes, 0))
+        loaded: dict[str, Examples] = {}
         for split in self.splits:
             try:
-                labels = self.load(split).labels
+                loaded[split] = self.load(split)
             except DataError as error:
                 faults.append(Fault(self.name, str(error)))
-            else:
-                counts.update(self.classes[label] for label in labels)
-        return DatasetCheck(data=self.name, classes=dict(counts), faults=tuple(faults))
+        return DatasetCheck(
+            data=self.name,
+            splits={split: self._counts(examples) for split, examples in loaded.items()},
+            faults=tuple(faults),
+            near_copies=tuple(near_copies(loaded)),
+            remarks=tuple([*self.remarks, self.made] if self.made else self.remarks),
+        )
+
+    def _counts(self, examples: Examples) -> dict[str, int]:
+        counts = np.bincount(examples.labels, minlength=len(self.classes)).tolist()
+        return dict(zip(self.classes, counts, strict=True))

@@ -1,16 +1,19 @@
 """Opens pictures safely: photographs, scans, drawings and arrays, at a size we can work with.
 
-Foreign pictures are not trusted. Pillow tries only the six formats of PICTURE_FORMATS, the size is
-checked before any pixel is decoded, and a huge JPEG is reduced while it is decoded.
+Foreign pictures are not trusted. Pillow tries only the formats of PICTURE_FORMATS, the size is
+checked before any pixel is decoded, and a huge JPEG is reduced while it is decoded. A phone's HEIC
+needs the extra `heic`, and is tried only for a file that begins as one.
 
     open_picture      for the reader: colour and grey, small pictures enlarged
     open_photograph   for classification and training: colour, refused if too small or too narrow
 """
 
+import io
 import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,9 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from firstlight import file_types
 from firstlight.errors import DataError, UsageError
 
-PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 MAX_PIXELS = 40_000_000  # decoded, they take 160 MB
 WORKING_PIXELS = 1_600_000  # digits of a full page are 30 pixels high; the reader needs 0.1 s
 MIN_WORKING_SIDE = 96  # smaller pictures are enlarged: on coarse pixels a threshold breaks strokes
@@ -63,17 +68,20 @@ def open_picture(source: Source) -> Picture:
             return _working_picture(image)
 
 
-def open_photograph(path: Path, shortest: int) -> Image.Image:
+def open_photograph(path: Path, shortest: int, content: bytes | None = None) -> Image.Image:
     """Open a file as RGB, upright, over white paper.
 
     A large JPEG is decoded at a fraction of its size, but its shortest side keeps at least
     `shortest` pixels, if the file has as many. Several threads may call this at once.
 
+    Args:
+        content: the file's bytes, if they are in memory; `path` is only what it is called.
+
     Raises:
         DataError: the file is missing, not a picture, damaged, too large, too small, too narrow,
             or holds several pictures.
     """
-    with _opened(path) as image:
+    with _opened(path, content) as image:
         _refuse_large(image)
         _refuse_unusual(image)
         image.draft(None, (shortest, shortest))  # decode a JPEG at 1/2, 1/4 or 1/8 of its size
@@ -94,19 +102,50 @@ def is_picture(path: Path) -> bool:
     except Image.DecompressionBombError:
         return True
     except (OSError, ValueError, SyntaxError):
-        return False
+        return path.is_file() and _is_heic(_start(path))
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(path: Path, content: bytes | None = None) -> Iterator[Image.Image]:
     """Open a file without decoding it; turn every error into a DataError that names the file."""
     try:
-        with Image.open(path, formats=PICTURE_FORMATS) as image:
+        start = _start(path) if content is None else content
+        formats = (_heic_format(),) if _is_heic(start) else PICTURE_FORMATS
+        source = path if content is None else io.BytesIO(content)
+        with Image.open(source, formats=formats) as image:
             yield image
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
     except Exception as error:  # Pillow's decoders raise anything, even struct.error
-        raise DataError(f"{path}: {_problem(path, error)}") from None
+        raise DataError(f"{path}: {_problem(path, content, error)}") from None
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(file_types.LENGTH)
+
+
+def _is_heic(start: bytes) -> bool:
+    """Return whether a file begins as HEIC does, which phones write; AVIF begins much alike."""
+    return start[4:8] == b"ftyp" and start[8:12] in HEIC_BRANDS and b"avif" not in start[:64]
+
+
+@cache
+def _heic_format() -> str:
+    """Teach Pillow to read HEIC; return its name of the format.
+
+    Raises:
+        DataError: the package that can is not installed.
+    """
+    try:
+        import pi_heif
+    except ImportError:
+        raise DataError(
+            "a HEIC picture, as phones take them: install the extra `heic` (pip install pi-heif), "
+            "or save it as JPEG"
+        ) from None
+    pi_heif.register_heif_opener(thumbnails=False)
+    return "HEIF"
 
 
 def _refuse_large(image: Image.Image) -> None:
@@ -129,20 +168,22 @@ def _refuse_unusual(image: Image.Image) -> None:
         raise DataError(f"{size}: too narrow; at most {MAX_ASPECT_RATIO} times as long as wide")
     # A phone's JPEG may hold a second version of the same picture (MPO). That is allowed.
     several = getattr(image, "is_animated", False)
-    if several and image.format in ("GIF", "PNG", "WEBP", "TIFF"):
+    if several and image.format in ("GIF", "PNG", "WEBP", "TIFF", "AVIF"):
         raise DataError("animated, or with several pages; save one of its pictures as a file")
 
 
-def _problem(path: Path, error: Exception) -> str:
+def _problem(path: Path, content: bytes | None, error: Exception) -> str:
     """Describe in a few words why a file cannot be opened."""
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
         return f"too large, more than {MAX_PIXELS // 10**6} million pixels; make it smaller"
     if isinstance(error, OSError) and error.strerror:  # from the system: missing, a directory, ...
         return error.strerror[0].lower() + error.strerror[1:]
-    if path.stat().st_size == 0:
+    start = _start(path) if content is None else content
+    if not start:
         return "empty file"
     if isinstance(error, UnidentifiedImageError):
-        return f"not a picture; {', '.join(PICTURE_FORMATS)} can be read"
+        known = file_types.describe(start)
+        return f"not a picture; {known or ', '.join(PICTURE_FORMATS) + ' can be read'}"
     return f"damaged picture ({error})"
 
 
