@@ -104,7 +104,9 @@ def _unwrapped(folder: Path) -> Path:
     """Return the folder inside of folders that hold nothing else, as archives unpack."""
     for _ in range(MAX_WRAPPERS):
         names = _subfolders(folder)
-        if len(names) != 1 or split_named(names[0]) or not _subfolders(folder / names[0]):
+        if len(names) != 1 or not _subfolders(folder / names[0]):
+            break
+        if split_named(names[0]) and not split_named(folder.name):
             break
         if any(is_picture(folder / name) for name in _names(folder) if name not in names):
             break
