@@ -271,8 +271,10 @@ def pixel_scale(pixels: NDArray[Any], what: str) -> Scale:
     is_float = pixels.dtype.kind == "f"
     if pixels.dtype.kind == "b" or (is_float and 0 <= low and high <= 1):
         return Scale(255)
-    if is_float and low == -1 and 0 < high <= 1:
-        return Scale(127.5, -1, f"{what}: values from -1 to {high:g} are taken as -1 to 1")
+    for end in (1.0, 0.5):
+        if is_float and low == -end and 0 < high <= end:
+            note = f"{what}: values from {low:g} to {high:g} are taken as {low:g} to {end:g}"
+            return Scale(127.5 / end, low, note)
     if pixels.dtype == np.uint16 and high > 255:
         depth = 12 if high < 4096 else 16
         note = f"{what}: values up to {high:,.0f} are taken as {depth} bits"

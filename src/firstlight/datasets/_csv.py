@@ -8,7 +8,7 @@ memory than its values do. Tables that name files of pictures are in _label_tabl
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ class Columns:
     after: tuple[str, ...]
     values: int  # how many columns of values there are; 1 if they are packed
     packed: bool = False  # one cell holds all values, with spaces between them
+    trailing: bool = False  # a delimiter also ends each line
     is_guess: bool = False  # the label is the first column or the last one: see `_choose_label`
 
     @property
@@ -159,11 +160,23 @@ def columns_of(file: Path) -> Columns | None:
         return None
     first, second = (line.removeprefix(b"\xef\xbb\xbf").strip(b"\r\n") for line in start)
     delimiter = max((bytes([each]) for each in DELIMITERS), key=first.count)
+    trailing = first.endswith(delimiter) and second.endswith(delimiter)
+    first, second = (_clean(line, delimiter, trailing) for line in (first, second))
     cells = [_plain(cell) for cell in first.split(delimiter)]
     if _is_header(cells):
         is_table = not second or len(second.split(delimiter)) == len(cells)
-        return _named_columns(delimiter, cells) if is_table else None
-    return _guessed_columns(delimiter, len(cells), header=_counts_up(cells))
+        columns = _named_columns(delimiter, cells) if is_table else None
+    else:
+        columns = _guessed_columns(delimiter, len(cells), header=_counts_up(cells))
+    return replace(columns, trailing=trailing) if columns else None
+
+
+def _clean(line: bytes, delimiter: bytes, trailing: bool) -> bytes:
+    """Return a line without quotes, spaces that are repeated, and a delimiter at its end."""
+    line = line.replace(b'"', b"")
+    if delimiter == b" ":
+        return b" ".join(line.split())
+    return line.removesuffix(delimiter) if trailing else line
 
 
 def _plain(cell: bytes) -> str:
@@ -285,7 +298,7 @@ def _block(
     for offset, line in enumerate(lines):
         if not line:
             continue
-        cells = _cut(line.replace(b'"', b""), columns)
+        cells = _cut(_clean(line, columns.delimiter, columns.trailing), columns)
         if cells is None:
             raise _bad_line(file, number + offset, columns)
         row, *rest = cells

@@ -9,6 +9,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from firstlight.datasets import _label_table
@@ -23,6 +24,8 @@ from firstlight.images.open import is_picture
 # Folders that hold classes and are none: parts of a collection.
 PART = re.compile(r"(fold|part|batch|session|chunk|group|set|day|camera)[ _-]*\d+", re.IGNORECASE)
 NO_FOLDERS = ("__MACOSX", "@eaDir")  # what a Mac or a Synology puts into folders
+BESIDE = (".db", ".ini", ".txt", ".xml", ".json", ".csv", ".md", ".html", ".yaml", ".mat", ".npy")
+NO_CLASSES = ("images", "image", "imgs", "img", "pictures", "photos", "jpegimages")
 MAX_WRAPPERS = 3  # folders around the one that holds the classes
 MAX_LOOSE = 20  # pictures outside of classes that are named one by one
 MAX_NESTED_NAMED = 3
@@ -31,21 +34,40 @@ Container = tuple[Path, str]  # a folder that holds class folders, and its split
 
 
 def find(path: Path) -> PictureFiles | None:
-    """Return the pictures at a path, None if there are none in class folders.
+    """Return the pictures at a path, None if there are none with classes.
+
+    A split without class folders may have a table: the folders say the labels of train, and the
+    table those of test, for example.
 
     Raises:
         DataError: the pictures have no classes, in a way that is known.
     """
     if path.is_file():
         return _label_table.find(path)
-    files, faults, folders = find_files(path)
-    if not _are_clearly_classes(path, files) and (labelled := _label_table.find(path)):
-        return labelled
-    if not files:
-        _refuse_without_classes(path, faults)
-        return None
-    return PictureFiles(
-        source=path, files=files, faults=faults, class_folders=folders, remarks=_nested(path, files)
+    folders = find_files(path)
+    missing = {split for _, split in _containers(path)} - {file.split for file in folders.files}
+    labels = {file.label for file in folders.files}
+    if len(labels) > 1 and not missing:
+        return folders
+    table = _label_table.find(path)
+    if table and len(labels) > 1:
+        return _with_table(folders, table, missing)
+    if table or folders.files:
+        return table or folders
+    for place, problem in folders.faults.items():
+        raise DataError(f"{path}: {place}: {problem}; {_arrangement(path)}")
+    return None
+
+
+def _with_table(folders: PictureFiles, table: PictureFiles, missing: set[str]) -> PictureFiles:
+    """Return the pictures in class folders, and those of the missing splits as a table says."""
+    files = [file for file in table.files if file.split in missing]
+    found = {file.path for file in files}
+    places = found | {parent.as_posix() for path in found for parent in Path(path).parents}
+    return replace(
+        folders,
+        files=folders.files + files,
+        faults={place: fault for place, fault in folders.faults.items() if place not in places},
     )
 
 
@@ -61,16 +83,14 @@ def list_pictures(directory: Path, quiet: bool = True) -> Listing:
     return examine_and_list(found, quiet)
 
 
-def find_files(
-    directory: Path,
-) -> tuple[list[File], dict[str, str], dict[str, tuple[str, str]]]:
+def find_files(directory: Path) -> PictureFiles:
     """Return every file in a class folder, the faults of the others, and the class folders."""
     containers = _containers(directory)
     files: list[File] = []
     faults: dict[str, str] = {}
     folders: dict[str, tuple[str, str]] = {}
     for container, split in containers:
-        for name in _subfolders(container):
+        for name in _class_folders(container):
             place = (container / name).relative_to(directory).as_posix()
             if name != name.encode(errors="ignore").decode():
                 faults[place] = "a class is named in UTF-8; rename the folder"
@@ -81,11 +101,36 @@ def find_files(
                 File(file.relative_to(directory).as_posix(), split, label)
                 for file in _files_below(container / name)
             ]
-    for folder in {directory, *(container for container, _ in containers)}:
-        faults |= _loose_pictures(directory, folder)
+    beside = [file for file in files if _is_beside(directory / file.path)]
+    files = [file for file in files if file not in set(beside)]
+    for folder in dict.fromkeys([directory, *(container for container, _ in containers)]):
+        loose = [folder, *(folder / name for name in _subfolders(folder) if name in NO_CLASSES)]
+        for each in loose:
+            faults |= _loose_pictures(directory, each)
     if any(split for _, split in containers):
         faults |= _unknown_splits(directory, [container for container, _ in containers])
-    return files, faults, folders
+    return PictureFiles(
+        source=directory,
+        files=files,
+        faults=faults,
+        class_folders=folders,
+        remarks=(*_nested(files), *_named_beside(beside)),
+    )
+
+
+def _class_folders(container: Path) -> list[str]:
+    return [name for name in _subfolders(container) if name.lower() not in NO_CLASSES]
+
+
+def _is_beside(path: Path) -> bool:
+    """Return whether a file only lies beside pictures: what a system or an annotator leaves."""
+    return path.suffix.lower() in BESIDE and path.is_file() and not is_picture(path)
+
+
+def _named_beside(files: list[File]) -> tuple[str, ...]:
+    if not files:
+        return ()
+    return (f"{len(files):,} files beside the pictures are no pictures, such as {files[0].path}",)
 
 
 def _containers(directory: Path) -> list[Container]:
@@ -103,7 +148,7 @@ def _containers(directory: Path) -> list[Container]:
 def _unwrapped(folder: Path) -> Path:
     """Return the folder inside of folders that hold nothing else, as archives unpack."""
     for _ in range(MAX_WRAPPERS):
-        names = _subfolders(folder)
+        names = [name for name in _subfolders(folder) if _has_pictures(folder / name)]
         if len(names) != 1 or not _subfolders(folder / names[0]):
             break
         if split_named(names[0]) and not split_named(folder.name):
@@ -112,6 +157,10 @@ def _unwrapped(folder: Path) -> Path:
             break
         folder = folder / names[0]
     return folder
+
+
+def _has_pictures(folder: Path) -> bool:
+    return any(is_picture(file) for file in _files_below(folder))
 
 
 def _splits_among(root: Path, names: list[str]) -> dict[str, str]:
@@ -130,15 +179,6 @@ def _splits_among(root: Path, names: list[str]) -> dict[str, str]:
     return {name: splits[name] for name in sorted(splits, key=lambda n: SPLITS.index(splits[n]))}
 
 
-def _are_clearly_classes(directory: Path, files: list[File]) -> bool:
-    """Return whether the folders found are classes, whatever a table beside them says."""
-    labels = {file.label for file in files}
-    named_otherwise = {label for label in labels if place_of(label).role == "images"}
-    with_files = {file.split for file in files}
-    all_splits = {split for _, split in _containers(directory)}
-    return len(labels - named_otherwise) > 1 and with_files == all_splits
-
-
 def _unknown_splits(directory: Path, containers: list[Path]) -> dict[str, str]:
     """Return the faults of folders beside the splits that hold pictures but are not a split."""
     root = _unwrapped(directory)
@@ -148,7 +188,7 @@ def _unknown_splits(directory: Path, containers: list[Path]) -> dict[str, str]:
         )
         for name in _subfolders(root)
         if not any(container.is_relative_to(root / name) for container in containers)
-        and any(is_picture(file) for file in _files_below(root / name))
+        and _has_pictures(root / name)
     }
 
 
@@ -164,13 +204,6 @@ def _loose_pictures(directory: Path, folder: Path) -> dict[str, str]:
     return {path.relative_to(directory).as_posix(): "in no class folder" for path in loose}
 
 
-def _refuse_without_classes(directory: Path, faults: dict[str, str]) -> None:
-    """Raises DataError if there are pictures, but no class folders."""
-    if faults:
-        place, problem = next(iter(faults.items()))
-        raise DataError(f"{directory}: {place}: {problem}; {_arrangement(directory)}")
-
-
 def _arrangement(directory: Path) -> str:
     return (
         f"expected {directory}/CLASS/* or {directory}/train/CLASS/*, val and test beside it; or a "
@@ -178,7 +211,7 @@ def _arrangement(directory: Path) -> str:
     )
 
 
-def _nested(directory: Path, files: list[File]) -> tuple[str, ...]:
+def _nested(files: list[File]) -> tuple[str, ...]:
     """Return what must be said of pictures that lie deeper than their class folder."""
     below: dict[str, set[str]] = {}
     for file in files:

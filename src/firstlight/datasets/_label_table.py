@@ -5,6 +5,7 @@ looked for below the folder, and nowhere else. Its labels are names or numbers, 
 """
 
 import csv
+import math
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -182,8 +183,11 @@ def _label_columns(
     named += [i for i in others if names[i].lower() in LABEL_COLUMNS]
     if named:
         return (named[0],)
-    if len(others) == 1:
-        return (others[0],)
+    # Where no name says it, names are labels, and numbers something else.
+    of_words = [i for i in others if all(math.isnan(_number(row[i])) for row in rows)]
+    for left in (others, of_words):
+        if len(left) == 1:
+            return (left[0],)
     columns = tuple(i for i in others if all(_number(row[i]) in (0, 1) for row in rows))
     if len(columns) > 1 and all(sum(_number(row[i]) for i in columns) <= 1 for row in rows):
         return columns

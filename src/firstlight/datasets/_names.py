@@ -12,7 +12,8 @@ SPLIT_WORDS = {
     "test": ("test", "testing", "tests", "tes", "t10k", "privatetest"),
 }
 ROLE_WORDS = {
-    "images": ("images", "image", "imgs", "img", "x", "data", "pixels", "inputs", "pictures"),
+    "images": ("images", "image", "imgs", "img", "x", "data", "dataset", "pixels", "inputs",
+               "pictures"),
     "labels": ("labels", "label", "y", "target", "targets", "digit", "class", "emotion", "species",
                "category", "letter", "character"),
     "classes": ("classes", "classnames", "labelnames"),

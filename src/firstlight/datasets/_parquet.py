@@ -58,7 +58,8 @@ def find(path: Path) -> PictureFiles | None:
         split = place_of(file.stem).split or split_named(file.parent.name)
         columns, rows = _open(file)
         classes = classes or columns.classes
-        for row, (picture, label) in enumerate(rows):
+        for row, (cell, label) in enumerate(rows):
+            picture = cell if isinstance(cell, dict) else {"bytes": cell}
             name = f"{file.relative_to(folder).as_posix()}/{row}"
             if problem := _problem(picture, columns.name_of(label)):
                 faults[name] = problem
@@ -141,6 +142,7 @@ def _columns(file: Path, schema: Any) -> Columns:
         for field in schema
         if str(field.type).startswith("struct<") and field.type.get_field_index("bytes") >= 0
     ]
+    images += [field.name for field in schema if str(field.type) in ("binary", "large_binary")]
     labels = [name for name in schema.names if name == "label"]
     labels += [name for name in schema.names if place_of(name).role == "labels"]
     if not images or not labels:
@@ -161,9 +163,9 @@ def _class_names(metadata: dict[bytes, bytes], label: str) -> tuple[str, ...]:
         return ()
 
 
-def _problem(picture: Any, label: str) -> str:
+def _problem(picture: dict[str, Any], label: str) -> str:
     """Return what is wrong with a row, "" if nothing is."""
-    if not isinstance(picture, dict) or not picture.get("bytes"):
-        path = picture.get("path") if isinstance(picture, dict) else None
+    if not picture.get("bytes"):
+        path = picture.get("path")
         return f"the file has only the path of the picture, {path}" if path else "no picture"
     return "" if label else "no label"
