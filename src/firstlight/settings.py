@@ -176,7 +176,8 @@ def default_recipe(network: Network, dataset: Dataset) -> str:
     the network has one: photographs are fewer and harder than the digits of its first recipe.
     """
     first, *others = network.recipes
-    return "pictures" if dataset.listing is not None and "pictures" in others else first
+    are_photographs = dataset.listing is not None and dataset.listing.size is None
+    return "pictures" if are_photographs and "pictures" in others else first
 
 
 def overridden(recipe: Recipe, overrides: dict[str, float | None]) -> Recipe:

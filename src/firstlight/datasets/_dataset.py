@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from firstlight.datasets._examples import SPLITS, Examples
 from firstlight.datasets._near_copies import NearCopy, near_copies
 from firstlight.errors import DataError
+from firstlight.images.crops import Size
 
 MAX_FAULTS_SHOWN = 20
 EMPTY_CLASS = "empty class"  # how the problem of a class without a picture begins
@@ -40,6 +41,7 @@ class Listing:
     faults: tuple[Fault, ...]
     # File → class, of the files that do not lie in a folder of the class's name.
     labels: dict[str, str] = field(default_factory=dict)
+    size: Size | None = None  # of all pictures, if they are small and equal: they are used whole
 
     def class_of(self, file: str) -> str:
         """Return a picture's class: the name of its folder, if nothing else says it."""
@@ -52,6 +54,7 @@ class Listing:
             "splits": self.splits,
             "faults": [fault.to_json() for fault in self.faults],
             "labels": self.labels,
+            "size": self.size,
         }
 
     @classmethod
@@ -62,7 +65,9 @@ class Listing:
             splits={split: dict(files) for split, files in document["splits"].items()},
             made=document["made"],
             faults=tuple(Fault(fault["file"], fault["problem"]) for fault in document["faults"]),
-            labels=dict(document.get("labels", {})),  # of no run before there were such files
+            # Runs from before there were such files have neither.
+            labels=dict(document.get("labels", {})),
+            size=tuple(document["size"]) if document.get("size") else None,
         )
 
 

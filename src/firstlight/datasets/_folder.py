@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from firstlight.datasets import _label_table
@@ -44,8 +45,9 @@ def find(path: Path) -> PictureFiles | None:
     """
     if path.is_file():
         return _label_table.find(path)
-    folders = find_files(path)
-    missing = {split for _, split in _containers(path)} - {file.split for file in folders.files}
+    containers = _containers(path)
+    folders = _find_files(path, containers)
+    missing = {split for _, split in containers} - {file.split for file in folders.files}
     labels = {file.label for file in folders.files}
     if len(labels) > 1 and not missing:
         return folders
@@ -83,43 +85,53 @@ def list_pictures(directory: Path, quiet: bool = True) -> Listing:
     return examine_and_list(found, quiet)
 
 
-def find_files(directory: Path) -> PictureFiles:
+def _find_files(directory: Path, containers: list[Container]) -> PictureFiles:
     """Return every file in a class folder, the faults of the others, and the class folders."""
-    containers = _containers(directory)
+    folders, faults = _class_folders(directory, containers)
     files: list[File] = []
-    faults: dict[str, str] = {}
-    folders: dict[str, tuple[str, str]] = {}
-    for container, split in containers:
-        for name in _class_folders(container):
-            place = (container / name).relative_to(directory).as_posix()
-            if name != name.encode(errors="ignore").decode():
-                faults[place] = "a class is named in UTF-8; rename the folder"
-                continue
-            label = unicodedata.normalize("NFC", name)  # a Mac writes é as e and an accent
-            folders[place] = (split, label)
-            files += [
-                File(file.relative_to(directory).as_posix(), split, label)
-                for file in _files_below(container / name)
-            ]
-    beside = [file for file in files if _is_beside(directory / file.path)]
-    files = [file for file in files if file not in set(beside)]
-    for folder in dict.fromkeys([directory, *(container for container, _ in containers)]):
-        loose = [folder, *(folder / name for name in _subfolders(folder) if name in NO_CLASSES)]
-        for each in loose:
-            faults |= _loose_pictures(directory, each)
-    if any(split for _, split in containers):
-        faults |= _unknown_splits(directory, [container for container, _ in containers])
+    beside: list[File] = []
+    for place, (split, label) in folders.items():
+        for path in _files_below(directory / place):
+            file = File(path.relative_to(directory).as_posix(), split, label)
+            (beside if _is_beside(path) else files).append(file)
     return PictureFiles(
         source=directory,
         files=files,
-        faults=faults,
+        faults=faults | _stray(directory, containers),
         class_folders=folders,
         remarks=(*_nested(files), *_named_beside(beside)),
     )
 
 
-def _class_folders(container: Path) -> list[str]:
-    return [name for name in _subfolders(container) if name.lower() not in NO_CLASSES]
+def _class_folders(
+    directory: Path, containers: list[Container]
+) -> tuple[dict[str, tuple[str, str]], dict[str, str]]:
+    """Return the split and class of each class folder; and the faults of those that are none."""
+    folders: dict[str, tuple[str, str]] = {}
+    faults: dict[str, str] = {}
+    for container, split in containers:
+        for name in _subfolders(container):
+            place = (container / name).relative_to(directory).as_posix()
+            if name != name.encode(errors="ignore").decode():
+                faults[place] = "a class is named in UTF-8; rename the folder"
+            elif name.lower() not in NO_CLASSES:
+                # A Mac writes é as e and an accent.
+                folders[place] = (split, unicodedata.normalize("NFC", name))
+    return folders, faults
+
+
+def _stray(directory: Path, containers: list[Container]) -> dict[str, str]:
+    """Return the faults of pictures that lie in no class folder, or in no split."""
+    places = [container for container, _ in containers]
+    faults: dict[str, str] = {}
+    for folder in dict.fromkeys([directory, *places]):
+        faults |= _loose_pictures(directory, folder)
+        for name in _subfolders(folder):
+            if name.lower() in NO_CLASSES:
+                faults |= _loose_pictures(directory, folder / name)
+    if any(split for _, split in containers):
+        faults |= _unknown_splits(directory, places)
+    return faults
 
 
 def _is_beside(path: Path) -> bool:
@@ -148,7 +160,8 @@ def _containers(directory: Path) -> list[Container]:
 def _unwrapped(folder: Path) -> Path:
     """Return the folder inside of folders that hold nothing else, as archives unpack."""
     for _ in range(MAX_WRAPPERS):
-        names = [name for name in _subfolders(folder) if _has_pictures(folder / name)]
+        with_pictures = (name for name in _subfolders(folder) if _has_pictures(folder / name))
+        names = list(islice(with_pictures, 2))
         if len(names) != 1 or not _subfolders(folder / names[0]):
             break
         if split_named(names[0]) and not split_named(folder.name):
@@ -168,12 +181,15 @@ def _splits_among(root: Path, names: list[str]) -> dict[str, str]:
 
     A class may be called "train" too: a split holds folders, or all of its neighbours are splits.
     """
-    places = {name: place_of(name) for name in names}
-    splits = {}
-    for name, place in places.items():
-        relatives = {each.split for each in places.values() if each.collection == place.collection}
-        if place.split and (not place.collection or len(relatives - {""}) > 1):
-            splits[name] = place.split
+    places = {name: place for name in names if (place := place_of(name)).split}
+    relatives: dict[str, set[str]] = {}
+    for place in places.values():
+        relatives.setdefault(place.collection, set()).add(place.split)
+    splits = {
+        name: place.split
+        for name, place in places.items()
+        if not place.collection or len(relatives[place.collection]) > 1
+    }
     if len(splits) < len(names) and not any(_subfolders(root / name) for name in splits):
         return {}
     return {name: splits[name] for name in sorted(splits, key=lambda n: SPLITS.index(splits[n]))}

@@ -76,12 +76,14 @@ class Images(Protocol):
 
 
 class ArrayImages:
-    """Images (N, height, width, channels) uint8 in memory."""
+    """Images (N, height, width, channels) uint8 in memory; `files` are those that they are from."""
 
     are_crops = False
 
-    def __init__(self, array: Array, size: Size | None = None) -> None:
-        self.array = array
+    def __init__(
+        self, array: Array, size: Size | None = None, files: list[str] | None = None
+    ) -> None:
+        self.array, self.files = array, files
         self.size: Size = size or array.shape[1:]
 
     @property
@@ -108,16 +110,16 @@ class ArrayImages:
         return self[rows]
 
     def first(self, count: int | None) -> "ArrayImages":
-        return ArrayImages(self.array[:count], self.size)
+        return ArrayImages(self.array[:count], self.size, self.files and self.files[:count])
 
     def resized(self, size: Size) -> "ArrayImages":
-        return ArrayImages(self.array, size)
+        return ArrayImages(self.array, size, self.files)
 
     def picture(self, row: int, shortest: int) -> Image.Image:
         return _as_picture(self.array[row])
 
-    def file(self, row: int) -> None:
-        return None
+    def file(self, row: int) -> str | None:
+        return self.files[row] if self.files else None
 
     def kind(self, classes: Sequence[str]) -> ImageKind:
         # IDX files do not name their classes: clothes too are 0 to 9. MNIST has a black margin.
@@ -166,6 +168,14 @@ class FolderImages:
     def picture(self, row: int, shortest: int) -> Image.Image:
         path, content = content_of(self.source, self.files[row])
         return open_photograph(path, shortest, content)
+
+    def whole(self, size: Size) -> Array:
+        """Return all pictures, uncropped, as an array (N, *size)."""
+        return _in_threads(
+            lambda row: crop_and_resize(self.picture(row, max(size[:2])), WHOLE_PICTURE, size),
+            len(self),
+            size,
+        )
 
     def file(self, row: int) -> str:
         return self.files[row]

@@ -21,14 +21,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from PIL import Image
 
 from firstlight.datasets._dataset import EMPTY_CLASS, Dataset, Fault, Listing
 from firstlight.datasets._examples import SPLITS, Examples
-from firstlight.datasets._images import FolderImages, Source, content_of
+from firstlight.datasets._images import ArrayImages, FolderImages, Source, content_of
 from firstlight.errors import DataError
+from firstlight.images.crops import Size
 from firstlight.images.open import open_photograph
 
 PICTURES_PER_HELD_OUT = 10  # one in ten pictures of a class goes into each split that is made here
+# Equal square pictures that are not larger are used whole, in memory, as arrays are: digits, CIFAR.
+MAX_SMALL_SIDE = 32  # pixels
 _QUEUED_FILES = 256  # files that wait for a thread at the same time
 
 Result = TypeVar("Result")
@@ -41,6 +45,15 @@ class File:
     path: str
     split: str
     label: str
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What a file is: its SHA-256, or what is wrong with it."""
+
+    sha256: str = ""
+    problem: str = ""
+    size: Size | None = None  # of a small square picture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +86,16 @@ def dataset_of_pictures(
         listing=listing,
         made=listing.made,
         location=str(path.resolve()),
-        remarks=found.remarks if kept is None else (),
+        remarks=(*found.remarks, *_small_note(listing)) if kept is None else (),
     )
+
+
+def _small_note(listing: Listing) -> tuple[str, ...]:
+    if listing.size is None:
+        return ()
+    height, width, channels = listing.size
+    colour = "grey" if channels == 1 else "colour"
+    return (f"all pictures are small, {width}×{height} in {colour}: each is used whole",)
 
 
 def load(split: str, source: Source, listing: Listing, name: str) -> Examples:
@@ -96,7 +117,11 @@ def load(split: str, source: Source, listing: Listing, name: str) -> Examples:
     for label in number.values():
         ranks[labels == label] = np.arange((labels == label).sum())
     order = np.lexsort((labels, ranks))
-    return Examples(FolderImages(source, [files[i] for i in order]), labels[order])
+    images = FolderImages(source, [files[i] for i in order])
+    if listing.size is None:
+        return Examples(images, labels[order])
+    whole = ArrayImages(images.whole(listing.size), files=images.files)
+    return Examples(whole, labels[order])
 
 
 def fingerprint(source: Source, listing: Listing, from_files: bool) -> dict[str, str]:
@@ -143,8 +168,9 @@ def _sha256(source: Source, name: str) -> str:
 
 def list_pictures(found: PictureFiles, quiet: bool = True) -> Listing:
     """Decode every picture that was found; return which can be used, and the faults."""
-    digests, unusable = examine(found.source, found.files, quiet)
-    faults = found.faults | unusable
+    examined = examine(found.source, found.files, quiet)
+    digests = {name: each.sha256 for name, each in examined.items() if not each.problem}
+    faults = found.faults | {name: each.problem for name, each in examined.items() if each.problem}
     good = [file for file in found.files if file.path in digests]
     faults |= copies(good, digests)
     good = [file for file in good if file.path not in faults]
@@ -158,7 +184,16 @@ def list_pictures(found: PictureFiles, quiet: bool = True) -> Listing:
         made=made,
         faults=tuple(Fault(file, faults[file]) for file in sorted(faults, key=natural)),
         labels={file.path: file.label for file in good if folder_of(file.path) != file.label},
+        size=_common_size({examined[file.path].size for file in good}),
     )
+
+
+def _common_size(sizes: set[Size | None]) -> Size | None:
+    """Return the size of all pictures if they are small and equal, with colour if one has it."""
+    small = {size for size in sizes if size}
+    if len(small) < len(sizes) or len({size[:2] for size in small}) != 1:
+        return None
+    return max(small)
 
 
 def _classes(found: PictureFiles, good: list[File]) -> tuple[str, ...]:
@@ -170,39 +205,43 @@ def _classes(found: PictureFiles, good: list[File]) -> tuple[str, ...]:
     return tuple(sorted(used, key=natural))
 
 
-def examine(
-    source: Source, files: list[File], quiet: bool
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Decode every file; return the SHA-256 of each good one, and what is wrong with the others."""
+def examine(source: Source, files: list[File], quiet: bool) -> dict[str, Examined]:
+    """Decode every file; return what was found of each."""
     from firstlight.progress import Progress  # `read` starts sooner without it
 
-    digests: dict[str, str] = {}
-    faults: dict[str, str] = {}
+    examined: dict[str, Examined] = {}
+    faults = 0
     names = [file.path for file in files]
-    examined = _map_files(_examine_file, source, names)
     with Progress(len(names), quiet=quiet, unit="picture") as progress:
-        for name, (digest, problem) in zip(names, examined, strict=True):
-            if problem:
-                faults[name] = problem
-            else:
-                digests[name] = digest
-            progress.at(len(digests) + len(faults), f"examined, {len(faults):,} faults")
-    return digests, faults
+        for name, each in zip(names, _map_files(_examine_file, source, names), strict=True):
+            examined[name] = each
+            faults += bool(each.problem)
+            progress.at(len(examined), f"examined, {faults:,} faults")
+    return examined
 
 
-def _examine_file(source: Source, name: str) -> tuple[str, str]:
-    """Return a file's SHA-256, or "" and what is wrong with it."""
+def _examine_file(source: Source, name: str) -> Examined:
     try:
         if isinstance(source, Path) and not (source / name).is_file():
-            return "", "not a file"
+            return Examined(problem="not a file")
         digest = _sha256(source, name)
         path, content = content_of(source, name)
-        open_photograph(path, shortest=1, content=content)  # at an eighth of a JPEG's size
-        return digest, ""
+        # All bytes are decoded, a JPEG at an eighth of its size.
+        picture = open_photograph(path, shortest=MAX_SMALL_SIDE + 1, content=content)
+        return Examined(digest, size=_small_size(picture))
     except DataError as error:
-        return "", str(error).removeprefix(f"{content_of(source, name)[0]}: ")
+        return Examined(problem=str(error).removeprefix(f"{content_of(source, name)[0]}: "))
     except OSError as error:
-        return "", f"cannot be read ({error.strerror})"
+        return Examined(problem=f"cannot be read ({error.strerror})")
+
+
+def _small_size(picture: Image.Image) -> Size | None:
+    """Return a small square picture's size (height, width, 1 or 3), None for others."""
+    if picture.width != picture.height or picture.width > MAX_SMALL_SIDE:
+        return None
+    pixels = np.asarray(picture)
+    is_grey = bool((pixels == pixels[..., :1]).all())
+    return picture.height, picture.width, 1 if is_grey else 3
 
 
 def copies(files: list[File], digests: dict[str, str]) -> dict[str, str]:
