@@ -154,6 +154,27 @@ def save_fer(folder: Path) -> None:
                 file.write(f"{label},{' '.join(map(str, image.ravel()))},{usage}\n")
 
 
+def kaggle(change: Callable[[list[str]], list[str]]) -> Write:
+    def write(folder: Path) -> Path:
+        path = save_csv(header=["label", *HEADER])(folder)
+        assert path
+        path.write_text("\n".join(change(path.read_text().splitlines())) + "\n")
+        return path
+
+    return write
+
+
+def save_usps(folder: Path) -> Path:
+    """Values from -1 to 1 with spaces between them, and one at the end of each line."""
+    lines = [
+        f"{float(label):.4f} " + " ".join(f"{value:.4f}" for value in image.ravel() / 127.5 - 1)
+        for image, label in zip(D.x, D.y, strict=True)
+    ]
+    content = gzip.compress("".join(f"{line} \n" for line in lines).encode())
+    (folder / "zip.train.gz").write_bytes(content)
+    return folder / "zip.train.gz"
+
+
 FORMS: dict[str, tuple[Write, bool]] = {  # → how it is written, and whether it has test images
     "npz keras": (savez(x_train=D.x, y_train=D.y, x_test=D.x_test, y_test=D.y_test), True),
     "npz words": (
@@ -211,6 +232,9 @@ FORMS: dict[str, tuple[Write, bool]] = {  # → how it is written, and whether i
     "csv windows": (save_csv(header=["label", *HEADER], ending="\r\n"), False),
     "csv quoted": (save_csv(header=["label", *HEADER], quoted=True), False),
     "csv pixels in a cell": (save_fer, True),
+    "csv usps": (save_usps, False),
+    "csv delimiter at the end": (kaggle(lambda lines: [f"{line}," for line in lines]), False),
+    "csv spaces": (kaggle(lambda lines: [line.replace(",", ", ") for line in lines]), False),
 }
 
 
@@ -280,6 +304,17 @@ def save_emnist(folder: Path, images: np.ndarray) -> None:
         write_idx(folder / f"emnist-letters-{split}-labels-idx1-ubyte.gz", np.arange(52) % 26 + 1)
 
 
+def test_quick_draw_has_a_file_for_each_class(tmp_path: Path) -> None:
+    for number, name in enumerate(("cat", "hot_dog")):
+        np.save(tmp_path / f"full_numpy_bitmap_{name}.npy", D.x[number::2].reshape(-1, 784))
+    dataset = catalog.dataset(str(tmp_path))
+    assert (
+        dataset.classes == ("cat", "hot dog") and "as a class: cat, hot dog" in dataset.notices()[0]
+    )
+    cats = {image.tobytes() for image in D.x[::2]}
+    assert all((name == "cat") == (image in cats) for image, name in rows(dataset, "train").items())
+
+
 def test_emnist_is_turned_upright_and_its_letters_are_named(tmp_path: Path) -> None:
     save_emnist(tmp_path, D.x[:52])
     dataset = catalog.dataset(str(tmp_path))
@@ -324,16 +359,6 @@ def test_labels_of_a_table_may_be_names_and_images_in_colour(tmp_path: Path) -> 
     assert dataset.classes == ("cat", "dög") and dataset.load("train").images.size == (4, 4, 3)
 
 
-def kaggle(change: Callable[[list[str]], list[str]]) -> Write:
-    def write(folder: Path) -> Path:
-        path = save_csv(header=["label", *HEADER])(folder)
-        assert path
-        path.write_text("\n".join(change(path.read_text().splitlines())) + "\n")
-        return path
-
-    return write
-
-
 def file(name: str, content: bytes) -> Write:
     return lambda folder: (folder / name).write_bytes(content) and folder / name
 
@@ -342,6 +367,11 @@ def torch_file(folder: Path) -> Path:
     with zipfile.ZipFile(folder / "train.pt", "w") as archive:
         archive.writestr("archive/data.pkl", b"x")
     return folder / "train.pt"
+
+
+def pickles(folder: Path) -> None:
+    (folder / "batches").mkdir()
+    (folder / "batches/data_batch_1").write_bytes(b"\x80\4\x95")
 
 
 def two_sets(folder: Path) -> None:
@@ -385,6 +415,11 @@ BAD: dict[str, tuple[Write, str]] = {
     "pickle": (
         file("data_batch_1", b"\x80\4\x95"),
         "a Python pickle, which could run foreign code",
+    ),
+    "folder of pickles": (pickles, "batches/data_batch_1 is a Python pickle"),
+    "npy object": (
+        lambda folder: np.save(folder / "data.npy", np.array({}, object)) or folder / "data.npy",
+        "Python objects",
     ),
     "torch": (torch_file, "a PyTorch file with a Python pickle"),
     "empty": (file("train.csv", b""), "an empty file"),

@@ -409,6 +409,22 @@ LAYOUTS: dict[str, tuple[list[str], dict[str, int]]] = {  # → files, and pictu
         each("train/{label}/a/{n}.png") + each("val/{label}/b/v{n}.png"),
         {"train": 4, "val": 4},
     ),
+    "splits in classes": (
+        each("{label}/train/{n}.png") + each("{label}/test/t{n}.png"),
+        {"train": 2, "val": 2, "test": 4},
+    ),
+    "annotations beside": (
+        [
+            *each("images/train/{label}/{n}.png"),
+            *each("images/val/{label}/v{n}.png"),
+            "notes/a.xml",
+        ],
+        {"train": 4, "val": 4},
+    ),
+    "files beside": (
+        [*each("{label}/{n}.png", 3), "apple/Thumbs.db", "kiwi/a.json"],
+        {"train": 2, "val": 2, "test": 2},
+    ),
     "wrapped": (each("archive/fruit/{label}/{n}.png", 3), {"train": 2, "val": 2, "test": 2}),
     "parts": (
         each("session1/{label}/{n}.png") + each("session2/{label}/s{n}.png", 1),
@@ -429,7 +445,11 @@ LAYOUTS: dict[str, tuple[list[str], dict[str, int]]] = {  # → files, and pictu
 def test_each_layout_of_folders_is_understood(tmp_path: Path, layout: str) -> None:
     files, splits = LAYOUTS[layout]
     for number, file in enumerate(files):
-        write(tmp_path / "d" / file, "apple", number)
+        if file.endswith("png"):
+            write(tmp_path / "d" / file, "apple", number)
+        else:
+            (tmp_path / "d" / file).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "d" / file).write_text("no picture")
     dataset = catalog.dataset(str(tmp_path / "d"))
     assert dataset.listing is not None and dataset.listing.faults == ()
     assert set(dataset.classes) - {"train"} == {"apple", "kiwi"}
@@ -537,6 +557,29 @@ def test_a_table_beside_the_pictures_says_their_labels(tmp_path: Path, table: st
         examples = dataset.load(split)
         for row, label in enumerate(examples.labels):
             assert dataset.classes[label] in str(examples.images.file(row))
+
+
+def test_a_table_says_the_labels_of_a_split_without_class_folders(tmp_path: Path) -> None:
+    """As Tiny ImageNet has it."""
+    for number, file in enumerate(each("train/{label}/images/{n}.png")):
+        write(tmp_path / "d" / file, "apple", number)
+    lines = []
+    for number in range(4):
+        write(tmp_path / "d/val/images" / f"v{number}.png", "apple", 10 + number)
+        lines.append(f"v{number}.png\t{('apple', 'kiwi')[number % 2]}\t0\t32\t44\n")
+    (tmp_path / "d/val/val_annotations.txt").write_text("".join(lines))
+    dataset = catalog.dataset(str(tmp_path / "d"))
+    assert dataset.listing is not None and dataset.listing.faults == ()
+    assert dataset.load("val").labels.tolist() == [0, 1, 0, 1] and len(dataset.load("train")) == 4
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-8-sig"])
+def test_a_table_may_be_written_by_excel(tmp_path: Path, encoding: str) -> None:
+    for number in range(4):
+        write(tmp_path / "d" / f"{number}.png", "apple", number)
+    lines = ["file;class", "0.png;Küche", "1.png;Bad", "2.png;Küche", "3.png;Bad"]
+    (tmp_path / "d" / "labels.csv").write_text("\n".join(lines), encoding)
+    assert catalog.dataset(str(tmp_path / "d" / "labels.csv")).classes == ("Bad", "Küche")
 
 
 def test_what_a_table_says_wrongly_is_a_fault(tmp_path: Path) -> None:

@@ -580,7 +580,10 @@ def network(network: NetworkChoice, *, classes: int = 10, verbose: bool = False)
 
 
 def dataset(data: DataChoice, *, quiet: bool = True) -> Dataset:
-    """Return a dataset by its name, or the one at a path: IDX files, `mnist.npz`, or pictures.
+    """Return a dataset by its name, or the one at a path.
+
+    At a path there may be IDX files, NumPy files, CSV, Parquet, or pictures: docs/pictures.md has a
+    table.
 
     `.classes` names its classes, `.load("train").images[:]` is an array (N, height, width,
     channels) uint8, and `.load("train").labels` an array (N,) of whole numbers.

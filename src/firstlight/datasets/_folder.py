@@ -26,6 +26,18 @@ from firstlight.images.open import is_picture
 PART = re.compile(r"(fold|part|batch|session|chunk|group|set|day|camera)[ _-]*\d+", re.IGNORECASE)
 NO_FOLDERS = ("__MACOSX", "@eaDir")  # what a Mac or a Synology puts into folders
 BESIDE = (".db", ".ini", ".txt", ".xml", ".json", ".csv", ".md", ".html", ".yaml", ".mat", ".npy")
+PICTURE_ENDINGS = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".webp",
+    ".bmp",
+    ".gif",
+    ".tif",
+    ".tiff",
+    ".avif",
+    ".heic",
+)
 NO_CLASSES = ("images", "image", "imgs", "img", "pictures", "photos", "jpegimages")
 MAX_WRAPPERS = 3  # folders around the one that holds the classes
 MAX_LOOSE = 20  # pictures outside of classes that are named one by one
@@ -47,7 +59,10 @@ def find(path: Path) -> PictureFiles | None:
         return _label_table.find(path)
     containers = _containers(path)
     folders = _find_files(path, containers)
-    missing = {split for _, split in containers} - {file.split for file in folders.files}
+    if not any(map(_is_like_a_picture, (path / file.path for file in folders.files))):
+        folders = replace(folders, files=[])  # folders of something else
+    present = {file.split for file in folders.files}
+    missing = {split for _, split in containers if split} - present
     labels = {file.label for file in folders.files}
     if len(labels) > 1 and not missing:
         return folders
@@ -115,8 +130,12 @@ def _class_folders(
             if name != name.encode(errors="ignore").decode():
                 faults[place] = "a class is named in UTF-8; rename the folder"
             elif name.lower() not in NO_CLASSES:
-                # A Mac writes é as e and an accent.
-                folders[place] = (split, unicodedata.normalize("NFC", name))
+                label = unicodedata.normalize("NFC", name)  # a Mac writes é as e and an accent
+                inner = {each: split_named(each) for each in _subfolders(container / name)}
+                if inner and all(inner.values()):  # CLASS/train/*
+                    folders |= {f"{place}/{each}": (inner[each], label) for each in inner}
+                else:
+                    folders[place] = (split, label)
     return folders, faults
 
 
@@ -137,6 +156,10 @@ def _stray(directory: Path, containers: list[Container]) -> dict[str, str]:
 def _is_beside(path: Path) -> bool:
     """Return whether a file only lies beside pictures: what a system or an annotator leaves."""
     return path.suffix.lower() in BESIDE and path.is_file() and not is_picture(path)
+
+
+def _is_like_a_picture(path: Path) -> bool:
+    return path.suffix.lower() in PICTURE_ENDINGS or (path.is_file() and is_picture(path))
 
 
 def _named_beside(files: list[File]) -> tuple[str, ...]:
@@ -232,7 +255,7 @@ def _nested(files: list[File]) -> tuple[str, ...]:
     below: dict[str, set[str]] = {}
     for file in files:
         parts = [unicodedata.normalize("NFC", part) for part in file.path.split("/")[:-1]]
-        if parts[-1] != file.label:
+        if parts[-1] != file.label and not split_named(parts[-1]):
             below.setdefault(file.label, set()).add(parts[-1])
     if not below:
         return ()

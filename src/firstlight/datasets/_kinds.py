@@ -4,7 +4,9 @@ A kind is a module with `find(path)`, which returns what it has found, or None. 
 either arrays, which are read into memory, or pictures, which are examined and listed.
 """
 
+import os
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 from firstlight import file_types
@@ -23,6 +25,7 @@ PICTURE_KINDS: dict[str, Callable[[Path], PictureFiles | None]] = {
     "Parquet, as Hugging Face keeps pictures": _parquet.find,
     "pictures in class folders, or with a CSV of file,label": _folder.find,
 }
+MAX_LOOKED_AT = 100  # files of a folder that is no data
 MAX_NAMES = 6  # of a folder's files in a message
 
 
@@ -46,11 +49,11 @@ def _what_it_is(path: Path) -> str:
     """Return what there is where no data was found, and what to do."""
     expected = "; ".join([*ARRAY_KINDS, *PICTURE_KINDS])
     if path.is_file():
-        known = file_types.describe_file(path)
-        return f"{known or 'not a dataset'}; data can be {expected}"
-    files = sorted(file for file in path.iterdir() if not file.name.startswith("."))
-    for file in files:
+        return file_types.describe_file(path) or f"not a dataset; data can be {expected}"
+    below = (Path(parent, name) for parent, _, names in os.walk(path) for name in sorted(names))
+    for file in islice(below, MAX_LOOKED_AT):
         if file.is_file() and (known := file_types.describe_file(file)):
-            return f"{file.name} is {known}; data can be {expected}"
+            return f"{file.relative_to(path)} is {known}"
+    files = sorted(file for file in path.iterdir() if not file.name.startswith("."))
     names = ", ".join(file.name for file in files[:MAX_NAMES]) or "nothing"
     return f"no data that is known; it has: {names}; data can be {expected}"

@@ -138,10 +138,7 @@ def _tables_in(folder: Path) -> list[Path]:
 
 def _read(path: Path, folder: Path, pictures: Pictures) -> Table | None:
     """Return a table whose rows name pictures, None if it is about something else."""
-    try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError):
-        return None
+    text = _text(path)
     first_line = text.partition("\n")[0]
     delimiter = max(DELIMITERS, key=first_line.count)
     try:
@@ -166,6 +163,20 @@ def _read(path: Path, folder: Path, pictures: Pictures) -> Table | None:
     split = next((i for i, name in enumerate(names) if name.lower() in SPLIT_COLUMNS), None)
     labels = _label_columns(names, body, {file, split})
     return Table(path, body, file, labels, split, names)
+
+
+def _text(path: Path) -> str:
+    """Return the text of a file: in UTF-8, or as Excel writes it on Windows."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return ""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16", "replace")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", "replace")
 
 
 def _place(table: Path, folder: Path) -> str:

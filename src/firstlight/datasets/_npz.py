@@ -22,7 +22,7 @@ from firstlight.datasets._array_files import (
     RawSplit,
     refuse_several,
 )
-from firstlight.datasets._names import Place, place_of
+from firstlight.datasets._names import Place, place_of, words_of
 from firstlight.errors import DataError
 
 NAME = "mnist.npz"  # as Keras calls it
@@ -51,13 +51,18 @@ class Array:
         of_key, of_file = place_of(self.key), place_of(self.file.stem)
         return Place(of_file.collection, of_key.split or of_file.split, of_key.role or of_file.role)
 
-    def read(self) -> NDArray[Any]:
-        """Return the values. Raises DataError if the file is damaged, or holds Python objects."""
+    def refuse_objects(self) -> None:
+        """Raises DataError if the array holds Python objects."""
         if self.dtype.hasobject:
             raise DataError(
-                f"{self.name} holds Python objects (a pickle), which could run foreign code; save "
-                "plain arrays: np.savez(FILE, images=images, labels=labels)"
+                f"{self.file}: {self.key or 'the array'} holds Python objects (a pickle), which "
+                "could run foreign code; save plain arrays: np.savez(FILE, images=images, "
+                "labels=labels)"
             )
+
+    def read(self) -> NDArray[Any]:
+        """Return the values. Raises DataError if the file is damaged, or holds Python objects."""
+        self.refuse_objects()
         if math.prod(self.shape) * self.dtype.itemsize > MAX_BYTES:
             raise DataError(
                 f"{self.name}: {self.shape} {self.dtype}: more than {MAX_BYTES >> 30} GiB"
@@ -75,13 +80,29 @@ def find(path: Path) -> ArrayFiles | None:
         DataError: a file is damaged, or the arrays are of several data sets, or lack labels.
     """
     arrays = _arrays_at(path)
+    if path.is_file():
+        for array in arrays:
+            array.refuse_objects()
     places = _places(arrays)
     if not any(place.role == "images" for place in places):
         if path.is_file() and arrays:
             found = ", ".join(f"{each.key or each.file.name} {each.shape}" for each in arrays[:8])
             raise DataError(f"{path} has {found}; it must have {EXPECTED}")
-        return None
+        return _class_in_each_file(path, arrays)
     refuse_several(path, {place.collection for place in places}, next(iter(places.values())).file)
+    splits = _splits(path, places)
+    files = tuple(dict.fromkeys(a.file for parts in splits.values() for a in parts.values()))
+    return ArrayFiles(
+        path=path,
+        name=_name(path, files),
+        splits={split: partial(_read_split, parts) for split, parts in splits.items()},
+        files=files,
+        classes=_class_names(places),
+    )
+
+
+def _splits(path: Path, places: dict[Place, Array]) -> dict[str, dict[str, Array]]:
+    """Return images and labels of each split. Raises DataError if images have no labels."""
     splits: dict[str, dict[str, Array]] = {}
     for place, array in places.items():
         if place.role in ("images", "labels"):
@@ -89,18 +110,38 @@ def find(path: Path) -> ArrayFiles | None:
     usable = {split: parts for split, parts in splits.items() if "images" in parts}
     for split, parts in usable.items():
         if "labels" not in parts:
-            have = ", ".join(array.key or array.file.name for array in arrays)
+            have = ", ".join(array.key or array.file.name for array in places.values())
             raise DataError(
                 f"{path}: no labels beside {parts['images'].name} ({split}); it has: {have}; it "
                 f"must have {EXPECTED}"
             )
-    files = tuple(dict.fromkeys(a.file for parts in usable.values() for a in parts.values()))
+    return usable
+
+
+def _class_in_each_file(path: Path, arrays: list[Array]) -> ArrayFiles | None:
+    """Return .npy files of images, one for each class, as Quick, Draw! has them: cat.npy, ..."""
+    if len(arrays) < 2 or any(array.key or array.dtype != np.uint8 for array in arrays):
+        return None
+    if len({array.shape[1:] for array in arrays}) > 1 or len(arrays[0].shape) < 2:
+        return None
+    words = [words_of(array.file.stem) for array in arrays]
+    common = set.intersection(*map(set, words))
+    classes = tuple(
+        " ".join(w for w in each if w not in common) or "-".join(each) for each in words
+    )
+
+    def read() -> RawSplit:
+        parts = [array.read() for array in arrays]
+        labels = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+        return RawSplit(np.concatenate(parts), labels)
+
     return ArrayFiles(
         path=path,
-        name=_name(path, files),
-        splits={split: partial(_read_split, parts) for split, parts in usable.items()},
-        files=files,
-        classes=_class_names(places),
+        name=_name(path, ()),
+        splits={"train": read},
+        files=tuple(array.file for array in arrays),
+        classes=classes,
+        remarks=(f"each .npy file is taken as a class: {', '.join(classes[:6])}",),
     )
 
 
