@@ -52,7 +52,7 @@ def is_one_line(answer: Answer) -> bool:
         (["train", "softmax", "--lr", "fast"], 2, "--lr"),
         (["train", "softmax", "--bogus"], 2, "--bogus"),
         (["train", "softmax", "--data", "nowhere"], 4, "no dataset or path 'nowhere'; datasets: "),
-        (["train", "softmax", "--data", "."], 4, "no IDX files, no mnist.npz and no class folders"),
+        (["train", "softmax", "--data", "."], 4, "no data that is known; it has: nothing"),
         (["train", "softmax", "--resume", "nowhere"], 2, "leave out network"),
         (["train", "--resume", "nowhere"], 4, "no run at nowhere"),
         (["train", "--resume", "nowhere", "--lr", "1"], 2, "leave out lr"),

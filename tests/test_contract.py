@@ -31,7 +31,7 @@ EXPORT = [
     "bytes",
 ]  # fmt: skip
 READING = ["file", "text", "lines", "note"]
-CHECK = ["data", "classes", "examples", "faults"]
+CHECK = ["data", "classes", "examples", "faults", "splits", "near_copies", "remarks"]
 RECORD = [
     "format", "network", "data", "recipe", "recipe_name", "seed", "patience", "limit",
     "class_weights", "started_from", "sha256", "source", "in_memory", "notices", "command",

@@ -99,6 +99,10 @@ def spoiled(splits: Path) -> dict[str, tuple[Callable[[Path], object], str]]:
             ),
             "animated",
         ),
+        "train/apple/far/in/deep.png": (
+            lambda p: write(p, "apple", 80),
+            "too deep: expected train",
+        ),
         "train/stray.png": (lambda p: write(p, "apple", 81), "in no class folder"),
         "lost.png": (lambda p: write(p, "apple", 84), "in no class folder"),
         "train/kiwi/twin.png": (

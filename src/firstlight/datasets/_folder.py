@@ -104,11 +104,21 @@ def _find_files(directory: Path, containers: list[Container]) -> PictureFiles:
     """Return every file in a class folder, the faults of the others, and the class folders."""
     folders, faults = _class_folders(directory, containers)
     files: list[File] = []
-    beside: list[File] = []
+    beside: list[str] = []
     for place, (split, label) in folders.items():
+        names: dict[int, list[str]] = {}  # by their depth
         for path in _files_below(directory / place):
-            file = File(path.relative_to(directory).as_posix(), split, label)
-            (beside if _is_beside(path) else files).append(file)
+            name = path.relative_to(directory).as_posix()
+            if _is_beside(path):
+                beside.append(name)
+            else:
+                names.setdefault(name.count("/"), []).append(name)
+        direct = names.pop(place.count("/") + 1, None)
+        deeper = [name for each in names.values() for name in each]
+        files += [File(name, split, label) for name in (direct or deeper)]
+        if direct:  # the others are stray: those of the class lie where they belong
+            stray = [name for name in deeper if is_picture(directory / name)]
+            faults |= dict.fromkeys(stray, f"too deep: expected {place}/FILE")
     return PictureFiles(
         source=directory,
         files=files,
@@ -162,10 +172,10 @@ def _is_like_a_picture(path: Path) -> bool:
     return path.suffix.lower() in PICTURE_ENDINGS or (path.is_file() and is_picture(path))
 
 
-def _named_beside(files: list[File]) -> tuple[str, ...]:
+def _named_beside(files: list[str]) -> tuple[str, ...]:
     if not files:
         return ()
-    return (f"{len(files):,} files beside the pictures are no pictures, such as {files[0].path}",)
+    return (f"{len(files):,} files beside the pictures are no pictures, such as {files[0]}",)
 
 
 def _containers(directory: Path) -> list[Container]:
