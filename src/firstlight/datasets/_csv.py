@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -283,11 +283,21 @@ def _blocks(file: Path, columns: Columns) -> Iterator[tuple[int, list[bytes]]]:
         if columns.header:
             content.readline(MAX_LINE)
             number = 2
-        while lines := content.readlines(BLOCK):
+        while lines := _lines(content):
             if number == 1:
                 lines[0] = lines[0].removeprefix(b"\xef\xbb\xbf")
             yield number, [line.rstrip(b"\r\n") for line in lines]
             number += len(lines)
+
+
+def _lines(content: BinaryIO) -> list[bytes]:
+    """Return the next lines, about BLOCK bytes; a line that is too long comes in pieces."""
+    lines: list[bytes] = []
+    size = 0
+    while size < BLOCK and (line := content.readline(MAX_LINE)):
+        lines.append(line)
+        size += len(line)
+    return lines
 
 
 def _block(

@@ -23,6 +23,7 @@ DELIMITERS = ",;\t|"
 LABEL_COLUMNS = ("breed", "diagnosis", "dx", "type", "tag", "category_id", "class_id", "classid")
 SAMPLE = 200  # rows that tell which column names the files
 MIN_FOUND = 0.5  # of these rows' files: otherwise the table is about something else
+MAX_BYTES = 256 << 20  # of a table: a line for each of some million pictures
 MAX_FAULTS = 100  # of a table; the others are counted
 
 
@@ -166,8 +167,10 @@ def _read(path: Path, folder: Path, pictures: Pictures) -> Table | None:
 
 
 def _text(path: Path) -> str:
-    """Return the text of a file: in UTF-8, or as Excel writes it on Windows."""
+    """Return the text of a file, in UTF-8 or as Excel writes it; "" if it is no table's."""
     try:
+        if path.stat().st_size > MAX_BYTES:
+            return ""
         content = path.read_bytes()
     except OSError:
         return ""

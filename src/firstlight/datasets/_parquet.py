@@ -54,7 +54,9 @@ def find(path: Path) -> PictureFiles | None:
     found: list[File] = []
     faults: dict[str, str] = {}
     classes: tuple[str, ...] = ()
+    size = 0
     for file in files:
+        _refuse_large(file, size)
         split = place_of(file.stem).split or split_named(file.parent.name)
         columns, rows = _open(file)
         classes = classes or columns.classes
@@ -65,6 +67,7 @@ def find(path: Path) -> PictureFiles | None:
                 faults[name] = problem
                 continue
             contents[name] = picture["bytes"]
+            size += len(contents[name])
             found.append(File(name, split, columns.name_of(label)))
     return PictureFiles(source=contents, files=found, faults=faults, classes=classes or None)
 
@@ -113,12 +116,8 @@ def _open(file: Path) -> tuple[Columns, Iterator[tuple[Any, Any]]]:
         columns = _columns(file, table.schema_arrow)
     except (ArrowException, OSError, ValueError) as error:
         raise DataError(f"{file}: a damaged Parquet file ({_first_line(error)})") from None
-    size = sum(table.metadata.row_group(i).total_byte_size for i in range(table.num_row_groups))
-    if size > MAX_BYTES:
-        raise DataError(
-            f"{file}: more than {MAX_BYTES >> 30} GiB; save its pictures as files, in a folder for "
-            "each class"
-        )
+    groups = [table.metadata.row_group(i) for i in range(table.num_row_groups)]
+    _refuse_large(file, sum(group.total_byte_size for group in groups))
 
     def rows() -> Iterator[tuple[Any, Any]]:
         try:
@@ -129,6 +128,15 @@ def _open(file: Path) -> tuple[Columns, Iterator[tuple[Any, Any]]]:
             raise DataError(f"{file}: a damaged Parquet file ({_first_line(error)})") from None
 
     return columns, rows()
+
+
+def _refuse_large(file: Path, size: int) -> None:
+    """Raises DataError if pictures need more memory than there may be."""
+    if size > MAX_BYTES:
+        raise DataError(
+            f"{file}: more than {MAX_BYTES >> 30} GiB of pictures; save them as files, in a folder "
+            "for each class"
+        )
 
 
 def _first_line(error: Exception) -> str:
