@@ -351,6 +351,21 @@ def test_kaggles_test_images_have_no_labels(tmp_path: Path) -> None:
     assert np.array_equal(_csv.read(tmp_path / "test.csv").images, D.x_test.reshape(TEST, -1))
 
 
+def test_a_column_may_name_the_split_of_each_row(tmp_path: Path) -> None:
+    header = ["split", "label", *HEADER]
+    for names, splits in (
+        (["train", "valid", "test"], {"train", "val", "test"}),
+        (["0", "1", "2"], {"train", "val"}),  # folds
+    ):
+        lines = [[names[i % 3], *row] for i, row in enumerate(table(D.x, D.y))]
+        text = "\n".join(",".join(map(str, line)) for line in [header, *lines])
+        (tmp_path / "all.csv").write_text(text + "\n")
+        assert set(catalog.dataset(str(tmp_path)).splits) == splits
+    (tmp_path / "all.csv").write_text(text.replace("\n0,", "\ntrain,") + "\n")
+    with pytest.raises(DataError, match=r"the split of a row is '[12]'; the splits are: train"):
+        catalog.dataset(str(tmp_path))
+
+
 def test_labels_of_a_table_may_be_names_and_images_in_colour(tmp_path: Path) -> None:
     names = ["cat", "dög"]
     lines = [",".join([names[i % 2], *map(str, [i] * 48)]) for i in range(24)]
@@ -383,6 +398,10 @@ BAD: dict[str, tuple[Write, str]] = {
     "ragged row": (
         kaggle(lambda lines: [*lines[:7], lines[7] + ",1", *lines[8:]]),
         "line 8 is not 785 cells",
+    ),
+    "ragged first row": (
+        kaggle(lambda lines: [lines[0], lines[1] + ",1", *lines[2:]]),
+        "line 2 is not 785 cells",
     ),
     "empty cell": (kaggle(lambda lines: [*lines[:7], lines[7][:-1], *lines[8:]]), "line 8 is not"),
     "text in a cell": (

@@ -467,6 +467,15 @@ def test_each_layout_of_folders_is_understood(tmp_path: Path, layout: str) -> No
     assert ("belong to the class" in " ".join(dataset.notices())) == layout.startswith("deeper")
 
 
+def test_tables_and_arrays_beside_class_folders_are_something_else(classes: Path) -> None:
+    rows = [",".join(f"f{i}" for i in range(64)), *([",".join(["0.5"] * 64)] * 3)]
+    (classes / "embeddings.csv").write_text("\n".join(rows) + "\n")
+    (classes / "features.csv").write_text("\n".join(row[:-4] for row in rows) + "\n")
+    np.save(classes / "X.npy", np.zeros((60, 64)))
+    dataset = catalog.dataset(str(classes))
+    assert dataset.classes == ("apple", "kiwi", "plum") and dataset.listing is not None
+
+
 def test_names_of_classes_may_be_anything(tmp_path: Path) -> None:
     names = ["two words", "é", "e\u0301t\u00e9", "7", "苹果", "تفاح", "a.b", "O'Neill", "-1"]
     for number, name in enumerate(names):

@@ -167,6 +167,11 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def is_all_there_is(path: Path) -> bool:
+    """Return whether only files at a path can be meant: it is a file, or has no subfolder."""
+    return path.is_file() or not any(each.is_dir() for each in path.iterdir())
+
+
 def refuse_several(path: Path, names: Iterable[str], example: Path) -> None:
     """Raises DataError if a folder holds several collections of data."""
     found = sorted(set(names))

@@ -20,6 +20,7 @@ from firstlight.datasets._array_files import (
     MAX_BYTES,
     ArrayFiles,
     RawSplit,
+    is_all_there_is,
     opened,
     plain_name,
     refuse_several,
@@ -67,6 +68,11 @@ class Columns:
         return None
 
     @property
+    def are_images(self) -> bool:
+        """Whether the values can be those of a square image, grey or in colour."""
+        return self.packed or self.is_guess or _is_image(self.values)
+
+    @property
     def has_labels(self) -> bool:
         return self.is_guess or self.place("label") is not None
 
@@ -87,23 +93,16 @@ def find(path: Path) -> ArrayFiles | None:
         DataError: they are of several data sets, or have no labels.
     """
     tables = {file: columns for file in _files(path) if (columns := columns_of(file))}
-    if not tables:
-        return None
+    if path.is_dir():  # a table of something else may lie beside pictures
+        tables = {file: columns for file, columns in tables.items() if columns.are_images}
     for file, columns in tables.items():
         _refuse_other_sizes(file, columns)
     labelled = [file for file, columns in tables.items() if columns.has_labels]
     if not labelled:
-        raise DataError(
-            f"{path}: images without labels ({next(iter(tables)).name}): nothing to learn from; "
-            f"`firstlight predict RUN {next(iter(tables))}` answers them"
-        )
+        _refuse_without_labels(path, list(tables))
+        return None
     collections = {place_of(plain_name(file)).collection for file in labelled}
     refuse_several(path, collections, labelled[0])
-    remarks = [
-        f"{file.name} has no labels, so it is left out; `firstlight predict RUN {file}` answers it"
-        for file in tables
-        if file not in labelled
-    ]
     read_once = cache(read)
     splits: dict[str, Callable[[], RawSplit]] = {}
     for file in labelled:
@@ -114,8 +113,22 @@ def find(path: Path) -> ArrayFiles | None:
         name=_name(path, collections.pop()),
         splits=splits,
         files=tuple(labelled),
-        remarks=tuple(remarks),
+        remarks=tuple(
+            f"{file.name} has no labels, so it is left out; `firstlight predict RUN {file}` "
+            "answers it"
+            for file in tables
+            if file not in labelled
+        ),
     )
+
+
+def _refuse_without_labels(path: Path, files: list[Path]) -> None:
+    """Raises DataError if images have no labels and nothing else can be meant."""
+    if files and is_all_there_is(path):
+        raise DataError(
+            f"{path}: images without labels ({files[0].name}): nothing to learn from; "
+            f"`firstlight predict RUN {files[0]}` answers them"
+        )
 
 
 def _name(path: Path, collection: str) -> str:
@@ -138,8 +151,8 @@ def _splits_of(file: Path, columns: Columns, read_once: Callable[[Path], Table])
     """Return the splits that a file has rows of: as a column says, or the name of the file."""
     if columns.place("split") is None:
         return [place_of(plain_name(file)).split or "train"]
-    cells = read_once(file).splits
-    return [split for split in SPLITS if split in set([] if cells is None else cells.tolist())]
+    named = read_once(file).splits
+    return ["train"] if named is None else sorted(set(named.tolist()), key=SPLITS.index)
 
 
 def _rows_of(file: Path, split: str, read_once: Callable[[Path], Table]) -> RawSplit:
@@ -164,8 +177,9 @@ def columns_of(file: Path) -> Columns | None:
     first, second = (_clean(line, delimiter, trailing) for line in (first, second))
     cells = [_plain(cell) for cell in first.split(delimiter)]
     if _is_header(cells):
-        is_table = not second or len(second.split(delimiter)) == len(cells)
-        columns = _named_columns(delimiter, cells) if is_table else None
+        columns = _named_columns(delimiter, cells)
+        if columns and second and not _fits(second, columns):
+            return None
     else:
         columns = _guessed_columns(delimiter, len(cells), header=_counts_up(cells))
     return replace(columns, trailing=trailing) if columns else None
@@ -177,6 +191,13 @@ def _clean(line: bytes, delimiter: bytes, trailing: bool) -> bytes:
     if delimiter == b" ":
         return b" ".join(line.split())
     return line.removesuffix(delimiter) if trailing else line
+
+
+def _fits(line: bytes, columns: Columns) -> bool:
+    """Return whether a line has a number where the values are: otherwise it is no image."""
+    cells = _cut(line, columns)
+    values = cells[0].split(b" " if columns.packed else columns.delimiter) if cells else []
+    return any(_is_number(_plain(value)) for value in values)
 
 
 def _plain(cell: bytes) -> str:
@@ -263,13 +284,31 @@ def read(file: Path) -> Table:
     return Table(
         images,
         None if label is None else _labels(others[label]),
-        None if split is None else np.array([split_named(_plain(cell)) for cell in others[split]]),
+        None if split is None else _named_splits(file, others[split]),
     )
+
+
+def _named_splits(file: Path, cells: list[bytes]) -> NDArray[Any] | None:
+    """Return the split that each cell names; None if none does: it may count folds.
+
+    Raises:
+        DataError: only some do.
+    """
+    split_of = {cell: split_named(_plain(cell)) for cell in set(cells)}
+    if not any(split_of.values()):
+        return None
+    for cell, split in split_of.items():
+        if not split:
+            raise DataError(
+                f"{file}: the split of a row is {_plain(cell)!r}; the splits are: "
+                f"{', '.join(SPLITS)}"
+            )
+    return np.array([split_of[cell] for cell in cells])
 
 
 def _refuse_other_sizes(file: Path, columns: Columns) -> None:
     """Raises DataError if rows are no square images."""
-    if not (columns.packed or columns.is_guess or _is_image(columns.values)):
+    if not columns.are_images:
         raise DataError(
             f"{file}: rows of {columns.values:,} values, which are no square image, grey or in "
             f"colour; expected {EXPECTED}"

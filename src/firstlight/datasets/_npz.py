@@ -20,6 +20,7 @@ from firstlight.datasets._array_files import (
     MAX_BYTES,
     ArrayFiles,
     RawSplit,
+    is_all_there_is,
     refuse_several,
 )
 from firstlight.datasets._names import Place, place_of, words_of
@@ -89,6 +90,9 @@ def find(path: Path) -> ArrayFiles | None:
             found = ", ".join(f"{each.key or each.file.name} {each.shape}" for each in arrays[:8])
             raise DataError(f"{path} has {found}; it must have {EXPECTED}")
         return _class_in_each_file(path, arrays)
+    has_labels = any(place.role == "labels" for place in places)
+    if not has_labels and not is_all_there_is(path):
+        return None  # arrays beside folders of pictures
     refuse_several(path, {place.collection for place in places}, next(iter(places.values())).file)
     splits = _splits(path, places)
     files = tuple(dict.fromkeys(a.file for parts in splits.values() for a in parts.values()))
