@@ -684,6 +684,15 @@ def test_without_its_extra_heic_is_named_and_no_class_vanishes_unsaid(
     assert "install the extra `heic`" in notices[1] and "save it as JPEG" in notices[1]
 
 
+def test_a_damaged_avif_is_a_fault(splits: Path) -> None:
+    file = write(splits / "train/apple/a.avif", "apple", 90)
+    content = file.read_bytes()
+    for place in range(0, 300, 3):
+        file.write_bytes(content[:place] + b"\xff" + content[place + 1 :])
+        (splits / "train/b.avif").write_bytes(file.read_bytes())
+        assert faults(splits).keys() <= {"train/apple/a.avif", "train/b.avif"}
+
+
 @pytest.mark.parametrize(
     ("start", "what"),
     [

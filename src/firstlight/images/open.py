@@ -103,6 +103,8 @@ def is_picture(path: Path) -> bool:
         return True
     except (OSError, ValueError, SyntaxError):
         return path.is_file() and _is_heic(_start(path))
+    except Exception:  # a decoder's own: the file is of its kind, and damaged
+        return True
 
 
 @contextmanager
