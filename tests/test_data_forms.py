@@ -430,6 +430,7 @@ BAD: dict[str, tuple[Write, str]] = {
     ),
     "zip": (file("mnist.zip", b"PK\3\4train.csv"), "a zip archive; unpack it"),
     "hdf5": (file("data.h5", b"\x89HDF\r\n\x1a\n"), "an HDF5 file; open it with h5py"),
+    "arff": (file("mnist.arff", b"% a comment\n@RELATION mnist\n"), "an ARFF file; open it with"),
     "matlab": (file("test.mat", b"MATLAB 5.0 MAT-file"), "loadmat"),
     "pickle": (
         file("data_batch_1", b"\x80\4\x95"),

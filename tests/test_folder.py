@@ -534,6 +534,11 @@ TABLES: dict[str, tuple[dict[str, str], list[str], dict[str, int]]] = {
         each("{n}.png", 3),
         {"train": 2, "val": 2, "test": 2},
     ),
+    "Caffe's lists": (
+        {"train.txt": "{p/{n}.png {label}}", "val.txt": "{p/v{n}.png {label}}"},
+        each("p/{n}.png", 3) + each("p/v{n}.png"),
+        {"train": 6, "val": 4},
+    ),
     "more columns": (
         {"meta.csv": "lesion,image_id,dx,age\n{L1,{n},{label},40}"},
         each("part_1/{n}.png", 3),
@@ -599,7 +604,16 @@ def test_what_a_table_says_wrongly_is_a_fault(tmp_path: Path) -> None:
     for number in range(6):
         write(tmp_path / "d" / f"{number}.png", "apple", number)
     (tmp_path / "secret.png").write_bytes((tmp_path / "d" / "0.png").read_bytes())
-    lines = ["0.png,a", "1.png,b", "2.png,", "3.png,a", "3.png,b", "9.png,a", "../secret.png,a"]
+    lines = [
+        "5.png,a,b",
+        "0.png,a",
+        "1.png,b",
+        "2.png,",
+        "3.png,a",
+        "3.png,b",
+        "9.png,a",
+        "../secret.png,a",
+    ]
     (tmp_path / "d" / "labels.csv").write_text("file,label\n" + "\n".join(lines))
     dataset = catalog.dataset(str(tmp_path / "d"))
     assert dataset.listing is not None
@@ -608,6 +622,7 @@ def test_what_a_table_says_wrongly_is_a_fault(tmp_path: Path) -> None:
         "3.png": "has two labels in labels.csv: a and b",
         "9.png": "named in labels.csv, but not there",
         "../secret.png": "named in labels.csv, but not there",
+        "labels.csv": "1 lines have not 2 cells; quote a cell that holds a delimiter",
     }
     assert "2 files are not named in labels.csv" in " ".join(dataset.notices())
 

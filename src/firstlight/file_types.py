@@ -53,15 +53,16 @@ FILE_TYPES = (
     FileType(0, b"RIFF", "a film or a sound, or a damaged WebP"),
     FileType(0, b"\x1aE\xdf\xa3", "a film; save pictures of it"),
     FileType(0, b"FUJIFILMCCD", f"a camera's raw picture; {_AS_JPEG}"),
-    FileType(0, b"<svg", "an SVG drawing; save it as PNG"),
     FileType(0, b"\0\0\1\0", "an icon; save it as PNG"),
     FileType(128, b"DICM", "a DICOM picture; save it as PNG"),
-    FileType(0, b"@relation", f"an ARFF file; open it with scipy.io.arff, and {_AS_ARRAYS}"),
-    FileType(0, b"@RELATION", f"an ARFF file; open it with scipy.io.arff, and {_AS_ARRAYS}"),
 )
 INSIDE_ZIP = {  # names of the first files in it
     b"data.pkl": f"a PyTorch file with a Python pickle, which could run foreign code; {_AS_ARRAYS}",
     b"[Content_Types].xml": "an Office document; save the table as CSV",
+}
+INSIDE_TEXT = {  # after comments, in small letters
+    b"<svg": "an SVG drawing; save it as PNG",
+    b"@relation": f"an ARFF file; open it with scipy.io.arff, and {_AS_ARRAYS}",
 }
 LENGTH = 1024  # bytes that are looked at
 
@@ -85,4 +86,7 @@ def describe(start: bytes) -> str:
     for offset, signature, text in FILE_TYPES:
         if start.startswith(signature, offset):
             return text
-    return "an SVG drawing; save it as PNG" if b"<svg" in start[:LENGTH] else ""
+    for mark, text in INSIDE_TEXT.items():
+        if mark in start[:LENGTH].lower():
+            return text
+    return ""

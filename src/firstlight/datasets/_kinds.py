@@ -47,7 +47,8 @@ def dataset_at(path: Path, kept: Listing | None, quiet: bool) -> Dataset:
 
 def _what_it_is(path: Path) -> str:
     """Return what there is where no data was found, and what to do."""
-    expected = "; ".join([*ARRAY_KINDS, *PICTURE_KINDS])
+    kinds = "; ".join([*ARRAY_KINDS, *PICTURE_KINDS])
+    expected = f"{kinds}; save other arrays: np.savez(FILE, images=images, labels=labels)"
     if path.is_file():
         return file_types.describe_file(path) or f"not a dataset; data can be {expected}"
     below = (Path(parent, name) for parent, _, names in os.walk(path) for name in sorted(names))

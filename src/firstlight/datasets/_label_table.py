@@ -18,7 +18,7 @@ from firstlight.datasets._pictures import File, PictureFiles
 from firstlight.errors import DataError
 
 ENDINGS = (".csv", ".tsv", ".txt")
-DELIMITERS = ",;\t|"
+DELIMITERS = ",;\t| "  # a space only if there is no other
 # What else a column of labels is called; see also ROLE_WORDS of _names.
 LABEL_COLUMNS = ("breed", "diagnosis", "dx", "type", "tag", "category_id", "class_id", "classid")
 SAMPLE = 200  # rows that tell which column names the files
@@ -73,6 +73,7 @@ class Table:
     labels: tuple[int, ...]  # one column; or several of 0 and 1
     split: int | None
     names: list[str]
+    damaged: int  # rows that have another number of cells
 
     def label(self, row: Sequence[str]) -> str:
         """Return the label of a row, "" if it has none or several."""
@@ -141,14 +142,16 @@ def _read(path: Path, folder: Path, pictures: Pictures) -> Table | None:
     """Return a table whose rows name pictures, None if it is about something else."""
     text = _text(path)
     first_line = text.partition("\n")[0]
-    delimiter = max(DELIMITERS, key=first_line.count)
+    delimiter = max(DELIMITERS[:-1], key=first_line.count)
+    if delimiter not in first_line:
+        delimiter = DELIMITERS[-1]
     try:
         rows = [row for row in csv.reader(text.splitlines(), delimiter=delimiter) if any(row)]
     except csv.Error:
         return None
     if not rows or len(rows[0]) < 2:
         return None
-    width = len(rows[0])
+    width, count = len(rows[0]), len(rows)
     rows = [row for row in rows if len(row) == width]
     place = _place(path, folder)
     found = [
@@ -163,7 +166,7 @@ def _read(path: Path, folder: Path, pictures: Pictures) -> Table | None:
     body = rows[1:] if has_header else rows
     split = next((i for i, name in enumerate(names) if name.lower() in SPLIT_COLUMNS), None)
     labels = _label_columns(names, body, {file, split})
-    return Table(path, body, file, labels, split, names)
+    return Table(path, body, file, labels, split, names, damaged=count - len(rows))
 
 
 def _text(path: Path) -> str:
@@ -224,6 +227,11 @@ def _take(
 ) -> None:
     """Add the pictures that a table names, and what is wrong with its rows."""
     place = _place(table.path, folder)
+    if table.damaged:
+        faults[f"{place}{table.path.name}"] = (
+            f"{table.damaged:,} lines have not {len(table.names)} cells; quote a cell that holds a "
+            "delimiter"
+        )
     of_table = place_of(table.path.stem).split or split_named(place)
     for row in table.rows:
         name, label = pictures.find(row[table.file], place), table.label(row)
