@@ -577,6 +577,24 @@ def test_a_table_beside_the_pictures_says_their_labels(tmp_path: Path, table: st
             assert dataset.classes[label] in str(examples.images.file(row))
 
 
+def test_a_row_of_an_unknown_split_is_a_fault_and_files_without_one_are_trained_on(
+    tmp_path: Path,
+) -> None:
+    for number in range(6):
+        write(tmp_path / "d" / f"{number}.png", "apple", number)
+    rows = [f"{i}.png,{'ab'[i % 2]},{split}" for i, split in enumerate(["train", "val", "hidden"])]
+    (tmp_path / "d" / "some.csv").write_text("file,label,split\n" + "\n".join(rows))
+    (tmp_path / "d" / "more.csv").write_text("file,label\n3.png,a\n4.png,b\n5.png,b\n")
+    dataset = catalog.dataset(str(tmp_path / "d"))
+    assert {split: len(dataset.load(split)) for split in dataset.splits} == {"train": 4, "val": 1}
+    assert dataset.listing is not None
+    (fault,) = dataset.listing.faults
+    assert (fault.file, fault.problem) == (
+        "2.png",
+        "its split in some.csv is none of: train, val, test",
+    )
+
+
 def test_a_table_says_the_labels_of_a_split_without_class_folders(tmp_path: Path) -> None:
     """As Tiny ImageNet has it."""
     for number, file in enumerate(each("train/{label}/images/{n}.png")):

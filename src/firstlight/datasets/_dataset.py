@@ -142,9 +142,10 @@ class Dataset:
         """Return a dataset of your own arrays.
 
         Args:
-            images: (N, height, width), or (N, height, width, 1 or 3): uint8, or numbers from 0 to
-                255; floats that are all from 0 to 1 are scaled to 0 to 255.
-            labels: (N,): whole numbers from 0, or names; or one-hot (N, classes).
+            images: (N, height, width), with 1 or 3 channels first or last, or rows of the values of
+                square images: uint8, or numbers from 0 to 255; floats from 0 to 1 or from -1 to 1,
+                and whole numbers from 0 to 1 or 16, are scaled to 0 to 255.
+            labels: (N,) or (N, 1): whole numbers from 0, or names; or one-hot (N, classes).
             classes: their names, in the order of their numbers; by default the names among the
                 labels in alphabetical order, or the numbers up to the largest label.
             val: (images, labels) to validate on; by default one of twelve images of each class is

@@ -5,14 +5,15 @@ looked for below the folder, and nowhere else. Its labels are names or numbers, 
 """
 
 import csv
+import io
 import math
 import os
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from firstlight.datasets._csv import SPLIT_COLUMNS
+from firstlight.datasets._examples import SPLITS
 from firstlight.datasets._names import place_of, split_named
 from firstlight.datasets._pictures import File, PictureFiles
 from firstlight.errors import DataError
@@ -74,6 +75,10 @@ class Table:
     split: int | None
     names: list[str]
     damaged: int  # rows that have another number of cells
+
+    def split_of(self, row: Sequence[str]) -> str:
+        """Return the split that a row names, "" if it names none."""
+        return "" if self.split is None else split_named(row[self.split])
 
     def label(self, row: Sequence[str]) -> str:
         """Return the label of a row, "" if it has none or several."""
@@ -140,33 +145,40 @@ def _tables_in(folder: Path) -> list[Path]:
 
 def _read(path: Path, folder: Path, pictures: Pictures) -> Table | None:
     """Return a table whose rows name pictures, None if it is about something else."""
+    rows, damaged = _rows(path)
+    if not rows or len(rows[0]) < 2:
+        return None
+    place = _place(path, folder)
+    sample = rows[1 : SAMPLE + 1] or rows
+    named = [
+        sum(bool(pictures.find(row[column], place)) for row in sample)
+        for column in range(len(rows[0]))
+    ]
+    if max(named) < MIN_FOUND * len(sample):
+        return None
+    file = named.index(max(named))
+    if pictures.find(rows[0][file], place):  # no header
+        names, body = [str(column) for column in range(len(rows[0]))], rows
+    else:
+        names, body = [name.strip() for name in rows[0]], rows[1:]
+    split = next((i for i, name in enumerate(names) if name.lower() in SPLIT_COLUMNS), None)
+    labels = _label_columns(names, body, {file, split})
+    return Table(path, body, file, labels, split, names, damaged)
+
+
+def _rows(path: Path) -> tuple[list[list[str]], int]:
+    """Return the rows of a table that have as many cells as the first, and how many have not."""
     text = _text(path)
     first_line = text.partition("\n")[0]
     delimiter = max(DELIMITERS[:-1], key=first_line.count)
     if delimiter not in first_line:
         delimiter = DELIMITERS[-1]
     try:
-        rows = [row for row in csv.reader(text.splitlines(), delimiter=delimiter) if any(row)]
+        rows = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if any(row)]
     except csv.Error:
-        return None
-    if not rows or len(rows[0]) < 2:
-        return None
-    width, count = len(rows[0]), len(rows)
-    rows = [row for row in rows if len(row) == width]
-    place = _place(path, folder)
-    found = [
-        Counter(bool(pictures.find(row[i], place)) for row in rows[1 : SAMPLE + 1] or rows)[True]
-        for i in range(width)
-    ]
-    file = found.index(max(found))
-    if max(found) < MIN_FOUND * min(SAMPLE, max(1, len(rows) - 1)):
-        return None
-    has_header = not pictures.find(rows[0][file], place)
-    names = [name.strip() for name in rows[0]] if has_header else [str(i) for i in range(width)]
-    body = rows[1:] if has_header else rows
-    split = next((i for i, name in enumerate(names) if name.lower() in SPLIT_COLUMNS), None)
-    labels = _label_columns(names, body, {file, split})
-    return Table(path, body, file, labels, split, names, damaged=count - len(rows))
+        return [], 0
+    complete = [row for row in rows if len(row) == len(rows[0])]
+    return complete, len(rows) - len(complete)
 
 
 def _text(path: Path) -> str:
@@ -233,6 +245,7 @@ def _take(
             "delimiter"
         )
     of_table = place_of(table.path.stem).split or split_named(place)
+    names_splits = any(table.split_of(row) for row in table.rows)
     for row in table.rows:
         name, label = pictures.find(row[table.file], place), table.label(row)
         if not name:
@@ -241,9 +254,10 @@ def _take(
             faults[name] = f"has no label, or several, in {table.path.name}"
         elif name in found and found[name].label != label:
             faults[name] = f"has two labels in {table.path.name}: {found[name].label} and {label}"
+        elif names_splits and not table.split_of(row):
+            faults[name] = f"its split in {table.path.name} is none of: {', '.join(SPLITS)}"
         else:
-            own = split_named(row[table.split]) if table.split is not None else ""
-            found[name] = File(name, own or of_table, label)
+            found[name] = File(name, table.split_of(row) or of_table, label)
     for name in faults:
         found.pop(name, None)
 

@@ -265,10 +265,11 @@ def make_splits(
     splits: dict[str, dict[str, str]] = {split: {} for split in SPLITS}
     by_class: dict[str, dict[str, str]] = defaultdict(dict)
     for file in files:
-        if missing and file.split in ("", "train"):
+        split = file.split or "train"  # where only some files have a split
+        if missing and split == "train":
             by_class[file.label][file.path] = digests[file.path]
         else:
-            splits[file.split][file.path] = digests[file.path]
+            splits[split][file.path] = digests[file.path]
     for class_files in by_class.values():
         for path, split in _assign_splits(class_files, missing):
             splits[split][path] = class_files[path]
