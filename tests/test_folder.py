@@ -467,11 +467,21 @@ def test_each_layout_of_folders_is_understood(tmp_path: Path, layout: str) -> No
     assert ("belong to the class" in " ".join(dataset.notices())) == layout.startswith("deeper")
 
 
+def table_of_numbers() -> bytes:
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    content = io.BytesIO()
+    pq.write_table(pa.table({"a": [1], "label": [2]}), content)
+    return content.getvalue()
+
+
 def test_tables_and_arrays_beside_class_folders_are_something_else(classes: Path) -> None:
     rows = [",".join(f"f{i}" for i in range(64)), *([",".join(["0.5"] * 64)] * 3)]
     (classes / "embeddings.csv").write_text("\n".join(rows) + "\n")
     (classes / "features.csv").write_text("\n".join(row[:-4] for row in rows) + "\n")
     np.save(classes / "X.npy", np.zeros((60, 64)))
+    (classes / "features.parquet").write_bytes(table_of_numbers())
     dataset = catalog.dataset(str(classes))
     assert dataset.classes == ("apple", "kiwi", "plum") and dataset.listing is not None
 
@@ -848,13 +858,10 @@ def test_parquet_is_read_as_hugging_face_keeps_it(
 def test_a_parquet_file_that_cannot_be_used_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pa = pytest.importorskip("pyarrow")
-    import pyarrow.parquet as pq
-
     good = tmp_path / "train.parquet"
     parquet(good, [(encoded("kiwi", 1), 0)], ["kiwi"])
     (tmp_path / "cut.parquet").write_bytes(good.read_bytes()[:-20])
-    pq.write_table(pa.table({"a": [1], "label": [2]}), tmp_path / "table.parquet")
+    (tmp_path / "table.parquet").write_bytes(table_of_numbers())
     for name, message in (
         ("cut", "a damaged Parquet file"),
         ("table", "no column of pictures {bytes, path}; it has: a, label"),

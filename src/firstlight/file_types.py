@@ -34,7 +34,11 @@ FILE_TYPES = (
     FileType(
         0, b"\xff\xff\xff\xff", "an Arrow stream; save it as Parquet: dataset.to_parquet(FILE)"
     ),
-    FileType(0, b"PAR1", "a Parquet file without pictures and labels"),
+    FileType(
+        0,
+        b"PAR1",
+        "a Parquet file; of those, pictures with labels can be read, with the extra `parquet`",
+    ),
     FileType(0, b"SQLite format 3", f"a database; {_AS_ARRAYS}"),
     FileType(0, b"\xff\xfe", "text in UTF-16; save it as UTF-8"),
     FileType(0, b"\xfe\xff", "text in UTF-16; save it as UTF-8"),

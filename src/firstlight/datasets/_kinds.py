@@ -35,14 +35,21 @@ def dataset_at(path: Path, kept: Listing | None, quiet: bool) -> Dataset:
     Raises:
         DataError: there is none, or it is damaged.
     """
-    if kept is None:
-        for find_arrays in ARRAY_KINDS.values():
-            if arrays := find_arrays(path):
-                return dataset_of_files(arrays, path)
+    if kept is not None:
+        return dataset_of_pictures(_kept_pictures(path), path, kept, quiet)
+    for find_arrays in ARRAY_KINDS.values():
+        if arrays := find_arrays(path):
+            return dataset_of_files(arrays, path)
     for find_pictures in PICTURE_KINDS.values():
         if pictures := find_pictures(path):
-            return dataset_of_pictures(pictures, path, kept, quiet)
+            return dataset_of_pictures(pictures, path, None, quiet)
     raise DataError(f"{path}: {_what_it_is(path)}")
+
+
+def _kept_pictures(path: Path) -> PictureFiles:
+    """Return where the pictures lie that a run has listed: a folder is not searched again."""
+    folder = path.parent if path.is_file() else path
+    return _parquet.find(path) or PictureFiles(source=folder, files=[])
 
 
 def _what_it_is(path: Path) -> str:

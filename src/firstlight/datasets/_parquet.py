@@ -9,10 +9,11 @@ The extra `parquet` installs pyarrow, which reads the files.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from firstlight.datasets._array_files import MAX_BYTES, refuse_several
+from firstlight.datasets._array_files import MAX_BYTES, is_all_there_is, refuse_several
 from firstlight.datasets._names import place_of, split_named
 from firstlight.datasets._pictures import File, PictureFiles
 from firstlight.errors import DataError
@@ -47,7 +48,7 @@ def find(path: Path) -> PictureFiles | None:
     """
     folder = path.parent if path.is_file() else path
     files = _nearest(path) if path.is_dir() else [path] * _is_parquet(path)
-    if not files:
+    if not files or not (_is_installed() or is_all_there_is(files[0].parent)):
         return None
     refuse_several(path, {_home(file, folder) for file in files}, files[0])
     contents: dict[str, bytes] = {}
@@ -59,6 +60,8 @@ def find(path: Path) -> PictureFiles | None:
         _refuse_large(file, size)
         split = place_of(file.stem).split or split_named(file.parent.name)
         columns, rows = _open(file)
+        if columns is None:
+            return None
         classes = classes or columns.classes
         for row, (cell, label) in enumerate(rows):
             picture = cell if isinstance(cell, dict) else {"bytes": cell}
@@ -84,6 +87,10 @@ def _nearest(folder: Path) -> list[Path]:
     return []
 
 
+def _is_installed() -> bool:
+    return find_spec("pyarrow") is not None
+
+
 def _is_parquet(file: Path) -> bool:
     with file.open("rb") as content:
         return content.read(4) == MAGIC or file.suffix == ENDING
@@ -97,8 +104,10 @@ def _home(file: Path, folder: Path) -> str:
     return home.relative_to(folder).as_posix()
 
 
-def _open(file: Path) -> tuple[Columns, Iterator[tuple[Any, Any]]]:
+def _open(file: Path) -> tuple[Columns | None, Iterator[tuple[Any, Any]]]:
     """Return the columns of a file, and its rows: (picture, label).
+
+    The columns are None if it has no pictures and lies beside folders, which may have some.
 
     Raises:
         DataError: see `find`; also while the rows are read.
@@ -114,6 +123,8 @@ def _open(file: Path) -> tuple[Columns, Iterator[tuple[Any, Any]]]:
     try:
         table = ParquetFile(file)
         columns = _columns(file, table.schema_arrow)
+        if columns is None:
+            return None, iter(())
     except (ArrowException, OSError, ValueError) as error:
         raise DataError(f"{file}: a damaged Parquet file ({_first_line(error)})") from None
     groups = [table.metadata.row_group(i) for i in range(table.num_row_groups)]
@@ -143,8 +154,12 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _columns(file: Path, schema: Any) -> Columns:
-    """Return which columns hold what. Raises DataError if there is no picture or no label."""
+def _columns(file: Path, schema: Any) -> Columns | None:
+    """Return which columns hold what; see `_open`.
+
+    Raises:
+        DataError: there is no picture or no label, and nothing else can be meant.
+    """
     images = [
         field.name
         for field in schema
@@ -153,6 +168,8 @@ def _columns(file: Path, schema: Any) -> Columns:
     images += [field.name for field in schema if str(field.type) in ("binary", "large_binary")]
     labels = [name for name in schema.names if name == "label"]
     labels += [name for name in schema.names if place_of(name).role == "labels"]
+    if not (images and labels) and not is_all_there_is(file.parent):
+        return None
     if not images or not labels:
         missing = "no column of pictures {bytes, path}" if not images else "no column `label`"
         raise DataError(
