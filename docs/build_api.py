@@ -28,13 +28,14 @@ from firstlight.reports.report import Report
 from firstlight.runs import documents
 from firstlight.training.first_graph import FirstRun
 from firstlight.training.rate_search import RateSearch
+from firstlight.website.write import Site
 
 PAGE = Path(__file__).parent / "api.md"
 FUNCTIONS = {
     "Train": ["train", "train_first_graph", "find_lr"],
     "Understand": ["evaluate", "compare", "learning_curves", "explain", "report", "graph"],
     "Use": ["read", "predict", "classify", "export", "load"],
-    "Learn": ["lessons"],
+    "Learn": ["lessons", "site"],
     "Networks and data": ["network", "dataset", "list_networks", "list_datasets"],
 }
 CLASSES = [fl.Run, fl.Dataset, fl.Recipe, fl.Evaluation]
@@ -53,6 +54,7 @@ RESULTS = [
     GraphPictures,
     Export,
     Notebooks,
+    Site,
     OnnxModel,
     classification.Classification,
     probabilities.Label,

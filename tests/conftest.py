@@ -17,7 +17,12 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before anything imports TensorFlow, 
 
 from firstlight import catalog, cli
 from firstlight.datasets import _idx, mnist
+from firstlight.recipe import Recipe
+from firstlight.runs import checkpoint
+from firstlight.runs.documents import ModelInfo, RunRecord
+from firstlight.runs.files import write_json
 from firstlight.runs.run import Run
+from firstlight.settings import Settings
 
 # Python's default is to look for garbage after 700 new objects, and TensorFlow's graphs are made of
 # very many: the search took a quarter of the tests' time.
@@ -82,6 +87,38 @@ def outlined(name: str, classes: int) -> Any:
 
     with tf.Graph().as_default():  # variables are placed in this graph and never initialised
         return catalog.network(name).build(classes)
+
+
+LENET5 = {  # the shape of each weight
+    "C1/kernel": (5, 5, 1, 6),
+    "C1/bias": (6,),
+    "S2/coefficient": (6,),
+    "S2/bias": (6,),
+    "C3/kernels": (5, 5, 60),
+    "C3/bias": (16,),
+    "S4/coefficient": (16,),
+    "S4/bias": (16,),
+    "C5/kernel": (5, 5, 16, 120),
+    "C5/bias": (120,),
+    "F6/kernel": (120, 84),
+    "F6/bias": (84,),
+    "output/kernel": (84, 10),
+    "output/bias": (10,),
+}
+
+
+def write_lenet5(folder: Path) -> Path:
+    """A run folder of a lenet5 with random weights: written without TensorFlow, in no time."""
+    random = np.random.default_rng(0)
+    recipe = Recipe(learning_rate=0.1, batch_size=10, steps=20)
+    settings = Settings(network="lenet5", data="mnist", recipe=recipe, seed=0, sha256={})
+    run = Run(folder)
+    folder.mkdir(parents=True)
+    run.write_record(RunRecord(settings=settings, total_steps=20, versions={}, machine=""))
+    weights = {name: random.normal(0, 0.3, shape).astype("f4") for name, shape in LENET5.items()}
+    checkpoint.save(run.weights, weights)
+    write_json(run.model_file, ModelInfo("lenet5", tuple("0123456789"), "digits").to_json())
+    return folder
 
 
 @pytest.fixture(scope="session")

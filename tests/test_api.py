@@ -28,6 +28,7 @@ EXAMPLES = [
     "train", "Recipe", "Dataset", "Run", "Evaluation", "train_first_graph", "find_lr", "evaluate",
     "compare", "learning_curves", "read", "classify", "predict", "explain", "export", "load",
     "report", "graph", "network", "dataset", "list_networks", "list_datasets", "lessons",
+    "site",
 ]  # fmt: skip
 VERBS = {
     "train": api.train, "first-graph": api.train_first_graph, "find-lr": api.find_lr,

@@ -39,7 +39,8 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert not {"tensorflow", "tensorflow-cpu", "keras", "matplotlib"} & found.keys()
     packages = next((folder / "lib").glob("python*")) / "site-packages"
     (packages / "firstlight").symlink_to(Path(firstlight.__file__).parent)
-    (packages.parent / "lessons").symlink_to(Path(__file__).parents[1] / "lessons")
+    for name in ("lessons", "docs", "benchmarks", "src", "README.md", "CHANGELOG.md"):
+        (packages.parent / name).symlink_to(Path(__file__).parents[1] / name)
     for distribution in found.values():
         for top in {file.parts[0] for file in distribution.files or ()} - {"..", "__pycache__"}:
             (packages / top).symlink_to(Path(str(distribution.locate_file(top))))
@@ -72,7 +73,7 @@ def test_it_lists(python: Path, tmp_path: Path) -> None:
 def test_the_chapters_are_shown(python: Path) -> None:
     program = (
         "from firstlight.serve import chapter_views as views\n"
-        "print(sum('<section' in views.html(row['name']) for row in views.rows()))"
+        "print(sum(b'<section' in views.chapter(row['name']).body for row in views.rows()))"
     )
     done = subprocess.run([python, "-I", "-c", program], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("9\n", "")
@@ -84,6 +85,11 @@ def test_the_page_gets_images_for_the_first_graph(python: Path) -> None:
     )
     done = subprocess.run([python, "-I", "-c", program], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == (f"{1000 * 785}\n", "")
+
+
+def test_the_site_is_written(python: Path, tmp_path: Path) -> None:
+    done = run(python, tmp_path, "site", "pages")
+    assert (done.returncode, done.stderr) == (0, "") and (tmp_path / "pages/index.html").is_file()
 
 
 @pytest.mark.parametrize("noise", ["-q", "-v"])

@@ -288,6 +288,25 @@ def test_columns_of_numbers_have_a_class(chapter: Chapter) -> None:
     assert '<th class="number">error</th>' in html and '<td class="number">1</td>' in html
 
 
+def test_two_headings_of_the_same_words_have_two_names(chapter: Chapter) -> None:
+    text = TEXT.replace("## Answers", "## A section\n\nMore.\n\n## Answers")
+    html = chapter_html(Chapter(chapter.path, text))
+    assert '<section id="a-section">' in html and '<section id="a-section-1">' in html
+
+
+def test_a_column_without_a_title_has_no_header(chapter: Chapter) -> None:
+    table = "## A section\n\n| | error |\n|---|--:|\n| a | 1 |\n"
+    html = chapter_html(Chapter(chapter.path, TEXT.replace("## A section", table)))
+    assert html.count("<th") == 1 + html.count("<thead") and "<td></td>" in html
+
+
+def test_code_without_a_language_can_be_copied(chapter: Chapter) -> None:
+    html = chapter_html(
+        Chapter(chapter.path, TEXT.replace("Prose, and", "    pip install <x>\n\nP"))
+    )
+    assert '<p class="label">Code</p>\n<pre><code>pip install &lt;x&gt;\n</code></pre>' in html
+
+
 def test_a_live_part_is_on_the_page_and_nowhere_else(chapter: Chapter) -> None:
     text = TEXT.replace("## A section\n", "## A section\n\n<!-- live: convolution -->\n")
     live = Chapter(chapter.path, text)

@@ -30,7 +30,7 @@ Firstlight = Callable[..., Answer]
 NETWORKS = ", ".join(entry.name for entry in catalog.networks())
 VERBS = [
     "first-graph", "train", "find-lr", "evaluate", "compare", "report", "graph", "explain",
-    "classify", "export", "read", "serve", "data check", "list", "lessons",
+    "classify", "export", "read", "serve", "data check", "list", "lessons", "site",
 ]  # fmt: skip
 
 
@@ -47,8 +47,12 @@ def is_one_line(answer: Answer) -> bool:
         (["train", "softmax", "--recipe", "fast"], 2, "no recipe 'fast' for softmax; recipes: d"),
         (["train", "softmax", "--epochs", "1", "--steps", "1"], 2, "give only one"),
         (["train", "softmax", "--epochs", "0"], 2, "--epochs"),
-        (["train", "softmax", "--lr", "-1"], 2, "a learning rate is above 0"),
-        (["train", "softmax", "--lr", "nan"], 2, "a learning rate is above 0"),
+        (
+            ["train", "softmax", "--lr", "1e9"],
+            2,
+            "is 1000000000.0; it must be a number above 0 and",
+        ),
+        (["train", "softmax", "--lr", "nan"], 2, "above 0 and at most 100"),
         (["train", "softmax", "--lr", "fast"], 2, "--lr"),
         (["train", "softmax", "--bogus"], 2, "--bogus"),
         (["train", "softmax", "--data", "nowhere"], 4, "no dataset or path 'nowhere'; datasets: "),
@@ -66,7 +70,7 @@ def is_one_line(answer: Answer) -> bool:
         ),
         (["first-graph", "--steps", "0"], 2, "--steps"),
         (["first-graph", "--limit", "0"], 2, "--limit"),
-        (["first-graph", "--lr", "1e38", "--steps", "20"], 1, "lower the learning rate (--lr)"),
+        (["first-graph", "--lr", "1e38", "--steps", "20"], 2, "above 0 and at most 100"),
         (["bogus"], 2, "bogus"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -554,6 +558,7 @@ def test_quiet_shows_no_progress_and_no_notices(
         "data check": [photographs],
         "list": [],
         "lessons": ["notebooks"],
+        "site": ["pages"],
     }[verb]
     answer = firstlight(*verb.split(), *arguments, "--quiet")
     assert (answer.code, answer.err) == (0, "") and answer.out

@@ -31,7 +31,10 @@ EXPORT = [
     "bytes",
 ]  # fmt: skip
 READING = ["file", "text", "lines", "note"]
-CHECK = ["data", "classes", "examples", "faults", "splits", "near_copies", "remarks"]
+CHECK = [
+    "data", "classes", "examples", "faults", "splits", "counts", "image_size", "near_copies",
+    "remarks",
+]  # fmt: skip
 RECORD = [
     "format", "network", "data", "recipe", "recipe_name", "seed", "patience", "limit",
     "class_weights", "started_from", "sha256", "source", "in_memory", "notices", "command",

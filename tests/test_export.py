@@ -1,7 +1,9 @@
 """Every network in every format, opened again as its user would; wrong files are not kept."""
 
+import base64
 import json
 import shutil
+import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,20 +15,24 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from conftest import Answer, Make, write_idx
+from conftest import Answer, Make, built, write_idx
 from keras import layers
 
 from firstlight import catalog, exports, model
 from firstlight.cli import Format
 from firstlight.datasets import mnist
-from firstlight.errors import ExportError
+from firstlight.errors import ExportError, UsageError
 from firstlight.evaluation.calibration import Calibration
+from firstlight.exports import browser, html
+from firstlight.exports.browser import PROGRAMS
 from firstlight.exports.check import Opened, largest_difference
 from firstlight.exports.export import EXPORT_FORMATS, export
+from firstlight.exports.html import NETWORK, refuse_html
 from firstlight.exports.metadata import Metadata, Provenance
 from firstlight.exports.onnx import open_onnx
 from firstlight.model import predictor
 from firstlight.networks._layers import LocalResponseNorm
+from firstlight.runs.documents import ModelInfo
 from firstlight.runs.files import read_json, write_json
 from firstlight.runs.run import Run
 from firstlight.settings import Plan
@@ -34,6 +40,11 @@ from firstlight.settings import Plan
 Firstlight = Callable[..., Answer]
 # Those that take digits: the others need pictures.
 NETWORKS = [entry.name for entry in catalog.networks() if entry.input == (28, 28, 1)]
+NO_BROWSER = pytest.mark.skipif(
+    not any(map(shutil.which, PROGRAMS)), reason="no chromium: apt-get install chromium"
+)
+HTML = pytest.param("html", marks=NO_BROWSER)
+WITHOUT_BROWSER = [format for format in EXPORT_FORMATS if format != "html"]
 
 
 def source(folder: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -44,14 +55,23 @@ def source(folder: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def metadata_in(file: Path) -> dict[str, Any]:
     """Return what a file says about itself, read with the tools of its format."""
-    if file.suffix == ".onnx":
-        text = onnxruntime.InferenceSession(file).get_modelmeta().custom_metadata_map["firstlight"]
+    if file.suffix in (".onnx", ".html"):
+        network = file.read_bytes() if file.suffix == ".onnx" else network_in(file)
+        session = onnxruntime.InferenceSession(network)
+        text = session.get_modelmeta().custom_metadata_map["firstlight"]
     elif file.suffix == ".tflite":
         text = zipfile.ZipFile(file).read("firstlight.json").decode()
     else:
         text = (file / "assets.extra" / "firstlight.json").read_text("utf-8")
     document: dict[str, Any] = json.loads(text)
     return document
+
+
+def network_in(page: Path) -> bytes:
+    """Return the ONNX file in an HTML file."""
+    found = NETWORK.search(page.read_text("utf-8"))
+    assert found
+    return base64.b64decode(found[1])
 
 
 METADATA = Metadata(
@@ -78,8 +98,14 @@ def leftovers(folder: Path) -> list[Path]:
     return list(folder.rglob("*.part"))
 
 
-@pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("format", EXPORT_FORMATS)
+# A browser takes a second to start: one network there. test_network_js.py tries all of them.
+@pytest.mark.parametrize(
+    ("format", "network"),
+    [
+        *((format, network) for format in WITHOUT_BROWSER for network in NETWORKS),
+        pytest.param("html", "convnet", marks=NO_BROWSER),
+    ],
+)
 def test_every_network_in_every_format(trained: Make, network: str, format: str) -> None:
     folder = trained(network)
     exported = export(Run.open(folder), format)
@@ -97,7 +123,7 @@ def test_every_network_in_every_format(trained: Make, network: str, format: str)
     assert metadata_in(file)["network"] == network and not leftovers(folder)
 
 
-@pytest.mark.parametrize("format", EXPORT_FORMATS)
+@pytest.mark.parametrize("format", WITHOUT_BROWSER)
 def test_layers_of_2013_in_every_format(tmp_path: Path, format: str) -> None:
     """Contrast normalisation, frames, and pools that "same" fills up on one side only."""
     keras.utils.set_random_seed(0)
@@ -150,10 +176,13 @@ def test_other_data_than_mnist(firstlight: Firstlight, here: Path) -> None:
     facts = json.loads(firstlight("export", "run", "--format", "onnx", "--json").out)
     said = metadata_in(Path(facts["file"]))
     assert facts["examples"] == 90 and said["data"] == "shapes" and said["classes"] == [*"012"]
+    page = firstlight("export", "run", "--format", "html", "--out", "page.html")
+    assert page.code == 2 and "has 3 classes" in page.err and page.err.count("\n") == 1
+    assert not (here / "page.html").exists()
     assert "28×28×1" in said["preprocessing"] and "digit" not in said["preprocessing"]
 
 
-@pytest.mark.parametrize("format", EXPORT_FORMATS)
+@pytest.mark.parametrize("format", [*WITHOUT_BROWSER, HTML])
 def test_a_wrong_export_is_removed(
     firstlight: Firstlight,
     trained: Make,
@@ -178,6 +207,59 @@ def test_a_wrong_export_is_removed(
         assert answer.code == 5 and answer.out == "" and answer.err.count("\n") == 1
         assert "its logits differ from the network's by up to " in answer.err
     assert old.read_text() == "as it was" and [path.name for path in here.iterdir()] == ["old"]
+
+
+@NO_BROWSER
+def test_a_page_whose_browser_does_not_know_an_operation_is_removed(
+    firstlight: Firstlight, trained: Make, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = html.modules(*html.ENTRIES)
+    assert "server.js" not in right
+    broken = right | {"onnx.js": right["onnx.js"].replace("Relu: (", "Other: (")}
+    monkeypatch.setattr(html, "modules", lambda *entries: broken)
+    answer = firstlight("export", trained("mlp"), "--format", "html", "--out", "new.html")
+    assert answer.code == 5 and answer.err.count("\n") == 1 and not list(here.iterdir())
+    assert "in the browser: the operation Relu (hidden" in answer.err
+
+
+def test_a_page_that_does_not_answer_is_wrong() -> None:
+    """So is a page whose script does not run, or a file that the browser does not find."""
+    answers = html.answers_in("<!doctype html><html>{&quot;logits&quot;: [[1, 2.5]]}</html>")
+    assert answers.tolist() == [[1, 2.5]]
+    for page in ("<!doctype html><html><h1>convnet reads a digit</h1></html>", ""):
+        with pytest.raises(ExportError, match="the browser shows no answers"):
+            html.answers_in(page)
+
+
+def test_a_page_needs_a_browser_to_be_checked(
+    firstlight: Firstlight, trained: Make, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    answer = firstlight("export", trained("softmax"), "--format", "html", "--out", "new.html")
+    assert answer.code == 5 and answer.err.count("\n") == 1 and not list(here.iterdir())
+    assert all(word in answer.err for word in [*PROGRAMS, "apt-get install chromium"])
+
+
+def test_a_browser_that_does_not_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(browser, "TIME_LIMIT", 0.2)
+    started = time.monotonic()
+    with pytest.raises(ExportError, match="sh did not end within"):
+        browser.output_of(["sh", "-c", "sleep 20 & sleep 20"])  # it has a child, as browsers have
+    assert time.monotonic() - started < 10
+
+
+def test_a_page_is_for_networks_of_ten_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: name)
+    network = built("softmax", 10)
+    for extra in ((), ("none",)):
+        refuse_html(network, ModelInfo("mine", (*mnist.CLASSES, *extra), "digits"))
+    for info in (
+        ModelInfo("mine", mnist.CLASSES[:3], "digits"),
+        ModelInfo("mine", (*mnist.CLASSES, "x"), "digits"),
+        ModelInfo("mine", mnist.CLASSES, "arrays"),
+    ):
+        with pytest.raises(UsageError, match="for networks of digits, 28×28×1 with ten classes"):
+            refuse_html(network, info)
 
 
 def test_an_operation_that_onnx_has_not_is_exit_5(

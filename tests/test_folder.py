@@ -332,10 +332,12 @@ def test_data_check_answers_as_promised(firstlight: Callable[..., Answer], split
         "classes": {"apple": 10, "kiwi": 10, "plum": 10},
         "examples": 30,
         "faults": [],
-        "splits": {
+        "splits": {"train": 24, "val": 6},
+        "counts": {
             "train": {"apple": 8, "kiwi": 8, "plum": 8},
             "val": {"apple": 2, "kiwi": 2, "plum": 2},
         },
+        "image_size": None,
         "near_copies": [],
         "remarks": [],
     }
@@ -750,7 +752,9 @@ def test_a_damaged_avif_is_a_fault(splits: Path) -> None:
 )
 def test_a_file_that_is_no_picture_is_named(splits: Path, start: bytes, what: str) -> None:
     (splits / "train/apple/a.jpg").write_bytes(start)
-    assert faults(splits)["train/apple/a.jpg"].startswith(f"not a picture; {what}")
+    assert faults(splits)["train/apple/a.jpg"].startswith(
+        f"not a picture that can be read, but {what}"
+    )
 
 
 def test_the_same_picture_again_smaller_is_a_near_copy(

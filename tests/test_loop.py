@@ -1,6 +1,7 @@
 """The training loop: the first graph's mathematics, and nothing lost when it is stopped."""
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -112,7 +113,14 @@ def test_softmax_through_the_loop_is_the_first_graph(here: Path) -> None:
     np.testing.assert_allclose(losses, expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+# Of networks that are alike, one is quick; the others run with the large tests.
+SLOW = {"convnet-reader", "convnet-record", "nin"}
+
+
+@pytest.mark.parametrize(
+    "network",
+    [pytest.param(name, marks=[pytest.mark.large] if name in SLOW else []) for name in NETWORKS],
+)
 def test_a_stopped_training_continues_to_bit_equal_weights(
     network: str, digits: Path, here: Path
 ) -> None:
@@ -359,7 +367,10 @@ def test_weight_decay_leaves_biases_and_batch_norm_alone() -> None:
     assert decayed == {f"conv{i}/kernel" for i in range(1, 5)} | {"output/kernel"}
 
 
-def test_a_cost_that_is_not_a_number_ends_the_training(digits: Path, here: Path) -> None:
+def test_a_cost_that_is_not_a_number_ends_the_training(
+    digits: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("firstlight.recipe.MAX_LEARNING_RATE", math.inf)  # a sure way to get there
     with pytest.raises(FirstlightError, match=r"the cost was .* at step .*: lower --lr"):
         train(here / "run", "mlp", digits, epochs=5, learning_rate=1e30)
 

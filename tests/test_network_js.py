@@ -1,26 +1,38 @@
-"""The page's network.js computes what TensorFlow computes, in Chromium."""
+"""The page's modules without a server, in Chromium: what they compute is what Python computes."""
 
 import base64
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.resources import files
+from math import pi
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
-from test_page import BROWSER, playwright
+from conftest import names_by_input
+from test_export import METADATA, network_in
+from test_page import BROWSER, PHONE, STROKES, Watch, expect_headline, playwright
 
 from firstlight.datasets import flat, mnist, one_hot, shuffled
+from firstlight.onnx_model import OnnxModel, open_session
+from firstlight.reading import read
+from firstlight.reading.recognizer import DIGITS_MODEL, recognizer
 
 if not BROWSER:
     pytestmark = pytest.mark.skip(reason="no chromium: apt-get install chromium")
 
 STEPS, SIZE = 100, 100
+OF_DIGITS = replace(
+    METADATA, network="convnet", input=(28, 28, 1), classes=mnist.CLASSES, image_kind="digits"
+)
 Arrays = list[np.ndarray]
 
 # From Python: an array is [shape, its float32 values in base64].
 HELPERS = """
   const network = await import("/network.js");
-  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const { decode: bytes } = await import("/pixels.js");
   const array = ([shape, text]) => network.array(shape, new Float32Array(bytes(text).buffer));
 """
 TRAIN = f"""async ({{ pixels, labels, start, rate }}) => {{{HELPERS}
@@ -33,30 +45,77 @@ TRAIN = f"""async ({{ pixels, labels, start, rate }}) => {{{HELPERS}
     return network.trainStep(x, y, parameters, rate);
   }});
 }}"""
-CONVNET = f"""async ({{ images, layers, output }}) => {{{HELPERS}
-  let x = array(images);
-  for (const {{ stride, kernel, norm }} of layers) {{
-    const names = Object.entries(norm).map(([name, values]) => [name, array(values)]);
-    const sums = network.convolution(x, array(kernel), stride);
-    x = network.relu(network.batchNorm(sums, Object.fromEntries(names)));
-  }}
-  const logits = network.dense(network.flatten(x), ...output.map(array));
-  return [logits.shape, Array.from(logits.values)];
+RUN_MODEL = f"""async ({{ file, images }}) => {{{HELPERS}
+  const {{ readModel }} = await import("/onnx.js");
+  const [model, pixels] = [readModel(bytes(file)), bytes(images)];
+  const inputs = Array.from({{ length: pixels.length / 784 }}, (_, i) =>
+    pixels.subarray(784 * i, 784 * (i + 1)));
+  const letters = (values) => Array.from(values, (byte) => String.fromCharCode(byte)).join("");
+  const encoded = ({{ shape, values }}) => {{
+    const floats = new Float32Array(values);
+    return {{ shape, values: btoa(letters(new Uint8Array(floats.buffer))) }};
+  }};
+  const {{ maps }} = model.run(inputs[0]);
+  return {{
+    classes: model.classes,
+    logits: inputs.map((input) => Array.from(model.run(input).logits)),
+    maps: Object.fromEntries(Object.entries(maps).map(([name, map]) => [name, encoded(map)])),
+  }};
+}}"""
+OPEN_MODEL = f"""async (file) => {{{HELPERS}
+  const {{ readModel }} = await import("/onnx.js");
+  try {{ return typeof readModel(bytes(file)).run; }} catch (error) {{ return error.message; }}
+}}"""
+READ_DRAWINGS = f"""async ({{ file, drawings }}) => {{{HELPERS}
+  const {{ readModel }} = await import("/onnx.js");
+  const {{ recognize }} = await import("/recognizer.js");
+  const {{ normalize }} = await import("/normalize.js");
+  const {{ Pad, padCanvas }} = await import("/pad.js");
+  const model = readModel(bytes(file));
+  const pad = new Pad(padCanvas(""), () => {{}});
+  const text = (values) => btoa(String.fromCharCode(...values));
+  return drawings.map((strokes) => {{
+    pad.setStrokes(strokes);
+    const {{ values, width, height }} = pad.ink();
+    const image = normalize(values, width, height);
+    if (image === null) return null;
+    const rows = Array.from({{ length: height }}, (_, y) =>
+      text(values.subarray(y * width, (y + 1) * width)));
+    return {{ rows, image: text(image), ...recognize(model, image), maps: null }};
+  }});
+}}"""
+
+
+AUGMENT = f"""async ({{ pixels, changes }}) => {{{HELPERS}
+  const {{ augmented, warped }} = await import("/augment.js");
+  const {{ randomNumbers }} = await import("/session.js");
+  const image = bytes(pixels);
+  const nothing = {{ rotate: 0, scale: 0, shear: 0, shift: 0, elastic: 0, stroke: 0, noise: 0 }};
+  const version = (strengths, seed) =>
+    Array.from(augmented(image, {{ ...nothing, ...strengths }}, randomNumbers(seed)));
+  return {{
+    unchanged: version({{}}, 0),
+    versions: [0, 0, 1].map((seed) => version({{ rotate: 8, elastic: 1, noise: 9 }}, seed)),
+    warped: changes.map((change) => Array.from(warped(Float32Array.from(image), change))),
+  }};
 }}"""
 
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[Any]:
-    """An empty page that can import network.js."""
-    module = files("firstlight.serve").joinpath("page/network.js").read_text("utf-8")
+    """An empty page that can import the page's modules; it has no server."""
+    modules = files("firstlight.serve") / "page"
+
+    def answer(route: Any) -> None:
+        name = route.request.url.rpartition("/")[2]
+        body = modules.joinpath(name).read_text("utf-8") if name.endswith(".js") else ""
+        kind = "text/javascript" if body else "text/html"
+        route.fulfill(body=body, content_type=kind)
+
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
         page = browser.new_page()
-        page.route("**/*", lambda route: route.fulfill(body="", content_type="text/html"))
-        page.route(
-            "**/network.js",
-            lambda route: route.fulfill(body=module, content_type="text/javascript"),
-        )
+        page.route("**/*", answer)
         page.goto("http://localhost/")
         yield page
         browser.close()
@@ -126,28 +185,191 @@ def test_a_hidden_layer_has_tensorflows_costs(page: Any, batches: Any) -> None:
     np.testing.assert_allclose(ours, costs, rtol=0, atol=1e-5)
 
 
-def test_a_convolutional_network_has_tensorflows_logits(page: Any, batches: Any) -> None:
-    from firstlight import catalog
+def as_base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
 
-    network = catalog.network("convnet").build(10)
+
+def exported(name: str, path: Path) -> Any:
+    """Write a network with random weights as an ONNX file; return the network."""
+    from firstlight import catalog
+    from firstlight.exports.onnx import write_onnx
+
+    network = catalog.network(name).build(10)
     random = np.random.default_rng(0)
     for weight in network.weights:  # biases of 0 and variances of 1 would hide a mistake
         weight.assign(weight + random.uniform(0, 0.3, weight.shape) * (len(weight.shape) == 1))
-    images = batches[0][:50]
-    layers = [
-        {
-            "stride": network.get_layer(name).strides[0],
-            "kernel": for_page(network.get_layer(name).kernel),
-            "norm": {
-                part: for_page(getattr(network.get_layer(f"{name}_norm"), part))
-                for part in ("gamma", "beta", "mean", "variance")
-            },
-        }
-        for name in ("conv1", "conv2", "conv3", "conv4")
+    write_onnx(network, path, OF_DIGITS)
+    return network
+
+
+def outputs(network: Any, image: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the output of each layer for an image, as onnx.js names and shapes them."""
+    from firstlight.quiet import keras
+
+    layers = {layer.name: layer.output for layer in network.layers[1:]}
+    every = keras.Model(network.input, layers)(image[None])
+    values = {name: np.asarray(value[0], np.float32) for name, value in every.items()}
+    return {
+        name: value.transpose(2, 0, 1) if value.ndim == 3 else value[None, None]
+        for name, value in values.items()
+    }
+
+
+@pytest.mark.parametrize("name", names_by_input((28, 28, 1)))
+def test_an_onnx_file_gives_the_outputs_of_its_network(
+    page: Any, batches: Any, tmp_path: Path, name: str
+) -> None:
+    """The logits are ONNX Runtime's; each layer's output is Keras's."""
+    file = tmp_path / "network.onnx"
+    network = exported(name, file)
+    images = batches[0][:5]
+    given = {"file": as_base64(file.read_bytes()), "images": as_base64(images.tobytes())}
+    answer = page.evaluate(RUN_MODEL, given)
+    (expected,) = open_session(file).run(["logits"], {"image": images})
+    np.testing.assert_allclose(answer["logits"], expected, rtol=0, atol=1e-4)
+    layers = outputs(network, images[0])
+    assert len(answer["maps"]) > 2 and list(answer["maps"])[-1] == network.layers[-1].name
+    for layer, output in answer["maps"].items():
+        assert tuple(output["shape"]) == layers[layer].shape, layer
+        values = np.frombuffer(base64.b64decode(output["values"]), np.float32)
+        values = values.reshape(output["shape"])
+        np.testing.assert_allclose(values, layers[layer], rtol=0, atol=1e-4, err_msg=layer)
+
+
+def test_the_readers_network_gives_the_same_logits_in_the_browser(page: Any, batches: Any) -> None:
+    images = batches[0][:5]
+    given = {"file": as_base64(DIGITS_MODEL.read_bytes()), "images": as_base64(images.tobytes())}
+    answer = page.evaluate(RUN_MODEL, given)
+    model = OnnxModel(DIGITS_MODEL)
+    assert answer["classes"] == list(model.classes)
+    np.testing.assert_allclose(answer["logits"], model.logits(images), rtol=0, atol=1e-4)
+
+
+def test_a_file_that_the_browser_cannot_compute_is_one_line(page: Any) -> None:
+    content = DIGITS_MODEL.read_bytes()
+
+    def changed(operation: str, **attributes: Any) -> bytes:
+        """The reader's network with another first convolution."""
+        model = onnx.load_from_string(content)
+        node = next(node for node in model.graph.node if node.op_type == "Conv")
+        kept = [each for each in node.attribute if each.name not in attributes]
+        node.CopyFrom(
+            onnx.helper.make_node(operation, node.input, node.output, "first", **attributes)
+        )
+        node.attribute.extend(kept)
+        return bytes(model.SerializeToString())
+
+    own = "not an ONNX file of firstlight: "
+    for file, message in (
+        (content, "function"),
+        (changed("Erfc"), "the operation Erfc (first) is unknown in the browser"),
+        (changed("Conv", group=2), "Conv (first) with group 2 is unknown in the browser"),
+        (content[:-100], f"{own}the file is cut off"),
+        (b"<html>", f"{own}this is no protobuf that can be read"),
+        (b"", f"{own}it has no property `firstlight`; `firstlight export` writes one"),
+    ):
+        assert page.evaluate(OPEN_MODEL, as_base64(file)) == message
+
+
+def test_a_drawing_becomes_the_readers_image_and_has_the_readers_answer(page: Any) -> None:
+    """Large and small digits, and a drawing without ink."""
+    boxes = [(250, 60, 300, 480), (330, 380, 90, 150)]  # left, top, width, height on the sheet
+    drawings = [
+        [[[left + x * width, top + y * height] for x, y in stroke] for stroke in strokes]
+        for left, top, width, height in boxes
+        for strokes in STROKES.values()
     ]
-    output = [for_page(weight) for weight in network.get_layer("output").weights]
-    given = {"images": for_page(images / 255), "layers": layers, "output": output}
-    shape, logits = page.evaluate(CONVNET, given)
-    assert shape == [50, 10]
-    expected = network.predict(images, verbose=0)
-    np.testing.assert_allclose(np.reshape(logits, shape), expected, rtol=0, atol=1e-4)
+    given = {"file": as_base64(DIGITS_MODEL.read_bytes()), "drawings": [*drawings, []]}
+    *answers, nothing = page.evaluate(READ_DRAWINGS, given)
+    assert nothing is None and [answer["digit"] for answer in answers] == [*STROKES] * 2
+    for answer in answers:
+        ink = np.array([[*base64.b64decode(row)] for row in answer["rows"]], np.uint8)
+        image = np.frombuffer(base64.b64decode(answer["image"]), np.uint8).reshape(28, 28, 1)
+        (line,) = read(255 - ink).lines
+        (digit,) = line.digits
+        assert digit.digit == answer["digit"]
+        difference = np.abs(image - digit.image.astype(float))  # of 255
+        assert difference.mean() < 1 and difference.max() < 32
+        expected = recognizer(DIGITS_MODEL).probabilities(image[None])[0]
+        np.testing.assert_allclose(answer["probabilities"], expected, rtol=0, atol=1e-5)
+
+
+# --- The exported page -----------------------------------------------------------------------
+
+INPUT_PIXELS = """() => {
+  const canvas = document.querySelector(".digit canvas");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, 28, 28);
+  return Array.from({ length: 784 }, (_, i) => data[4 * i]);
+}"""
+FETCH = """() => new Promise((done) => {
+  document.addEventListener("securitypolicyviolation", (event) => done(event.effectiveDirective));
+  fetch("https://example.com/");
+})"""
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page whose network has random weights: it is sure of nothing."""
+    from firstlight import catalog
+    from firstlight.exports.html import write_html
+
+    path = tmp_path_factory.mktemp("page") / "convnet.html"
+    write_html(catalog.network("convnet").build(10), path, OF_DIGITS)
+    return path
+
+
+def test_an_exported_page_answers_on_a_phone_without_a_network_connection(
+    page: Any, page_file: Path, tmp_path: Path
+) -> None:
+    context = page.context.browser.new_context(viewport=PHONE, offline=True)
+    phone, watch = context.new_page(), Watch("file://")
+    watch.own_urls = ("file:", "data:")
+    watch.add(phone)
+    phone.goto(page_file.as_uri())
+    expect_headline(phone, "nothing drawn")
+    phone.get_by_role("button", name="Draw the example").click()
+    phone.wait_for_selector(".digit")
+    pixels = np.array(phone.evaluate(INPUT_PIXELS), np.uint8).reshape(1, 28, 28, 1)
+    onnx_file = tmp_path / "network.onnx"
+    onnx_file.write_bytes(network_in(page_file))
+    order = np.argsort(-recognizer(onnx_file).probabilities(pixels)[0])
+    expect_headline(phone, f"not sure: {order[0]} or {order[1]} or {order[2]}")
+    assert phone.locator(".bars .bar").count() == 10
+    assert phone.locator(".first-layer canvas").count() == 32
+    assert phone.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert "trained in 1 steps" in phone.locator("footer").inner_text()
+    assert watch.problems == []
+    assert phone.evaluate(FETCH) == "connect-src"
+    context.close()
+
+
+def test_an_exported_page_works_by_keyboard(page: Any, page_file: Path) -> None:
+    own = page.context.browser.new_page()
+    own.goto(page_file.as_uri())
+    expect_headline(own, "nothing drawn")
+    for key in ("Tab", " ", *["ArrowDown"] * 9, " "):  # the sheet is the first that takes keys
+        own.keyboard.press(key)
+    own.wait_for_selector(".digit")
+    for key in ("Tab", "Tab", "Enter"):  # Undo, Clear
+        own.keyboard.press(key)
+    expect_headline(own, "nothing drawn")
+    assert own.locator(".digit").count() == 0
+    own.close()
+
+
+def test_an_image_is_augmented_as_in_training(page: Any) -> None:
+    image = mnist.load("train").images[0][:, :, 0]
+    still = {"angle": 0, "scale": [1, 1], "slant": 0, "shift": [0, 0], "knots": [[0] * 49] * 2}
+    changes = [
+        still | {"angle": pi / 2},
+        still | {"shift": [2, -3]},
+        still | {"knots": [[2] * 49, [-3] * 49]},  # a field that is everywhere the same
+    ]
+    answer = page.evaluate(AUGMENT, {"pixels": as_base64(image.tobytes()), "changes": changes})
+    moved = np.zeros_like(image)
+    moved[3:, :-2] = image[:-3, 2:]
+    for found, expected in zip(answer["warped"], [np.rot90(image), moved, moved], strict=True):
+        np.testing.assert_allclose(np.reshape(found, (28, 28)), expected, atol=0.01)
+    assert answer["unchanged"] == image.reshape(-1).tolist()
+    one, again, other = answer["versions"]
+    assert one == again != other

@@ -15,9 +15,12 @@ from math import cos, pi, sin
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from conftest import write_lenet5
 from PIL import Image, ImageDraw
 
+from firstlight.datasets import mnist
 from firstlight.reading import read
 from firstlight.recipe import Recipe
 from firstlight.runs.documents import LoggedStep, RunRecord
@@ -41,6 +44,7 @@ STARTED = {  # view → what it shows when it has asked the server all that it a
     "first": ".samples > div",
     "train": "select option",
     "runs": "tbody tr",
+    "share": ".share p",
 }
 
 
@@ -78,11 +82,18 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def serving(home: Path, *flags: str) -> Iterator[str]:
     """The URL of a server that is started as a person starts it."""
+    with sharing(home, *flags) as shared:
+        yield shared["url"]
+
+
+@contextmanager
+def sharing(home: Path, *flags: str) -> Iterator[dict[str, Any]]:
+    """What a server prints that is started as a person starts it."""
     command = [sys.executable, "-m", "firstlight", "serve", "--port", "0", "--json", *flags]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=home) as process:
         try:
             assert process.stdout
-            yield json.loads(process.stdout.readline())["url"]
+            yield json.loads(process.stdout.readline())
         finally:
             process.send_signal(2)
 
@@ -351,6 +362,24 @@ def test_the_keyboard_draws_too(sheet: Any) -> None:
     expect_headline(sheet, "1")
 
 
+def test_an_example_is_read_with_a_click(sheet: Any) -> None:
+    answers = {
+        "a 7": "7",
+        "2013": "2013",
+        "4 or 9?": re.compile("not sure: (4 or 9|9 or 4)"),
+        "a star": "no digit found",
+        "ink on paper": "7\n2013",
+    }
+    names = sheet.locator(".examples button").all_text_contents()
+    assert names == list(answers)
+    for name, text in answers.items():
+        sheet.get_by_role("button", name=name, exact=True).click()
+        playwright.expect(sheet.locator(".headline")).to_have_text(text)
+        assert ("ink=" in sheet.url) == (name != "ink on paper")
+        sheet.get_by_role("button", name="Clear").click()
+        expect_headline(sheet, "nothing drawn")
+
+
 def photograph() -> bytes:
     """A photograph of digits off the centre of grey paper, in uneven light."""
     paper = Image.new("L", (1200, 900), 190)
@@ -394,6 +423,153 @@ def test_a_photograph_is_read_as_the_command_line_reads_it(
         assert drawn == list(digit.box)
     sheet.get_by_role("button", name="Clear").click()
     expect_headline(sheet, "nothing drawn")
+
+
+DROP = """([name, kind]) => {
+  const files = new DataTransfer();
+  files.items.add(new File(name.startsWith("empty") ? [] : ["hello"], name, { type: kind }));
+  dispatchEvent(new DragEvent("drop", { dataTransfer: files, cancelable: true }));
+}"""
+
+
+def test_a_dropped_file_that_is_no_picture_is_answered(open_page: Any) -> None:
+    page = open_page()
+    expect_headline(page, "nothing drawn")
+    for name, kind, message in (
+        ("notes.txt", "text/plain", "notes.txt is text/plain. Open a picture instead: PNG, JPEG,"),
+        ("page.pdf", "application/pdf", "page.pdf cannot be read: it is a PDF. Save its page as"),
+        ("photo.HEIC", "", "photo.HEIC cannot be read: it is a HEIC photograph."),
+        ("empty.png", "image/png", "empty.png is empty."),
+    ):
+        page.evaluate(DROP, [name, kind])
+        assert page.locator(".headline").text_content().startswith(message)
+
+
+def crowded_paper() -> bytes:
+    """Digits at every edge of the paper, and close lines of them in the middle."""
+    paper = Image.new("L", (900, 640), 230)
+    pen = ImageDraw.Draw(paper)
+    edges = [(x, y) for x in (6, 430, 858) for y in (6, 300, 592)]
+    middle = [(150 + 40 * i, 120 + 46 * line) for i in range(6) for line in range(3)]
+    for number, (left, top) in enumerate(edges + middle):
+        for stroke in STROKES[str(number % 10)]:
+            points = [(left + 26 * x, top + 34 * y) for x, y in stroke]
+            pen.line(points, fill=20, width=4, joint="curve")
+    file = io.BytesIO()
+    paper.save(file, "PNG")
+    return file.getvalue()
+
+
+OUTSIDE_AND_OVERLAPPING = """() => {
+  const picture = document.querySelector(".photo").getBoundingClientRect();
+  const labels = [...document.querySelectorAll(".photo text")];
+  const frames = labels.map((label) => label.getBoundingClientRect());
+  const outside = ({ left, right, top, bottom }) => left < picture.left - 2
+    || right > picture.right + 2 || top < picture.top - 2 || bottom > picture.bottom + 2;
+  const middle = ({ left, right, top, bottom }) => [(left + right) / 2, (top + bottom) / 2];
+  const covers = (one, [x, y]) => one.left < x && x < one.right && one.top < y && y < one.bottom;
+  const covered = frames.filter((one) => frames.some((o) => o !== one && covers(o, middle(one))));
+  const small = frames.filter(({ height }) => height < 8);
+  return [labels.length, frames.filter(outside).length, covered.length, small.length];
+}"""
+
+
+def test_labels_stay_in_the_picture_and_can_be_read(open_page: Any) -> None:
+    page = open_page("draw")
+    file = {"name": "paper.png", "mimeType": "image/png", "buffer": crowded_paper()}
+    page.locator("input[type=file]").first.set_input_files(file)
+    page.locator(".photo text").nth(20).wait_for()
+    for size in (DESKTOP, PHONE):
+        page.set_viewport_size(size)
+        settle(page)
+        labels, *problems = page.evaluate(OUTSIDE_AND_OVERLAPPING)
+        assert labels > 20 and problems == [0, 0, 0]
+
+
+def test_a_large_photograph_is_reduced_before_it_is_sent_and_stays_upright(open_page: Any) -> None:
+    """A telephone stores twelve megapixels as its sensor lies, and how to turn them."""
+    with Image.open(io.BytesIO(photograph())) as image:
+        stored = image.resize((4000, 3000)).transpose(Image.Transpose.ROTATE_90)
+    turn = Image.Exif()
+    turn[0x112] = 6
+    file = io.BytesIO()
+    stored.save(file, "JPEG", exif=turn)
+    assert not open_page().get_by_text("Take a photo").is_visible()
+    page = open_page(viewport=PHONE, has_touch=True, is_mobile=True)
+    camera = page.get_by_role("button", name="Take a photo")
+    with page.expect_file_chooser() as chooser, page.expect_response(re.compile("read")) as read_:
+        camera.click()
+        chooser.value.set_files(
+            {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": file.getvalue()}
+        )
+    width, height = read_.value.json()["size"]
+    assert width > height and width * height < 3_300_000
+    expect_headline(page, "273")
+
+
+def test_a_filter_slides_over_a_digit_by_hand(open_page: Any) -> None:
+    """The sums are those of NumPy, and the address restores the moment."""
+    image = mnist.load("train").images[0][:, :, 0] / 255
+    upper = np.array([[-1, -1, -1], [0, 0, 0], [1, 1, 1]])
+
+    def sum_at(row: int, column: int, kernel: np.ndarray) -> str:
+        total = (image[row : row + 3, column : column + 3] * kernel).sum()
+        return f"Row {row}, column {column}: the sum is {total:.2f}".rstrip("0").rstrip(".")
+
+    page = open_page("learn?chapter=5-convolutions&section=a-filter-by-hand")
+    page.locator("[data-live]").scroll_into_view_if_needed()
+    said = page.locator(".convolution .sum")
+    playwright.expect(said).to_contain_text(sum_at(6, 11, upper).replace("-", "−"))
+    page.locator(".convolution .two canvas").first.focus()
+    page.keyboard.press("ArrowDown")
+    playwright.expect(said).to_contain_text(sum_at(7, 11, upper).replace("-", "−"))
+    page.get_by_label("weight in row 1, column 1").fill("2.5")
+    page.keyboard.press("Tab")
+    other = upper.astype(float)
+    other[0, 0] = 2.5
+    playwright.expect(said).to_contain_text(sum_at(7, 11, other).replace("-", "−"))
+    page.get_by_role("button", name="Fill the map").click()
+    again = open_page(page.url.partition("#")[2])
+    again.locator("[data-live]").scroll_into_view_if_needed()
+    playwright.expect(again.locator(".convolution .sum")).to_have_text(said.text_content())
+    maps = [tab.locator(".two canvas").last for tab in (page, again)]
+    pictures = [each.evaluate("canvas => canvas.toDataURL()") for each in maps]
+    assert pictures[0] == pictures[1]
+
+
+def test_few_images_are_learned_by_heart(open_page: Any) -> None:
+    """The same address gives the same numbers, and a sentence says what one sees."""
+    address = "learn?chapter=3-when-to-stop&section=too-long&fit-images=100&fit-steps=400"
+    seen = []
+    for _ in range(2):
+        page = open_page(address)
+        part = page.locator("[data-live]")
+        part.scroll_into_view_if_needed()
+        playwright.expect(part.locator(".numbers")).to_contain_text("400", timeout=20_000)
+        part.get_by_text("This is overfitting").wait_for()
+        seen.append(
+            [part.locator(".numbers").text_content(), part.locator("p").nth(1).inner_text()]
+        )
+    assert seen[0] == seen[1] and "100.0" in seen[0][0]
+    page.get_by_label("learning rate").fill("1e9")
+    page.keyboard.press("Tab")
+    part.get_by_text("the learning rate is a number from 0.0001 to 10").wait_for()
+
+
+def test_one_digit_becomes_many(open_page: Any) -> None:
+    page = open_page("learn?chapter=6-what-buys-what&section=augmentation&aug-digit=2")
+    part = page.locator("[data-live]")
+    part.scroll_into_view_if_needed()
+    playwright.expect(part.locator(".versions canvas")).to_have_count(16)
+    pixels = "all => all.map((canvas) => canvas.toDataURL())"
+    first = part.locator(".versions canvas").evaluate_all(pixels)
+    page.get_by_label("rotate").focus()
+    page.keyboard.press("End")
+    part.get_by_text("a 6 can become a 9").wait_for()
+    turned = part.locator(".versions canvas").evaluate_all(pixels)
+    assert len({*first, *turned}) == 32 and "aug-rotate=180" in page.url
+    part.get_by_role("button", name="No change").click()
+    assert len(set(part.locator("canvas.pixels").evaluate_all(pixels)[-17:])) == 1
 
 
 def test_the_address_holds_the_drawing(open_page: Any, site: str) -> None:
@@ -526,8 +702,8 @@ def test_nothing_sticks_out_and_everything_has_a_name(open_page: Any, view: str)
 def test_training_is_started_watched_and_seen_into(open_page: Any) -> None:
     page = open_page("train")
     page.get_by_label("network").select_option("softmax")
-    page.get_by_label("length").fill("3000")
-    page.get_by_label("unit").select_option("steps")
+    page.get_by_label("train for").fill("3000")
+    page.get_by_label("epochs or steps").select_option("steps")
     page.get_by_role("button", name="Train", exact=True).click()
     curve = page.locator(".curve path").first
     curve.wait_for(timeout=60_000)
@@ -560,12 +736,13 @@ def test_training_is_started_watched_and_seen_into(open_page: Any) -> None:
     page.goto(re.sub("#.*", "#inside?run=softmax-mnist-1", page.url))
     page.get_by_label("Sheet to draw a digit on").wait_for()
     draw(page, "4", left=0.35)
+    page.locator(".input-card canvas").nth(1).wait_for(timeout=60_000)
+    page.get_by_role("button", name="layer1").click()
     page.locator(".maps.ten canvas").nth(19).wait_for(timeout=60_000)  # weights, and × input
-    assert page.locator(".input-card canvas").count() == 2
     page.wait_for_function("location.hash.includes('ink')")
     ink = page.evaluate("new URLSearchParams(location.hash.split('?')[1]).get('ink')")
     shown = {
-        f"inside?run=softmax-mnist-1&ink={ink}": ".maps.ten canvas",
+        f"inside?run=softmax-mnist-1&layer=layer1&ink={ink}": ".nine canvas",
         f"draw?ink={ink}": ".bars",
         "train?run=softmax-mnist-1": ".curve path",
         "runs?run=softmax-mnist-1": ".confusion",
@@ -576,6 +753,42 @@ def test_training_is_started_watched_and_seen_into(open_page: Any) -> None:
         expect_tidy(full)
 
 
+def test_the_form_of_a_training_shows_the_recipes_numbers_and_names_each_range(
+    open_page: Any, home: Path
+) -> None:
+    page = open_page("train")
+    page.get_by_label("network").select_option("convnet")
+    page.get_by_label("recipe").select_option("short")
+    length, rate = page.get_by_label("train for"), page.get_by_label("learning rate")
+    playwright.expect(length).to_have_value("5", timeout=60_000)
+    page.get_by_text("about 35 s on two cores, as measured").wait_for()
+    page.get_by_label("epochs or steps").select_option("steps")
+    assert length.input_value() == str(round(5 * 55_000 / 128))
+    length.fill("10")
+    page.get_by_text("the recipe has 5 epochs").wait_for()
+    rate.fill("1e9")
+    page.get_by_role("button", name="Train", exact=True).click()
+    message = "learning rate is 1e9; it must be a number above 0 and at most 100"
+    playwright.expect(page.locator(".error:not(:empty)")).to_have_text(message)
+    assert rate.evaluate("input => input.validationMessage") == message
+
+    for name in ("cat", "dog"):
+        (home / "pets" / name).mkdir(parents=True)
+        for i in range(3):
+            Image.new("RGB", (30, 30), (90 * i, 9, ord(name[0]))).save(
+                home / "pets" / name / f"{i}.png"
+            )
+    (home / "pets" / "dog" / "notes.png").write_text("no picture")
+    page.get_by_label("data").first.select_option("own")
+    page.get_by_label("path of the folder").fill(str(home / "pets"))
+    page.keyboard.press("Enter")
+    page.get_by_text("1 fault is left out").wait_for()
+    page.get_by_text("Pictures of each class: cat 3, dog 3.").wait_for()
+    assert page.get_by_label("recipe").locator("option").all_text_contents() == ["pictures"]
+    assert page.get_by_label("network").locator("option", has_text="zfnet").count() == 2
+    expect_tidy(page)
+
+
 PIXELS = "() => [...document.querySelectorAll('.maps canvas')].map(c => c.toDataURL()).join()"
 
 
@@ -584,8 +797,8 @@ def test_weights_and_answers_change_while_it_trains_and_it_is_stopped_and_contin
 ) -> None:
     page = open_page("train")
     page.get_by_label("network").select_option("softmax")
-    page.get_by_label("length").fill("1000")
-    page.get_by_label("unit").select_option("epochs")
+    page.get_by_label("train for").fill("1000")
+    page.get_by_label("epochs or steps").select_option("epochs")
     page.get_by_role("button", name="Train", exact=True).click()
     page.locator(".maps canvas").first.wait_for(timeout=60_000)
     page.get_by_role("button", name="Watch 100").click()
@@ -609,6 +822,52 @@ def test_weights_and_answers_change_while_it_trains_and_it_is_stopped_and_contin
     )
     page.get_by_role("button", name="Stop").click()
     playwright.expect(state).to_have_text("stopped", timeout=30_000)
+
+
+def test_a_layer_is_explained_and_a_map_shows_what_activates_it(open_page: Any, home: Path) -> None:
+    folder = write_lenet5(home / "runs" / "lenet5")
+    page = open_page("inside?run=lenet5")
+    page.get_by_role("button", name="a 7").click()
+    page.get_by_text("A cover of 8×8 pixels").wait_for(timeout=60_000)
+    names = page.locator(".flow button").evaluate_all("all => all.map((b) => b.firstChild.data)")
+    assert names == ["input", "C1", "S2", "C3", "S4", "C5", "F6", "output"]
+    page.get_by_role("button", name="S2").click()
+    playwright.expect(page.get_by_role("button", name="S2")).to_be_focused()
+    page.get_by_text("mean of 2×2 values: 6 maps of 14×14").wait_for()
+    assert "layer=S2" in page.url and page.locator(".maps input").count() == 6
+    page.locator(".nine canvas").nth(8).wait_for()
+    page.get_by_text("2,000 validation images of mnist").wait_for()
+
+    page.get_by_role("radio", name="map 1", exact=True).focus()
+    page.keyboard.press("ArrowRight")
+    page.get_by_role("heading", name="map 2 of S2").wait_for()
+    assert "map=2" in page.url
+    assert page.locator(".framed rect").count() == 2  # in the map and in the drawing
+    page.reload()
+    page.get_by_role("heading", name="map 2 of S2").wait_for()
+    assert page.get_by_role("radio", name="map 2", exact=True).is_checked()
+    expect_tidy(page)
+    assert page.evaluate("document.documentElement.scrollHeight") < 1200
+
+    page.get_by_role("button", name="output").click()
+    page.locator(".neurons label").nth(3).click()
+    page.get_by_role("heading", name="class 3").wait_for()
+    shutil.rmtree(folder)
+
+
+def test_without_tensorflow_it_says_how_to_see_layers(open_page: Any, begun: Path) -> None:
+    page = open_page()
+
+    def without_tensorflow(route: Any) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, json=response.json() | {"cannot_train": "pip install it"})
+
+    page.route("**/api/about", without_tensorflow)
+    page.get_by_role("link", name="Look inside").click()
+    page.get_by_role("button", name="a 7").click()
+    page.locator(".input-card canvas").nth(1).wait_for()
+    page.get_by_text("need TensorFlow: pip install it").wait_for()
+    assert page.get_by_label("network").locator("option").count() == 1
 
 
 @pytest.fixture
@@ -635,6 +894,30 @@ def test_a_cost_of_0_is_drawn_too(open_page: Any, begun: Path) -> None:
     page = open_page("runs?show=begun")
     playwright.expect(page.locator(".curve path")).to_have_count(2)
     assert "NaN" not in page.locator(".curve").first.inner_html()
+
+
+def test_runs_are_compared_and_a_phone_shows_what_matters_first(
+    open_page: Any, begun: Path
+) -> None:
+    other = shutil.copytree(begun, begun.with_name("other"))
+    document = json.loads((other / "run.json").read_text())
+    document["recipe"] |= {"learning_rate": 0.5, "momentum": 0.9}
+    (other / "run.json").write_text(json.dumps(document | {"seed": 3}))
+    page = open_page("runs?show=begun,other", viewport={"width": 390, "height": 844})
+    page.get_by_text("They differ in: ").wait_for()
+    sentence = page.get_by_text("They differ in: ").text_content()
+    differing = sentence.removeprefix("They differ in: ").removesuffix(".").split(", ")
+    assert {re.sub(r" [\d.]+ / [\d.]+", "", each) for each in differing} == {
+        "momentum", "learning rate", "seed",
+    }  # fmt: skip
+    assert page.locator("td.differs").count() == 4
+    headings = page.locator("thead th").all_text_contents()
+    assert headings[:4] == ["compare", "run", "state", "accuracy"]
+    assert {"recipe", "learning rate", "batch"} <= set(headings)
+    for cell in page.locator("tbody tr").first.locator("td").all()[:4]:
+        box = cell.bounding_box()
+        assert box["x"] + box["width"] <= 390
+    shutil.rmtree(other)
 
 
 def test_a_damaged_run_does_not_hide_the_curves_of_others(
@@ -724,19 +1007,84 @@ def test_the_reader_can_be_chosen_beside_the_run_that_is_served(
         page.close()
 
 
-def test_a_token_is_asked_for_once(chromium: Any, home: Path) -> None:
-    entries = ["guess", "correct horse battery"]
-    with serving(home, "--token", "correct horse battery") as url:
-        page = chromium.new_page()
-        page.on("dialog", lambda dialog: dialog.accept(entries.pop(0)))
-        page.goto(url + "#train?run=any")
-        playwright.expect(page.locator(".error").first).to_contain_text("the token")
-        page.get_by_role("link", name="Runs").click()
-        playwright.expect(page.locator(".error").first).to_contain_text("reload the page")
-        assert len(entries) == 1
-        page.reload()
-        page.locator("tbody tr").first.wait_for()
-        page.close()
+@pytest.fixture(scope="module")
+def shared(home: Path) -> Iterator[dict[str, Any]]:
+    """What is printed by a server that a class may open."""
+    with sharing(home, "--host", "0.0.0.0", "--read-only") as printed:
+        yield printed
+
+
+def test_the_link_opens_the_page_and_leaves_no_token_in_the_address(
+    chromium: Any, shared: dict[str, Any]
+) -> None:
+    page = chromium.new_page(viewport=PHONE)
+    page.goto(shared["link"])
+    expect_headline(page, "nothing drawn")
+    assert page.url == shared["url"] + "#draw" and page.locator("dialog").count() == 0
+    with page.expect_request("**/api/read") as asked:
+        draw(page, "7", left=0.35)
+    assert asked.value.headers["content-encoding"] == "gzip"  # the network carries thirty of them
+    expect_headline(page, "7")
+    page.get_by_role("link", name="Share").click()
+    code = page.get_by_alt_text("QR code")
+    code.wait_for()
+    assert code.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    assert page.get_by_text(shared["token"]).is_visible()
+    expect_tidy(page)
+    page.goto(f"{shared['url']}#draw?token=from-an-earlier-start")  # only what follows # changes
+    page.reload()
+    page.get_by_text("does not know this token").wait_for()
+    page.goto(shared["link"])
+    page.locator("dialog").wait_for(state="detached")
+    page.close()
+
+
+def test_a_wrong_token_is_asked_for_again(chromium: Any, shared: dict[str, Any]) -> None:
+    page = chromium.new_page(viewport=PHONE)
+    page.goto(shared["url"] + "#runs")
+    entry = page.get_by_role("textbox", name="token")
+    entry.fill("guess")
+    entry.press("Enter")
+    page.get_by_text("does not know this token").wait_for()
+    expect_tidy(page)
+    entry.fill(shared["token"])
+    entry.press("Enter")
+    page.locator("tbody tr").first.wait_for()
+    assert page.locator("dialog").count() == 0
+    page.reload()
+    page.locator("tbody tr").first.wait_for()
+    page.close()
+
+
+def test_a_visitor_without_a_token_is_asked_once(chromium: Any, shared: dict[str, Any]) -> None:
+    page = chromium.new_page()
+    page.goto(shared["url"] + "#train?run=any")
+    page.locator("dialog").wait_for()
+    page.keyboard.press("Escape")
+    playwright.expect(page.locator(".error").last).to_contain_text("reload the page")
+    page.get_by_role("link", name="Runs").click()
+    playwright.expect(page.locator(".error").first).to_contain_text("reload the page")
+    assert page.locator("dialog").count() == 0
+    page.close()
+
+
+def test_a_read_only_page_offers_no_training(
+    chromium: Any, shared: dict[str, Any], begun: Path, home: Path
+) -> None:
+    run = home / "runs" / "kept"
+    shutil.copytree(begun, run)
+    os.utime(Run(run).metrics_file, (0, 0))  # nobody trains it
+    page = chromium.new_page()
+    page.goto(shared["link"].replace("#draw?", "#train?run=kept&"))
+    page.get_by_text("here you watch trainings").wait_for()
+    page.get_by_text("stopped", exact=True).wait_for()
+    for name in ("Train", "Stop", "Continue"):
+        assert not page.get_by_role("button", name=name, exact=True).is_visible()
+    page.get_by_role("link", name="mistakes").click()
+    page.get_by_text("read-only and evaluates none").wait_for()
+    assert page.get_by_role("button", name="Evaluate").count() == 0
+    page.close()
+    shutil.rmtree(run)
 
 
 def test_a_training_of_the_command_line_is_followed(open_page: Any, home: Path) -> None:
@@ -783,6 +1131,42 @@ def test_the_first_graph_learns_in_the_browser(open_page: Any) -> None:
     assert not [url for url in asked if "/api/" in url]  # the server has no part in it
 
 
+def test_the_first_graph_learns_in_its_chapter(open_page: Any) -> None:
+    page = open_page("learn?chapter=1-a-first-graph&section=the-session")
+    part = page.locator(".live")
+    part.scroll_into_view_if_needed()
+    part.get_by_role("button", name="10 steps").click(timeout=20_000)
+    expect_step(page, 10)
+    cost = page.locator(".numbers b").nth(1).text_content()
+    assert float(cost) > 0
+    page.get_by_role("link", name="What it predicts").click()
+    page.wait_for_url("**section=what-it-predicts**")
+    assert "steps=10" in page.url  # the outline keeps what the reader has done
+    again = open_page(page.url.split("#")[1].replace("what-it-predicts", "the-session"))
+    again.locator(".live").scroll_into_view_if_needed()
+    expect_step(again, 10)
+    assert again.locator(".numbers b").nth(1).text_content() == cost
+
+
+def test_values_and_gradients_light_the_arrows(open_page: Any) -> None:
+    page = open_page("learn?chapter=1-a-first-graph&section=the-session&slowly=on")
+    page.locator(".live").scroll_into_view_if_needed()
+    page.locator(".live .node").first.wait_for()
+    page.clock.install()
+    page.locator(".live").get_by_role("button", name="One step").click(timeout=20_000)
+    seen = []
+    for _ in range(9):
+        lit = page.locator(".graph path.lit")
+        seen.append(lit.evaluate_all("all => all.map((each) => each.dataset.from).sort()"))
+        page.clock.run_for(700)
+    forward, backward, update = seen[:5], seen[5:8], seen[8]
+    assert forward[1] == ["input", "layer1_weights"] and forward[4] == ["softmax_cross_entropy"]
+    assert backward[0] == ["logits", "softmax_cross_entropy"]
+    assert backward[2] == ["layer1_weights", "matmul"]
+    assert update == ["optimizer", "optimizer"]
+    assert page.locator(".graph path.lit").count() == 0
+
+
 def test_a_slow_step_lights_the_boxes_forward_and_backward(open_page: Any) -> None:
     page = open_page("first")
     page.locator(".samples > div").first.wait_for()
@@ -790,10 +1174,11 @@ def test_a_slow_step_lights_the_boxes_forward_and_backward(open_page: Any) -> No
     page.get_by_role("button", name="One step").click()
     seen = []
     for _ in range(9):
-        lit = page.locator(".graph .lit")
+        lit = page.locator(".graph .node.lit")
         names = lit.evaluate_all("all => all.map((box) => box.dataset.name)")
-        direction = page.locator(".arrived b").text_content()
-        assert page.locator(".graph .backward").count() == (direction == "backward") * len(names)
+        direction = re.split("[s:]", page.locator(".arrived b").text_content())[0]
+        backward = page.locator(".graph .node.backward").count()
+        assert backward == (direction == "backward") * len(names)
         seen.append((direction, *sorted(names)))
         page.clock.run_for(700)
     assert seen == [
@@ -805,7 +1190,7 @@ def test_a_slow_step_lights_the_boxes_forward_and_backward(open_page: Any) -> No
         ("backward", "logits", "softmax_cross_entropy"),
         ("backward", "layer1_biases"),
         ("backward", "layer1_weights", "matmul"),
-        ("backward", "layer1_biases", "layer1_weights", "optimizer"),
+        ("update", "layer1_biases", "layer1_weights", "optimizer"),
     ]
     expect_step(page, 1)
     cost = page.locator(".numbers b").nth(1).text_content()

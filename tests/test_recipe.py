@@ -69,11 +69,11 @@ def test_a_message_names_the_flag_and_what_is_allowed() -> None:
     for changes, expected in (
         (
             {"learning_rate": -1},
-            "learning_rate (--lr) is -1; a learning rate is above 0 and finite",
+            "learning_rate (--lr) is -1; it must be a number above 0 and at most 100",
         ),
         (
             {"batch_size": 0},
-            "batch_size (--batch-size) is 0; it must be a whole number of at least 1",
+            "batch_size (--batch-size) is 0; it must be a whole number from 1 to 100,000",
         ),
         ({"momentum": 7}, "momentum is 7; it must be a number, at least 0 and below 1"),
         ({"keep": "frst"}, "keep is 'frst'; it must be one of: 'best', 'last'"),

@@ -1,6 +1,7 @@
 """The server of the page: what it answers, whom it refuses, what it bears, and its jobs."""
 
 import base64
+import gzip
 import http.client
 import io
 import json
@@ -16,14 +17,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
-from conftest import Answer
+import uvicorn
+from conftest import Answer, built, write_lenet5
 from PIL import Image
+from starlette.routing import Route
 
+from firstlight import cli
 from firstlight.datasets import flat, mnist
 from firstlight.datasets._folder import list_pictures
 from firstlight.errors import DataError
@@ -35,9 +41,11 @@ from firstlight.runs import checkpoint
 from firstlight.runs.documents import Evaluation, Mistake, ModelInfo, RunRecord, TrainingResult
 from firstlight.runs.files import write_json
 from firstlight.runs.run import Run
-from firstlight.serve import guard, run_views, server
-from firstlight.serve.jobs import MAX_JOBS
-from firstlight.settings import Settings
+from firstlight.serve import addresses, app, chapter_views, guard, run_views, server
+from firstlight.serve.jobs import MAX_JOBS, train_arguments
+from firstlight.serve.sharing import Sharing, new_token, qr_as_svg
+from firstlight.serve.tf_network import stage_names
+from firstlight.settings import BALANCED, Settings
 
 Firstlight = Callable[..., Answer]
 PGM, JSON = "image/x-portable-graymap", "application/json"
@@ -57,14 +65,19 @@ class Response(NamedTuple):
 class Site:
     """A server in a thread; sends it requests as its own page does, or otherwise."""
 
-    def __init__(self, token: str = "", host: str = "127.0.0.1") -> None:
-        self.server, self.listener = server.create_server(host, 0, None, token)
+    def __init__(
+        self, token: str = "", host: str = "127.0.0.1", *, read_only: bool = False
+    ) -> None:
+        self.server, self.listener, self.sharing = server.create_server(
+            host, 0, None, token, read_only=read_only
+        )
         self.port = self.listener.getsockname()[1]
         self.host = f"127.0.0.1:{self.port}"
         self.thread = threading.Thread(target=self.server.run, args=([self.listener],))
         self.thread.start()
         page = self.send("GET", "/").body.decode()
-        self.token = token or page.partition('name="token" content="')[2].partition('"')[0]
+        in_page = page.partition('name="token" content="')[2].partition('"')[0]
+        self.token = self.sharing.token or in_page
 
     def send(
         self,
@@ -191,6 +204,19 @@ def test_a_photograph_gets_the_answer_of_read(site: Site, tmp_path: Path) -> Non
     assert reading["text"] == direct.text == "438" and reading["size"] == [2400, 1800]
     assert [d["box"] for d in reading["digits"]] == [list(d.box) for d in digits]
     assert [d["confidence"] for d in reading["digits"]] == [round(d.confidence, 4) for d in digits]
+
+
+def test_a_compressed_drawing_gets_the_same_answer(site: Site) -> None:
+    drawing, headers = pgm(sheet("7210")), site.own_headers(PGM, Content_Encoding="gzip")
+
+    def answer(body: bytes) -> Response:
+        return site.send("POST", "/api/read", body, headers)
+
+    assert answer(gzip.compress(drawing)).json == site.post("/api/read", drawing, PGM).json
+    bomb = gzip.compress(b"P5 9999 9999 255\n" + bytes(100 * 2**20))
+    for wrong in (bomb, drawing, b"", gzip.compress(drawing)[:-9], gzip.compress(b"P5 2 2 255\n")):
+        refused = answer(wrong)
+        assert refused.status == 400 and "drawing" in refused.json["error"]
 
 
 def test_a_blank_sheet_has_no_digits(site: Site) -> None:
@@ -351,6 +377,46 @@ def test_the_chapters_are_served_with_their_pictures(site: Site) -> None:
             assert "default-src 'none'" in response.headers["Content-Security-Policy"]
 
 
+UNCHANGING = (
+    "/page/main.js",
+    "/api/chapters/1-a-first-graph",
+    "/pictures/1/functional.svg",
+    "/pictures/1/costs.png",
+    "/data/mnist-val.bin",
+)
+
+
+@pytest.mark.parametrize("path", UNCHANGING)
+def test_what_a_browser_has_already_is_not_sent_again(site: Site, path: str) -> None:
+    plain = site.get(path)
+    zipped = site.send("GET", path, headers={"Accept-Encoding": "gzip, br"})
+    assert plain.status == zipped.status == 200 and "Content-Encoding" not in plain.headers
+    if path.endswith(".png"):  # it is compressed already
+        assert zipped.body == plain.body
+    else:
+        assert zipped.headers["Content-Encoding"] == "gzip"
+        assert gzip.decompress(zipped.body) == plain.body
+    known = {"If-None-Match": f'"other", {plain.headers["ETag"]}'}
+    again = site.send("GET", path, headers=known)
+    assert (again.status, again.body) == (304, b"")
+    assert "default-src 'none'" in again.headers["Content-Security-Policy"]
+    assert site.send("GET", path, headers={"If-None-Match": '"other"'}).body == plain.body
+
+
+def test_a_chapter_that_was_changed_is_shown_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chapter = tmp_path / "1-mine.md"
+    monkeypatch.setattr(chapter_views, "paths", lambda: [chapter])
+    chapter.write_text("# 1. Mine\n\nold\n")
+    before = chapter_views.chapter("1-mine")
+    assert b"old" in before.body and chapter_views.chapter("1-mine") is before
+    chapter.write_text("# 1. Mine\n\nnew\n")
+    os.utime(chapter, ns=(0, 1))
+    after = chapter_views.chapter("1-mine")
+    assert b"new" in after.body and after.etag != before.etag
+
+
 def test_a_body_is_cut_off_while_it_streams_in(site: Site) -> None:
     sent = 0
 
@@ -457,6 +523,11 @@ def test_fuzzed_pictures_are_read_or_refused(site: Site) -> None:
 INVALID_EVERYWHERE = (b"", b"{", b"[" * 50_000, b"\xff\xfe", b"[]", b"null", b"3")
 INVALID: dict[str, list[dict[str, Any]]] = {
     "occlusion": [{"image": 3}, {"image": "AA=="}, {"image": "ä"}, {"run": 5}, {}],
+    "projections": [
+        {"image": DIGIT, "run": "nowhere", "layer": "C1", "number": 0},
+        {"image": DIGIT, "layer": "C1", "number": 0},
+        {},
+    ],
     "trainings": [
         {"network": ["softmax"], "recipe": {}},
         {"network": "softmax", "recipe": ["x"]},
@@ -464,7 +535,14 @@ INVALID: dict[str, list[dict[str, Any]]] = {
         {"network": "--help"},
         *({"network": "softmax", "steps": value} for value in (-1, 0, True, "9", 1e9, [])),
         {"network": "softmax", "seed": -1},
+        *({"network": "softmax", "learning_rate": rate} for rate in (0, -1, 1e9, "1", True, [])),
+        *({"network": "softmax", "batch_size": size} for size in (0, 1e9, "9", 2.5)),
+        {"network": "softmax", "epochs": 1, "steps": 1},
+        {"network": "softmax", "recipe": "pictures"},  # MNIST is no folder of pictures
+        {"network": "zfnet"},
+        *({"network": "softmax", "data": data} for data in ({}, "", " ", 3)),
     ],
+    "data": [{}, *({"data": data} for data in (3, "", "/dev/zero", "a\0b", "\ud800", "x" * 5000))],
     "graph": [{"network": ["softmax"]}, {"network": "--help"}, {"network": {}}, {}],
     "runs/x/stop": [{"image": 3}, {}],
 }
@@ -475,6 +553,79 @@ def test_fuzzed_documents_are_refused(site: Site, path: str) -> None:
     for body in (*INVALID_EVERYWHERE, *(json.dumps(each).encode() for each in INVALID[path])):
         response = site.post(f"/api/{path}", body)
         assert response.status in (400, 404), (body[:80], response.body)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"epochs": 0}, "epochs is '0'; it must be a whole number from 1 to 100,000"),
+        ({"batch_size": 10**9}, "it must be a whole number from 1 to 100,000"),
+        ({"seed": -1}, "seed is '-1'; it must be a whole number from 0 to 4,294,967,295"),
+        ({"learning_rate": 1e9}, "is 1000000000.0; it must be a number above 0 and at most 100"),
+        (
+            {"recipe": "pictures"},
+            "no recipe 'pictures' of softmax for mnist; recipes: default, long",
+        ),
+        ({"network": "zfnet"}, "no network 'zfnet' for mnist; networks: softmax, "),
+        ({"data": "/no/such/folder"}, "no dataset or path '/no/such/folder'; datasets: "),
+    ],
+)
+def test_what_cannot_be_trained_is_answered_with_what_can(
+    site: Site, fields: dict[str, Any], message: str
+) -> None:
+    response = site.post("/api/trainings", json.dumps({"network": "softmax"} | fields).encode())
+    assert response.status == 400 and message in response.json["error"]
+
+
+def test_a_training_gets_the_numbers_that_were_changed_and_no_others() -> None:
+    data: Any = {"data": "shop", "location": "/shop", "recipes": {"lenet5": ["pictures"]}}
+    asked = {"network": "lenet5", "recipe": "pictures", "seed": 3, "epochs": None}
+    numbers = {"batch_size": 8, "steps": 2, "learning_rate": 0.5}
+    start = ["lenet5", "--data", "/shop", "--recipe", "pictures"]
+    assert train_arguments(asked, data) == [*start, "--seed", "3"]
+    changed = ["--batch-size", "8", "--steps", "2", "--seed", "3", "--lr", "0.5"]
+    assert train_arguments(asked | numbers, data) == [*start, *changed]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "message"),
+    [
+        (b"hello", "text/plain", 415, "text/plain cannot be read; send a picture (PNG, JPEG,"),
+        (
+            b"hello",
+            "image/png",
+            400,
+            "not a picture; PNG, JPEG, WEBP, BMP, GIF, TIFF, AVIF can",
+        ),
+        (b"%PDF-1.7", "image/png", 400, "a PDF; save its pages as pictures"),
+        (b"\0\0\0\x18ftypheic", "image/heic", 400, "save it as JPEG"),
+        (b"<svg/>", "image/svg+xml", 400, "an SVG drawing; save it as PNG"),
+        (b"", "image/png", 400, "empty file"),
+        (png(np.zeros((90, 90), np.uint8))[:-30], "image/png", 400, "damaged picture"),
+        (bytes(20 * 2**20), "image/png", 413, "this file has 20 MB, and at most 16 MB are read"),
+    ],
+    ids=lambda value: value[:20] if isinstance(value, str) else "",  # no bytes in a name
+)
+def test_a_file_that_cannot_be_read_is_named_with_what_to_do(
+    site: Site, body: bytes, content_type: str, status: int, message: str
+) -> None:
+    response = site.post("/api/read", body, content_type)
+    assert response.status == status and message in response.json["error"]
+
+
+def test_the_page_knows_what_the_server_reads() -> None:
+    script = (Path(server.__file__).parent / "page" / "pictures.js").read_text()
+    assert f"MAX_MEGABYTES = {guard.MAX_PICTURE_BYTES // 2**20};" in script
+    (readable,) = re.findall('READABLE = "(.*)"', script)
+    assert tuple(re.findall(r"\w{3,}", readable.upper())) == (
+        "PNG",
+        "JPEG",
+        "WEBP",
+        "BMP",
+        "GIF",
+        "AND",
+        "TIFF",
+    )
 
 
 @pytest.mark.parametrize("query", ["after=-1", "after=x", "after=99999999999999", "after=%C2%B2"])
@@ -490,8 +641,9 @@ def test_a_query_must_be_a_small_integer(site: Site, runs: Path, query: str) -> 
 @pytest.mark.parametrize(
     ("flags", "code", "message"),
     [
-        (["--host", "0.0.0.0"], 2, "the token must have at least 12 characters"),
-        (["--host", "192.0.2.1", "--token", "short"], 2, "must have at least 12 characters"),
+        (["--host", "192.0.2.1", "--token", "short"], 2, "give at least 12, or leave it out"),
+        (["--token", "schlüsselwort"], 2, "letters without accents"),
+        (["--token", "a space at its end "], 2, "no space at an end"),
         (["--model", "nowhere.onnx"], 4, "no model at nowhere.onnx"),
         (["--port", "99999"], 2, "--port"),
         (["--host", "no.such.host.invalid", "--token", "long-enough-it-is"], 1, "--port"),
@@ -512,17 +664,168 @@ def test_a_port_that_is_taken_is_reported(firstlight: Firstlight) -> None:
     assert answer.code == 1 and "give another --port" in answer.err
 
 
-def test_beyond_this_machine_everything_needs_the_token(here: Path) -> None:
+@pytest.fixture(scope="module")
+def shared_site(site: Site) -> Iterator[Site]:
+    """A server that others may open, with a token that was made for it, in the site's folder."""
+    running = Site(host="0.0.0.0", read_only=True)
+    yield running
+    running.stop()
+
+
+def test_beyond_this_machine_everything_needs_the_token(shared_site: Site) -> None:
+    site = shared_site
+    assert site.token.encode() not in site.get("/").body
+    for path in ("about", "chapters", "share"):
+        assert site.get(f"/api/{path}").status == 401
+        assert site.send("GET", f"/api/{path}", headers=site.own_headers()).status == 200
+    assert site.post("/api/read", pgm(sheet("7")), PGM).json["text"] == "7"
+    for host, status in (("192.0.2.7", 200), ("evil.example", 421)):
+        assert site.send("GET", "/", headers={"Host": host}).status == status
+
+
+def test_visitors_cannot_explore_the_disk_of_the_server(here: Path) -> None:
     site = Site("correct horse battery", "0.0.0.0")
     try:
-        assert site.token.encode() not in site.get("/").body
-        assert site.get("/api/about").status == site.get("/api/chapters").status == 401
-        assert site.send("GET", "/api/about", headers=site.own_headers()).status == 200
-        assert site.post("/api/read", pgm(sheet("7")), PGM).json["text"] == "7"
-        for host, status in (("192.0.2.7", 200), ("evil.example", 421)):
-            assert site.send("GET", "/", headers={"Host": host}).status == status
+        path = json.dumps({"network": "softmax", "data": str(here)}).encode()
+        for route in ("data", "trainings"):
+            refused = site.post(f"/api/{route}", path)
+            assert refused.status == 403 and "opens no path" in refused.json["error"]
+        assert site.ask("/api/data", data="mnist")["splits"]["train"] == 55_000
     finally:
         site.stop()
+
+
+def test_the_printed_addresses_open_the_page(shared_site: Site) -> None:
+    assert shared_site.sharing.urls
+    for url in shared_site.sharing.urls:
+        host, _, port = url.removeprefix("http://").strip("/").rpartition(":")
+        connection = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=10)
+        connection.request("GET", "/")
+        assert connection.getresponse().status == 200
+        connection.close()
+
+
+def test_an_address_that_pupils_reach_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    vpn, cards = "10.8.0.2", ["192.168.1.20", "10.42.0.1", "127.0.0.1", "169.254.7.7"]
+    monkeypatch.setattr(addresses, "outgoing_address", lambda family: iter([vpn]))
+    monkeypatch.setattr(addresses, "card_addresses", lambda family: iter(cards))
+    assert addresses.own_addresses(socket.AF_INET) == ["192.168.1.20", "10.42.0.1", vpn]
+    monkeypatch.setattr(addresses, "outgoing_address", lambda family: iter(["10.42.0.1"]))
+    assert addresses.own_addresses(socket.AF_INET) == ["10.42.0.1", "192.168.1.20"]
+    monkeypatch.setattr(addresses, "own_addresses", lambda family: [])  # without any network
+    with server.bind("0.0.0.0", 0) as listener:
+        port = listener.getsockname()[1]
+        assert addresses.urls("0.0.0.0", listener) == (f"http://127.0.0.1:{port}/",)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_an_address_of_this_machine_alone_needs_no_token(host: str) -> None:
+    with server.bind(host, 0) as listener:
+        (url,) = addresses.urls(host, listener)
+    assert url.startswith("http://127.0.0.1:")
+    assert Sharing((url,), None).link == url
+
+
+def test_the_link_hides_the_token_from_servers() -> None:
+    link = Sharing(("http://192.168.1.20:8000/",), "50 % of a & b = c+d").link
+    before, _, after = link.partition("#")
+    assert before == "http://192.168.1.20:8000/"
+    assert parse_qs(after.partition("?")[2]) == {"token": ["50 % of a & b = c+d"]}
+
+
+def test_a_token_is_made_that_can_be_typed() -> None:
+    tokens = {new_token() for _ in range(100)}
+    assert len(tokens) == 100 and all(re.fullmatch("[b-df-hjkmnp-tv-xz]{12}", t) for t in tokens)
+
+
+def test_the_link_is_shown_to_visitors_with_its_qr_code(shared_site: Site, site: Site) -> None:
+    headers = shared_site.own_headers()
+    answer = shared_site.send("GET", "/api/share", headers=headers).json
+    assert answer["link"] == shared_site.sharing.link and answer["token"] == shared_site.token
+    assert answer["qr"] == qr_as_svg(answer["link"]) and "style" not in answer["qr"]
+    opened_at = shared_site.send("GET", "/api/share", headers=headers | {"Host": "192.0.2.7:80"})
+    assert opened_at.json["link"] == f"http://192.0.2.7:80/#draw?token={shared_site.token}"
+    assert site.get("/api/share").status == 404
+
+
+def post_routes(site: Site) -> list[str]:
+    routes = site.server.config.app.app.routes
+    return [route.path for route in routes if "POST" in route.methods]
+
+
+def test_a_read_only_server_refuses_every_route_that_changes_something(
+    shared_site: Site, runs: Path
+) -> None:
+    write_trained_run(runs / "one")
+    allowed = {"/api/read", "/api/occlusion", "/api/projections", "/api/graph"}
+    allowed |= {"/api/runs/{name}/samples"}
+    assert allowed < set(post_routes(shared_site)) and set(app.LOOKING) == allowed
+    for path in set(post_routes(shared_site)) - allowed:
+        for action in ("stop", "resume", "evaluate", "anything"):
+            named = path.replace("{name}", "one").replace("{action:str}", action)
+            response = shared_site.post(named, b"{}")
+            assert response.status == 403 and "read-only" in response.json["error"], path
+    about = shared_site.send("GET", "/api/about", headers=shared_site.own_headers()).json
+    assert about["read_only"] is True
+    assert [path.name for path in runs.iterdir()] == ["one"]
+
+
+def test_a_new_post_route_is_refused_until_it_is_allowed() -> None:
+    assert app.only_looks(Route("/api/new", app.about))
+    assert not app.only_looks(Route("/api/new", app.about, methods=["POST"]))
+    assert not app.only_looks(Route("/api/new", app.about, methods=["GET", "POST"]))
+    assert not app.only_looks(Route("/api/runs/{name}/{action:str}", app.about, methods=["POST"]))
+
+
+def test_a_read_only_server_still_reads_and_looks_inside(shared_site: Site) -> None:
+    digit = shared_site.post("/api/read", pgm(sheet("7")), PGM).json["digits"][0]
+    assert shared_site.ask("/api/occlusion", image=digit["image"])["occlusion"]
+    missing = shared_site.post("/api/runs/nothing/samples", b"{}")
+    assert missing.status == 404
+    assert "no network" in shared_site.post("/api/graph", b"{}").json["error"]
+
+
+def test_a_server_that_is_not_read_only_says_so(site: Site) -> None:
+    assert site.get("/api/about").json["read_only"] is False
+
+
+def printed_by_serve(
+    firstlight: Firstlight, monkeypatch: pytest.MonkeyPatch, *flags: str
+) -> Answer:
+    """What `serve` prints when it is ready; it is stopped at once."""
+    monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: sockets[0].close())
+    return firstlight("serve", "--port", 0, *flags)
+
+
+def test_a_class_gets_addresses_a_token_and_a_link(
+    firstlight: Firstlight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = printed_by_serve(firstlight, monkeypatch, "--host", "0.0.0.0", "--json")
+    printed = json.loads(answer.out)
+    assert printed["url"] == printed["urls"][0] and "0.0.0.0" not in answer.out
+    assert printed["link"] == f"{printed['url']}#draw?token={printed['token']}"
+    assert len(printed["token"]) >= 12
+    again = json.loads(printed_by_serve(firstlight, monkeypatch, "--host", "::", "--json").out)
+    assert again["token"] != printed["token"]
+    given = ("--token", "correct horse battery", "--json")
+    assert json.loads(printed_by_serve(firstlight, monkeypatch, *given).out)["token"] == given[1]
+    alone = json.loads(printed_by_serve(firstlight, monkeypatch, "--json").out)
+    assert alone["token"] is None and alone["link"] == alone["url"]
+
+
+def test_a_terminal_shows_a_qr_code(
+    firstlight: Firstlight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = ("--host", "0.0.0.0", "--token", "correct-horse-battery")
+    assert "█" not in printed_by_serve(firstlight, monkeypatch, *shared).out
+    monkeypatch.setattr(cli, "draws_blocks", lambda: True)
+    lines = printed_by_serve(firstlight, monkeypatch, *shared).out.splitlines()
+    code = [line for line in lines if "█" in line]
+    assert any("#draw?token=correct-horse-battery" in line for line in lines)
+    assert len({len(line) for line in code}) == 1 and 2 * len(code) >= len(code[0]) - 30 > 20
+    assert all(line.startswith("\x1b[") and line.endswith("\x1b[0m") for line in code)
+    assert "█" not in printed_by_serve(firstlight, monkeypatch, *shared, "--json").out
+    assert "█" not in printed_by_serve(firstlight, monkeypatch).out  # nobody else can open it
 
 
 def test_it_starts_without_tensorflow_and_stops_on_ctrl_c(here: Path) -> None:
@@ -594,6 +897,31 @@ def test_a_training_is_started_stopped_and_continued(site: Site, runs: Path) -> 
     wait_until(lambda: logged_lines(site, name)[-1]["step"] > reached)
     site.ask(f"/api/runs/{name}/stop")
     wait_for_state(site, name, "stopped")
+
+
+def test_a_folder_of_pictures_is_looked_at_and_trained_on(site: Site, runs: Path) -> None:
+    shop = write_shop(runs.parent / "shop")
+    (shop / "kiwi" / "bad.png").write_text("no picture")
+    found = site.ask("/api/data", data=f"  {shop} ")
+    assert found["location"] == str(shop) and found["pictures"]
+    assert found["classes"] == {"apple": 10, "kiwi": 10} and sum(found["splits"].values()) == 20
+    assert found["fault_count"] == 1 and found["faults"][0]["file"] == "kiwi/bad.png"
+    assert found["recipes"]["lenet5"] == ["pictures"] and "modern" in found["recipes"]["zfnet"]
+    of_digits = site.ask("/api/data", data="mnist")["recipes"]
+    assert "pictures" not in of_digits["lenet5"] and "zfnet" not in of_digits
+
+    own = site.get("/api/recipes").json["lenet5"]["pictures"]
+    assert own["epochs"] == 200 and own["steps"] is None and own["batch_size"] == 32
+    asked = {"network": "lenet5", "recipe": "pictures", "data": str(shop), "steps": 2}
+    name = site.ask("/api/trainings", **asked, learning_rate=0.02)["name"]
+    assert name == "lenet5-shop-1"
+    row = wait_for_state(site, name, "done")
+    assert row["pictures"] and row["settings"]["learning rate"] == 0.02
+    assert site.get(f"/api/runs/{name}/weights").json["shape"] == [6, 5, 5]
+    shutil.rmtree(shop / "kiwi")
+    alone = site.post("/api/data", json.dumps({"data": str(shop)}).encode())
+    assert alone.status == 400 and "has 1 class with pictures" in alone.json["error"]
+    shutil.rmtree(shop)
 
 
 def test_no_more_than_two_jobs_run_at_once(site: Site, runs: Path) -> None:
@@ -676,6 +1004,86 @@ def test_looking_inside_a_run_shows_its_layers(site: Site, runs: Path) -> None:
     samples = site.ask("/api/runs/one/samples")
     assert len(samples["predicted"]) == len(samples["labels"]) == 100
     assert samples["predicted"][0] == logits.argmax()
+
+
+def pixels_of(encoded: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(encoded), np.uint8)
+
+
+def test_a_layer_belongs_to_the_stage_that_it_normalises_or_rectifies() -> None:
+    names = stage_names(built("convnet", 10))
+    assert {name for name, stage in names.items() if stage == "conv2"} == {
+        "conv2",
+        "conv2_norm",
+        "conv2_relu",
+    }
+    assert names["output"] == "output" and names["flat"] == "flat"
+
+
+def test_the_layers_and_their_windows_are_named(site: Site, runs: Path) -> None:
+    write_lenet5(runs / "lenet5")
+    answer = site.ask("/api/occlusion", image=DIGIT, run="lenet5")
+    layers = {layer["name"]: layer for layer in answer["layers"]}
+    assert list(layers) == ["C1", "S2", "C3", "S4", "C5", "F6", "output"]
+    assert all(layer["stage"] == name for name, layer in layers.items())
+    windows = {name: layer["window"] for name, layer in layers.items() if layer["window"]}
+    assert windows == {"C1": [5, 5], "S2": [2, 2], "C3": [5, 5], "S4": [2, 2], "C5": [5, 5]}
+    assert layers["S2"]["strides"] == [2, 2] and layers["S2"]["shape"] == [6, 14, 14]
+    assert layers["C5"]["shape"] == [1, 1, 120]  # 120 maps of one value each
+
+
+def test_the_top_nine_of_a_map_are_those_that_activate_it_most(site: Site, runs: Path) -> None:
+    write_lenet5(runs / "lenet5")
+    asked = {"run": "lenet5", "layer": "S2", "number": 2}
+
+    def own_map(image: str) -> np.ndarray:
+        answer = site.ask("/api/occlusion", image=image, run="lenet5")
+        (layer,) = [layer for layer in answer["layers"] if layer["name"] == "S2"]
+        return np.asarray(maps(layer)[2])
+
+    answer = site.ask("/api/projections", image=DIGIT, **asked)
+    assert answer["searched"] == 2000 and answer["data"] == "mnist"
+    drawing, nine = answer["drawing"], answer["top_nine"]
+    assert drawing["image"] == DIGIT
+    assert answer["place"] == list(np.unravel_index(own_map(DIGIT).argmax(), (14, 14)))
+    activations = [each["activation"] for each in nine]
+    assert len(nine) == 9 and activations == sorted(activations, reverse=True)
+    for each in (drawing, nine[0], nine[8]):
+        assert own_map(each["image"]).max() == pytest.approx(each["activation"], abs=0.02)
+        top, left, bottom, right = each["region"]
+        outside = maps(each)[0].copy()
+        outside[top:bottom, left:right] = 0
+        assert (bottom - top, right - left) <= (6, 6) and not outside.any()
+    val = mnist.load("val")
+    row = next(
+        i for i in range(2000) if np.array_equal(val.images[i].ravel(), pixels_of(nine[0]["image"]))
+    )
+    assert nine[0]["label"] == str(val.labels[row])
+
+
+def test_the_top_nine_of_a_neuron_have_the_largest_sums(site: Site, runs: Path) -> None:
+    write_trained_run(runs / "one")
+    weights = checkpoint.load(Run(runs / "one").weights)[0]
+    images = mnist.load("val").images[:2000]
+    sums = flat(images) @ weights["layer1/kernel"][7] + weights["layer1/bias"][7]
+    answer = site.ask("/api/projections", run="one", image=DIGIT, layer="layer1", number=7)
+    expected = images[np.argsort(-sums, kind="stable")[:9]].reshape(9, -1)
+    assert [pixels_of(each["image"]).tolist() for each in answer["top_nine"]] == expected.tolist()
+    assert answer["place"] == [] and answer["drawing"]["region"] == [0, 0, 28, 28]
+
+
+def test_a_map_that_does_not_exist_is_refused(site: Site, runs: Path) -> None:
+    write_trained_run(runs / "one")
+    right = {"run": "one", "image": DIGIT, "layer": "layer1", "number": 0}
+    for field, value, message in (
+        ("layer", "C9", "no layer 'C9'; layers: layer1"),
+        ("number", 10, "no map 10 in layer1, which has 10: 0 to 9"),
+        ("number", -1, "number is '-1'"),
+        ("number", "x", "number is 'x'"),
+        ("image", "AA==", "28×28 pixels"),
+    ):
+        response = site.post("/api/projections", json.dumps(right | {field: value}).encode())
+        assert response.status == 400 and message in response.json["error"]
 
 
 def test_the_view_first_graph_gets_images_and_pictures(site: Site) -> None:
@@ -837,13 +1245,26 @@ def test_a_kernel_is_shown_as_one_picture_per_unit() -> None:
         run_views.weight_maps(np.zeros((17, 10)))
 
 
-def test_mistakes_among_ones_own_pictures_are_shown(site: Site, runs: Path) -> None:
-    shop = runs.parent / "shop"
+def write_shop(shop: Path) -> Path:
+    """A folder of ten pictures of each of two classes."""
     for i in range(10):
         for name in ("apple", "kiwi"):
             (shop / name).mkdir(parents=True, exist_ok=True)
             picture = np.full((90, 120, 3), (i, 200, 10 * len(name)), np.uint8)
             Image.fromarray(picture).save(shop / name / f"{i}.png")
+    return shop
+
+
+def test_validation_with_class_weights_is_named_the_mean_recall(tmp_path: Path) -> None:
+    run = Run(write_run(tmp_path / "run"))
+    record = run.record()
+    assert run_views.run_summary(run.folder, "run", None)["validated_by"] == "accuracy"
+    run.write_record(replace(record, settings=replace(record.settings, class_weights=BALANCED)))
+    assert run_views.run_summary(run.folder, "run", None)["validated_by"] == "mean recall"
+
+
+def test_mistakes_among_ones_own_pictures_are_shown(site: Site, runs: Path) -> None:
+    shop = write_shop(runs.parent / "shop")
     folder = write_run(runs / "shop", str(shop))
     run = Run(folder)
     write_json(run.pictures_file, list_pictures(shop).to_json())

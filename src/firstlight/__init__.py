@@ -55,6 +55,7 @@ _MODULES = {  # the module of each public name
     "predict": "api",
     "read": "reading",
     "report": "api",
+    "site": "api",
     "train": "api",
     "train_first_graph": "api",
 }
@@ -78,6 +79,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
     from firstlight.api import network as network
     from firstlight.api import predict as predict
     from firstlight.api import report as report
+    from firstlight.api import site as site
     from firstlight.api import train as train
     from firstlight.api import train_first_graph as train_first_graph
     from firstlight.datasets import Dataset as Dataset

@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # these import TensorFlow, or a package of the extra `train`
     from firstlight.reports.report import Report
     from firstlight.training.first_graph import FirstRun
     from firstlight.training.rate_search import RateSearch
+    from firstlight.website.write import Site
 
 PathChoice = str | Path
 if TYPE_CHECKING:
@@ -471,12 +472,14 @@ def export(
 
     Args:
         data: data to calibrate on and to compare answers with; "" for the run's own.
-        format: "onnx", "litert" or "savedmodel".
+        format: "onnx", "litert", "savedmodel", or "html": a page to draw a digit on.
         out: the file (for savedmodel, the folder) to write; by default in model/ of the run.
 
     Raises:
-        ExportError: the file could not be made, or differs from the network; it is removed.
-        UsageError: no such format, or `out` cannot be written or must not be replaced.
+        ExportError: the file could not be made or checked, or differs from the network; it is
+            removed.
+        UsageError: no such format, the format is not for such a network, or `out` cannot be written
+            or must not be replaced.
         DataError: the run, or the data it was trained on, is missing or damaged.
 
     >>> fl.export("runs/mlp-mnist-1", "onnx").path
@@ -612,6 +615,26 @@ def lessons(folder: PathChoice) -> "Notebooks":
     from firstlight.chapters.notebooks import write_notebooks
 
     return write_notebooks(Path(folder))
+
+
+def site(folder: PathChoice) -> "Site":
+    """Write the series and the guides as a static site for any web host.
+
+    Its pages are HTML that asks no other host; the parts that one can try out run in the browser.
+    It works at any address, also below a path.
+
+    Args:
+        folder: the folder for the site. A site that was written there before is replaced.
+
+    Raises:
+        UsageError: the folder holds something else than such a site, or cannot be written.
+
+    >>> fl.site("site").folder / "index.html"
+    PosixPath('site/index.html')
+    """
+    from firstlight.website.write import write_site
+
+    return write_site(Path(folder))
 
 
 def list_networks() -> tuple[catalog.NetworkEntry, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -169,6 +170,18 @@ def recipe(name: str, of: Network) -> tuple[Network, Recipe]:
         raise UsageError(f"no recipe {name!r} for {of.name}; recipes: {', '.join(choices)}")
     trained = network(choices[name])
     return trained, trained.recipes[name]
+
+
+def suitable_recipes(recipes: Iterable[str], *, pictures: bool) -> tuple[str, ...]:
+    """Return those of a network's recipes that suit a kind of data, the default first.
+
+    The recipe "pictures" is for folders of pictures; a network that has it has made its other
+    recipes for digits.
+    """
+    names = tuple(recipes)
+    if "pictures" not in names[1:]:
+        return names
+    return ("pictures",) if pictures else tuple(name for name in names if name != "pictures")
 
 
 def recipes(network_name: str) -> dict[str, str]:

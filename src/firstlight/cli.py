@@ -148,6 +148,7 @@ class Format(StrEnum):
     ONNX = "onnx"
     LITERT = "litert"
     SAVEDMODEL = "savedmodel"
+    HTML = "html"
 
 
 ChosenSplit = Annotated[Split, typer.Option(help="Which split to measure.")]
@@ -656,12 +657,14 @@ def classify(
     rich_help_panel=USE,
     epilog=examples(
         "export runs/convnet-mnist-1 --format onnx",
-        "export runs/convnet-mnist-1 --format litert --out digits.tflite",
+        "export runs/convnet-mnist-1 --format html --out digits.html",
     ),
 )
 def export(
     folder: RunFolder,
-    format_: Annotated[Format, typer.Option("--format", help="File format.")],
+    format_: Annotated[
+        Format, typer.Option("--format", help="File format; html is a page to draw on.")
+    ],
     out: Annotated[
         Path | None,
         typer.Option(metavar="PATH", help="File to write; for savedmodel, a folder."),
@@ -749,11 +752,13 @@ def check(
     rich_help_panel=USE,
     epilog=examples(
         "serve",
-        "serve --model runs/convnet-mnist-1 --port 8080",
+        "serve --host 0.0.0.0 --read-only",
     ),
 )
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0: other machines may open the page.")
+    ] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(metavar="N", min=0, max=65535, help="Port; 0: any free one.")
     ] = 8000,
@@ -766,8 +771,14 @@ def serve(
         ),
     ] = None,
     token: Annotated[
-        str, typer.Option(envvar="FIRSTLIGHT_TOKEN", help="Token that visitors must enter.")
+        str,
+        typer.Option(
+            envvar="FIRSTLIGHT_TOKEN", help="Token that visitors must enter; made if left out."
+        ),
     ] = "",
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Visitors start, stop and evaluate no trainings.")
+    ] = False,
     trust: Trust = False,
     json_: Json = False,
     quiet: Quiet = False,
@@ -778,12 +789,14 @@ def serve(
     Draw digits and see them read, watch networks learn, look inside them.
     """
     from firstlight.serve import server
+    from firstlight.serve.sharing import Sharing, qr_for_terminal
 
-    def on_ready(url: str) -> None:
-        show({"url": url}, json_, console.serving(url))
+    def on_ready(sharing: Sharing) -> None:
+        qr_code = qr_for_terminal(sharing.link) if sharing.token and draws_blocks() else []
+        show(sharing.to_json(), json_, console.serving(sharing, qr_code))
         sys.stdout.flush()
 
-    server.serve(host, port, model, token, on_ready=on_ready, trust=trust)
+    server.serve(host, port, model, token, on_ready=on_ready, trust=trust, read_only=read_only)
 
 
 @app.command(
@@ -832,13 +845,48 @@ def lessons(
     show(written.to_json(), json_, console.lessons(written))
 
 
+@app.command(
+    rich_help_panel=LEARN,
+    epilog=examples(
+        "site pages",
+        "site pages --json",
+    ),
+)
+def site(
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="Folder for the site; one that is there is replaced."),
+    ],
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Write the series and the guides as a static site.
+
+    Any web host can serve it. One can draw a digit on it and see it read; nothing is installed, and
+    no other host is asked.
+    """
+    from firstlight import api
+
+    written = api.site(folder)
+    show(written.to_json(), json_, console.site(written))
+
+
 def show(document: Any, as_json: bool, lines: list[str]) -> None:
     """Print a verb's result on stdout: the JSON document alone, or lines for a person."""
     if as_json:
-        is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-        print(json.dumps(document, ensure_ascii=not is_utf8))
+        print(json.dumps(document, ensure_ascii=not prints_utf8()))
     elif lines:
         print("\n".join(lines))
+
+
+def prints_utf8() -> bool:
+    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+
+
+def draws_blocks() -> bool:
+    """Return whether stdout is a terminal that shows block characters in colours."""
+    return sys.stdout.isatty() and prints_utf8() and os.environ.get("TERM") != "dumb"
 
 
 def command_line() -> str:

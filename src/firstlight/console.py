@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:  # these modules take time to import, and some import TensorFl
     from firstlight.reports.report import Report
     from firstlight.runs.documents import Evaluation, Mistake, TrainingResult
     from firstlight.runs.run import Run
+    from firstlight.serve.sharing import Sharing
     from firstlight.training.rate_search import RateSearch
+    from firstlight.website.write import Site
 
 MAX_MISTAKES_SHOWN = 5
 MAX_NEAR_COPIES = 20
@@ -152,12 +155,31 @@ def lessons(written: Notebooks) -> list[str]:
     return [str(file) for file in written.files]
 
 
+def site(written: Site) -> list[str]:
+    """Return how large the site is, and how to look at it."""
+    folder = shlex.quote(str(written.folder))
+    return [
+        f"{written.folder}: {written.files} files, {written.bytes:,} bytes, for any web host",
+        f"to look at it: python -m http.server --directory {folder}, then open "
+        "http://localhost:8000/",
+    ]
+
+
 def graph(pictures: GraphPictures) -> list[str]:
     return [str(file) for file in pictures.files]
 
 
-def serving(url: str) -> list[str]:
-    return [f"open {url} in a browser; press Ctrl-C to stop the server"]
+def serving(sharing: Sharing, qr_code: list[str]) -> list[str]:
+    """Return the addresses that open the page, and the token and link for visitors."""
+    first, *others = sharing.urls
+    lines = [f"open {first} in a browser; press Ctrl-C to stop the server"]
+    lines += [f"or, from another network: {url}" for url in others]
+    if sharing.token is not None:
+        lines += [
+            f"token that visitors enter: {sharing.token}",
+            f"link that has the token in it: {sharing.link}",
+        ]
+    return lines + qr_code
 
 
 def comparison(compared: Comparison) -> list[str]:
@@ -193,7 +215,7 @@ def _class_table(checked: DatasetCheck) -> list[str]:
     if not checked.splits:
         return []
     width = 2 + max(map(len, checked.classes), default=0)
-    splits = list(checked.splits.values())
+    splits = list(checked.counts.values())
     rows = [
         "".join(f"{count:>9,}" for count in (*(split[name] for split in splits), total))
         for name, total in checked.classes.items()

@@ -52,6 +52,10 @@ FILE_TYPES = (
         b"ftypavi",
         f"an AVIF picture that is damaged, or that this Pillow cannot read; {_AS_JPEG}",
     ),
+    *(
+        FileType(4, b"ftyp" + brand, f"a HEIC picture that is damaged; {_AS_JPEG}")
+        for brand in (b"hei", b"hev", b"mif1", b"msf1")
+    ),
     FileType(4, b"ftypcrx", f"a camera's raw picture; {_AS_JPEG}"),
     FileType(4, b"ftyp", "a film; save pictures of it"),
     FileType(0, b"RIFF", "a film or a sound, or a damaged WebP"),

@@ -15,6 +15,12 @@ from firstlight.images.augmentations import check_strengths
 Schedule = Literal["constant", "one-cycle"]
 Keep = Literal["best", "last"]
 Precision = Literal["float32", "bfloat16"]
+MAX_LEARNING_RATE = 100.0  # no recipe comes near it; `find-lr` tries rates up to 10
+LIMITS = {  # field → the smallest and the largest whole number that it may be
+    "batch_size": (1, 100_000),
+    "epochs": (1, 100_000),
+    "steps": (1, 100_000_000),
+}
 FLAGS = {  # field → the flag of the command line that sets it
     "batch_size": "--batch-size",
     "learning_rate": "--lr",
@@ -71,8 +77,8 @@ class Recipe:
                 object.__setattr__(self, each.name, value.item())
         self._check_length()
         self._check_learning_rate()
-        for name in ("batch_size", "steps_per_call"):
-            check_whole_number(name, getattr(self, name), minimum=1)
+        check_whole_number("batch_size", self.batch_size, *LIMITS["batch_size"])
+        check_whole_number("steps_per_call", self.steps_per_call, minimum=1)
         for name in ("plateau_epochs", "no_augment_epochs"):
             check_whole_number(name, getattr(self, name), minimum=0)
         for name in ("momentum", "label_smoothing", "ema_decay"):
@@ -88,7 +94,7 @@ class Recipe:
         check_strengths(self.augment)
 
     def _check_length(self) -> None:
-        """Check that either epochs or steps is given, and is a whole number of at least 1."""
+        """Check that either epochs or steps is given, and is within its LIMITS."""
         if self.epochs is None and self.steps is None:
             raise UsageError("neither epochs nor steps is given; give one of the two")
         if self.epochs is not None and self.steps is not None:
@@ -96,16 +102,13 @@ class Recipe:
                 f"epochs is {self.epochs!r} and steps is {self.steps!r}; give one of the two"
             )
         if self.epochs is not None:
-            check_whole_number("epochs", self.epochs, minimum=1)
+            check_whole_number("epochs", self.epochs, *LIMITS["epochs"])
         if self.steps is not None:
-            check_whole_number("steps", self.steps, minimum=1)
+            check_whole_number("steps", self.steps, *LIMITS["steps"])
 
     def _check_learning_rate(self) -> None:
         """Check the learning rate and everything that changes it."""
-        rate = self.learning_rate
-        if not _is_number(rate) or not 0 < rate < math.inf:
-            label = _label("learning_rate")
-            raise UsageError(f"{label} is {rate!r}; a learning rate is above 0 and finite")
+        check_learning_rate(self.learning_rate)
         _check_dictionary("lr_multipliers", self.lr_multipliers)
         for ending, multiplier in self.lr_multipliers.items():
             if not isinstance(ending, str):
@@ -180,11 +183,20 @@ def _is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def check_whole_number(name: str, value: Any, minimum: int) -> None:
-    """Raises UsageError if a value is not a whole number of at least `minimum`."""
-    if not _is_number(value) or not isinstance(value, Integral) or value < minimum:
+def check_whole_number(name: str, value: Any, minimum: int, maximum: int | None = None) -> None:
+    """Raises UsageError if a value is not a whole number from `minimum` to `maximum`."""
+    is_whole = _is_number(value) and isinstance(value, Integral)
+    if not is_whole or value < minimum or (maximum is not None and value > maximum):
+        bound = f"of at least {minimum}" if maximum is None else f"from {minimum} to {maximum:,}"
+        raise UsageError(f"{_label(name)} is {value!r}; it must be a whole number {bound}")
+
+
+def check_learning_rate(rate: Any) -> None:
+    """Raises UsageError if it is not a number above 0 and at most MAX_LEARNING_RATE."""
+    if not _is_number(rate) or not 0 < rate <= MAX_LEARNING_RATE:
         raise UsageError(
-            f"{_label(name)} is {value!r}; it must be a whole number of at least {minimum}"
+            f"{_label('learning_rate')} is {rate!r}; it must be a number above 0 and at most "
+            f"{MAX_LEARNING_RATE:g}"
         )
 
 

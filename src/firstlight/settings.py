@@ -115,9 +115,7 @@ def prepare(
         UsageError: no such network or recipe, both epochs and steps, or an impossible rate.
         DataError: no such data, or it is damaged, or it has a single class.
     """
-    check_whole_number("seed", seed, minimum=0)
-    if seed > MAX_SEED:
-        raise UsageError(f"seed is {seed}; it must be at most {MAX_SEED}")
+    check_whole_number("seed", seed, minimum=0, maximum=MAX_SEED)
     check_whole_number("patience", patience, minimum=0)
     if limit is not None:
         check_whole_number("limit", limit, minimum=1)
@@ -175,9 +173,8 @@ def default_recipe(network: Network, dataset: Dataset) -> str:
     It is the network's first recipe; for a folder of photographs it is the recipe "pictures", if
     the network has one: photographs are fewer and harder than the digits of its first recipe.
     """
-    first, *others = network.recipes
-    are_photographs = dataset.listing is not None and dataset.listing.size is None
-    return "pictures" if are_photographs and "pictures" in others else first
+    are_pictures = dataset.listing is not None and dataset.listing.size is None
+    return catalog.suitable_recipes(network.recipes, pictures=are_pictures)[0]
 
 
 def overridden(recipe: Recipe, overrides: dict[str, float | None]) -> Recipe:

@@ -4,5 +4,5 @@ chapter.py    a chapter's Markdown → its parts: prose, code, what the code pri
 program.py    a chapter's code → one program
 agreement.py  does what was printed agree with what the chapter says?
 notebooks.py  chapters → Jupyter notebooks: the verb `lessons`
-html.py       a chapter → HTML: the page's view Learn. highlight.py: its Python code
+html.py       a chapter → HTML, for the page and the site. highlight.py: its Python code
 """

@@ -168,13 +168,22 @@ def last_heading(text: str) -> str:
     return headings[-1] if headings else ""
 
 
+def root() -> Path:
+    """Return the folder of lessons/ and docs/: in an installed package, or the repository."""
+    packaged = PACKAGE / "markdown"
+    return packaged if packaged.is_dir() else PACKAGE.parent.parent
+
+
 def folder() -> Path:
-    """Return the folder of the chapters: in an installed package, or in the repository."""
-    packaged = PACKAGE / "chapters" / "markdown"
-    return packaged if packaged.is_dir() else PACKAGE.parent.parent / "lessons"
+    """Return the folder of the chapters."""
+    return root() / "lessons"
+
+
+def paths() -> list[Path]:
+    """Return the files of the chapters, in order."""
+    return sorted(folder().glob("[0-9]*.md"))
 
 
 def chapters() -> tuple[Chapter, ...]:
     """Return the chapters of the series, in order."""
-    paths = sorted(folder().glob("[0-9]*.md"))
-    return tuple(Chapter(path, path.read_text("utf-8")) for path in paths)
+    return tuple(Chapter(path, path.read_text("utf-8")) for path in paths())

@@ -1,12 +1,13 @@
-"""A chapter's Markdown → HTML, for the page's view Learn.
+"""A chapter's Markdown → HTML, for the page's view Learn and for the site.
 
 Raw HTML in the Markdown is shown as text. There are no scripts, and no styles in attributes: the
 page's Content-Security-Policy (serve/guard.py) forbids both.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -28,26 +29,33 @@ class Heading:
     """A heading of a chapter: its level in the Markdown, and its text as HTML."""
 
     level: int
+    tag: str  # h2
     html: str
     slug: str  # its name in addresses: `what-it-predicts`
 
 
 Block = Heading | str  # a heading, or HTML
-Link = Callable[[str], str]  # an address in the Markdown → the address where it is shown
+# The address of a page or a picture in the Markdown → the address where it is shown; "": nowhere.
+Link = Callable[[str], str]
+LOWER = 1  # the headings on the page, which has a title of its own
 
 
 def link_on_page(address: str) -> str:
-    """Return where a link of a chapter leads on the page: to the view Learn for a chapter."""
+    """Return where a link of a chapter leads on the page: to the view Learn for a chapter.
+
+    The page's address is `/`, so the path of a picture is the address of the picture's route.
+    """
     chapter = CHAPTER_LINK.fullmatch(address)
     return "#learn?chapter=" + chapter["name"] if chapter else address
 
 
-def chapter_html(chapter: Chapter, link: Link = link_on_page) -> str:
+def chapter_html(chapter: Chapter, link: Link = link_on_page, lower: int = LOWER) -> str:
     """Return the chapter as HTML: an introduction, and a section for each heading of level 2.
 
-    Headings are one level lower than in the Markdown, because the page has a title of its own.
+    Args:
+        lower: by how many levels the headings are lower than in the Markdown.
     """
-    introduction, *sections = split_at(2, list(blocks(chapter, link)))
+    introduction, *sections = split_at(2, list(blocks(chapter, link, lower)))
     intro = f'<section class="intro">\n{joined(introduction)}</section>\n'
     return intro + "".join(map(section_html, sections))
 
@@ -65,7 +73,7 @@ def section_html(section: Sequence[Block]) -> str:
         content = joined(body)
     return (
         f'<section id="{heading.slug}">\n'
-        f'<h3 tabindex="-1">{heading.html}</h3>\n{content}</section>\n'
+        f'<{heading.tag} tabindex="-1">{heading.html}</{heading.tag}>\n{content}</section>\n'
     )
 
 
@@ -89,8 +97,8 @@ def joined(some: Sequence[Block]) -> str:
 
 
 def heading_html(heading: Heading) -> str:
-    level = heading.level + 1
-    return f'<h{level} id="{heading.slug}" tabindex="-1">{heading.html}</h{level}>\n'
+    tag = heading.tag
+    return f'<{tag} id="{heading.slug}" tabindex="-1">{heading.html}</{tag}>\n'
 
 
 def split_at(level: int, all_blocks: Sequence[Block]) -> list[list[Block]]:
@@ -103,8 +111,23 @@ def split_at(level: int, all_blocks: Sequence[Block]) -> list[list[Block]]:
     return groups
 
 
-def blocks(chapter: Chapter, link: Link) -> Iterator[Block]:
-    """Yield a chapter's headings, and all between them as HTML."""
+def blocks(chapter: Chapter, link: Link, lower: int) -> Iterator[Block]:
+    """Yield a chapter's headings, and all between them as HTML.
+
+    A name in addresses that was there before gets a number, as on GitHub: `the-data-1`.
+    """
+    seen: Counter[str] = Counter()
+    for block in rendered(chapter, link, lower):
+        if isinstance(block, Heading):
+            before = seen[block.slug]
+            seen[block.slug] += 1
+            yield replace(block, slug=f"{block.slug}-{before}") if before else block
+        else:
+            yield block
+
+
+def rendered(chapter: Chapter, link: Link, lower: int) -> Iterator[Block]:
+    """Yield the headings and the HTML of each part of a chapter."""
     markdown = parser(chapter.path.parent, link)
     for part in chapter.parts:
         if isinstance(part, Code):
@@ -114,10 +137,10 @@ def blocks(chapter: Chapter, link: Link) -> Iterator[Block]:
         elif isinstance(part, Live):
             yield f'<div class="live" data-live="{part.name}"></div>\n'
         else:
-            yield from prose_blocks(markdown, part.text)
+            yield from prose_blocks(markdown, part.text, lower)
 
 
-def prose_blocks(markdown: MarkdownIt, text: str) -> Iterator[Block]:
+def prose_blocks(markdown: MarkdownIt, text: str, lower: int) -> Iterator[Block]:
     """Yield the headings of Markdown, and all between them as HTML."""
 
     def html(some: list[Token]) -> str:
@@ -132,7 +155,8 @@ def prose_blocks(markdown: MarkdownIt, text: str) -> Iterator[Block]:
         yield html(pending)
         pending = []
         words, _ = next(tokens), next(tokens)  # its inline content, and its end
-        yield Heading(int(token.tag[1]), html([words]), slug(words.content))
+        level = int(token.tag[1])
+        yield Heading(level, f"h{level + lower}", html([words]), slug(words.content))
     yield html(pending)
 
 
@@ -170,40 +194,56 @@ def parser(folder: Path, link: Link) -> MarkdownIt:
     """Return a Markdown parser for a text in a folder; its pictures are there, or below it."""
 
     def link_open(self: Any, tokens: Sequence[Token], index: int, *_: Any) -> str:
-        address = str(tokens[index].attrs["href"])
-        return f'<a href="{escape(link(address))}">'
+        address = link(str(tokens[index].attrs["href"]))
+        return f'<a href="{escape(address)}">' if address else "<a>"
 
     def image(self: Any, tokens: Sequence[Token], index: int, *_: Any) -> str:
-        token = tokens[index]
-        return image_html(folder, token.content, str(token.attrs["src"]))
+        path = str(tokens[index].attrs["src"])
+        return image_html(folder / path, tokens[index].content, link(path))
 
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     markdown.add_render_rule("image", image)
     markdown.add_render_rule("link_open", link_open)
+    markdown.add_render_rule("code_block", indented_code)
     markdown.add_render_rule("table_open", lambda *_: '<div class="wide"><table>\n')
     markdown.add_render_rule("table_close", lambda *_: "</table></div>\n")
     for cell in ("th", "td"):
         markdown.add_render_rule(f"{cell}_open", cell_open)
+        markdown.add_render_rule(f"{cell}_close", cell_close)
     return markdown
+
+
+def indented_code(self: Any, tokens: Sequence[Token], index: int, *_: Any) -> str:
+    """Render a block of code without a language: it is indented."""
+    code = framed("Code", f"<pre><code>{as_text(tokens[index].content)}</code></pre>")
+    return f'<div class="code">\n{code}</div>\n'
 
 
 def cell_open(self: Any, tokens: Sequence[Token], index: int, *_: Any) -> str:
     """Render the start of a table's cell: columns of numbers have a class, and no style."""
-    token = tokens[index]
-    is_number = "right" in str(token.attrs.get("style", ""))
-    return f'<{token.tag} class="number">' if is_number else f"<{token.tag}>"
+    tag = cell_tag(tokens[index], tokens[index + 1])
+    is_number = "right" in str(tokens[index].attrs.get("style", ""))
+    return f'<{tag} class="number">' if is_number else f"<{tag}>"
 
 
-def image_html(folder: Path, alt: str, path: str) -> str:
+def cell_close(self: Any, tokens: Sequence[Token], index: int, *_: Any) -> str:
+    return f"</{cell_tag(tokens[index], tokens[index - 1])}>\n"
+
+
+def cell_tag(cell: Token, words: Token) -> str:
+    """Return the tag of a table's cell: a header without words is none."""
+    return cell.tag if words.content else "td"
+
+
+def image_html(file: Path, alt: str, address: str) -> str:
     """Return a picture as HTML, with its size, so that nothing moves when it arrives.
 
-    It is a link to itself: wide pictures are shown smaller than they are. The page's address is
-    `/`, so the path in the chapter is the address of the picture's route.
+    It is a link to itself: wide pictures are shown smaller than they are.
     """
-    width, height = picture_size(folder / path)
+    width, height = picture_size(file)
     size = f'width="{width}" height="{height}"'
-    image = f'<img src="{escape(path)}" alt="{escape(alt)}" {size} loading="lazy">'
-    return f'<a class="picture" href="{escape(path)}">{image}</a>'
+    image = f'<img src="{escape(address)}" alt="{escape(alt)}" {size} loading="lazy">'
+    return f'<a class="picture" href="{escape(address)}">{image}</a>'
 
 
 def picture_size(path: Path) -> tuple[int, int]:

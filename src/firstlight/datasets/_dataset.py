@@ -1,7 +1,7 @@
 """A dataset: a name, classes, splits, and how to load one of them."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,7 +76,8 @@ class DatasetCheck:
     """What `firstlight data check` found: examples by class and split, faults, and near copies."""
 
     data: str
-    splits: dict[str, dict[str, int]]  # split → class → number of examples
+    counts: dict[str, dict[str, int]]  # split → class → number of examples
+    image_size: Size | None  # height, width, channels; None for pictures, which may differ in size
     faults: tuple[Fault, ...]
     near_copies: tuple[NearCopy, ...]  # no faults: two pictures may be meant to be so alike
     remarks: tuple[str, ...] = ()  # how the data was understood
@@ -84,10 +85,15 @@ class DatasetCheck:
     @property
     def classes(self) -> dict[str, int]:
         """The number of examples of each class, in all splits."""
-        counts: Counter[str] = Counter()
-        for by_class in self.splits.values():
-            counts.update(by_class)
-        return dict(counts)
+        classes: Counter[str] = Counter()
+        for by_class in self.counts.values():
+            classes.update(by_class)
+        return dict(classes)
+
+    @property
+    def splits(self) -> dict[str, int]:
+        """The number of examples of each split."""
+        return {split: sum(by_class.values()) for split, by_class in self.counts.items()}
 
     @property
     def examples(self) -> int:
@@ -100,6 +106,8 @@ class DatasetCheck:
             "examples": self.examples,
             "faults": [fault.to_json() for fault in self.faults],
             "splits": self.splits,
+            "counts": self.counts,
+            "image_size": self.image_size,
             "near_copies": [copy.to_json() for copy in self.near_copies],
             "remarks": list(self.remarks),
         }
@@ -198,7 +206,8 @@ class Dataset:
                 faults.append(Fault(self.name, str(error)))
         return DatasetCheck(
             data=self.name,
-            splits={split: self._counts(examples) for split, examples in loaded.items()},
+            counts={split: self._counts(examples) for split, examples in loaded.items()},
+            image_size=_size_of_all(loaded.values()),
             faults=tuple(faults),
             near_copies=tuple(near_copies(loaded)),
             remarks=tuple([*self.remarks, self.made] if self.made else self.remarks),
@@ -207,3 +216,8 @@ class Dataset:
     def _counts(self, examples: Examples) -> dict[str, int]:
         counts = np.bincount(examples.labels, minlength=len(self.classes)).tolist()
         return dict(zip(self.classes, counts, strict=True))
+
+
+def _size_of_all(splits: Iterable[Examples]) -> Size | None:
+    """Return the size of images that are used whole, None for pictures, which are cropped."""
+    return next((each.images.size for each in splits if not each.images.are_crops), None)

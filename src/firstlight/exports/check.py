@@ -22,6 +22,7 @@ class Opened:
     inputs: Tensors
     outputs: Tensors
     logits: Callable[[np.ndarray], np.ndarray]  # images (N, *INPUT) uint8 → (N, classes)
+    batch_size: int = CHECK_BATCH_SIZE  # images that `logits` is given at once
 
 
 def largest_difference(opened: Opened, network: keras.Model, images: np.ndarray) -> float:
@@ -34,8 +35,8 @@ def largest_difference(opened: Opened, network: keras.Model, images: np.ndarray)
     outputs = {"logits": ("float32", network.output_shape)}
     if (opened.inputs, opened.outputs) != (inputs, outputs):
         raise ExportError(f"it takes {opened.inputs} and gives {opened.outputs}")
-    starts = range(0, len(images), CHECK_BATCH_SIZE)
-    batches = [images[start : start + CHECK_BATCH_SIZE] for start in starts]
+    size = opened.batch_size
+    batches = [images[start : start + size] for start in range(0, len(images), size)]
     expected = predictor(network)(images)
     actual = np.concatenate([opened.logits(batch) for batch in batches])
     difference = float(np.abs(actual - expected).max())

@@ -5,9 +5,7 @@ find. So the file is opened as its user would open it, and must give the network
 real images; otherwise it is removed.
 """
 
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,11 +19,14 @@ from firstlight.errors import ExportError, UsageError
 from firstlight.evaluation.accuracy import refuse_other_classes
 from firstlight.evaluation.calibration import Calibration, calibrate
 from firstlight.exports.check import Opened, largest_difference
+from firstlight.exports.html import open_html, refuse_html, write_html
 from firstlight.exports.litert import open_litert, write_litert
 from firstlight.exports.metadata import Metadata
 from firstlight.exports.onnx import open_onnx, write_onnx
 from firstlight.exports.saved_model import open_saved_model, write_saved_model
 from firstlight.recipe import Recipe, check_choice
+from firstlight.runs.documents import ModelInfo
+from firstlight.runs.files import replacing
 from firstlight.runs.run import Run
 from firstlight.settings import DataChoice
 from firstlight.training.augment import augmented
@@ -40,12 +41,14 @@ class ExportFormat:
     file: str  # its name in model/ of the run
     write: Callable[[keras.Model, Path, Metadata], None]
     open: Callable[[Path], Opened]
+    refuse: Callable[[keras.Model, ModelInfo], None] | None = None  # raises why it cannot be
 
 
 EXPORT_FORMATS = {
     "onnx": ExportFormat("{network}.onnx", write_onnx, open_onnx),
     "litert": ExportFormat("{network}.tflite", write_litert, open_litert),
     "savedmodel": ExportFormat("saved_model", write_saved_model, open_saved_model),
+    "html": ExportFormat("{network}.html", write_html, open_html, refuse_html),
 }
 
 
@@ -79,22 +82,26 @@ def export(run: Run, format: str, out: Path | None = None, data: DataChoice = ""
     A file that exists at that path is replaced only by one that passes the check.
 
     Raises:
-        ExportError: the file could not be made, or differs from the network; it is removed.
-        UsageError: no such format, the data's classes are not the network's, or `out` cannot be
-            written or must not be replaced.
+        ExportError: the file could not be made or checked, or differs from the network; it is
+            removed.
+        UsageError: no such format, the format is not for such a network, the data's classes are
+            not the network's, or `out` cannot be written or must not be replaced.
         DataError: the run, or the data it was trained on, is missing or damaged.
     """
     check_choice("format", format, tuple(EXPORT_FORMATS))
     network, _ = model.load(run)
     chosen = EXPORT_FORMATS[format]
-    path = out or run.weights.with_name(chosen.file.format(network=run.model_info().network))
+    info = run.model_info()
+    path = out or run.weights.with_name(chosen.file.format(network=info.network))
     refuse_to_replace(path, format, run)
+    if chosen.refuse:
+        chosen.refuse(network, info)
     dataset = catalog.dataset(data) if data else run.dataset()
     refuse_other_classes(run, dataset)
     images = real_images(dataset, network)
     calibration = measure_calibration(network, dataset, run.record().settings.recipe)
     metadata = Metadata.of(run, network, dataset.name, calibration)
-    with kept_if_right(path) as new:
+    with replacing(path) as new:
         try:
             chosen.write(network, new, metadata)
             difference = largest_difference(chosen.open(new), network, images)
@@ -162,21 +169,3 @@ def _is_saved_model(path: Path) -> bool:
     written = {"saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra"}
     is_folder = path.is_dir() and not path.is_symlink()
     return is_folder and {file.name for file in path.iterdir()} <= written
-
-
-@contextmanager
-def kept_if_right(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to; if no exception is raised, it then replaces `path`."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = tempfile.TemporaryDirectory(".part", f".{path.name}.", path.parent)
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be written ({error.strerror}); give another --out"
-        ) from None
-    with temporary as folder:
-        new = Path(folder) / path.name
-        yield new
-        if path.is_dir():  # a rename cannot replace a folder that is not empty
-            path.rename(new.with_name(f"{path.name}.old"))
-        new.replace(path)

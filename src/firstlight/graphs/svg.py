@@ -47,7 +47,7 @@ def render(boxes: list[Box], arrows: list[Arrow], title: str, subtitle: str) -> 
     feedback = [arrow for arrow in arrows if arrow.is_feedback]
     layout = lay_out(boxes, forward)
     left, right, bottom = _extent(layout)
-    elements = [_line(layout.routes[arrow.source, arrow.target]) for arrow in forward]
+    elements = [_line(arrow, layout.routes[arrow.source, arrow.target]) for arrow in forward]
     elements += [_labels(placed, forward) for placed in layout.boxes.values()]
     for number, arrow in enumerate(feedback, start=1):
         source, target = layout.boxes[arrow.source], layout.boxes[arrow.target]
@@ -97,7 +97,12 @@ def _header(title: str, subtitle: str, left: float) -> list[str]:
     ]
 
 
-def _line(route: Route) -> str:
+def _ends(source: str, target: str) -> str:
+    """Return the names of an arrow's boxes as attributes: the page lights arrows by them."""
+    return f"data-from={quoteattr(source)} data-to={quoteattr(target)}"
+
+
+def _line(arrow: Arrow, route: Route) -> str:
     """Return a curve through the points of a route, vertical where it passes each point."""
     path = f"M{route[0][0]:.1f} {route[0][1]:.1f}"
     for (x0, y0), (x1, y1) in pairwise(route):
@@ -106,7 +111,8 @@ def _line(route: Route) -> str:
         else:
             half = (y0 + y1) / 2
             path += f" C{x0:.1f} {half:.1f} {x1:.1f} {half:.1f} {x1:.1f} {y1:.1f}"
-    return f'<path d="{path}" fill="none" stroke="{MUTED}" marker-end="url(#tip)"/>'
+    ends = _ends(arrow.source, arrow.target)
+    return f'<path {ends} d="{path}" fill="none" stroke="{MUTED}" marker-end="url(#tip)"/>'
 
 
 def _labels(placed: PlacedBox, arrows: list[Arrow]) -> str:
@@ -129,7 +135,8 @@ def _feedback_line(source: PlacedBox, target: PlacedBox, lane: float) -> str:
         f"V{target.top - 2:.0f}"
     )
     style = f'stroke="{EDGE["goal"]}" stroke-dasharray="5 4" marker-end="url(#tip)"'
-    return f'<path d="{path}" fill="none" {style}/>'
+    ends = _ends(source.box.name, target.box.name)
+    return f'<path {ends} d="{path}" fill="none" {style}/>'
 
 
 def _box(placed: PlacedBox) -> str:

@@ -111,10 +111,8 @@ def is_picture(path: Path) -> bool:
 def _opened(path: Path, content: bytes | None = None) -> Iterator[Image.Image]:
     """Open a file without decoding it; turn every error into a DataError that names the file."""
     try:
-        start = _start(path) if content is None else content
-        formats = (_heic_format(),) if _is_heic(start) else PICTURE_FORMATS
         source = path if content is None else io.BytesIO(content)
-        with Image.open(source, formats=formats) as image:
+        with Image.open(source, formats=_formats(_start(path, content))) as image:
             yield image
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
@@ -122,7 +120,23 @@ def _opened(path: Path, content: bytes | None = None) -> Iterator[Image.Image]:
         raise DataError(f"{path}: {_problem(path, content, error)}") from None
 
 
-def _start(path: Path) -> bytes:
+def open_content(content: bytes) -> Image.Image:
+    """Open the content of a file without decoding it. Pillow's errors are raised as they are.
+
+    Raises:
+        DataError: it is HEIC, and the package that reads HEIC is not installed.
+    """
+    return Image.open(io.BytesIO(content), formats=_formats(content))
+
+
+def _formats(start: bytes) -> tuple[str, ...]:
+    """Return the formats that are tried for a file that begins with these bytes."""
+    return (_heic_format(),) if _is_heic(start) else PICTURE_FORMATS
+
+
+def _start(path: Path, content: bytes | None = None) -> bytes:
+    if content is not None:
+        return content[: file_types.LENGTH]
     with path.open("rb") as file:
         return file.read(file_types.LENGTH)
 
@@ -176,17 +190,22 @@ def _refuse_unusual(image: Image.Image) -> None:
 
 def _problem(path: Path, content: bytes | None, error: Exception) -> str:
     """Describe in a few words why a file cannot be opened."""
-    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
-        return f"too large, more than {MAX_PIXELS // 10**6} million pixels; make it smaller"
     if isinstance(error, OSError) and error.strerror:  # from the system: missing, a directory, ...
         return error.strerror[0].lower() + error.strerror[1:]
-    start = _start(path) if content is None else content
+    return problem_of(_start(path, content), error)
+
+
+def problem_of(start: bytes, error: Exception) -> str:
+    """Describe in a few words why Pillow cannot read a file that begins with these bytes."""
+    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+        return f"too large, more than {MAX_PIXELS // 10**6} million pixels; make it smaller"
     if not start:
         return "empty file"
     if isinstance(error, UnidentifiedImageError):
-        known = file_types.describe(start)
-        return f"not a picture; {known or ', '.join(PICTURE_FORMATS) + ' can be read'}"
-    return f"damaged picture ({error})"
+        if known := file_types.describe(start):
+            return f"not a picture that can be read, but {known}"
+        return f"not a picture; {', '.join(PICTURE_FORMATS)} can be read"
+    return f"damaged picture ({' '.join(str(error).split())})"
 
 
 def _working_picture(image: Image.Image) -> Picture:

@@ -20,7 +20,7 @@ CARD = """# {network} on {data}
 |---|---|
 | images | {data}; {splits} |
 | training | {steps:,} steps, seed {seed}, {seconds:.0f} s on {machine} |
-| validation accuracy | {validation_accuracy} |
+| {validation} | {validation_accuracy} |
 | test accuracy | {test_accuracy} |
 | versions | {versions} |
 
@@ -46,6 +46,7 @@ def write(run: Run, size: Size, result: TrainingResult) -> None:
         f"The weights are in `model/weights.npz`, as arrays by name. {describe_rest(info)} "
         f"{describe_preprocessing(info.image_kind, size, result.data)}"
     )
+    is_accuracy = record.settings.class_weights is None
     text = CARD.format(
         network=result.network,
         data=result.data,
@@ -56,6 +57,7 @@ def write(run: Run, size: Size, result: TrainingResult) -> None:
         seed=record.settings.seed,
         seconds=result.seconds,
         machine=record.machine,
+        validation="validation accuracy" if is_accuracy else "mean recall on validation",
         validation_accuracy=describe_validation(record),
         test_accuracy=describe_test(result),
         versions=", ".join(f"{name} {number}" for name, number in record.versions.items()),

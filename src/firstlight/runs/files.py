@@ -1,7 +1,8 @@
-"""Files that are written whole or not at all."""
+"""Files and folders that are written whole or not at all."""
 
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,28 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path for a file or a folder; without an exception, it replaces `path`.
+
+    Raises:
+        UsageError: nothing can be written beside `path`.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = tempfile.TemporaryDirectory(".part", f".{path.name}.", path.parent)
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written ({error.strerror}); give another path"
+        ) from None
+    with temporary as folder:
+        new = Path(folder) / path.name
+        yield new
+        if path.is_dir():  # a rename cannot replace a folder that is not empty
+            path.rename(new.with_name(f"{path.name}.old"))
+        new.replace(path)
 
 
 def check_suffix(path: Path, suffix: str) -> None:

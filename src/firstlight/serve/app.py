@@ -16,19 +16,42 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from firstlight import __version__, catalog
-from firstlight.errors import FirstlightError, NotFound, UsageError
+from firstlight.errors import FirstlightError, NotFound, UsageError, not_installed
 from firstlight.reading.recognizer import DIGITS_MODEL, Recognizer, recognizer
+from firstlight.recipe import LIMITS, MAX_LEARNING_RATE
 from firstlight.runs.run import Run
 from firstlight.serve import chapter_views, digits, public_files, run_views
-from firstlight.serve.fields import int_query, json_body
+from firstlight.serve.content import Content
+from firstlight.serve.data_checks import DataChecks
+from firstlight.serve.fields import int_field, int_query, json_body
+from firstlight.serve.guard import is_loopback, without_port
 from firstlight.serve.jobs import JobJson, Jobs
-from firstlight.serve.questions import DrawGraph, LayerMaps, LayerMapsJson, Samples
+from firstlight.serve.questions import (
+    DrawGraph,
+    LayerMaps,
+    LayerMapsJson,
+    Projections,
+    Recipes,
+    Samples,
+)
 from firstlight.serve.run_views import MetricsJson, RunFolders, RunSummary
+from firstlight.serve.sharing import Sharing, qr_as_svg
 from firstlight.serve.worker import Worker, has_tensorflow
+from firstlight.settings import MAX_SEED
 
 READER_THREADS = 2  # pictures that are read at the same time
+# The POST routes that change nothing. A server that is read-only refuses all others.
+LOOKING = (
+    "/api/read",
+    "/api/occlusion",
+    "/api/projections",
+    "/api/graph",
+    "/api/runs/{name}/samples",
+)
+READ_ONLY = "this server is read-only: it starts, stops, continues and evaluates no trainings"
 WORKER_SECONDS_TO_ANSWER = 100.0  # less than the guard's limit
 WORKER_SECONDS_IDLE = 15 * 60.0  # after which the worker process gives its memory back
+MAX_MAP_NUMBER = 10**6  # the worker knows how many maps a layer has
 MEDIA_TYPES = {
     "html": "text/html; charset=utf-8",
     "css": "text/css; charset=utf-8",
@@ -43,11 +66,20 @@ Result = TypeVar("Result")
 
 class AboutJson(TypedDict):
     version: str
-    networks: list[dict[str, Any]]  # those for digits, as `firstlight list` has them
+    networks: list[dict[str, Any]]  # as `firstlight list` has them
     model: str  # the name of the model that reads
     classes: list[str]  # the classes of that model
-    can_train: bool  # whether TensorFlow is installed
+    cannot_train: str  # why nothing can be trained, and what to do; "" if TensorFlow is installed
+    opens_paths: bool  # whether paths of this machine can be trained on
+    limits: dict[str, tuple[float, float]]  # number of a training → smallest, largest
     run: str | None  # the run that the page looks inside at first
+    read_only: bool  # whether all requests that start or change a training are refused
+
+
+class ShareJson(TypedDict):
+    link: str
+    token: str
+    qr: str  # of the link, as SVG
 
 
 class RunRow(RunSummary):
@@ -63,12 +95,21 @@ class Service:
     """What the routes share."""
 
     def __init__(
-        self, *, model: Path | None, root: Path, run: Path | None, trust: bool = False
+        self,
+        *,
+        model: Path | None,
+        root: Path,
+        run: Path | None,
+        private: bool = False,
+        trust: bool = False,
+        read_only: bool = False,
     ) -> None:
+        self.read_only = read_only
         self.model = model or DIGITS_MODEL
         self.network: Recognizer = recognizer(self.model)
         self.folders = RunFolders(root, run)
-        self.jobs = Jobs(self.folders, trust)
+        self.data = DataChecks(private)
+        self.jobs = Jobs(self.folders, self.data, trust)
         self.worker = Worker(WORKER_SECONDS_TO_ANSWER, WORKER_SECONDS_IDLE, trust)
         self.threads = ThreadPoolExecutor(READER_THREADS, "reader")
 
@@ -83,29 +124,35 @@ class Service:
         return await loop.run_in_executor(self.threads, partial(work, *args, **kwargs))
 
 
-def build(service: Service, page_token: str) -> Starlette:
+def build(service: Service, sharing: Sharing, page_token: str) -> Starlette:
     """Return the application.
 
     Args:
+        sharing: what visitors need to open the page.
         page_token: is put into the page; if it is empty, the page asks the visitor for a token.
     """
     page = page_files()
     routes = [
-        Route("/", index_page(page["index.html"], page_token)),
+        Route("/", index_page(page["index.html"].body, page_token)),
         Route("/page/{name}", static_file(page)),
         Route("/pictures/{chapter}/{name}", chapter_picture),
         Route("/data/{name}", public_file),
         Route("/api/about", about),
+        Route("/api/share", share),
         Route("/api/chapters", list_chapters),
         Route("/api/chapters/{name}", show_chapter),
         Route("/api/read", read, methods=["POST"]),
         Route("/api/occlusion", occlusion, methods=["POST"]),
+        Route("/api/projections", projections, methods=["POST"]),
         Route("/api/runs", list_runs),
         Route("/api/runs/{name}/metrics", run_metrics),
         Route("/api/runs/{name}/weights", run_weights),
         Route("/api/runs/{name}/evaluation", run_evaluation),
         Route("/api/runs/{name}/mistakes", run_mistakes),
+        Route("/api/runs/{name}/samples", run_samples, methods=["POST"]),
         Route("/api/runs/{name}/{action:str}", act_on_run, methods=["POST"]),
+        Route("/api/data", look_at_data, methods=["POST"]),
+        Route("/api/recipes", list_recipes),
         Route("/api/trainings", start_training, methods=["POST"]),
         Route("/api/graph", graph_pictures, methods=["POST"]),
     ]
@@ -114,9 +161,26 @@ def build(service: Service, page_token: str) -> Starlette:
         HTTPException: on_http_error,
         Exception: on_crash,
     }
+    if service.read_only:
+        routes = [route if only_looks(route) else refused(route) for route in routes]
     app = Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
     app.state.service = service
+    app.state.sharing = sharing
     return app
+
+
+def only_looks(route: Route) -> bool:
+    """Return whether a route changes nothing that another visitor sees."""
+    return "POST" not in (route.methods or ()) or route.path in LOOKING
+
+
+def refused(route: Route) -> Route:
+    """Return a route of the same path and methods that refuses every request."""
+
+    async def handler(request: Request) -> Response:
+        raise HTTPException(403, READ_ONLY)
+
+    return Route(route.path, handler, methods=route.methods)
 
 
 @asynccontextmanager
@@ -128,13 +192,16 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     service.threads.shutdown(wait=False, cancel_futures=True)
 
 
-def page_files() -> dict[str, bytes]:
+def page_files() -> dict[str, Content]:
     """Return all files of the folder page/, by name.
 
     They are read once, at the start: no path is ever made from a request.
     """
     folder = files(__package__).joinpath("page")
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
+    return {
+        file.name: Content.of(file.read_bytes(), MEDIA_TYPES[file.name.rpartition(".")[2]])
+        for file in folder.iterdir()
+    }
 
 
 def index_page(template: bytes, page_token: str) -> Handler:
@@ -147,16 +214,14 @@ def index_page(template: bytes, page_token: str) -> Handler:
     return handler
 
 
-def static_file(contents: dict[str, bytes]) -> Handler:
+def static_file(contents: dict[str, Content]) -> Handler:
     """Return the handler of the page's other files."""
 
     async def handler(request: Request) -> Response:
         name = request.path_params["name"]
         if name not in contents:
             raise HTTPException(404, "no such file")
-        media_type = MEDIA_TYPES[name.rpartition(".")[2]]
-        headers = {"cache-control": "no-cache"}
-        return Response(contents[name], media_type=media_type, headers=headers)
+        return contents[name].answer(request)
 
     return handler
 
@@ -167,21 +232,22 @@ async def list_chapters(request: Request) -> Response:
 
 async def show_chapter(request: Request) -> Response:
     name = request.path_params["name"]
-    return JSONResponse({"html": await service_of(request).in_thread(chapter_views.html, name)})
+    content = await service_of(request).in_thread(chapter_views.chapter, name)
+    return content.answer(request)
 
 
 async def chapter_picture(request: Request) -> Response:
     """Return a picture of a chapter. It needs no token: an <img> cannot send one."""
     path = "pictures/{chapter}/{name}".format_map(request.path_params)
-    content, media_type = await service_of(request).in_thread(chapter_views.picture, path)
-    return Response(content, media_type=media_type)
+    content = await service_of(request).in_thread(chapter_views.picture, path)
+    return content.answer(request)
 
 
 async def public_file(request: Request) -> Response:
     """Return a file that the browser computes with."""
     name = request.path_params["name"]
-    content = await service_of(request).in_thread(public_files.public_file, name)
-    return Response(content, media_type="application/octet-stream")
+    content = await service_of(request).in_thread(public_files.content, name)
+    return content.answer(request)
 
 
 async def about(request: Request) -> Response:
@@ -191,12 +257,30 @@ async def about(request: Request) -> Response:
     is_own_model = service.model == DIGITS_MODEL
     answer: AboutJson = {
         "version": __version__,
-        "networks": [entry.to_json() for entry in catalog.networks() if entry.input == (28, 28, 1)],
+        "networks": [entry.to_json() for entry in catalog.networks()],
         "model": "firstlight's own reader" if is_own_model else service.model.name,
         "classes": list(service.network.classes),
-        "can_train": has_tensorflow(),
+        "cannot_train": "" if has_tensorflow() else not_installed("tensorflow"),
+        "opens_paths": not service.data.private,
+        "limits": {**LIMITS, "learning_rate": (0, MAX_LEARNING_RATE), "seed": (0, MAX_SEED)},
         "run": extra.name if extra else None,
+        "read_only": service.read_only,
     }
+    return JSONResponse(answer)
+
+
+async def share(request: Request) -> Response:
+    """Return a link that opens the page for visitors, and its QR code, to be projected.
+
+    It has the address at which the page was opened, if visitors can open that one too.
+    """
+    sharing: Sharing = request.app.state.sharing
+    if sharing.token is None:
+        raise NotFound("only this machine can open this page: start it with --host 0.0.0.0")
+    host = request.headers["host"]
+    is_own = is_loopback(without_port(host))
+    link = sharing.link if is_own else sharing.link_at(f"http://{host}/")
+    answer: ShareJson = {"link": link, "token": sharing.token, "qr": qr_as_svg(link)}
     return JSONResponse(answer)
 
 
@@ -204,6 +288,8 @@ async def read(request: Request) -> Response:
     """Read the digits in a picture; `?normalize=off` reads the whole picture as one digit."""
     service = service_of(request)
     body = await request.body()
+    if request.headers.get("content-encoding") == "gzip":
+        body = digits.decompress_drawing(body)
     if request.query_params.get("normalize") == "off":
         reading = await service.in_thread(digits.read_squashed, body, service.network)
     else:
@@ -229,6 +315,22 @@ async def occlusion(request: Request) -> Response:
         "layers": [],
     }
     return JSONResponse(answer)
+
+
+async def projections(request: Request) -> Response:
+    """Show what activates a feature map of a run's network."""
+    service = service_of(request)
+    document = await json_body(request)
+    run = service.folders.find(str(document.get("run")))
+    number = int_field(document, "number", minimum=0, maximum=MAX_MAP_NUMBER)
+    digits.decode_image(document.get("image"))  # refused here, before TensorFlow starts
+    question = Projections(
+        run=str(run.folder),
+        image=document["image"],
+        layer=str(document.get("layer")),
+        number=number,
+    )
+    return JSONResponse(await service.worker.ask(question))
 
 
 async def list_runs(request: Request) -> Response:
@@ -275,18 +377,32 @@ async def run_mistakes(request: Request) -> Response:
     return JSONResponse(page)
 
 
+async def run_samples(request: Request) -> Response:
+    """Predict sample images with a run."""
+    question = Samples(run=str(run_of(request).folder))
+    return JSONResponse(await service_of(request).worker.ask(question))
+
+
 async def act_on_run(request: Request) -> Response:
-    """Stop, resume or evaluate a run, or predict sample images with it."""
-    service, run = service_of(request), run_of(request)
+    """Stop, resume or evaluate a run."""
+    run_of(request)
     name, action = request.path_params["name"], request.path_params["action"]
-    if action == "samples":
-        return JSONResponse(await service.worker.ask(Samples(run=str(run.folder))))
-    jobs = service.jobs
+    jobs = service_of(request).jobs
     actions = {"stop": jobs.stop, "resume": jobs.resume, "evaluate": jobs.evaluate}
     if action not in actions:
         raise HTTPException(404, "not found")
     await actions[action](name)
     return JSONResponse({"name": name})
+
+
+async def look_at_data(request: Request) -> Response:
+    """Return what is found in a dataset, or at a path of this machine."""
+    document = await json_body(request)
+    return JSONResponse(await service_of(request).data.look(document.get("data")))
+
+
+async def list_recipes(request: Request) -> Response:
+    return JSONResponse(await service_of(request).worker.ask(Recipes()))
 
 
 async def start_training(request: Request) -> Response:

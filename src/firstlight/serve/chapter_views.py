@@ -1,11 +1,17 @@
-"""What the page shows of the chapters of the series. They are read anew for each request."""
+"""What the page shows of the chapters of the series, as their files are at the moment."""
 
+import json
+from functools import lru_cache
+from pathlib import Path
 from typing import TypedDict
 
-from firstlight.chapters.chapter import chapters, folder
+from firstlight.chapters.chapter import Chapter, chapters, folder, paths
 from firstlight.chapters.html import chapter_html
 from firstlight.chapters.notebooks import MEDIA
 from firstlight.errors import NotFound
+from firstlight.serve.content import Content
+
+MAX_KEPT = 256  # chapters, and pictures, that are kept in memory
 
 
 class ChapterRow(TypedDict):
@@ -31,16 +37,23 @@ def rows() -> list[ChapterRow]:
     return found
 
 
-def html(name: str) -> str:
-    """Return a chapter as HTML. Raises NotFound."""
-    found = {chapter.name: chapter for chapter in chapters()}
+def chapter(name: str) -> Content:
+    """Return a chapter as the page gets it: JSON with its HTML. Raises NotFound."""
+    found = {path.stem: path for path in paths()}
     if name not in found:
         raise NotFound(f"no chapter {name[:80]!r}; chapters: {', '.join(found)}")
-    return chapter_html(found[name])
+    return rendered(found[name], found[name].stat().st_mtime_ns)
 
 
-def picture(path: str) -> tuple[bytes, str]:
-    """Return a picture of a chapter, and its media type.
+@lru_cache(maxsize=MAX_KEPT)
+def rendered(path: Path, modified: int) -> Content:
+    """Return a chapter; it is rendered again when its file has been modified."""
+    html = chapter_html(Chapter(path, path.read_text("utf-8")))
+    return Content.of(json.dumps({"html": html}).encode(), "application/json")
+
+
+def picture(path: str) -> Content:
+    """Return a picture of a chapter.
 
     The path comes from a request. So it is only compared with the paths of the pictures that there
     are, and never opened.
@@ -56,4 +69,10 @@ def picture(path: str) -> tuple[bytes, str]:
     file = found.get(path)
     if file is None or file.suffix not in MEDIA:
         raise NotFound(f"no picture {path[:80]!r} in the chapters")
-    return file.read_bytes(), MEDIA[file.suffix]
+    return picture_file(file, file.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=MAX_KEPT)
+def picture_file(path: Path, modified: int) -> Content:
+    """Return a picture; it is read again when its file has been modified."""
+    return Content.of(path.read_bytes(), MEDIA[path.suffix])

@@ -1,8 +1,8 @@
 """Reads the digits of a picture that the page sent, and returns each digit's network input too."""
 
 import base64
-import io
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +14,7 @@ from PIL import Image
 
 from firstlight.errors import DataError
 from firstlight.explanation.occlusion import PAPER, occlude
-from firstlight.images.open import PICTURE_FORMATS, open_picture
+from firstlight.images.open import open_content, open_picture, problem_of
 from firstlight.reading import ink, locate, reader
 from firstlight.reading.reader import Digit, Line
 from firstlight.reading.recognizer import NOT_A_DIGIT, Recognizer
@@ -24,6 +24,8 @@ PredictProbabilities = Callable[[Pixels], np.ndarray]  # (N, 28, 28, 1) → (N, 
 
 PGM_HEADER = re.compile(rb"P5 (\d{1,4}) (\d{1,4}) 255\n")  # width, height; the pixels follow
 MAX_DRAWING_PIXELS = 1_000_000
+MAX_HEADER_BYTES = 17  # what PGM_HEADER can match
+GZIP = 16 + zlib.MAX_WBITS  # zlib's number for a file of gzip
 SIDE = 28
 MIN_INK = 64  # 0 to 255: a sheet whose strongest ink is fainter counts as empty
 
@@ -53,7 +55,7 @@ def read_picture(body: bytes, network: Recognizer, model: Path) -> ReadingJson:
     drawing = decode_drawing(body)
     if drawing is not None:
         return read_drawing(drawing, network)
-    with decode_errors():
+    with decode_errors(body):
         reading = reader.read(decode_photograph(body), model)
     lines = [list(line.digits) for line in reading.lines]
     return to_json(lines, reading.picture.size, network)
@@ -77,7 +79,7 @@ def read_squashed(body: bytes, network: Recognizer) -> ReadingJson:
     Raises what `read_picture` does.
     """
     drawing = decode_drawing(body)
-    with decode_errors():
+    with decode_errors(body):
         picture = open_picture(decode_photograph(body) if drawing is None else drawing)
     dark_on_light = ink.polarities(picture.grey)[0]
     light_ink = 255 - picture.grey if dark_on_light else picture.grey
@@ -144,13 +146,29 @@ def decode_drawing(body: bytes) -> Pixels | None:
     return np.frombuffer(pixels, np.uint8).reshape(height, width)
 
 
+def decompress_drawing(body: bytes) -> bytes:
+    """Return a PGM file that was sent compressed by gzip.
+
+    Raises:
+        DataError: it is damaged, or larger than a drawing may be.
+    """
+    unzip = zlib.decompressobj(wbits=GZIP)
+    try:
+        drawing = unzip.decompress(body, MAX_HEADER_BYTES + MAX_DRAWING_PIXELS)
+    except zlib.error:
+        raise DataError("a compressed drawing is damaged") from None
+    if not unzip.eof:
+        raise DataError("a compressed drawing is incomplete, or too large")
+    return drawing
+
+
 def decode_photograph(body: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(body), formats=PICTURE_FORMATS)
+    return open_content(body)
 
 
 @contextmanager
-def decode_errors() -> Iterator[None]:
-    """Turn what Pillow raises for foreign bytes into a DataError of one line."""
+def decode_errors(body: bytes) -> Iterator[None]:
+    """Turn what Pillow raises for a foreign file into a DataError of one line."""
     try:
         yield
     except (
@@ -161,8 +179,7 @@ def decode_errors() -> Iterator[None]:
         Image.DecompressionBombError,
         Image.DecompressionBombWarning,
     ) as error:
-        formats = ", ".join(PICTURE_FORMATS)
-        raise DataError(f"not a picture that can be read ({formats}), or a damaged one") from error
+        raise DataError(f"this file cannot be read: {problem_of(body, error)}") from error
 
 
 def occlusion_map(image: Pixels, predict: PredictProbabilities, label: int) -> list[list[float]]:

@@ -21,7 +21,7 @@ async def json_body(request: Request) -> dict[str, Any]:
     """
     body = await request.body()
     if len(body) > guard.MAX_JSON_BYTES:  # a body sent as a picture gets past the guard's limit
-        raise HTTPException(413, "too large")
+        raise HTTPException(413, guard.too_large(len(body), guard.MAX_JSON_BYTES))
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
@@ -39,7 +39,10 @@ def int_field(document: dict[str, Any], name: str, *, minimum: int, maximum: int
     """
     value = document.get(name)
     if type(value) is not int or not minimum <= value <= maximum:  # type: a bool is refused
-        raise UsageError(f"{name} {value!r}: must be an integer from {minimum} to {maximum:,}")
+        raise UsageError(
+            f"{name} is {str(value)[:40]!r}; it must be a whole number from {minimum} to "
+            f"{maximum:,}"
+        )
     return value
 
 

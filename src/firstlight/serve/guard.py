@@ -7,6 +7,7 @@ page and carry a token that only our page knows, and no response header invites 
 
 import asyncio
 import ipaddress
+import math
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -16,10 +17,16 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from firstlight.images.open import PICTURE_FORMATS
+
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+ALL_ADDRESSES = ("0.0.0.0", "::")  # a server that is bound to one of them is reached by any address
 MAX_PICTURE_BYTES = 16 * 2**20  # enough for a photograph as a telephone takes it
 MAX_JSON_BYTES = 2**16
-MAX_OPEN_REQUESTS = 128  # further ones are refused with 503
+MAX_DISCARDED_BYTES = 64 * 2**20  # of a body that is refused; a larger one is cut off
+# Further ones are refused with 503. A browser sends up to six at once, and 40 pupils may open the
+# page at the same moment.
+MAX_OPEN_REQUESTS = 256
 SECONDS_TO_SEND = 10.0  # for a request's body
 SECONDS_TO_ANSWER = 120.0  # the first question to the worker waits until TensorFlow is imported
 TOKEN_HEADER = "x-firstlight-token"
@@ -64,12 +71,31 @@ def media_type(headers: Headers) -> str:
     return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
+def not_readable(body_type: str) -> str:
+    """Return why a body of a media type is refused, and what can be sent."""
+    given = f"{body_type} cannot be read" if body_type else "the request names no media type"
+    return f"{given}; send a picture ({', '.join(PICTURE_FORMATS)}) as image/*, or application/json"
+
+
+def too_large(size: int | None, limit: int) -> str:
+    """Return why a body is refused; its size, in bytes, is None while it is not known."""
+    given = f"this file has {in_units(size)}" if size else f"more than {in_units(limit)} were sent"
+    return f"{given}, and at most {in_units(limit)} are read; make it smaller, or send a part of it"
+
+
+def in_units(size: int) -> str:
+    """Return a number of bytes as a person says it, rounded up: a limit that is missed shows."""
+    if size < 2**20:
+        return f"{math.ceil(size / 2**10)} kB"
+    return f"{math.ceil(10 * size / 2**20) / 10:g} MB"
+
+
 @dataclass
 class Guard:
     """An ASGI application that stands before the application."""
 
     app: ASGIApp
-    host: str  # the address that the server is bound to
+    hosts: tuple[str, ...]  # the address that the server is bound to, and the name it was given by
     token: str
     private: bool  # True beyond loopback: then GET requests to /api/ need the token too
     open_requests: int = field(default=0, init=False)
@@ -121,16 +147,16 @@ class Guard:
             return 401, "the token is missing, or from an earlier start: reload the page"
         body_type = media_type(headers)
         if body_type != "application/json" and not body_type.startswith("image/"):
-            return 415, "a request must be application/json or image/*"
+            return 415, not_readable(body_type)
         return None
 
     def is_own_host(self, host: str) -> bool:
         """Return whether a Host header without its port names this server."""
-        if host in (*LOOPBACK, self.host.lower()):
+        if host in (*LOOPBACK, *self.hosts):
             return True
         # A server that is bound to all addresses is reached by any of them. An address cannot be
         # rebound; a name can, so names are refused.
-        return self.host in ("0.0.0.0", "::") and is_ip_address(host)
+        return any(each in ALL_ADDRESSES for each in self.hosts) and is_ip_address(host)
 
     def has_token(self, headers: Headers) -> bool:
         return secrets.compare_digest(headers.get(TOKEN_HEADER, "").encode(), self.token.encode())
@@ -140,8 +166,11 @@ class LimitedBody:
     """Receives a body as it streams in, and refuses it when it is too long or too slow."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
-        is_picture = media_type(Headers(scope=scope)).startswith("image/")
-        self.bytes_left = MAX_PICTURE_BYTES if is_picture else MAX_JSON_BYTES
+        headers = Headers(scope=scope)
+        is_picture = media_type(headers).startswith("image/")
+        self.limit = self.bytes_left = MAX_PICTURE_BYTES if is_picture else MAX_JSON_BYTES
+        length = headers.get("content-length", "")
+        self.size = int(length) if length.isascii() and length.isdigit() else None
         self.receive = receive
         self.deadline = time.monotonic() + SECONDS_TO_SEND
         self.more = True
@@ -149,16 +178,31 @@ class LimitedBody:
     async def __call__(self) -> Message:
         if not self.more:  # this call waits until the client disconnects, which has no limit
             return await self.receive()
+        message = await self.next_message()
+        self.bytes_left -= len(message.get("body", b""))
+        if self.bytes_left < 0:
+            await self.discard_rest()
+            raise HTTPException(413, too_large(self.size, self.limit))
+        return message
+
+    async def next_message(self) -> Message:
+        """Return the next part of the body. Raises HTTPException (408) after the deadline."""
         try:
             async with asyncio.timeout(max(0.0, self.deadline - time.monotonic())):
                 message = await self.receive()
         except TimeoutError:
             raise HTTPException(408, "the request was sent too slowly") from None
         self.more = bool(message.get("more_body"))
-        self.bytes_left -= len(message.get("body", b""))
-        if self.bytes_left < 0:
-            raise HTTPException(413, "too large")
         return message
+
+    async def discard_rest(self) -> None:
+        """Receive the rest of a body that is not much too large, and keep nothing of it.
+
+        A browser reads the answer only when it has sent everything.
+        """
+        if self.size is not None and self.size <= MAX_DISCARDED_BYTES:
+            while self.more:
+                await self.next_message()
 
 
 def with_security_headers(send: Send) -> Send:

@@ -13,11 +13,13 @@ import sys
 import time
 from collections import deque
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Literal, Protocol, TypedDict
 
-from firstlight import catalog
 from firstlight.errors import UsageError
+from firstlight.recipe import LIMITS, check_learning_rate
 from firstlight.runs.run import Run, next_folder
+from firstlight.serve.data_checks import DataChecks, DataJson
 from firstlight.serve.fields import int_field
 from firstlight.serve.questions import Evaluate
 from firstlight.serve.run_views import RUNNING, RunFolders, run_summary
@@ -25,8 +27,6 @@ from firstlight.serve.worker import Worker, printed_line, require_tensorflow
 from firstlight.settings import MAX_SEED
 
 MAX_JOBS = 2
-MAX_STEPS = 1_000_000
-MAX_EPOCHS = 1000
 MAX_OUTPUT_LINES = 30
 SECONDS_TO_STOP = 30.0
 EVALUATOR_SECONDS_IDLE = 60.0  # after which the evaluations' process gives its memory back
@@ -118,8 +118,9 @@ class EvaluationJob:
 class Jobs:
     """The last job of each run that this server has worked on."""
 
-    def __init__(self, folders: RunFolders, trust: bool = False) -> None:
+    def __init__(self, folders: RunFolders, data: DataChecks, trust: bool = False) -> None:
         self.folders = folders
+        self.data = data
         self.evaluator = Worker(None, EVALUATOR_SECONDS_IDLE, trust)
         self.by_run: dict[str, Job] = {}
         # Held from the checks before a start until the job is in `by_run`: another start that
@@ -150,13 +151,17 @@ class Jobs:
         """Start a training; return the name of its run.
 
         Raises:
-            UsageError: the network or recipe does not exist, a number is out of range, or MAX_JOBS
-                jobs are running.
+            UsageError: the network or recipe does not exist or does not suit the data, a number is
+                out of range, or MAX_JOBS jobs are running.
+            DataError: the data does not exist, or cannot be read.
+            HTTPException: the data is a path, and others reach this server (403).
         """
-        arguments = train_arguments(document)
+        data = await self.data.known(document.get("data", "mnist"))
+        arguments = train_arguments(document, data)
         async with self.start_lock:
             self.refuse_too_many()
-            folder = next_folder(f"{document['network']}-mnist", self.folders.root)
+            name = f"{document['network']}-{Path(data['location']).name or 'data'}"
+            folder = next_folder(name, self.folders.root)
             self.folders.started[folder.name] = folder
             await self.start_training(folder.name, *arguments, "--out", str(folder))
         return folder.name
@@ -243,26 +248,43 @@ class Jobs:
             raise UsageError(f"{name} has a running job")
 
 
-def train_arguments(document: dict[str, Any]) -> list[str]:
+def train_arguments(document: dict[str, Any], data: DataJson) -> list[str]:
     """Return the arguments of `firstlight train`, each checked: none is passed on unchecked.
 
     Raises:
-        UsageError: the network or recipe does not exist, or a number is out of range.
+        UsageError: the network or recipe does not exist or does not suit the data, or a number is
+            out of range.
     """
-    network, recipe = document.get("network"), document.get("recipe", "")
-    recipes = {entry.name: entry.recipes for entry in catalog.networks()}
-    if not isinstance(network, str) or network not in recipes:
-        raise UsageError(f"no network {network!r}; networks: {', '.join(recipes)}")
+    network, recipe = document.get("network"), document.get("recipe") or ""
+    suitable = data["recipes"]
+    if not isinstance(network, str) or network not in suitable:
+        raise UsageError(
+            f"no network {network!r} for {data['data']}; networks: {', '.join(suitable)}"
+        )
     arguments = [network]
+    if data["location"] != "mnist":
+        arguments += ["--data", data["location"]]
     if recipe:
-        if recipe not in recipes[network]:
+        if recipe not in suitable[network]:
             raise UsageError(
-                f"no recipe {recipe!r} for {network}; recipes: {', '.join(recipes[network])}"
+                f"no recipe {recipe!r} of {network} for {data['data']}; recipes: "
+                f"{', '.join(suitable[network])}"
             )
         arguments += ["--recipe", recipe]
-    limits = {"steps": (1, MAX_STEPS), "epochs": (1, MAX_EPOCHS), "seed": (0, MAX_SEED)}
-    for name, (minimum, maximum) in limits.items():
+    return arguments + number_arguments(document)
+
+
+def number_arguments(document: dict[str, Any]) -> list[str]:
+    """Return the arguments that are numbers. Raises UsageError if one is out of range."""
+    arguments = []
+    for name, (minimum, maximum) in {**LIMITS, "seed": (0, MAX_SEED)}.items():
         if document.get(name) is not None:
             value = int_field(document, name, minimum=minimum, maximum=maximum)
-            arguments += [f"--{name}", str(value)]
+            arguments += [f"--{name.replace('_', '-')}", str(value)]
+    if document.get("epochs") is not None and document.get("steps") is not None:
+        raise UsageError("epochs and steps both set the length of a training: give only one")
+    rate = document.get("learning_rate")
+    if rate is not None:
+        check_learning_rate(rate)
+        arguments += ["--lr", repr(rate)]
     return arguments

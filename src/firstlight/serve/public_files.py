@@ -11,6 +11,7 @@ import numpy as np
 from firstlight.datasets import mnist
 from firstlight.errors import NotFound
 from firstlight.reading.recognizer import DIGITS_MODEL
+from firstlight.serve.content import Content
 
 
 def examples(split: str, n: int) -> bytes:
@@ -20,6 +21,7 @@ def examples(split: str, n: int) -> bytes:
 
 
 PUBLIC_FILES: dict[str, Callable[[], bytes]] = {
+    "mnist-few.bin": partial(examples, "train", 20),
     "mnist-train.bin": partial(examples, "train", 5000),
     "mnist-val.bin": partial(examples, "val", 1000),
     "digits.onnx": DIGITS_MODEL.read_bytes,  # the reader's network
@@ -32,3 +34,9 @@ def public_file(name: str) -> bytes:
     if name not in PUBLIC_FILES:
         raise NotFound(f"no file {name[:80]!r}; files: {', '.join(PUBLIC_FILES)}")
     return PUBLIC_FILES[name]()
+
+
+@cache
+def content(name: str) -> Content:
+    """Return a file as it is sent. Raises NotFound."""
+    return Content.of(public_file(name), "application/octet-stream")

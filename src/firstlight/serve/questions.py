@@ -18,6 +18,9 @@ Answer = TypeVar("Answer")
 class LayerJson(MapsJson):
     name: str
     type: str  # the class of the Keras layer
+    stage: str  # the first layer of its stage (see network_layers): layers that belong together
+    window: tuple[int, int] | None  # rows, columns that it slides over its input; None without one
+    strides: tuple[int, int] | None  # of the window
 
 
 class LayerMapsJson(TypedDict):
@@ -26,11 +29,37 @@ class LayerMapsJson(TypedDict):
     layers: list[LayerJson]
 
 
+class ProjectionJson(MapsJson):
+    """What in an image activates a feature map: the deconvnet's pixels, as one map."""
+
+    image: str  # (28, 28) uint8 in base64
+    region: tuple[int, int, int, int]  # of the pixels that count: top, left, bottom, right
+    activation: float  # the map's largest value for the image
+    label: str  # the image's class; "" for the drawing
+
+
+class ProjectionsJson(TypedDict):
+    place: list[int]  # row, column of the map's largest value for the drawing; [] for a neuron
+    drawing: ProjectionJson
+    top_nine: list[ProjectionJson]  # the strongest activation first
+    searched: int  # images, for the top nine
+    data: str  # the dataset that they are from
+
+
 class SamplesJson(TypedDict):
     predicted: list[int]
     labels: list[int]
     images: str  # (n, 28, 28) uint8 in base64
     modified: float  # when the weights were written, in seconds since 1970
+
+
+class RecipeJson(TypedDict):
+    """The fields of a recipe that the page can change."""
+
+    epochs: int | None
+    steps: int | None
+    batch_size: int
+    learning_rate: float
 
 
 class Done(TypedDict):
@@ -51,10 +80,25 @@ class LayerMaps(Question[LayerMapsJson]):
 
 
 @dataclass(frozen=True)
+class Projections(Question[ProjectionsJson]):
+    """What activates a feature map or a neuron: in an image, and in the run's validation images?"""
+
+    run: str  # the run folder
+    image: str  # 28×28 pixels in base64
+    layer: str
+    number: int  # of the feature map or the neuron, from 0
+
+
+@dataclass(frozen=True)
 class Samples(Question[SamplesJson]):
     """What do a run's newest weights predict for the first test images?"""
 
     run: str  # the run folder
+
+
+@dataclass(frozen=True)
+class Recipes(Question[dict[str, dict[str, RecipeJson]]]):
+    """What is in the recipes? The answer: network → recipe → its fields."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +116,7 @@ class Evaluate(Question[Done]):
 
 
 QUESTIONS: dict[str, type[Question[Any]]] = {
-    kind.__name__: kind for kind in (LayerMaps, Samples, DrawGraph, Evaluate)
+    kind.__name__: kind for kind in (LayerMaps, Projections, Samples, Recipes, DrawGraph, Evaluate)
 }
 
 

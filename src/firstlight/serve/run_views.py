@@ -17,11 +17,13 @@ import numpy as np
 from firstlight.datasets import Examples
 from firstlight.errors import DataError, FirstlightError, NotFound
 from firstlight.explanation.kernels import kernel_images
+from firstlight.recipe import FLAGS, Recipe
 from firstlight.runs import checkpoint
 from firstlight.runs.documents import Evaluation, LoggedStep, Mistake, RunRecord, undamaged
 from firstlight.runs.files import read_json
 from firstlight.runs.run import Run
 from firstlight.serve.digits import encode
+from firstlight.settings import Settings
 
 MAX_SECONDS_BETWEEN_WRITES = 90.0  # a training writes a checkpoint at least once a minute
 MAX_MAPS = 64  # filters of a first layer, or feature maps of a layer
@@ -40,7 +42,10 @@ class RunSummary(TypedDict):
     state: State
     network: NotRequired[str]
     data: NotRequired[str]
-    seed: NotRequired[int]
+    pictures: NotRequired[bool]  # whether it was trained on a folder of pictures
+    validated_by: NotRequired[Literal["accuracy", "mean recall"]]  # what validation measures
+    settings: NotRequired[dict[str, Any]]  # name → value: what a user chooses
+    recipe_fields: NotRequired[dict[str, Any]]  # the other fields of its recipe
     total_steps: NotRequired[int | None]
     steps: NotRequired[int | None]
     final_cost: NotRequired[float | None]
@@ -147,7 +152,10 @@ def _summary_of_files(run: Run, name: str, ended_at: float | None) -> RunSummary
         "state": run_state(run, record.result is not None, ended_at),
         "network": record.settings.network,
         "data": Path(record.settings.data).name,
-        "seed": record.settings.seed,
+        "pictures": run.pictures_file.is_file(),
+        "validated_by": "accuracy" if record.settings.class_weights is None else "mean recall",
+        "settings": chosen_settings(record.settings),
+        "recipe_fields": other_fields(record.settings.recipe),
         "total_steps": record.total_steps,
         "accuracy": test_accuracy(record, evaluation),
         "evaluated": evaluation is not None,
@@ -163,6 +171,31 @@ def _summary_of_files(run: Run, name: str, ended_at: float | None) -> RunSummary
         summary["final_cost"] = last.loss if last else None
         summary["seconds"] = last.seconds if last else None
     return summary
+
+
+def chosen_settings(settings: Settings) -> dict[str, Any]:
+    """Return what a user chooses for a training, by the names that the page shows."""
+    recipe = settings.recipe
+    return {
+        "network": settings.network,
+        "data": Path(settings.data).name,
+        "recipe": settings.recipe_name or None,
+        "learning rate": recipe.learning_rate,
+        "batch size": recipe.batch_size,
+        "epochs": recipe.epochs,
+        "steps": recipe.steps,
+        "seed": settings.seed,
+        "class weights": settings.class_weights,
+        "limit": settings.limit,
+        "patience": settings.patience,
+        "first weights": settings.started_from and f"from {Path(settings.started_from).name}",
+    }
+
+
+def other_fields(recipe: Recipe) -> dict[str, Any]:
+    """Return the fields of a recipe that are not among `chosen_settings`."""
+    fields = recipe.to_json().items()
+    return {name.replace("_", " "): value for name, value in fields if name not in FLAGS}
 
 
 def _last_training_step(run: Run) -> LoggedStep | None:

@@ -11,7 +11,8 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from firstlight.errors import FirstlightError, UsageError
-from firstlight.serve import app, guard
+from firstlight.serve import addresses, app, guard
+from firstlight.serve.sharing import Sharing, new_token
 
 MAX_CONNECTIONS = 512
 SECONDS_TO_BEGIN = 10.0  # for a client to send its first request line and headers
@@ -27,41 +28,55 @@ def serve(
     model: Path | None,
     token: str,
     *,
-    on_ready: Callable[[str], None],
+    on_ready: Callable[[Sharing], None],
     trust: bool = False,
+    read_only: bool = False,
 ) -> None:
-    """Serve the page until Ctrl-C; call `on_ready(url)` when it can be opened.
+    """Serve the page until Ctrl-C; call `on_ready` when it can be opened.
 
     Args:
         model: an ONNX file to read with, or a run folder to look inside.
+        token: that visitors must know; if it is empty and others can reach the address, one is
+            made.
         trust: run the sources of own networks that run folders hold.
+        read_only: start, stop, continue and evaluate no trainings.
 
     Raises:
-        UsageError: the address is not a loopback one and the token is missing or too short.
+        UsageError: the token is too short.
         DataError: the model does not exist, or cannot be read.
         FirstlightError: the address cannot be bound.
     """
-    server, listener = create_server(host, port, model, token, trust)
-    on_ready(url_of(listener))
+    server, listener, sharing = create_server(
+        host, port, model, token, trust=trust, read_only=read_only
+    )
+    on_ready(sharing)
     with suppress(KeyboardInterrupt):  # Ctrl-C is the usual way to stop it
         server.run(sockets=[listener])
 
 
 def create_server(
-    host: str, port: int, model: Path | None, token: str, trust: bool = False
-) -> tuple[uvicorn.Server, socket.socket]:
-    """Return a server, and its socket, which already listens. Raises what `serve` does."""
+    host: str,
+    port: int,
+    model: Path | None,
+    token: str,
+    *,
+    trust: bool = False,
+    read_only: bool = False,
+) -> tuple[uvicorn.Server, socket.socket, Sharing]:
+    """Return a server, its socket, which already listens, and what people need to open its page.
+
+    Raises what `serve` does.
+    """
+    check_token(token)
     private = not guard.is_loopback(host) or bool(token)
-    if private and len(token) < MIN_TOKEN_LENGTH:
-        raise UsageError(
-            f"--host {host} or a --token lets others use this page: the token must have at least "
-            f"{MIN_TOKEN_LENGTH} characters"
-        )
-    service = create_service(model, trust)
-    page_token = token or secrets.token_urlsafe(24)
-    application = app.build(service, "" if private else page_token)
+    token = token or (new_token() if private else secrets.token_urlsafe(24))
+    service = create_service(model, private=private, trust=trust, read_only=read_only)
+    listener = bind(host, port)
+    sharing = Sharing(addresses.urls(host, listener), token if private else None)
+    application = app.build(service, sharing, "" if private else token)
+    hosts = (host.lower(), listener.getsockname()[0])
     config = uvicorn.Config(
-        guard.Guard(application, host, page_token, private),
+        guard.Guard(application, hosts, token, private),
         http=TimeLimitedProtocol,
         ws="none",
         log_level="error",
@@ -72,14 +87,37 @@ def create_server(
         timeout_keep_alive=SECONDS_KEPT_ALIVE,
         timeout_graceful_shutdown=SECONDS_TO_SHUT_DOWN,
     )
-    return uvicorn.Server(config), bind(host, port)
+    return uvicorn.Server(config), listener, sharing
 
 
-def create_service(model: Path | None, trust: bool) -> app.Service:
+def check_token(token: str) -> None:
+    """Raises UsageError if a given token is short, or if no request can carry it in a header."""
+    if not token:
+        return
+    if len(token) < MIN_TOKEN_LENGTH:
+        raise UsageError(
+            f"a --token of {len(token)} characters is too easy to guess: give at least "
+            f"{MIN_TOKEN_LENGTH}, or leave it out, and one is made"
+        )
+    if not token.isascii() or not token.isprintable() or token != token.strip():
+        raise UsageError(
+            "a --token has letters without accents, digits and signs, and no space at an end"
+        )
+
+
+def create_service(
+    model: Path | None, *, private: bool, trust: bool, read_only: bool
+) -> app.Service:
     """Return what the routes share; `model` is an ONNX file, or a run folder to look inside."""
-    if model and (model / "run.json").is_file():
-        return app.Service(model=None, root=RUNS, run=model, trust=trust)
-    return app.Service(model=model, root=RUNS, run=None, trust=trust)
+    is_run = model is not None and (model / "run.json").is_file()
+    return app.Service(
+        model=None if is_run else model,
+        root=RUNS,
+        run=model if is_run else None,
+        private=private,
+        trust=trust,
+        read_only=read_only,
+    )
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -99,13 +137,6 @@ def bind(host: str, port: int) -> socket.socket:
             listener.close()
         reason = error.strerror or str(error)
         raise FirstlightError(f"{host}, port {port}: {reason}; give another --port") from None
-
-
-def url_of(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    if ":" in host:  # IPv6
-        return f"http://[{host}]:{port}/"
-    return f"http://{host}:{port}/"
 
 
 class TimeLimitedProtocol(H11Protocol):

@@ -1,5 +1,6 @@
 // The page's whole state is in its address, after the #: `#draw?ink=...`. Everybody who opens the
-// same address sees the same page.
+// same address sees the same page. On a page of the site, the view is the section that is read:
+// `#a-filter-by-hand?kernel=edges`.
 
 export const address = { view: "", query: new URLSearchParams() };
 let known; // what stood in the browser's address when it was read or written last
@@ -9,14 +10,23 @@ function parse() {
   const [view, query = ""] = location.hash.slice(1).split("?");
   address.view = view;
   address.query = new URLSearchParams(query);
+  takeToken();
+}
+
+/** A link can bring the server's token. People copy addresses, so it does not stay in this one. */
+function takeToken() {
+  const token = address.query.get("token");
+  if (token === null) return;
+  if (token) sessionStorage.setItem("token", token);
+  remember({ token: "" });
 }
 
 /** Does nothing if the user has just followed a link: its address is about to be read. */
 function write() {
   if (location.hash !== known) return;
   const query = address.query.toString().replaceAll("%2C", ",");
-  const suffix = query ? `?${query}` : "";
-  history.replaceState(null, "", `#${address.view || "draw"}${suffix}`);
+  const state = address.view + (query && `?${query}`);
+  history.replaceState(null, "", state ? `#${state}` : location.pathname);
   known = location.hash;
   dispatchEvent(new Event("address-written"));
 }
@@ -27,6 +37,12 @@ export function remember(values) {
     if (value === null || value === undefined || value === "") address.query.delete(name);
     else address.query.set(name, value);
   }
+  write();
+}
+
+/** Put the view into the address. */
+export function rememberView(view) {
+  address.view = view;
   write();
 }
 

@@ -8,14 +8,15 @@ const BAR_WIDTH = 18;
 const BAR_HEIGHT = 58;
 const LABEL_HEIGHT = 18;
 
-/** The text for a digit: "7", or "not sure: 3 or 8". */
+/** The text for a digit: "7", "no digit", or "not sure: 3 or 8". */
 export function verdict(digit, classes) {
-  if (digit.digit !== "?") return digit.digit;
+  if (digit.digit !== "?") return nameOf(digit.digit);
   const [first, second, third] = ranked(digit, classes);
   const likely = third.probability > MIN_PROBABILITY ? [first, second, third] : [first, second];
-  const names = likely.map(({ name }) => (name === "none" ? "no digit" : name));
-  return `not sure: ${names.join(" or ")}`;
+  return `not sure: ${likely.map(({ name }) => nameOf(name)).join(" or ")}`;
 }
+
+const nameOf = (name) => (name === "none" ? "no digit" : name);
 
 /** The classes with their probabilities, the most probable first. */
 const ranked = ({ probabilities }, classes) =>
@@ -33,14 +34,15 @@ export function headline(answer) {
 }
 
 /** A card for each digit. */
-export function cards(answer) {
-  return (answer?.digits ?? []).map((digit) => {
-    const label = "the network's input: 28 by 28 pixels";
-    const shown = greyPicture(decode(digit.image), 28, label);
-    const text = verdictLine(verdict(digit, answer.classes), digit.confidence);
-    const details = h("div", {}, text, bars(digit, answer.classes));
-    return h("article", { class: "card digit" }, h("div", {}, shown), details);
-  });
+export const cards = (answer) =>
+  (answer?.digits ?? []).map((digit) => card(digit, answer.classes, decode(digit.image)));
+
+/** The network's input (784 pixels) and what the network says about it. */
+export function card(digit, classes, pixels) {
+  const shown = greyPicture(pixels, 28, "the network's input: 28 by 28 pixels");
+  const text = verdictLine(verdict(digit, classes), digit.confidence);
+  const details = h("div", {}, text, bars(digit, classes));
+  return h("article", { class: "card digit" }, h("div", {}, shown), details);
 }
 
 export const verdictLine = (text, confidence) =>

@@ -3,8 +3,9 @@
 import { recall, remember } from "./address.js";
 import { errorLine, h, integer, percent, sleep } from "./dom.js";
 import { decode, photograph } from "./pixels.js";
-import { get, post, runPath } from "./server.js";
+import { about, get, post, runPath } from "./server.js";
 
+const READ_ONLY = "This run has not been evaluated. This server is read-only and evaluates none.";
 const POLL = 700; // milliseconds between two requests about an evaluation that is running
 
 /** Show a run's evaluation in `element`, or a button that starts it. */
@@ -19,11 +20,12 @@ export async function showEvaluation(element, run, refresh) {
   );
   const card = h("section", { class: "card stack" }, h("h2", {}, run.name), links);
   element.replaceChildren(card);
-  if (!run.evaluated) {
-    card.append(startEvaluation(element, run, refresh));
-    return;
-  }
   try {
+    if (!run.evaluated) {
+      const { read_only: isReadOnly } = await about();
+      card.append(isReadOnly ? h("p", {}, READ_ONLY) : startEvaluation(element, run, refresh));
+      return;
+    }
     const evaluation = await get(`${runPath(run.name)}/evaluation`);
     if (!card.isConnected) return; // the user chose another run or view meanwhile
     await showMatrix(card, run, evaluation);
@@ -188,7 +190,7 @@ function mistakeFigure({ index, file, label, predicted, confidence, image, size 
     {},
     `${className(label)}, predicted `,
     h("b", {}, className(predicted)),
-    `, ${percent(confidence)}`,
+    `, ${percent(confidence).replace(" ", "\u00a0")}`,
   );
   return h("figure", { title: name }, picture, caption);
 }

@@ -97,7 +97,8 @@ class Chart {
   }
 
   stepLabels() {
-    const steps = ticks(0, this.lastStep, Math.max(2, this.width / 130));
+    const round = ticks(0, this.lastStep, Math.max(2, this.width / 130));
+    const steps = round.filter(Number.isInteger);
     return steps.map((step) =>
       svg("text", { x: this.x(step), y: HEIGHT - 6, "text-anchor": "middle" }, integer(step)),
     );

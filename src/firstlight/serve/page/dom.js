@@ -20,7 +20,8 @@ function fill(element, attributes, children) {
   return element;
 }
 
-export const percent = (fraction, decimals = 0) => `${(100 * fraction).toFixed(decimals)} %`;
+/** The space is a no-break space. */
+export const percent = (fraction, decimals = 0) => `${(100 * fraction).toFixed(decimals)}\u00a0%`;
 
 /** Near 100 %, hundredths of a percent matter. */
 export const accuracyText = (fraction) =>
@@ -35,6 +36,9 @@ export const errorLine = () => h("p", { class: "error", role: "alert" });
 
 /** A form field with its label. */
 export const field = (label, input) => h("label", { class: "field" }, label, input);
+
+/** A picture with its caption. */
+export const figure = (shown, caption) => h("figure", {}, shown, h("figcaption", {}, caption));
 
 /** A number, large, with its label above it. */
 export const largeNumber = (label, value) => h("div", {}, h("span", {}, label), value);

@@ -3,9 +3,12 @@
 import { recall, remember } from "./address.js";
 import { cards, headline } from "./answer.js";
 import { h } from "./dom.js";
+import { DIGITS, examples, paperButton, STAR } from "./drawings.js";
 import { Pad, padCanvas } from "./pad.js";
 import { listenForPictures, photo } from "./photo.js";
+import { pictureProblem } from "./pictures.js";
 import { Reader } from "./reader.js";
+import { reduced } from "./reduce.js";
 
 const SQUASHED =
   "The whole sheet is resized to 28×28 pixels, as in most tutorials. " +
@@ -19,20 +22,20 @@ export function enter(page) {
   const details = h("div", { class: "digits" });
   const undo = h("button", { onclick: () => (photograph ? closePhoto() : pad.undo()) }, "Undo");
   const clear = h("button", { onclick: () => (photograph ? closePhoto() : pad.clear()) }, "Clear");
-  const fileInput = h("input", { type: "file", accept: "image/*", hidden: true });
-  fileInput.addEventListener("change", () => openPhoto(fileInput.files[0]));
+  const fileInput = pictureInput({});
+  const camera = pictureInput({ capture: "environment" });
   const open = h("button", { onclick: () => fileInput.click() }, "Open a picture");
+  const take = h("button", { class: "camera", onclick: () => camera.click() }, "Take a photo");
   const normalize = h("input", { type: "checkbox", role: "switch" });
   normalize.addEventListener("change", () => setNormalize(normalize.checked));
   const note = h("p", { class: "note" });
 
   page.append(
     sheet,
-    h("div", { class: "answer" }, result, note),
     h(
       "div",
       { class: "stack controls" },
-      h("div", { class: "tools" }, undo, clear, open, fileInput),
+      h("div", { class: "tools" }, undo, clear, open, take, fileInput, camera),
       h(
         "label",
         { class: "switch" },
@@ -45,9 +48,10 @@ export function enter(page) {
         "Drop or paste a photograph to read it. Nothing that you draw or open is stored.",
       ),
     ),
-    details,
+    h("div", { class: "read" }, h("div", { class: "answer" }, result, note), details),
   );
 
+  const tries = examples([...DIGITS, STAR], drawExample, paperButton(openPhoto));
   let photograph = null; // { file, view }, if one is shown in place of the sheet
   const pad = new Pad(canvas, (lifted, fresh) => {
     reader.update(lifted, fresh);
@@ -60,12 +64,18 @@ export function enter(page) {
     return pad.empty ? null : pad.pgm();
   }
 
+  function drawExample(ink) {
+    pad.text = ink;
+    remember({ ink });
+    reader.update();
+  }
+
   function show(answer, milliseconds) {
     hint.hidden = !pad.empty;
     const text = headline(answer);
     result.textContent = text;
     result.classList.toggle("words", !/^[\d?\n]+$/.test(text));
-    details.replaceChildren(...cards(answer));
+    details.replaceChildren(...(pad.empty && !photograph ? [tries] : cards(answer)));
     photograph?.view.mark(answer);
     undo.disabled = clear.disabled = pad.empty && !photograph;
     page.dataset.answerMilliseconds = milliseconds.toFixed(1);
@@ -79,19 +89,39 @@ export function enter(page) {
     reader.update();
   }
 
-  function openPhoto(file) {
+  function pictureInput(attributes) {
+    const input = h("input", { type: "file", accept: "image/*", hidden: true, ...attributes });
+    input.addEventListener("change", () => openPhoto(input.files[0]));
+    return input;
+  }
+
+  async function openPhoto(file) {
     if (!file) return;
+    const problem = pictureProblem(file);
+    if (problem) {
+      showProblem(problem);
+      return;
+    }
     photograph?.view.release();
-    photograph = { file, view: photo(file) };
-    sheet.replaceChildren(photograph.view.element);
+    const opened = { file, view: photo(file) };
+    photograph = opened;
+    sheet.replaceChildren(opened.view.element);
     result.textContent = "…";
-    reader.update();
+    opened.file = await reduced(file);
+    if (photograph === opened) reader.update();
+  }
+
+  /** Say what is wrong with a file that is not sent; the sheet stays as it is. */
+  function showProblem(problem) {
+    result.textContent = problem;
+    result.classList.add("words");
+    fileInput.value = ""; // the same file may be chosen again
   }
 
   function closePhoto() {
     photograph.view.release();
     photograph = null;
-    fileInput.value = "";
+    fileInput.value = camera.value = "";
     sheet.replaceChildren(canvas, hint);
     reader.update();
   }

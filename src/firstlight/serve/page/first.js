@@ -1,4 +1,5 @@
-// The view First graph: the graph of chapter 1 learns in the browser, one step at a time.
+// The graph of chapter 1 learns in the browser, one step at a time: as the view First graph with
+// all details, and as a live part of the chapter.
 
 import { recall, remember } from "./address.js";
 import { drawCurves, shortNumber, smooth } from "./curves.js";
@@ -27,9 +28,18 @@ const PAUSE_BETWEEN_STEPS = 20; // milliseconds
 const PAUSE_BETWEEN_BOXES = 700;
 const WEIGHT_VIEWS = { weights: "current values", learned: "change by training" };
 
-export function enter(page) {
-  const view = new View();
-  page.append(...view.elements());
+const ABOUT =
+  "Your browser computes all of this, with 5,000 training images. " +
+  "The random numbers of a seed are not TensorFlow's.";
+const TRY =
+  "Take some steps, and see the cost fall. To see the values pass through the graph, and the " +
+  "gradient come back, switch on “slowly, box by box” and take one step.";
+
+export const enter = (page) => mount(page, { isView: true });
+
+export function mount(element, { isView = false } = {}) {
+  const view = new View(isView);
+  element.append(...view.elements());
   view.start().catch((problem) => {
     view.error.textContent = problem.message;
   });
@@ -37,7 +47,8 @@ export function enter(page) {
 }
 
 class View {
-  constructor() {
+  constructor(isView) {
+    this.isView = isView; // otherwise a part of the chapter, without the details
     this.error = errorLine();
     this.knobs = Object.fromEntries(Object.keys(KNOBS).map((name) => [name, this.knob(name)]));
     this.slowly = h("input", { type: "checkbox", role: "switch", onchange: () => this.save() });
@@ -52,7 +63,10 @@ class View {
     this.lowRate = h("p", { class: "quiet low-rate" });
     const number = () => h("b", { class: "big" });
     this.numbers = { step: number(), cost: number(), accuracy: number() };
-    this.graph = h("section", { class: "card stack", "aria-label": "The graph" });
+    this.graph = h("section", {
+      class: isView ? "card stack" : "stack",
+      "aria-label": "The graph",
+    });
     this.curves = { cost: h("div"), accuracy: h("div") };
     this.weights = h("div", { class: "maps ten" });
     this.weightView = "learned";
@@ -76,10 +90,24 @@ class View {
   }
 
   elements() {
+    if (!this.isView) return this.partOfChapter();
     return [
       this.controls(),
       h("div", { class: "columns" }, this.graph, this.progress()),
       h("div", { class: "columns" }, ...this.details()),
+    ];
+  }
+
+  partOfChapter() {
+    const curve = h("div", {}, h("p", {}, h("b", {}, "Cost of each step")), this.curves.cost);
+    return [
+      h("h4", {}, "Try it: the graph learns"),
+      h("p", {}, TRY),
+      this.controls(),
+      this.graph,
+      this.largeNumbers(),
+      curve,
+      h("p", { class: "quiet" }, ABOUT),
     ];
   }
 
@@ -89,7 +117,7 @@ class View {
     );
     return h(
       "section",
-      { class: "card stack" },
+      { class: this.isView ? "card stack" : "stack", "aria-label": "Steps" },
       h(
         "div",
         { class: "tools" },
@@ -104,25 +132,24 @@ class View {
     );
   }
 
+  largeNumbers() {
+    return h(
+      "div",
+      { class: "numbers" },
+      largeNumber("step", this.numbers.step),
+      largeNumber("cost", this.numbers.cost),
+      largeNumber("accuracy on 1,000 validation images", this.numbers.accuracy),
+    );
+  }
+
   progress() {
     return h(
       "section",
       { class: "card stack" },
-      h(
-        "div",
-        { class: "numbers" },
-        largeNumber("step", this.numbers.step),
-        largeNumber("cost", this.numbers.cost),
-        largeNumber("accuracy on 1,000 validation images", this.numbers.accuracy),
-      ),
+      this.largeNumbers(),
       h("div", {}, h("h2", {}, "Cost of each step"), this.curves.cost),
       h("div", {}, h("h2", {}, "Accuracy every 10 steps"), this.curves.accuracy),
-      h(
-        "p",
-        { class: "quiet" },
-        "Your browser computes all of this, with 5,000 training images. ",
-        "The random numbers of a seed are not TensorFlow's.",
-      ),
+      h("p", { class: "quiet" }, ABOUT),
     );
   }
 
@@ -179,7 +206,7 @@ class View {
   readAddress() {
     for (const [name, { standard }] of Object.entries(KNOBS))
       this.knobs[name].value = recall(name, standard);
-    this.slowly.checked = recall("slowly") !== "off";
+    this.slowly.checked = recall("slowly", this.isView ? "on" : "off") !== "off";
   }
 
   /** Put the knobs and the number of steps into the address. */
@@ -189,7 +216,9 @@ class View {
       return [name, value === standard ? "" : value];
     });
     const steps = this.session?.step || "";
-    remember({ ...Object.fromEntries(values), steps, slowly: this.slowly.checked ? "" : "off" });
+    const isUsual = this.slowly.checked === this.isView;
+    const slowly = isUsual ? "" : this.slowly.checked ? "on" : "off";
+    remember({ ...Object.fromEntries(values), steps, slowly });
   }
 
   /** Begin, and take as many steps as the address says: they have the same values each time. */
@@ -319,6 +348,7 @@ class View {
     this.numbers.accuracy.textContent = percent(accuracy, 1);
     if (this.lastValues) this.walk.fill(stages(this.session, this.lastValues));
     this.showCurves();
+    if (!this.isView) return;
     this.showWeights(this.weightView);
     this.showImages();
   }

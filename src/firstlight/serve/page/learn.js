@@ -4,7 +4,7 @@ import { recall, remember } from "./address.js";
 import { copyButtons } from "./copy.js";
 import { errorLine, h } from "./dom.js";
 import { liveParts } from "./live.js";
-import { readingPosition } from "./reading.js";
+import { markSection, readingPosition, stayOnPage } from "./reading.js";
 import { get } from "./server.js";
 
 export function enter(page) {
@@ -56,11 +56,13 @@ export function enter(page) {
     const outline = outlineOf(article, chapter);
     const text = h("div", { class: "stack" }, article, neighbours(chapters, chapter));
     content.replaceChildren(h("div", { class: "reading" }, outline, text));
-    position = readingPosition(article, (section) => {
+    const sections = [...article.querySelectorAll("section")];
+    position = readingPosition(article, sections, (section) => {
       remember({ section });
-      markSection(outline, section);
+      markSection(outline, addressOf(chapter, section));
     });
-    markSection(outline, recall("section"));
+    outline.addEventListener("click", (event) => stayOnPage(event, position));
+    markSection(outline, addressOf(chapter, recall("section")));
     live = liveParts(article);
   }
 
@@ -139,14 +141,6 @@ function outlineOf(article, chapter) {
     h("a", { href: "#learn" }, "All chapters"),
     h("ol", {}, ...links),
   );
-}
-
-function markSection(outline, section) {
-  for (const link of outline.querySelectorAll("li a")) {
-    const isCurrent = section && link.hash.endsWith(`&section=${section}`);
-    if (isCurrent) link.setAttribute("aria-current", "location");
-    else link.removeAttribute("aria-current");
-  }
 }
 
 /** Links to the chapters before and after this one. */

@@ -2,17 +2,21 @@
 
 import { address, onAddress } from "./address.js";
 import { h } from "./dom.js";
+import { about } from "./server.js";
+import { isShared } from "./token.js";
 
 const PAD_VIEWS = ["draw", "inside"]; // these two views share one drawing
 const main = document.getElementById("view");
 const headerLinks = [...document.querySelectorAll("header a")];
 const navLinks = [...document.querySelectorAll("nav a")];
 const viewOf = (link) => link.hash.slice(1).split("?")[0];
+document.querySelector("nav a[href='#share']").hidden = !isShared;
 const VIEWS = navLinks.map(viewOf);
 let current = { name: null, leave() {} };
 
 async function show() {
-  const name = VIEWS.includes(address.view) ? address.view : VIEWS[0];
+  if (!VIEWS.includes(address.view)) address.view = VIEWS[0];
+  const name = address.view;
   markLink(name);
   if (current.name === name) {
     current.onAddress?.();
@@ -48,7 +52,7 @@ function markLink(name) {
 
 /** Put the drawing into the links to the views that have a sheet. */
 function carryDrawing() {
-  if (!PAD_VIEWS.includes(address.view || VIEWS[0])) return;
+  if (!PAD_VIEWS.includes(address.view)) return;
   const ink = address.query.get("ink");
   for (const link of headerLinks.filter((link) => PAD_VIEWS.includes(viewOf(link))))
     link.setAttribute("href", `#${viewOf(link)}${ink ? `?ink=${ink}` : ""}`);
@@ -66,3 +70,4 @@ for (const link of headerLinks) link.addEventListener("click", keepCurrent);
 addEventListener("address-written", carryDrawing);
 onAddress(show);
 show();
+if (isShared) about().catch(() => {}); // so that a visitor is asked for the token before drawing

@@ -7,7 +7,7 @@ import { colors } from "./pixels.js";
 const WIDTH = 800;
 const HEIGHT = 600;
 const PEN_WIDTH = 22;
-const SENT_WIDTH = 400; // pixels, of the picture that is sent
+const INK_WIDTH = 400; // pixels, of the picture that is read
 const MIN_DISTANCE = 3; // units between two points that are kept
 const KEY_STEP = 20; // units
 const MAX_COORDINATE = 1295; // "zz" in base 36
@@ -35,8 +35,8 @@ export class Pad {
     this.strokes = [];
     this.pointer = null; // the id of the pointer that draws
     this.cursor = { x: WIDTH / 2, y: HEIGHT / 3, down: false }; // the keyboard's pen
-    this.sentCanvas = new OffscreenCanvas(SENT_WIDTH, (SENT_WIDTH * HEIGHT) / WIDTH);
-    this.sentContext = this.sentCanvas.getContext("2d", { willReadFrequently: true });
+    this.inkCanvas = new OffscreenCanvas(INK_WIDTH, (INK_WIDTH * HEIGHT) / WIDTH);
+    this.inkContext = this.inkCanvas.getContext("2d", { willReadFrequently: true });
     canvas.addEventListener("pointerdown", (event) => this.down(event));
     canvas.addEventListener("pointermove", (event) => this.move(event));
     for (const type of ["pointerup", "pointercancel"])
@@ -154,17 +154,25 @@ export class Pad {
       drawCursor(context, this.cursor, scale, `rgb(${accent})`);
   }
 
-  /** The sheet as a PGM file, black on white, always of one size: the answer is then the same. */
+  /** The sheet as values 0..255, light ink on black, always of one size: the answer is then the same. */
+  ink() {
+    const { width, height } = this.inkCanvas;
+    this.inkContext.fillStyle = "#000";
+    this.inkContext.fillRect(0, 0, width, height);
+    drawStrokes(this.inkContext, this.strokes, width / WIDTH, "#fff");
+    const rgba = this.inkContext.getImageData(0, 0, width, height).data;
+    const values = new Uint8Array(width * height);
+    for (let i = 0; i < values.length; i++) values[i] = rgba[4 * i];
+    return { width, height, values };
+  }
+
+  /** The sheet as a PGM file, black on white. */
   pgm() {
-    const { width, height } = this.sentCanvas;
-    this.sentContext.fillStyle = "#fff";
-    this.sentContext.fillRect(0, 0, width, height);
-    drawStrokes(this.sentContext, this.strokes, width / WIDTH, "#000");
-    const rgba = this.sentContext.getImageData(0, 0, width, height).data;
+    const { width, height, values } = this.ink();
     const header = new TextEncoder().encode(`P5 ${width} ${height} 255\n`);
-    const file = new Uint8Array(header.length + width * height);
+    const file = new Uint8Array(header.length + values.length);
     file.set(header);
-    for (let i = 0; i < width * height; i++) file[header.length + i] = rgba[4 * i];
+    for (let i = 0; i < values.length; i++) file[header.length + i] = 255 - values[i];
     return file;
   }
 
@@ -179,10 +187,13 @@ export class Pad {
 
   set text(text) {
     this.lift();
-    this.strokes = text.split(".").map(parseStroke).filter(isStroke);
+    this.strokes = parseStrokes(text);
     this.paint();
   }
 }
+
+/** What `text` of a Pad has written → its strokes. */
+export const parseStrokes = (text) => text.split(".").map(parseStroke).filter(isStroke);
 
 /** "0a140b15" → [[10, 40], [11, 41]]. */
 function parseStroke(text) {
@@ -194,7 +205,8 @@ function parseStroke(text) {
 
 const isStroke = (points) => points.length > 0 && points.flat().every(Number.isFinite);
 
-function drawStrokes(context, strokes, scale, color) {
+/** Draw strokes; `scale` is in pixels per unit of the sheet. */
+export function drawStrokes(context, strokes, scale, color) {
   context.lineWidth = PEN_WIDTH * scale;
   context.lineCap = context.lineJoin = "round";
   context.strokeStyle = color;

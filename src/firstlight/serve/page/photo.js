@@ -2,51 +2,66 @@
 
 import { verdict } from "./answer.js";
 import { h, svg } from "./dom.js";
+import { placeLabels } from "./labels.js";
 
 export function photo(file) {
   const url = URL.createObjectURL(file);
   const image = h("img", { src: url, alt: "the picture that is read" });
   const element = h("div", { class: "photo" }, image);
+  let reading = null;
+  function draw() {
+    element.querySelector("svg")?.remove();
+    const isOnScreen = element.clientWidth > 0;
+    if (reading?.digits && isOnScreen) element.append(boxes(reading, element));
+  }
+  const observer = new ResizeObserver(draw);
+  observer.observe(image);
   return {
     element,
-    release: () => URL.revokeObjectURL(url),
+    release() {
+      observer.disconnect();
+      URL.revokeObjectURL(url);
+    },
     mark(answer) {
-      element.querySelector("svg")?.remove();
-      if (answer?.digits) element.append(boxes(answer));
+      reading = answer;
+      draw();
     },
   };
 }
 
-function boxes({ digits, size, classes }) {
+/** A box around each digit, with its label; lines and letters are as large on every screen. */
+function boxes({ digits, size, classes }, element) {
   const [width, height] = size;
-  const lineWidth = Math.max(width, height) / 320; // about two pixels on the screen
-  const groups = digits.map((digit) => box(digit, classes, lineWidth));
+  const pixel = Math.max(width / element.clientWidth, height / element.clientHeight);
+  const texts = digits.map((digit) => (digit.digit === "?" ? "?" : verdict(digit, classes)));
+  const labels = placeLabels(
+    digits.map(({ box }, i) => ({ box, text: texts[i] })),
+    size,
+    pixel,
+  );
+  const groups = digits.map((digit, i) => {
+    const [x, y, boxWidth, boxHeight] = digit.box;
+    const frame = { x, y, width: boxWidth, height: boxHeight, rx: 4 * pixel };
+    const { fontSize, ...place } = labels[i];
+    return svg(
+      "g",
+      { class: digit.digit === "?" ? "unsure" : "" },
+      svg("rect", { ...frame, "stroke-width": 2 * pixel }),
+      svg("text", { ...place, "font-size": fontSize, "stroke-width": 4 * pixel }, texts[i]),
+    );
+  });
   return svg("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, ...groups);
 }
 
-function box(digit, classes, lineWidth) {
-  const [x, y, width, height] = digit.box;
-  const unsure = digit.digit === "?";
-  const text = unsure ? "?" : verdict(digit, classes);
-  const frame = { x, y, width, height, rx: lineWidth * 2, "stroke-width": lineWidth };
-  const label = {
-    x: x + width / 2,
-    y: y - lineWidth * 2,
-    "font-size": Math.max(height * 0.4, lineWidth * 8),
-    "stroke-width": lineWidth * 2,
-  };
-  return svg("g", { class: unsure ? "unsure" : "" }, svg("rect", frame), svg("text", label, text));
-}
-
 /**
- * Calls `onPicture(file)` for each picture that is dropped on the page or pasted into it.
- * Returns a function that stops it.
+ * Calls `onFile(file)` for each file that is dropped on the page or pasted into it: of several, the
+ * first picture. Returns a function that stops it.
  */
-export function listenForPictures(onPicture) {
-  const firstPicture = (files) => [...(files ?? [])].find(({ type }) => type.startsWith("image/"));
+export function listenForPictures(onFile) {
   const take = (files) => {
-    const file = firstPicture(files);
-    if (file) onPicture(file);
+    const all = [...(files ?? [])];
+    const file = all.find(({ type }) => type.startsWith("image/")) ?? all[0];
+    if (file) onFile(file);
   };
   const listeners = {
     dragover: (event) => event.preventDefault(), // otherwise nothing can be dropped

@@ -1,6 +1,12 @@
 // Arrays of numbers as pictures.
 
-export const decode = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+/** Bytes in base64; a loop, because there can be millions. */
+export function decode(base64) {
+  const letters = atob(base64);
+  const bytes = new Uint8Array(letters.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = letters.charCodeAt(i);
+  return bytes;
+}
 
 export const decodeSigned = (base64) => new Int8Array(decode(base64).buffer);
 

@@ -3,11 +3,10 @@
 const TOP_PART = 0.3; // of the window: a section that begins in it is the one that is read
 
 /**
- * Calls `onSection(id)` when the reader scrolls into another section; "" is the introduction.
- * Parts that scroll sideways get a place in the order of the Tab key.
+ * Calls `onSection(id)` when the reader scrolls into another section; "" is the introduction, the
+ * first of the sections. Parts that scroll sideways get a place in the order of the Tab key.
  */
-export function readingPosition(article, onSection) {
-  const sections = [...article.querySelectorAll("section")];
+export function readingPosition(article, sections, onSection) {
   let current = null;
   let jumped = false; // the next scrolling is not the reader's
 
@@ -32,7 +31,8 @@ export function readingPosition(article, onSection) {
       jumped = false;
     }, 200);
     target.scrollIntoView();
-    target.querySelector("summary, [tabindex]").focus({ preventScroll: true });
+    const title = target.querySelector("summary, [tabindex]") ?? target;
+    title.focus({ preventScroll: true });
     onSection(id);
   }
 
@@ -50,4 +50,27 @@ export function readingPosition(article, onSection) {
       removeEventListener("scroll", onScroll);
     },
   };
+}
+
+/**
+ * Go to the section of an outline's link that was clicked. The address keeps what the live parts
+ * have put into it; the link's own address is for another tab.
+ */
+export function stayOnPage(event, position) {
+  const link = event.target.closest("li a");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  position.goTo(new URLSearchParams(link.hash.split("?")[1]).get("section") ?? link.hash.slice(1));
+}
+
+/** Mark the link of an outline that leads to the section that is read. */
+export function markSection(outline, hash) {
+  for (const link of outline.querySelectorAll("li a")) {
+    if (link.hash === hash) {
+      link.setAttribute("aria-current", "location");
+      outline.scrollTop = link.offsetTop - outline.clientHeight / 2; // a long outline scrolls
+    } else {
+      link.removeAttribute("aria-current");
+    }
+  }
 }

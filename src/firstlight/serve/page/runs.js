@@ -4,10 +4,13 @@ import { recall, remember } from "./address.js";
 import { showEvaluation } from "./confusion.js";
 import { costAndAccuracy, drawCurves, shortNumber } from "./curves.js";
 import { accuracyText, errorLine, h, integer, percent } from "./dom.js";
-import { get, runPath } from "./server.js";
+import { about, get, runPath } from "./server.js";
 
 const COLORS = [1, 2, 3, 4, 5, 6].map((n) => `var(--line${n})`);
 const RUNS_SHOWN_AT_FIRST = 3;
+const EXPLANATION =
+  "Each training is a run. Tick runs to compare their curves and settings; open one by its name to " +
+  "see its mistakes.";
 const STATES = {
   running: "training",
   elsewhere: "training",
@@ -17,39 +20,54 @@ const STATES = {
   failed: "failed",
 };
 const orDash = (value, format) => (value === null || value === undefined ? "–" : format(value));
+// On a phone the first columns are seen, and the others by scrolling sideways.
 const COLUMNS = [
-  { title: "network", text: (run) => run.network ?? "" },
-  { title: "data", text: (run) => run.data ?? "" },
   { title: "state", text: (run) => STATES[run.state] },
+  { title: "accuracy", isNumber: true, text: (run) => orDash(run.accuracy, (v) => percent(v, 2)) },
+  { title: "network", setting: "network" },
+  { title: "data", setting: "data" },
+  { title: "recipe", setting: "recipe" },
+  { title: "learning rate", setting: "learning rate", isNumber: true },
+  { title: "batch", setting: "batch size", isNumber: true },
+  { title: "seed", setting: "seed", isNumber: true },
   { title: "steps", isNumber: true, text: (run) => orDash(run.steps, integer) },
   { title: "cost", isNumber: true, text: (run) => orDash(run.final_cost, shortNumber) },
-  { title: "accuracy", isNumber: true, text: (run) => orDash(run.accuracy, (v) => percent(v, 2)) },
   { title: "seconds", isNumber: true, text: (run) => orDash(run.seconds, (v) => v.toFixed(1)) },
-  { title: "seed", isNumber: true, text: (run) => orDash(run.seed, String) },
 ];
-const STATE_COLUMN = 2;
+const STATE_COLUMN = 0;
 const numberClass = ({ isNumber }) => (isNumber ? "number" : "");
+const cellText = (run, { text, setting }) =>
+  text ? text(run) : orDash(run.settings?.[setting], String);
 
 export function enter(page) {
   const error = errorLine();
   const tableBody = h("tbody");
   const costs = h("div");
   const accuracies = h("div");
+  const accuracyNote = h("p", { class: "quiet" });
   const curves = h(
     "div",
     { class: "columns" },
     h("section", { class: "card" }, h("h2", {}, "Cost"), costs),
-    h("section", { class: "card" }, h("h2", {}, "Accuracy"), accuracies),
+    h("section", { class: "card" }, h("h2", {}, "Accuracy"), accuracyNote, accuracies),
   );
+  const comparison = h("p", { "aria-live": "polite" });
   const evaluation = h("div", { class: "stack" });
   page.append(
     error,
-    h("section", { class: "card wide" }, h("table", {}, tableHead(), tableBody)),
+    h(
+      "section",
+      { class: "card stack" },
+      h("p", { class: "quiet" }, EXPLANATION),
+      h("div", { class: "wide" }, h("table", {}, tableHead(), tableBody)),
+      comparison,
+    ),
     curves,
     evaluation,
   );
 
   let runs = [];
+  let isReadOnly = false;
   let checked = []; // the names of the runs whose curves are shown
   let requests = 0;
   let left = false;
@@ -62,7 +80,12 @@ export function enter(page) {
       row.update(run, checked.indexOf(run.name));
       return row.element;
     });
-    if (!runs.length) elements.push(emptyRow());
+    if (!runs.length) elements.push(emptyRow(isReadOnly));
+    const compared = runs.filter(({ name }) => checked.includes(name));
+    const differing = differences(compared);
+    comparison.textContent = sentence(compared, differing);
+    accuracyNote.textContent = recallNote(compared);
+    for (const run of runs) rows.get(run.name).mark(checked.includes(run.name) ? differing : {});
     const isChanged =
       elements.length !== tableBody.children.length ||
       elements.some((element, i) => element !== tableBody.children[i]);
@@ -121,6 +144,7 @@ export function enter(page) {
 
   async function onAddress() {
     runs = (await get("runs")).runs;
+    isReadOnly = (await about()).read_only;
     if (left) return;
     const requested = recall("show").split(",");
     const usable = runs.filter((run) => run.network).map(({ name }) => name);
@@ -143,18 +167,27 @@ export function enter(page) {
   };
 }
 
+/** Of runs with class weights, validation is the mean recall; "" if there are none. */
+function recallNote(runs) {
+  const names = runs.filter((run) => run.validated_by === "mean recall").map(({ name }) => name);
+  return names.length ? `Validation is the mean recall of all classes in ${names.join(", ")}.` : "";
+}
+
 function tableHead() {
-  const titles = [{ title: "" }, { title: "run" }, ...COLUMNS];
-  const cells = titles.map((column) =>
+  const compare = h("span", { class: "visually-hidden" }, "compare");
+  const cells = [{ title: compare }, { title: "run" }, ...COLUMNS].map((column) =>
     h("th", { class: numberClass(column), scope: "col" }, column.title),
   );
   return h("thead", {}, h("tr", {}, ...cells));
 }
 
-function emptyRow() {
+function emptyRow(isReadOnly) {
   const link = h("a", { href: "#train" }, "Train a network");
-  const text = ["No runs yet. ", link, ", and its run appears here."];
-  return h("tr", {}, h("td", { colspan: COLUMNS.length + 2 }, ...text));
+  const text = isReadOnly
+    ? ["No runs yet."]
+    : ["No runs yet. ", link, ", and its run appears here."];
+  const cell = { class: "empty", colspan: COLUMNS.length + 2 };
+  return h("tr", {}, h("td", cell, h("div", {}, ...text)));
 }
 
 function tableRow(name, { open, toggle }) {
@@ -173,8 +206,43 @@ function tableRow(name, { open, toggle }) {
     checkbox.checked = position >= 0;
     checkbox.style.setProperty("--own", COLORS[Math.max(0, position) % COLORS.length]);
     cells[STATE_COLUMN].className = `state ${run.state}`;
-    for (const [i, column] of COLUMNS.entries()) cells[i].textContent = column.text(run);
+    for (const [i, column] of COLUMNS.entries()) cells[i].textContent = cellText(run, column);
   }
 
-  return { element, update };
+  /** Mark the cells of the settings that differ between the compared runs. */
+  function mark(differing) {
+    for (const [i, { setting }] of COLUMNS.entries())
+      cells[i].classList.toggle("differs", setting in differing);
+  }
+
+  return { element, update, mark };
+}
+
+/**
+ * The settings that differ between runs: name → a value for each run. The other fields of recipes
+ * count only if all runs have the same network and recipe: otherwise most of them differ.
+ */
+function differences(runs) {
+  const known = runs.filter(({ settings }) => settings);
+  const named = differingFields(known.map(({ settings }) => settings));
+  if ("network" in named || "recipe" in named) return named;
+  return { ...differingFields(known.map((run) => run.recipe_fields)), ...named };
+}
+
+function differingFields(documents) {
+  const names = Object.keys(documents[0] ?? {});
+  const values = names.map((name) => [name, documents.map((each) => shownValue(each[name]))]);
+  return Object.fromEntries(values.filter(([, each]) => new Set(each).size > 1));
+}
+
+const shownValue = (value) =>
+  value === null ? "none" : typeof value === "object" ? JSON.stringify(value) : String(value);
+
+function sentence(runs, differing) {
+  if (runs.length < 2) return "";
+  const parts = Object.entries(differing).map(
+    ([name, values]) => `${name} ${[...new Set(values)].join(" / ")}`,
+  );
+  if (!parts.length) return "The checked runs have the same settings.";
+  return `They differ in: ${parts.join(", ")}.`;
 }

@@ -1,34 +1,29 @@
 // Requests to the server that this page came from, and to no other.
 
-const pageToken = document.querySelector("meta[name=token]").content;
-
-// A server that others can reach does not put its token into the page: its visitors must know it.
-// They are asked once; after a wrong answer they can reload the page and are asked again.
-let wasAsked = false;
-function token() {
-  if (pageToken) return pageToken;
-  let entered = sessionStorage.getItem("token");
-  if (!entered) {
-    if (wasAsked) throw new Error("this server needs a token: reload the page to enter it");
-    wasAsked = true;
-    entered = prompt("Token of this server:") ?? "";
-    sessionStorage.setItem("token", entered);
-  }
-  return entered;
-}
+import { forget, isShared, token } from "./token.js";
 
 const INCOMPLETE = "the server's answer is incomplete";
 
-/** Throws the server's own message if it refuses the request. */
-async function request(address, sentToken, options) {
-  const response = await fetch(address, options).catch(() => {
+async function answerTo(address, options) {
+  return fetch(address, options).catch(() => {
     throw new Error("the server does not answer; is it still running?");
   });
+}
+
+/** Throws the server's own message if it has refused the request. */
+async function accepted(response) {
   if (response.ok) return response;
-  if (response.status === 401 && sessionStorage.getItem("token") === sentToken)
-    sessionStorage.removeItem("token");
   const answer = await response.json().catch(() => ({ error: INCOMPLETE }));
   throw new Error(answer.error);
+}
+
+/** Send a request with the token. A visitor whose token is wrong is asked for it again. */
+async function request(path, options = {}) {
+  const sent = await token();
+  const headers = { ...options.headers, "x-firstlight-token": sent };
+  const response = await answerTo(`/api/${path}`, { ...options, headers });
+  if (response.status === 401 && forget(sent)) return request(path, options);
+  return accepted(response);
 }
 
 /** The content of a response, read by `read`. */
@@ -40,26 +35,29 @@ function content(response, read) {
 
 const json = (response) => content(response, (complete) => complete.json());
 
-async function requestByGet(path) {
-  const sentToken = token();
-  return request(`/api/${path}`, sentToken, { headers: { "x-firstlight-token": sentToken } });
-}
-
-export const get = async (path) => json(await requestByGet(path));
+export const get = async (path) => json(await request(path));
 
 /** Send a picture (a Blob, or the bytes of a PGM file) or an object as JSON. */
 export async function post(path, content = {}) {
-  const sentToken = token();
-  let body = content;
-  let type = "image/x-portable-graymap";
-  if (content instanceof Blob) type = content.type;
-  else if (!(content instanceof Uint8Array)) {
-    type = "application/json";
-    body = JSON.stringify(content);
-  }
-  const headers = { "x-firstlight-token": sentToken, "content-type": type };
-  return json(await request(`/api/${path}`, sentToken, { method: "POST", headers, body }));
+  if (content instanceof Blob) return send(path, content, { "content-type": content.type });
+  if (content instanceof Uint8Array) return sendDrawing(path, content);
+  return send(path, JSON.stringify(content), { "content-type": "application/json" });
 }
+
+/**
+ * A class that draws would fill a wireless network with white paper, so it is compressed. On the
+ * server's own machine that would only take time.
+ */
+async function sendDrawing(path, bytes) {
+  const headers = { "content-type": "image/x-portable-graymap" };
+  if (!isShared || !globalThis.CompressionStream) return send(path, bytes, headers);
+  const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"));
+  const body = await new Response(stream).arrayBuffer();
+  return send(path, body, { ...headers, "content-encoding": "gzip" });
+}
+
+const send = async (path, body, headers) =>
+  json(await request(path, { method: "POST", headers, body }));
 
 export const runPath = (name) => `runs/${encodeURIComponent(name)}`;
 

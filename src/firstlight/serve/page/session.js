@@ -76,7 +76,7 @@ export class Session {
 }
 
 /** Random numbers from 0 to 1 (mulberry32). With the same seed they are not those of TensorFlow. */
-function randomNumbers(seed) {
+export function randomNumbers(seed) {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
@@ -86,15 +86,20 @@ function randomNumbers(seed) {
   };
 }
 
-/** A normal random number (Box and Muller); beyond two standard deviations it is drawn again. */
-function truncatedNormal(random) {
+/** A normal random number (Box and Muller). */
+export function normal(random) {
   const radius = Math.sqrt(-2 * Math.log(1 - random()));
-  const value = radius * Math.cos(2 * Math.PI * random());
+  return radius * Math.cos(2 * Math.PI * random());
+}
+
+/** A normal random number; beyond two standard deviations it is drawn again. */
+export function truncatedNormal(random) {
+  const value = normal(random);
   return Math.abs(value) > 2 ? truncatedNormal(random) : value;
 }
 
 /** A function that returns the next `count` rows: each pass over all rows has a new order. */
-function shuffled(n, random) {
+export function shuffled(n, random) {
   const order = Array.from({ length: n }, (_, i) => i);
   let next = n;
   return (count) =>

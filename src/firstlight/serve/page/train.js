@@ -3,6 +3,8 @@
 import { recall, remember } from "./address.js";
 import { costAndAccuracy, drawCurves, shortNumber } from "./curves.js";
 import { accuracyText, errorLine, field, h, integer, largeNumber, percent, repeat } from "./dom.js";
+import { duration, secondsLeft } from "./duration.js";
+import { trainingForm } from "./form.js";
 import { graphs } from "./graphs.js";
 import { decode, mapPictures } from "./pixels.js";
 import { samples } from "./samples.js";
@@ -12,7 +14,16 @@ const POLL = 500; // milliseconds between two requests about a run that is train
 const SLOW_POLL = 5000; // and about one that is not: the command line may continue it
 const COLORS = ["var(--line1)", "var(--line2)"];
 const OUTPUT_LINES = 4;
+const WATCH_SAMPLES = "Watch 100 test images";
+const NO_SAMPLES =
+  "Only images of 28×28 pixels are shown here, and this run has learned from photographs. " +
+  "The photographs that it gets wrong are among its mistakes.";
+const MEAN_RECALL =
+  "In this run each class counts alike: the validation curve is the mean recall, the mean of the " +
+  "shares of each class's images that are right.";
 const EXIT_INTERRUPTED = 130;
+const READ_ONLY =
+  "This server is read-only: here you watch trainings, and cannot start, stop or continue them.";
 const ENDED = ["done", "stopped", "damaged", "failed"];
 const STATES = {
   running: "training",
@@ -24,68 +35,33 @@ const STATES = {
 };
 
 export function enter(page) {
-  const network = h("select", { onchange: showRecipes });
-  const recipe = h("select");
-  const length = h("input", { type: "number", min: 1, max: 1000000, placeholder: "default" });
-  const unit = h(
-    "select",
-    {},
-    h("option", { value: "epochs" }, "epochs"),
-    h("option", { value: "steps" }, "steps"),
-  );
-  const seed = h("input", { type: "number", min: 0, value: 0 });
-  const start = h("button", { class: "main", onclick: startTraining }, "Train");
-  const error = errorLine();
+  const form = trainingForm(startTraining);
   const watched = h("select", { onchange: () => watch(watched.value) });
+  const error = errorLine();
   const runView = h("div", { class: "stack" });
+  const note = h("p", { class: "note" });
 
   page.append(
+    form.element,
     h(
       "section",
       { class: "card stack" },
-      h(
-        "div",
-        { class: "tools" },
-        field("network", network),
-        field("recipe", recipe),
-        field("length", length),
-        field("unit", unit),
-        field("seed", seed),
-        start,
-      ),
+      h("div", { class: "tools" }, field("watch a run", watched)),
+      note,
       error,
-      h("div", { class: "tools" }, field("or watch a run", watched)),
     ),
     runView,
   );
 
-  let networks = [];
   let stopWatching = () => {};
   let left = false;
 
-  function showRecipes() {
-    const { recipes } = networks.find(({ name }) => name === network.value);
-    recipe.replaceChildren(...recipes.map((name) => h("option", {}, name)));
-  }
-
-  async function startTraining() {
-    error.textContent = "";
-    start.disabled = true;
-    const question = {
-      network: network.value,
-      recipe: recipe.value,
-      seed: Number(seed.value),
-    };
-    if (length.value) question[unit.value] = Number(length.value);
-    try {
-      const { name } = await post("trainings", question);
-      if (left) return; // the user chose another view; the training goes on
-      watched.prepend(h("option", { value: name }, name));
-      watch(name);
-    } catch (problem) {
-      error.textContent = problem.message;
-    }
-    start.disabled = false;
+  async function startTraining(question) {
+    const { name } = await post("trainings", question);
+    if (left) return; // the user chose another view; the training goes on
+    watched.prepend(h("option", { value: name }, name));
+    watch(name);
+    runView.scrollIntoView({ block: "start" });
   }
 
   function watch(name) {
@@ -106,22 +82,17 @@ export function enter(page) {
     watch(names.includes(recall("run")) ? recall("run") : (training?.name ?? ""));
   }
 
-  async function showNetworks() {
+  async function begin() {
     const server = await about();
-    networks = server.networks;
-    network.replaceChildren(...networks.map(({ name }) => h("option", {}, name)));
-    showRecipes();
-    start.disabled = !server.can_train;
-    if (!server.can_train)
-      error.textContent = "TensorFlow is not installed here: pip install 'firstlight[train]'";
+    form.element.hidden = server.read_only;
+    note.textContent = server.read_only ? READ_ONLY : "";
+    if (!server.read_only) form.begin(server);
   }
 
-  function showProblem(problem) {
+  begin().catch(({ message }) => form.showProblem(message));
+  onAddress().catch((problem) => {
     error.textContent = problem.message;
-  }
-
-  showNetworks().catch(showProblem);
-  onAddress().catch(showProblem);
+  });
   return {
     onAddress,
     leave() {
@@ -146,9 +117,11 @@ function watchRun(element, name) {
   const costs = h("div");
   const accuracies = h("div");
   const weights = h("div", { class: "maps" });
-  const watchSamples = h("button", { onclick: startSamples }, "Watch 100 test images");
+  const watchSamples = h("button", { onclick: startSamples }, WATCH_SAMPLES);
   const samplesTools = h("div", { class: "tools" }, watchSamples);
   const tests = samples();
+  const samplesNote = h("p", { class: "quiet" });
+  const accuracyNote = h("p", { class: "quiet" });
   const graph = h("section", { class: "card", hidden: true }, h("h2", {}, "Graph"));
 
   element.append(
@@ -175,13 +148,14 @@ function watchRun(element, name) {
       "div",
       { class: "columns" },
       h("section", { class: "card" }, h("h2", {}, "Cost"), costs),
-      h("section", { class: "card" }, h("h2", {}, "Accuracy"), accuracies),
+      h("section", { class: "card" }, h("h2", {}, "Accuracy"), accuracyNote, accuracies),
       h("section", { class: "card" }, h("h2", {}, "Weights of the first layer"), weights),
       h(
         "section",
         { class: "card stack" },
         h("h2", {}, "Test images"),
         samplesTools,
+        samplesNote,
         tests.element,
       ),
     ),
@@ -211,14 +185,14 @@ function watchRun(element, name) {
     lines = [...lines.slice(0, answer.start), ...answer.lines];
     if (answer.lines.length || !curvesAreDrawn) showCurves();
     run = answer.summary;
-    showState(answer.job);
+    showState(answer.job, (await about()).read_only);
     if (run.network && graph.hidden) graph.append(graphOf(run.network));
     graph.hidden = !run.network;
     if (lines.length) await showWeights();
     if (samplesAreWatched) showSamples();
   }
 
-  function showState(job) {
+  function showState(job, isReadOnly) {
     const lastStep = lines.at(-1)?.step ?? 0;
     const exitedWithError = job?.exit_code && job.exit_code !== EXIT_INTERRUPTED;
     const failed = run.state === "stopped" && job?.kind === "train" && exitedWithError;
@@ -228,11 +202,16 @@ function watchRun(element, name) {
     if (stopping) state.textContent = "writing a checkpoint …";
     if (failed) state.textContent = STATES.failed;
     progress.value = run.state === "done" ? 1 : lastStep / (run.total_steps || lastStep || 1);
-    stop.hidden = run.state !== "running";
+    stop.hidden = isReadOnly || run.state !== "running";
     stop.disabled = stopping;
-    resume.hidden = run.state !== "stopped" || failed;
+    resume.hidden = isReadOnly || run.state !== "stopped" || failed;
     resume.disabled = false;
     numbers.replaceChildren(...runNumbers(lines, run));
+    accuracyNote.textContent = run.validated_by === "mean recall" ? MEAN_RECALL : "";
+    if (run.pictures) {
+      samplesTools.hidden = true;
+      samplesNote.textContent = NO_SAMPLES;
+    }
     output.textContent = (job?.output ?? []).slice(-OUTPUT_LINES).join("\n");
   }
 
@@ -254,6 +233,7 @@ function watchRun(element, name) {
 
   function startSamples() {
     samplesAreWatched = true;
+    samplesNote.textContent = "";
     samplesVersion = 0;
     showSamples();
   }
@@ -269,7 +249,8 @@ function watchRun(element, name) {
       tests.show({ ...answer, images: decode(answer.images) });
       samplesTools.hidden = true;
     } catch (problem) {
-      error.textContent = problem.message;
+      samplesNote.textContent = problem.message;
+      watchSamples.textContent = WATCH_SAMPLES;
       samplesAreWatched = false;
     }
     samplesAreRequested = false;
@@ -296,11 +277,18 @@ function runNumbers(lines, run) {
   const step = integer(lines.at(-1)?.step ?? 0);
   const cost = lines.findLast(({ split }) => split === "train")?.loss ?? 0;
   const validation = lines.filter(({ split }) => split === "val").map(({ accuracy }) => accuracy);
+  const seconds = run.state === "done" ? run.seconds : lines.at(-1)?.seconds;
+  const remaining = secondsLeft(lines, run.total_steps);
   const texts = {
     step: run.total_steps ? `${step} of ${integer(run.total_steps)}` : step,
     cost: lines.length ? shortNumber(cost) : "–",
   };
-  if (validation.length) texts["best validation accuracy"] = percent(Math.max(...validation), 2);
+  if (seconds) texts[run.state === "done" ? "time" : "time so far"] = duration(seconds);
+  if (!ENDED.includes(run.state) && remaining !== null)
+    texts["time left, about"] = duration(remaining);
+  const isRecall = run.validated_by === "mean recall";
+  const measured = isRecall ? "best mean recall on validation" : "best validation accuracy";
+  if (validation.length) texts[measured] = percent(Math.max(...validation), 2);
   if (run.accuracy) texts["test accuracy"] = percent(run.accuracy, 2);
   return Object.entries(texts).map(([label, text]) =>
     largeNumber(label, h("b", { class: "big" }, text)),

@@ -13,35 +13,48 @@ const ALT =
   "The graph: matmul takes input and layer1_weights; adding layer1_biases gives the logits; " +
   "softmax cross entropy takes the logits and the labels; its mean is the cost; the optimizer " +
   "changes the variables";
+const FORWARD = "forward:";
+const BACKWARD = "backwards: the gradient flows from the cost to the variables;";
+const UPDATE = "update:";
 const AFTERWARDS = "Each box shows its value in the last step; variables, after it.";
 
 /**
- * The parts of a step, in order: what each computes, and the boxes that light up.
+ * The parts of a step, in order: what each computes, and the boxes and arrows that light up.
  *
- * `boxes` is box → the value that it shows from now on; null if it keeps what it shows.
+ * `boxes` is box → the value that it shows from now on; null if it keeps what it shows. `arrows`
+ * are pairs of boxes, in the direction of the picture's arrow.
  */
 export const stages = (session, values) => [
   {
     text: "input: the images of the batch, and their labels",
     value: values.input,
     boxes: { input: values.input, labels: values.labels },
+    arrows: [],
   },
   {
     text: "matmul: input · weights; the first image",
     value: values.product,
     boxes: { matmul: values.product },
+    arrows: ["input matmul", "layer1_weights matmul"],
   },
   {
     text: "logits: + biases; the first image",
     value: values.logits,
     boxes: { logits: values.logits },
+    arrows: ["matmul logits", "layer1_biases logits"],
   },
   {
     text: "softmax cross entropy: how wrong is each answer? The first images",
     value: values.losses,
     boxes: { softmax_cross_entropy: values.losses },
+    arrows: ["logits softmax_cross_entropy", "labels softmax_cross_entropy"],
   },
-  { text: "cost: the mean of the batch", value: values.cost, boxes: { cost: values.cost } },
+  {
+    text: "cost: the mean of the batch",
+    value: values.cost,
+    boxes: { cost: values.cost },
+    arrows: ["softmax_cross_entropy cost"],
+  },
   ...backwardStages(session, values),
 ];
 
@@ -51,23 +64,28 @@ const backwardStages = (session, { slopes }) =>
       text: "slopes of the logits: (probabilities − labels) / N; the first image",
       value: slopes.logits,
       boxes: { softmax_cross_entropy: null, logits: null },
+      arrows: ["softmax_cross_entropy cost", "logits softmax_cross_entropy"],
     },
     {
       text: "slopes of the biases: the sums over the batch",
       value: slopes.biases,
       boxes: { layer1_biases: null },
+      arrows: ["layer1_biases logits"],
     },
     {
       text: "slopes of the weights: inputᵀ · slopes of the logits; the pixel in the middle",
       value: slopes.weights,
       boxes: { matmul: null, layer1_weights: null },
+      arrows: ["matmul logits", "layer1_weights matmul"],
     },
     {
       text: `new weights: weights − ${session.rate} · slopes; the pixel in the middle`,
       value: session.weights,
       boxes: { optimizer: null, layer1_weights: session.weights, layer1_biases: session.biases },
+      arrows: ["optimizer layer1_weights", "optimizer layer1_biases"],
+      direction: UPDATE,
     },
-  ].map((stage) => ({ ...stage, isBackward: true }));
+  ].map((stage) => ({ direction: BACKWARD, ...stage }));
 
 export function walk(svgText) {
   const drawing = svgPicture(svgText);
@@ -76,25 +94,33 @@ export function walk(svgText) {
   const boxes = new Map(
     [...drawing.querySelectorAll(".node")].map((box) => [box.dataset.name, box]),
   );
+  const arrows = new Map(
+    [...drawing.querySelectorAll("[data-from]")].map((arrow) => [
+      `${arrow.dataset.from} ${arrow.dataset.to}`,
+      arrow,
+    ]),
+  );
+  const element = scrollingFrame(drawing);
   const text = h("p", {}, HINT);
   const image = h("div");
   const note = h("div", { class: "arrived" }, image, text);
 
-  /** Light the boxes of a stage, and show its value. */
-  function light({ text: meaning, value, boxes: lit, isBackward = false }) {
+  /** Light the boxes and arrows of a stage, and show its value. */
+  function light({ text: meaning, value, boxes: shown, arrows: passed, direction = FORWARD }) {
     putOut();
-    for (const name of Object.keys(lit)) {
-      boxes.get(name)?.classList.add("lit");
-      boxes.get(name)?.classList.toggle("backward", isBackward);
-    }
-    fillBoxes(lit);
-    const direction = h("b", {}, isBackward ? "backward" : "forward");
-    text.replaceChildren(direction, ` ${meaning}${description(value)}`);
+    const litBoxes = Object.keys(shown).map((name) => boxes.get(name));
+    const classes = { [BACKWARD]: ["lit", "backward"], [UPDATE]: ["lit", "update"] };
+    for (const part of [...litBoxes, ...passed.map((ends) => arrows.get(ends))])
+      part?.classList.add(...(classes[direction] ?? ["lit"]));
+    fillBoxes(shown);
+    scrollTo(element, litBoxes[0]);
+    text.replaceChildren(h("b", {}, direction), ` ${meaning}${description(value)}`);
     image.replaceChildren(...(isImages(value) ? [firstImage(value)] : []));
   }
 
   function putOut() {
-    for (const box of boxes.values()) box.classList.remove("lit", "backward");
+    for (const part of [...boxes.values(), ...arrows.values()])
+      part.classList.remove("lit", "backward", "update");
   }
 
   /** A box has its name, its shape and, in a second line, its numbers. */
@@ -115,7 +141,25 @@ export function walk(svgText) {
     text.textContent = AFTERWARDS;
   }
 
-  return { element: h("div", { class: "graph still" }, drawing), note, light, fill };
+  return { element, note, light, fill };
+}
+
+/** On a phone the picture is wider than its frame: the Tab key must reach it then. */
+function scrollingFrame(drawing) {
+  const frame = h("div", { class: "graph still", role: "group", "aria-label": "Graph" }, drawing);
+  const watcher = new ResizeObserver(() => {
+    if (frame.scrollWidth > frame.clientWidth) frame.tabIndex = 0;
+    else frame.removeAttribute("tabindex");
+  });
+  watcher.observe(frame);
+  return frame;
+}
+
+/** Move the box to the middle of its frame, as far as the frame scrolls. */
+function scrollTo(frame, box) {
+  if (!box || frame.scrollWidth <= frame.clientWidth) return;
+  const [outer, inner] = [frame, box].map((each) => each.getBoundingClientRect());
+  frame.scrollLeft += inner.left + inner.width / 2 - (outer.left + outer.width / 2);
 }
 
 function cutTitleOff(drawing) {

@@ -1,0 +1,68 @@
+// The weights of a network's first layer as pictures.
+
+import { h } from "./dom.js";
+import { decodeSigned, mapPictures, signedPicture } from "./pixels.js";
+
+const PIXELS = 28 * 28;
+
+const isWeightsOf = (weights, layer) => weights.name === `${layer.stage}/kernel`;
+
+/** The weights of one filter, or of one neuron, as a picture; null if they are not known. */
+export function weightsPicture(weights, layer, number) {
+  if (!weights || !isWeightsOf(weights, layer) || number >= weights.shape[0]) return null;
+  const [, height, width] = weights.shape;
+  const size = height * width;
+  const own = decodeSigned(weights.pixels).subarray(size * number, size * (number + 1));
+  return signedPicture(own, width, `weights of ${number}`);
+}
+
+/** All weights of the layer, if they are known: of softmax, times the image too. */
+export function weightsBlock(weights, image, layer) {
+  if (!weights || !isWeightsOf(weights, layer)) return null;
+  if (layer.shape[2] === 10 && weights.shape[0] === 10 && weights.shape[1] === 28)
+    return products(weights, image);
+  return h("details", {}, h("summary", {}, "Its weights"), filters(weights));
+}
+
+/** Each filter's weights as a picture. */
+export function filters(weights) {
+  const [n, height, width] = weights.shape;
+  const grid = h("div", { class: "maps" }, ...mapPictures(weights, (i) => `filter ${i}`));
+  grid.style.setProperty("--size", height > 12 ? "64px" : "44px");
+  const some = weights.count > n ? `The first ${n} of ${weights.count}` : `The ${n}`;
+  const text =
+    `${some} units of ${weights.name.split("/")[0]}, ${height}×${width} weights each. ` +
+    "Blue: ink here makes the unit's value larger. Grey: ink here makes it smaller.";
+  return h("div", { class: "stack" }, h("p", { class: "quiet" }, text), grid);
+}
+
+/** Softmax: a picture of weights per digit, whose products with the image add up to the logit. */
+function products(weights, image) {
+  const all = decodeSigned(weights.pixels);
+  const digits = Array.from({ length: 10 }, (_, digit) => {
+    const own = all.subarray(PIXELS * digit, PIXELS * (digit + 1));
+    const product = Float32Array.from(own, (weight, i) => (weight * image[i]) / 255);
+    const sum = product.reduce((total, value) => total + value, 0);
+    const logit = sum * (weights.largest / 127) + (weights.biases[digit] ?? 0);
+    return { digit, own, product, logit };
+  });
+  const highest = Math.max(...digits.map(({ logit }) => logit));
+  const figures = digits.map(({ digit, own, product, logit }) =>
+    h(
+      "figure",
+      { class: logit === highest ? "best" : "" },
+      signedPicture(own, 28, `weights of the digit ${digit}`),
+      signedPicture(product, 28, `weights × input for the digit ${digit}`),
+      h("figcaption", {}, `${digit}: ${logit.toFixed(1).replace("-", "−")}`),
+    ),
+  );
+  const text =
+    "Above: each digit's weights. Below: weights × input; blue counts for the digit, grey against " +
+    "it. The number is the sum plus the digit's bias.";
+  return h(
+    "div",
+    { class: "stack" },
+    h("p", { class: "quiet" }, text),
+    h("div", { class: "maps ten" }, ...figures),
+  );
+}
