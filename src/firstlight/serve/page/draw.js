@@ -1,7 +1,7 @@
 // The view Draw: a sheet, and what is read on it while the user draws.
 
 import { recall, remember } from "./address.js";
-import { cards, headline } from "./answer.js";
+import { cards, headline, remark } from "./answer.js";
 import { h } from "./dom.js";
 import { Pad, padCanvas } from "./pad.js";
 import { listenForPictures, photo } from "./photo.js";
@@ -25,10 +25,11 @@ export function enter(page) {
   const normalize = h("input", { type: "checkbox", role: "switch" });
   normalize.addEventListener("change", () => setNormalize(normalize.checked));
   const note = h("p", { class: "note" });
+  const unread = h("p", { class: "note" });
 
   page.append(
     sheet,
-    h("div", { class: "answer" }, result, note),
+    h("div", { class: "answer" }, result, unread, note),
     h(
       "div",
       { class: "stack controls" },
@@ -65,6 +66,7 @@ export function enter(page) {
     const text = headline(answer);
     result.textContent = text;
     result.classList.toggle("words", !/^[\d?\n]+$/.test(text));
+    unread.textContent = remark(answer);
     details.replaceChildren(...cards(answer));
     photograph?.view.mark(answer);
     undo.disabled = clear.disabled = pad.empty && !photograph;

@@ -17,25 +17,30 @@ export function photo(file) {
   };
 }
 
-function boxes({ digits, size, classes }) {
+function boxes({ digits, unread, size, classes }) {
   const [width, height] = size;
   const lineWidth = Math.max(width, height) / 320; // about two pixels on the screen
-  const groups = digits.map((digit) => box(digit, classes, lineWidth));
+  const groups = [
+    ...digits.map((digit) => box(digit, classes, lineWidth)),
+    ...unread.map((place) => frame(place, "not read", lineWidth, true)),
+  ];
   return svg("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, ...groups);
 }
 
 function box(digit, classes, lineWidth) {
-  const [x, y, width, height] = digit.box;
   const unsure = digit.digit === "?";
-  const text = unsure ? "?" : verdict(digit, classes);
-  const frame = { x, y, width, height, rx: lineWidth * 2, "stroke-width": lineWidth };
+  return frame(digit.box, unsure ? "?" : verdict(digit, classes), lineWidth, unsure);
+}
+
+function frame([x, y, width, height], text, lineWidth, unsure) {
+  const rect = { x, y, width, height, rx: lineWidth * 2, "stroke-width": lineWidth };
   const label = {
     x: x + width / 2,
     y: y - lineWidth * 2,
     "font-size": Math.max(height * 0.4, lineWidth * 8),
     "stroke-width": lineWidth * 2,
   };
-  return svg("g", { class: unsure ? "unsure" : "" }, svg("rect", frame), svg("text", label, text));
+  return svg("g", { class: unsure ? "unsure" : "" }, svg("rect", rect), svg("text", label, text));
 }
 
 /**
