@@ -644,7 +644,9 @@ def classify(
             autocompletion=completion.runs,
         ),
     ],
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Pictures.")],
+    images: Annotated[
+        list[Path], typer.Argument(metavar="WHAT", help="Pictures, folders, patterns.")
+    ],
     top: Annotated[int, typer.Option(metavar="N", min=1, help="Labels per picture.")] = 5,
     trust: Trust = False,
     json_: Json = False,
@@ -657,6 +659,50 @@ def classify(
     results = api.classify(model, images, top, trust=trust, verbose=verbose)
     show([result.to_json() for result in results], json_, console.classes(results))
     report_problems([result.problem for result in results if result.problem], len(results))
+
+
+@app.command(
+    rich_help_panel=USE,
+    epilog=examples(
+        "predict runs/convnet-mnist-1 scans/ --out answers.csv",
+        "predict convnet.onnx test.csv --out submission.csv",
+    ),
+)
+def predict(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN|MODEL.onnx",
+            help="A run folder, or a network in a file.",
+            autocompletion=completion.runs,
+        ),
+    ],
+    what: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="WHAT", help="Pictures, folders, patterns; .csv, .npy, .npz files of images."
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="File to write; it ends in .csv or .jsonl.")
+    ],
+    top: Annotated[
+        int | None, typer.Option(metavar="K", min=1, help="Write the K most probable labels.")
+    ] = None,
+    trust: Trust = False,
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Write the label of each picture into a file.
+
+    For a table of pixels from Kaggle, it has Kaggle's form: ImageId,Label.
+    """
+    from firstlight import api
+
+    answers = api.predict(model, what, out=out, top=top, trust=trust, quiet=quiet, verbose=verbose)
+    show(answers.to_json(), json_, console.answers(answers))
+    report_problems(list(answers.problems), answers.rows)
 
 
 @app.command(

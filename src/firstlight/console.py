@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # these modules take time to import, and some import TensorFlow
     import numpy as np
 
+    from firstlight.answers import Answers
     from firstlight.catalog import DatasetEntry, NetworkEntry, Reach
     from firstlight.chapters.notebooks import Notebooks
     from firstlight.classification import Classification
@@ -164,6 +165,16 @@ def classes(results: list[Classification]) -> list[str]:
             labels = ", ".join(f"{each.label} {each.probability:.1%}" for each in result.labels)
             lines.append(f"{result.file}: {labels}")
     return lines
+
+
+def answers(written: Answers) -> list[str]:
+    """Return how many answers are in a file, and what has none."""
+    facts = [
+        (len(written.problems), "unreadable file"),
+        (written.left_out, "other file left out"),
+    ]
+    noticed = [f", {number:,} {_plural(noun, number)}" for number, noun in facts if number]
+    return [f"{written.out}: {counted(written.rows, 'row')}{''.join(noticed)}"]
 
 
 def explanation(explained: Explanation) -> list[str]:
