@@ -30,7 +30,7 @@ Firstlight = Callable[..., Answer]
 NETWORKS = ", ".join(entry.name for entry in catalog.networks())
 VERBS = [
     "first-graph", "train", "find-lr", "evaluate", "compare", "report", "graph", "explain",
-    "classify", "export", "read", "serve", "data check", "list", "lessons",
+    "classify", "predict", "export", "read", "serve", "data check", "list", "lessons",
 ]  # fmt: skip
 
 

@@ -444,6 +444,7 @@ def predict(
     ((1, 10), 7)
     >>> fl.predict("runs/mlp-mnist-1", "seven.png", out="answers.csv", quiet=True).rows
     1
+    >>> from pathlib import Path
     >>> Path("answers.csv").read_text().split()[0]
     'file,label,probability,note'
     """

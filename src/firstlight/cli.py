@@ -941,12 +941,13 @@ def check_read_flags(out: Path | None, *, explain: bool, digits: bool) -> None:
 
 
 def read_into(what: list[Path], out: Path, *, quiet: bool, json_: bool, **settings: Any) -> None:
-    """Read into a file; print how much, and exit with code 1 or 4 as `report_problems` does."""
+    """Read into a file; print how much, and exit as `report_problems` does."""
     from firstlight.reading.table import read_to_file
 
     summary = read_to_file(what, out, quiet=quiet, **settings)
     show(summary.to_json(), json_, console.read_summary(summary))
-    if summary.unreadable:
+    print_problems(summary.problems)
+    if summary.unreadable:  # also before it was continued
         raise typer.Exit(exit_code_of(summary.unreadable, summary.pages))
 
 
@@ -976,10 +977,14 @@ def command_line() -> str:
 
 def report_problems(problems: list[str], files: int) -> None:
     """Print why files could not be read; exit with code 1 for some of the files, 4 for all."""
-    for problem in problems:
-        print("firstlight:", problem, file=sys.stderr)
+    print_problems(problems)
     if problems:
         raise typer.Exit(exit_code_of(len(problems), files))
+
+
+def print_problems(problems: list[str]) -> None:
+    for problem in problems:
+        print("firstlight:", problem, file=sys.stderr)
 
 
 def exit_code_of(unreadable: int, files: int) -> int:

@@ -53,8 +53,11 @@ def read(path: Path) -> Images:
 def _read_table(path: Path) -> Images:
     with path.open("rb") as file:
         line = file.readline(MAX_LINE).decode("utf-8-sig", "replace")
+        has_rows = bool(file.read(1))
     cells = [cell.strip().strip('"') for cell in line.split(",")]
     header = not all(map(_is_number, cells))
+    if header and not has_rows:
+        raise DataError("no rows in it")
     if header:
         columns = [i for i, name in enumerate(cells) if name.lower() not in OTHER_COLUMNS]
     else:  # with a label first, or without

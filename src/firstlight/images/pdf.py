@@ -57,7 +57,7 @@ def _drawn(page: Any) -> tuple[float, float, Image.Image]:
         columns, rows = each.get_px_size()
         if columns * rows > MAX_PIXELS:
             million = MAX_PIXELS // 10**6
-            raise DataError(f"{columns}×{rows} is more than {million} million pixels in a picture")
+            raise DataError(f"a picture of {columns}×{rows} is more than {million} million pixels")
     width, height = page.get_size()
     scale = min(MAX_PIXELS_PER_POINT, math.sqrt(DRAWN_PIXELS / max(width * height, 1.0)))
     return width, height, page.render(scale=scale).to_pil()

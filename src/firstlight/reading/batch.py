@@ -48,8 +48,8 @@ def read_all(
         DataError: the model is missing or damaged.
         UsageError: the model is not a model of digits, or `jobs` is not allowed.
 
-    >>> [(str(each.file), each.text) for each in fl.read_all("*.png", jobs=1)]
-    [('photo.png', '7210'), ('seven.png', '7')]
+    >>> [each.text for each in fl.read_all(["photo.png", "seven.png"], jobs=1)]
+    ['7210', '7']
     """
     paths = [what] if isinstance(what, str | Path) else what
     files = find_pictures([Path(path) for path in paths], pdf=True).files

@@ -14,7 +14,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -52,9 +52,12 @@ class ReadSummary:
     unreadable: int = 0  # pages, or files that cannot be opened
     left_out: int = 0  # files in folders that are no pictures
     continued: int = 0  # pages that were there already
+    problems: list[str] = field(default_factory=list)  # why pages of this call cannot be read
 
     def to_json(self) -> dict[str, Any]:
-        return vars(self) | {"out": str(self.out)}
+        document = vars(self) | {"out": str(self.out)}
+        del document["problems"]  # they are in the table
+        return document
 
 
 def read_to_file(
@@ -91,8 +94,9 @@ def read_to_file(
             other settings.
         Interrupted: Ctrl-C; the same call continues.
 
-    >>> fl.read_to_file("*.png", "digits.csv", jobs=1, quiet=True).pages
+    >>> fl.read_to_file(["photo.png", "seven.png"], "digits.csv", jobs=1, quiet=True).pages
     2
+    >>> from pathlib import Path
     >>> Path("digits.csv").read_text().split()[1][:15]
     'photo.png,1,1,7'
     """
@@ -134,7 +138,7 @@ def write_pages(
             table.write(rows)
             count(summary, rows)
             if reading.problem:
-                progress.say(f"firstlight: {reading.problem}")
+                summary.problems.append(reading.problem)
             progress.at(summary.files, f"{summary.pages:,} pages")
     except KeyboardInterrupt:
         raise Interrupted(
