@@ -6,7 +6,7 @@ The scans are made of MNIST's test digits: a line or two on a small sheet. They 
 `firstlight read DIRECTORY --out digits.csv` with one process and with two. Memory is the peak of
 all processes together (their proportional set size). Then the program is killed (SIGKILL) five
 times, at random moments, and continued; the table must be the one that was never stopped. At last
-a PDF of scanned pages (needs pypdfium2), and a photograph of twelve megapixels.
+a PDF of scanned pages (needs pypdfium2). A photograph alone is in reading.py.
 
 The results go to results/batch.json, and a table into benchmarks/README.md.
 """
@@ -125,12 +125,6 @@ def write_pdf(path: Path, pages: int) -> None:
     sheets[0].save(path, save_all=True, append_images=sheets[1:])
 
 
-def write_photograph(path: Path) -> None:
-    picture, _ = page(STYLES["photograph"], "test", np.random.default_rng(0))
-    by = (12e6 / (picture.width * picture.height)) ** 0.5
-    picture.resize((round(picture.width * by), round(picture.height * by))).save(path, quality=90)
-
-
 def measure(folder: Path, scans: int, pages: int) -> dict[str, Any]:
     place, out = folder / "scans", folder / "digits.csv"
     place.mkdir()
@@ -145,8 +139,6 @@ def measure(folder: Path, scans: int, pages: int) -> dict[str, Any]:
         write_pdf(folder / "scan.pdf", pages)
         result["pdf"] = measured(folder / "scan.pdf", "--out", folder / "pdf.csv", "--jobs", 2)
         print(result["pdf"], file=sys.stderr)
-    write_photograph(folder / "photograph.jpg")
-    result["photograph"] = measured(folder / "photograph.jpg")
     return result
 
 
@@ -160,7 +152,6 @@ def table(result: dict[str, Any]) -> str:
         "jobs_1": f"{result['scans']:,} scans of a line or two, `--jobs 1`",
         "jobs_2": f"{result['scans']:,} scans of a line or two, `--jobs 2`",
         "pdf": f"a PDF of {result['pdf_pages']} pages, `--jobs 2`",
-        "photograph": "a photograph of 12 megapixels, without `--out`",
     }
     for key, name in names.items():
         if key in result:
