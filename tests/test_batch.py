@@ -18,6 +18,7 @@ from PIL import Image
 
 import firstlight as fl
 from firstlight.errors import DataError, Interrupted, UsageError
+from firstlight.images.files import find_pictures
 from firstlight.reading import batch, pages, table
 from firstlight.reading.pages import Page
 from firstlight.reading.reader import FileReading
@@ -54,7 +55,7 @@ def readings(scans: Path) -> list[FileReading]:
     """What is written on all pages, read once for all tests."""
     here = Path.cwd()
     os.chdir(scans.parent)
-    read = list(pages.read_files(pages.find_pages([Path("scans")])))
+    read = list(pages.read_files(find_pictures([Path("scans")], pdf=True).files))
     os.chdir(here)
     return read
 

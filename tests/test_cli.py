@@ -549,6 +549,7 @@ def test_quiet_shows_no_progress_and_no_notices(
         "graph": ["softmax"],
         "explain": [run, "7.png", "--out", "pictures"],
         "classify": [run, "7.png"],
+        "predict": [run, "7.png", "--out", "answers.csv"],
         "export": [run, "--format", "onnx", "--out", "softmax.onnx"],
         "read": ["7.png"],
         "data check": [photographs],

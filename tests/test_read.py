@@ -17,7 +17,7 @@ from firstlight.errors import DataError, UsageError
 from firstlight.images.open import WORKING_PIXELS
 from firstlight.onnx_model import ModelMetadata, OnnxModel
 from firstlight.probabilities import softmax
-from firstlight.reading import ink, locate, normalize, read, recognizer, split
+from firstlight.reading import ink, locate, normalize, read, recognizer, split, unread
 from firstlight.reading.blobs import Blob
 from firstlight.reading.recognizer import DIGITS_MODEL
 
@@ -512,3 +512,17 @@ def test_standard_input_is_a_picture(write: Any, here: Path) -> None:
     assert (picture.returncode, picture.stdout) == (0, b"15\n")
     text = subprocess.run(command, input=b"no picture", capture_output=True)
     assert text.returncode == 4 and text.stderr.startswith(b"firstlight: -: not a picture")
+
+
+def test_a_shadow_does_not_hide_the_digits_in_its_box() -> None:
+    digit, shadow = np.ones((60, 40), np.float32), np.ones((500, 300), np.float32)
+    marks = locate.Marks(
+        [
+            locate.MeasuredBlob(Blob(10, 10, shadow), 0.2),
+            locate.MeasuredBlob(Blob(50, 50, digit), 0.3),
+        ],
+        others=np.zeros((0, 4), np.int64),
+    )
+    (found,) = unread.left_out(marks, [Blob(10, 10, shadow)], height=60)
+    assert (found.x, found.y) == (50, 50)
+    assert unread.left_out(marks, [Blob(48, 48, digit)], height=60) == []

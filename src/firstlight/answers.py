@@ -18,8 +18,8 @@ from firstlight.classification import (
     prepared,
 )
 from firstlight.datasets import _unlabelled
-from firstlight.errors import DataError, UsageError
-from firstlight.images.files import find_pictures
+from firstlight.errors import UsageError
+from firstlight.images.files import Found, find_pictures
 from firstlight.probabilities import Label, top_labels
 from firstlight.progress import Progress
 from firstlight.runs.files import atomic_write
@@ -98,9 +98,8 @@ def write_answers(
     """
     check_table(out, "--out")
     tables = [path for path in what if _unlabelled.has_arrays(path)]
-    found = find_pictures([path for path in what if path not in tables])
-    if not tables and not found.files:
-        raise DataError(f"no pictures in {', '.join(map(str, what))}")
+    others = [path for path in what if path not in tables]
+    found = find_pictures(others) if others else Found(())
     if out.resolve() in {table.resolve() for table in tables}:
         raise UsageError(f"--out {out} is what is to be answered; give another name")
     arrays = {table: _unlabelled.read(table) for table in tables}

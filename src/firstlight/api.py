@@ -17,7 +17,7 @@ from firstlight import catalog, classification
 from firstlight.answers import Answers, write_answers
 from firstlight.classification import Classification, Pictures
 from firstlight.datasets import Dataset
-from firstlight.errors import DataError, GateMissed, UsageError
+from firstlight.errors import GateMissed, UsageError
 from firstlight.evaluation.predictions import check_predictions_file
 from firstlight.images.files import find_pictures
 from firstlight.networks._network import Network
@@ -378,8 +378,6 @@ def classify(
     if not isinstance(paths, Sequence):
         raise UsageError(f"images is a {type(images).__name__}; it must be paths of pictures")
     pictures = find_pictures([as_path(path, "image") for path in paths]).files
-    if not pictures:
-        raise DataError(f"no pictures in {', '.join(map(str, paths))}")
     return classification.classify(as_classifier(model, trust, verbose), pictures, top=top)
 
 

@@ -786,9 +786,10 @@ def read(
         settings = {"model": model, "single": single, "digits": digits, "jobs": jobs}
         read_into(images, out, quiet=quiet, json_=json_, **settings)
         return
-    from firstlight.reading.pages import find_pages, read_files
+    from firstlight.images.files import find_pictures
+    from firstlight.reading.pages import read_files
 
-    files = find_pages(images)
+    files = find_pictures(images, pdf=True).files
     results: Iterable[FileReading]
     if jobs or (len(files) > FILES_IN_ONE_PROCESS and not explain):
         from firstlight.reading.batch import read_pages

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from firstlight.errors import DataError
 from firstlight.images.open import is_pdf, is_picture
 
 # What ends so is meant to be a picture, and is named if it cannot be read.
@@ -44,8 +45,10 @@ def find_pictures(paths: Sequence[Path], pdf: bool = False) -> Found:
                 continue
             below = files_below(each)
             pictures = [file for file in below if is_meant_as_picture(file, pdf)]
-            files += pictures
+            files += pictures or [each]
             left_out += len(below) - len(pictures)
+    if paths and all(file.is_dir() for file in files):
+        raise DataError(f"no pictures in {', '.join(map(str, paths))}")
     return Found(tuple(files), left_out)
 
 

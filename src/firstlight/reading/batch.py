@@ -45,7 +45,7 @@ def read_all(
     A page that cannot be read has a `problem`, and does not stop the others.
 
     Raises:
-        DataError: the model is missing or damaged.
+        DataError: the model is missing or damaged, or there is no picture.
         UsageError: the model is not a model of digits, or `jobs` is not allowed.
 
     >>> [each.text for each in fl.read_all(["photo.png", "seven.png"], jobs=1)]

@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from firstlight.errors import DataError
-from firstlight.images.files import find_pictures
 from firstlight.images.open import count_pages
 from firstlight.reading.reader import FileReading, read
 from firstlight.reading.recognizer import DIGITS_MODEL, recognizer
@@ -24,14 +23,6 @@ class Page:
 
     file: Path
     page: int | None = None  # from 1, if the file has several
-
-
-def find_pages(what: Sequence[Path]) -> list[Path]:
-    """Return the files with pages to read: see `find_pictures`. Raises DataError for none."""
-    files = find_pictures(what, pdf=True).files
-    if not files:
-        raise DataError(f"no pictures in {', '.join(map(str, what))}")
-    return list(files)
 
 
 def read_files(

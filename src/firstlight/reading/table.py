@@ -103,8 +103,6 @@ def read_to_file(
     paths = [what] if isinstance(what, str | Path) else what
     found = find_pictures([Path(path) for path in paths], pdf=True)
     files = list(dict.fromkeys(found.files))
-    if not files:
-        raise DataError(f"no pictures in {', '.join(map(str, paths))}")
     if STANDARD_INPUT in files:
         raise UsageError("standard input cannot be read again to continue; save it as a file")
     summary = ReadSummary(Path(out), left_out=found.left_out)

@@ -42,7 +42,8 @@ def left_out(marks: locate.Marks, looked_at: Sequence[Blob], height: float) -> l
         looked_at: what the network has seen in the lines.
         height: of the digits that were read.
     """
-    seen = [Box.of(blob) for blob in looked_at]
+    # A shadow in a line must not hide the digits that lie in its box.
+    seen = [Box.of(blob) for blob in looked_at if blob.height <= MAX_RELATIVE_HEIGHT * height]
     return [
         blob
         for blob, _ in marks.blobs
