@@ -787,11 +787,12 @@ def read(
         read_into(images, out, quiet=quiet, json_=json_, **settings)
         return
     from firstlight.images.files import find_pictures
-    from firstlight.reading.pages import read_files
+    from firstlight.reading.pages import STANDARD_INPUT, read_files
 
     files = find_pictures(images, pdf=True).files
     results: Iterable[FileReading]
-    if jobs or (len(files) > FILES_IN_ONE_PROCESS and not explain):
+    one_process = explain or STANDARD_INPUT in files  # both are only here
+    if (jobs or len(files) > FILES_IN_ONE_PROCESS) and not one_process:
         from firstlight.reading.batch import read_pages
 
         results = read_pages(files, model, single, jobs=jobs)

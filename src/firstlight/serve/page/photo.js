@@ -22,7 +22,7 @@ function boxes({ digits, unread, size, classes }) {
   const lineWidth = Math.max(width, height) / 320; // about two pixels on the screen
   const groups = [
     ...digits.map((digit) => box(digit, classes, lineWidth)),
-    ...unread.map((place) => frame(place, "not read", lineWidth, true)),
+    ...unread.map((place) => frame(place, "", lineWidth, true)),
   ];
   return svg("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, ...groups);
 }
