@@ -16,6 +16,7 @@ from firstlight.images.open import MAX_PIXELS, WORKING_PIXELS, Picture, check_pa
 
 BOX_PIXELS_PER_POINT = 2  # boxes are in pixels of a page at 144 dots per inch
 DRAWN_PIXELS = 2 * WORKING_PIXELS  # reduced to the working size afterwards, which keeps thin pens
+MAX_DRAWN_SIDE = 10_000  # pixels: of a page that is a strip
 MAX_PIXELS_PER_POINT = 8.0
 
 
@@ -59,7 +60,11 @@ def _drawn(page: Any) -> tuple[float, float, Image.Image]:
             million = MAX_PIXELS // 10**6
             raise DataError(f"a picture of {columns}×{rows} is more than {million} million pixels")
     width, height = page.get_size()
-    scale = min(MAX_PIXELS_PER_POINT, math.sqrt(DRAWN_PIXELS / max(width * height, 1.0)))
+    scale = min(
+        MAX_PIXELS_PER_POINT,
+        math.sqrt(DRAWN_PIXELS / max(width * height, 1.0)),
+        MAX_DRAWN_SIDE / max(width, height, 1.0),
+    )
     return width, height, page.render(scale=scale).to_pil()
 
 
