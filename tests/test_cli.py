@@ -30,7 +30,7 @@ Firstlight = Callable[..., Answer]
 NETWORKS = ", ".join(entry.name for entry in catalog.networks())
 VERBS = [
     "first-graph", "train", "find-lr", "evaluate", "compare", "report", "graph", "explain",
-    "classify", "export", "read", "serve", "data check", "list", "lessons", "site",
+    "classify", "predict", "export", "read", "serve", "data check", "list", "lessons", "site",
 ]  # fmt: skip
 
 
@@ -553,6 +553,7 @@ def test_quiet_shows_no_progress_and_no_notices(
         "graph": ["softmax"],
         "explain": [run, "7.png", "--out", "pictures"],
         "classify": [run, "7.png"],
+        "predict": [run, "7.png", "--out", "answers.csv"],
         "export": [run, "--format", "onnx", "--out", "softmax.onnx"],
         "read": ["7.png"],
         "data check": [photographs],

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from firstlight.classification import Classification, Pictures
 
 LARGE_FILE = 20_000_000  # bytes
+SMALL_MODEL_THREADS = 2  # a small network gains nothing from more
 EXTERNAL_DATA_FOLDER = "session.model_external_initializers_file_folder_path"
 
 Document = dict[str, Any]
@@ -119,8 +120,9 @@ def open_session(path: Path) -> Any:
     if not path.is_file():
         raise DataError(f"no model at {path}; `firstlight export` makes one")
     options = onnxruntime.SessionOptions()
-    # A small network gains nothing from more than two threads. 0 means: one for each core.
-    options.intra_op_num_threads = 2 if path.stat().st_size < LARGE_FILE else 0
+    # 0 means: one for each core.
+    is_small = path.stat().st_size < LARGE_FILE
+    options.intra_op_num_threads = SMALL_MODEL_THREADS if is_small else 0
     # Idle threads that spin take half of the time from everything that runs beside them.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4  # no messages of its own: our errors say what is wrong

@@ -114,8 +114,7 @@ def find(path: Path) -> ArrayFiles | None:
         splits=splits,
         files=tuple(labelled),
         remarks=tuple(
-            f"{file.name} has no labels, so it is left out; `firstlight predict RUN {file}` "
-            "answers it"
+            f"{file.name} has no labels, so it is left out; {_answered_by(file)}"
             for file in tables
             if file not in labelled
         ),
@@ -127,8 +126,19 @@ def _refuse_without_labels(path: Path, files: list[Path]) -> None:
     if files and is_all_there_is(path):
         raise DataError(
             f"{path}: images without labels ({files[0].name}): nothing to learn from; "
-            f"`firstlight predict RUN {files[0]}` answers them"
+            f"{_answered_by(files[0])}"
         )
+
+
+def _answered_by(file: Path) -> str:
+    return f"`firstlight predict RUN {file} --out answers.csv` answers it"
+
+
+def is_from_kaggle(file: Path) -> bool:
+    """Return whether a table holds images alone, as Kaggle's test.csv: pixel0, pixel1, ..."""
+    with opened(file) as content:
+        start = content.read(64).removeprefix(b"\xef\xbb\xbf").replace(b'"', b"")
+    return start.startswith(b"pixel0,pixel1,")
 
 
 def _name(path: Path, collection: str) -> str:

@@ -17,27 +17,16 @@ from firstlight.datasets import _label_table
 from firstlight.datasets._dataset import Listing
 from firstlight.datasets._examples import SPLITS
 from firstlight.datasets._names import place_of, split_named
-from firstlight.datasets._pictures import File, PictureFiles, natural
+from firstlight.datasets._pictures import File, PictureFiles
 from firstlight.datasets._pictures import list_pictures as examine_and_list
 from firstlight.errors import DataError
+from firstlight.images.files import PICTURE_ENDINGS, natural
 from firstlight.images.open import is_picture
 
 # Folders that hold classes and are none: parts of a collection.
 PART = re.compile(r"(fold|part|batch|session|chunk|group|set|day|camera)[ _-]*\d+", re.IGNORECASE)
 NO_FOLDERS = ("__MACOSX", "@eaDir")  # what a Mac or a Synology puts into folders
 BESIDE = (".db", ".ini", ".txt", ".xml", ".json", ".csv", ".md", ".html", ".yaml", ".mat", ".npy")
-PICTURE_ENDINGS = (
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".webp",
-    ".bmp",
-    ".gif",
-    ".tif",
-    ".tiff",
-    ".avif",
-    ".heic",
-)
 NO_CLASSES = ("images", "image", "imgs", "img", "pictures", "photos", "jpegimages")
 MAX_WRAPPERS = 3  # folders around the one that holds the classes
 MAX_LOOSE = 20  # pictures outside of classes that are named one by one

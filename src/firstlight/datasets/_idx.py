@@ -66,7 +66,7 @@ def find(path: Path) -> ArrayFiles | None:
     Raises:
         DataError: they are of several data sets, or images have no labels.
     """
-    if path.is_file() and not _is_idx(path):
+    if path.is_file() and not is_idx(path):
         return None
     groups = _nearest(path.parent if path.is_file() else path)
     if path.is_file():
@@ -98,7 +98,7 @@ def _nearest(folder: Path) -> dict[Group, dict[str, dict[str, Path]]]:
         for parent in level:
             for file in sorted(path for path in parent.iterdir() if path.is_file()):
                 place = place_of(plain_name(file))
-                if place.role in ("images", "labels") and (NAME.search(file.name) or _is_idx(file)):
+                if place.role in ("images", "labels") and (NAME.search(file.name) or is_idx(file)):
                     # Some archives unpack each file into a folder of its own name.
                     home = parent.parent if parent.name == file.name else parent
                     splits = groups.setdefault(Group(home, place.collection), {})
@@ -110,7 +110,7 @@ def _nearest(folder: Path) -> dict[Group, dict[str, dict[str, Path]]]:
     return {}
 
 
-def _is_idx(path: Path) -> bool:
+def is_idx(path: Path) -> bool:
     """Return whether a file begins as IDX does, unpacked if it is gzip."""
     try:
         with opened(path) as file:

@@ -105,6 +105,23 @@ def find(path: Path) -> ArrayFiles | None:
     )
 
 
+def images_of(file: Path) -> NDArray[Any]:
+    """Return the images of a file, of its test split if it has several.
+
+    Raises:
+        DataError: it holds none, or is damaged.
+    """
+    arrays = _headers(file)
+    images = {p.split: each for p, each in _places(arrays).items() if p.role == "images"}
+    if not images and len(arrays) == 1 and arrays[0].place.role != "labels":
+        return arrays[0].read()
+    for split in ("test", "", "val", "train"):
+        if split in images:
+            return images[split].read()
+    found = ", ".join(f"{each.key or each.file.name} {each.shape}" for each in arrays[:8])
+    raise DataError(f"{file} has {found or 'no arrays'}; name one of images: x_test, images")
+
+
 def _splits(path: Path, places: dict[Place, Array]) -> dict[str, dict[str, Array]]:
     """Return images and labels of each split. Raises DataError if images have no labels."""
     splits: dict[str, dict[str, Array]] = {}

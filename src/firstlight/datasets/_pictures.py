@@ -11,14 +11,13 @@ every seed's training has the same test pictures.
 
 import hashlib
 import os
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
@@ -28,6 +27,7 @@ from firstlight.datasets._examples import SPLITS, Examples
 from firstlight.datasets._images import ArrayImages, FolderImages, Source, content_of
 from firstlight.errors import DataError
 from firstlight.images.crops import Size
+from firstlight.images.files import natural
 from firstlight.images.open import open_photograph
 
 PICTURES_PER_HELD_OUT = 10  # one in ten pictures of a class goes into each split that is made here
@@ -319,12 +319,6 @@ def _empty_classes(found: PictureFiles, good: list[File]) -> dict[str, str]:
         for place, split_and_label in found.class_folders.items()
         if split_and_label not in used
     }
-
-
-def natural(text: str) -> tuple[list[Any], str]:
-    """Return a key to sort by: 10 follows 9, capitals stand beside small letters."""
-    parts = re.split(r"(\d+)", text.casefold())  # every other part is a number, in every text
-    return [int(part) if part.isdecimal() else part for part in parts], text
 
 
 def folder_of(path: str) -> str:

@@ -4,7 +4,7 @@ Foreign pictures are not trusted. Pillow tries only the formats of PICTURE_FORMA
 checked before any pixel is decoded, and a huge JPEG is reduced while it is decoded. A phone's HEIC
 needs the extra `heic`, and is tried only for a file that begins as one.
 
-    open_picture      for the reader: colour and grey, small pictures enlarged
+    open_picture      for the reader: colour and grey, small pictures enlarged; a page of a file
     open_photograph   for classification and training: colour, refused if too small or too narrow
 """
 
@@ -12,7 +12,7 @@ import io
 import math
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from os import PathLike
 from pathlib import Path
@@ -34,6 +34,8 @@ MAX_ENLARGEMENT = 8
 MIN_PHOTOGRAPH_SIDE = 8  # pixels
 MAX_ASPECT_RATIO = 20  # of a photograph
 MIN_OPACITY = 128  # 0 to 255: more transparent pixels do not count as ink
+MAX_PAGES = 2000  # of a file; a TIFF's pages are a chain that is followed from the first
+PDF_BEGINS = b"%PDF-"
 MIN_WHITE = 201  # 0 to 255: if all ink is lighter, the paper is black
 
 Source = str | PathLike[str] | Image.Image | NDArray[Any]
@@ -46,26 +48,73 @@ class Picture(NamedTuple):
     grey: NDArray[np.uint8]  # (h, w), the same picture
     size: tuple[int, int]  # width, height of the original, after its EXIF rotation
     scale: float  # original pixels per working pixel
+    pages: int = 1  # of the file
 
 
-def open_picture(source: Source) -> Picture:
+def open_picture(source: Source, page: int = 1) -> Picture:
     """Open a file, a Pillow image or an array: upright, over white paper, at the working size.
 
     Arrays are (h, w), (h, w, 1), (h, w, 3) or (h, w, 4): integers, booleans, or floats in 0..1 or
     0..255.
 
+    Args:
+        page: of a TIFF or PDF file, from 1.
+
     Raises:
-        DataError: the file is missing, not a picture, damaged, or too large.
+        DataError: the file is missing, not a picture, damaged, or too large, or has no such page.
         UsageError: the array has another shape or type.
     """
     if isinstance(source, np.ndarray):
         return _working_picture(Image.fromarray(_as_uint8(source)))
     if isinstance(source, Image.Image):
         return _working_picture(source)
+    path = Path(source)
+    if is_pdf(path):
+        from firstlight.images import pdf  # costs time, and needs a package
+
+        return pdf.open_page(path, page, _working_picture)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of large pictures; we check the size too
-        with _opened(Path(source)) as image:
-            return _working_picture(image)
+        with _opened(path) as image:
+            pages = pages_in(image)
+            check_page(page, pages)
+            image.seek(page - 1)
+            return _working_picture(image)._replace(pages=pages)
+
+
+def count_pages(path: Path) -> int:
+    """Return how many pages a TIFF or PDF file has; 1 for any other picture. Decodes no pixel.
+
+    Raises:
+        DataError: the file is missing, not a picture, damaged, or has more than MAX_PAGES.
+    """
+    if is_pdf(path):
+        from firstlight.images import pdf
+
+        return pdf.count_pages(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with _opened(path) as image:
+            pages = pages_in(image)
+            check_page(1, pages)
+            return pages
+
+
+def is_pdf(path: Path) -> bool:
+    """Return whether a file is a PDF, by its first bytes."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(PDF_BEGINS)) == PDF_BEGINS
+    except OSError:  # whoever opens it next says why
+        return False
+
+
+def check_page(page: int, pages: int) -> None:
+    """Raises DataError if a file of so many pages has no such page, or too many of them."""
+    if pages > MAX_PAGES:
+        raise DataError(f"more than {MAX_PAGES:,} pages; split the file")
+    if not 1 <= page <= pages:
+        raise DataError(f"no page {page}; it has {pages}")
 
 
 def open_photograph(path: Path, shortest: int, content: bytes | None = None) -> Image.Image:
@@ -162,6 +211,20 @@ def _heic_format() -> str:
         ) from None
     pi_heif.register_heif_opener(thumbnails=False)
     return "HEIF"
+
+
+def pages_in(image: Image.Image) -> int:
+    """Return the number of a TIFF's pages, at most MAX_PAGES + 1; 1 for every other format."""
+    if image.format != "TIFF":
+        return 1
+    current = image.tell()
+    pages = 1
+    with suppress(EOFError):  # one after the other: a chain may be of any length
+        while pages <= MAX_PAGES:
+            image.seek(pages)
+            pages += 1
+    image.seek(current)
+    return pages
 
 
 def _refuse_large(image: Image.Image) -> None:

@@ -33,6 +33,12 @@ export function headline(answer) {
   return answer.text;
 }
 
+/** What is not in the text: marks that were not read, pages that were not opened. */
+export function remark(answer) {
+  const note = answer?.note ?? "";
+  return note === "no digits found" ? "" : note; // the headline says that
+}
+
 /** A card for each digit. */
 export const cards = (answer) =>
   (answer?.digits ?? []).map((digit) => card(digit, answer.classes, decode(digit.image)));
