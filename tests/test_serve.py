@@ -29,6 +29,7 @@ from conftest import Answer, built, write_lenet5
 from PIL import Image
 from starlette.routing import Route
 
+import firstlight as fl
 from firstlight import cli
 from firstlight.datasets import flat, mnist
 from firstlight.datasets._folder import list_pictures
@@ -437,6 +438,103 @@ def test_a_body_is_cut_off_while_it_streams_in(site: Site) -> None:
 def test_a_json_document_is_limited_whatever_it_is_sent_as(site: Site, content_type: str) -> None:
     too_long = b" " * (guard.MAX_JSON_BYTES + 1)
     assert site.post("/api/trainings", too_long, content_type).status == 413
+
+
+# --- For other programs ---------------------------------------------------------------------
+
+
+def schema_of(document: Any, path: str, method: str) -> Any:
+    """The schema of an answer with status 200."""
+    answer = document["paths"][path][method]["responses"]["200"]
+    schema = answer["content"]["application/json"]["schema"]
+    return resolved(document, schema)
+
+
+def resolved(document: Any, schema: Any) -> Any:
+    return document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+
+
+def check_against(document: Any, schema: Any, answer: Any) -> None:
+    """Compare an answer's fields with a schema, also of the objects in it."""
+    assert schema["required"] == [*schema["properties"]]
+    complete = "further fields" not in schema["description"]
+    assert (
+        answer.keys() == set(schema["required"])
+        if complete
+        else answer.keys() >= set(schema["required"])
+    )
+    for name, of_field in schema["properties"].items():
+        if "$ref" in of_field.get("items", {}) and answer[name]:
+            check_against(document, resolved(document, of_field["items"]), answer[name][0])
+
+
+TOKEN = "the words of a test"
+
+
+@pytest.fixture
+def program(here: Path) -> Iterator[Callable[..., Response]]:
+    """program("GET", path) sends what a program sends that was given the token."""
+    running = Site(TOKEN)
+
+    def send(method: str, path: str, body: bytes | None = None, token: str = TOKEN) -> Response:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if body is not None:
+            headers["Content-Type"] = "image/png"
+        return running.send(method, path, body, headers)
+
+    yield send
+    running.stop()
+
+
+def test_openapi_says_what_a_program_gets(program: Callable[..., Response]) -> None:
+    document = program("GET", "/api/openapi.json").json
+    assert document["openapi"].startswith("3.1")
+    write_run(Path("runs/one"))
+    for path, methods in document["paths"].items():
+        for method in methods:
+            body = png(sheet("7210")) if method == "post" else None
+            response = program(method.upper(), path, body)
+            assert response.status == 200, (path, response.body)
+            assert program(method.upper(), path, body, token="").status in (401, 403)
+            assert program(method.upper(), path, body, token="x" * 20).status == 401
+            if path != "/api/openapi.json":
+                check_against(document, schema_of(document, path, method), response.json)
+
+
+def test_a_page_of_another_site_cannot_use_a_token(site: Site) -> None:
+    headers = {"Authorization": f"Bearer {site.token}", "Content-Type": PGM}
+    assert site.send("POST", "/api/read", BLANK, headers).status == 200
+    for origin in ("http://evil.example", "null"):
+        foreign = site.send("POST", "/api/read", BLANK, headers | {"Origin": origin})
+        assert foreign.status == 403 and "Authorization: Bearer" in foreign.json["error"]
+
+
+def test_a_program_gets_the_classes_that_classify_gives(site: Site, runs: Path) -> None:
+    run = Run(write_trained_run(runs / "one"))
+    picture = runs / "seven.png"
+    picture.write_bytes(png(sheet("7")))
+
+    def classes(query: str) -> Any:
+        return site.post(f"/api/classify{query}", picture.read_bytes(), "image/png").json
+
+    def expected(model: Any, top: int) -> Any:
+        [classified] = fl.classify(model, picture, top)
+        return {"labels": classified.to_json()["labels"]}
+
+    assert classes("") == expected(DIGITS_MODEL, 5)
+    of_run = expected(run, 3)
+    for got, wanted in zip(classes("?run=one&top=3")["labels"], of_run["labels"], strict=True):
+        assert got["label"] == wanted["label"]
+        assert got["probability"] == pytest.approx(wanted["probability"], abs=1e-3)
+    exported = run.model_file.with_name(f"{run.model_info().network}.onnx")
+    shutil.copyfile(DIGITS_MODEL, exported)
+    assert classes("?run=one") == expected(DIGITS_MODEL, 5)
+    os.utime(exported, (0, 0))  # older than the weights
+    assert classes("?run=one&top=3")["labels"][0]["label"] == of_run["labels"][0]["label"]
+    assert site.post("/api/classify?run=none", b"", "image/png").status == 404
+    wrong = site.post("/api/classify", b"hello", "image/png")
+    assert wrong.status == 400 and wrong.json["error"].startswith("the picture: not a picture")
+    assert site.post("/api/classify?top=x", b"", "image/png").status == 400
 
 
 # --- What it bears ---------------------------------------------------------------------------
