@@ -436,6 +436,13 @@ BAD: dict[str, tuple[Write, str]] = {
         file("data_batch_1", b"\x80\4\x95"),
         "a Python pickle, which could run foreign code",
     ),
+    "json": (file("data.json", b'[{"file": "a.png", "label": 1}]'), "JSON; save it as CSV: a row"),
+    "json lines": (
+        file("data.jsonl", b'{"label": 5, "pixels": [0, 1]}\n' * 9),
+        "JSON; save it as CSV: a row `file,label`",
+    ),
+    "raw": (file("images.bin", bytes(5000)), "raw bytes, which do not say how large"),
+    "cifar": (file("data_batch_1.bin", bytes(2 * 3073)), "raw bytes, as CIFAR-10 has them"),
     "folder of pickles": (pickles, "batches/data_batch_1 is a Python pickle"),
     "npy object": (
         lambda folder: np.save(folder / "data.npy", np.array({}, object)) or folder / "data.npy",
@@ -514,3 +521,22 @@ def test_a_header_that_promises_too_much_is_refused_before_memory_is_taken(tmp_p
 )
 def test_names_say_what_a_file_is(name: str, place: Place) -> None:
     assert place_of(name) == place
+
+
+def test_what_is_said_of_cifars_raw_bytes_converts_them(here: Path) -> None:
+    rng = np.random.default_rng(0)
+    smooth = np.kron(rng.integers(0, 256, (40, 3, 4, 4), np.uint8), np.ones((8, 8), np.uint8))
+    labels = np.arange(40, dtype=np.uint8) % 10
+    rows = np.column_stack([labels, smooth.reshape(40, -1)])
+    Path("data_batch_1.bin").write_bytes(rows.tobytes())
+    with pytest.raises(DataError, match="convert them: ") as refused:
+        catalog.dataset("data_batch_1.bin")
+    exec(str(refused.value).partition("convert them: ")[2], {"np": np})
+    data = catalog.dataset("data_batch_1.npz")
+    examples = [data.load(split) for split in data.splits]
+    assert sorted(np.concatenate([each.labels for each in examples])) == sorted(labels)
+    images = np.concatenate([each.images[:] for each in examples])
+    assert images.shape == (40, 32, 32, 3)
+    assert {image.tobytes() for image in images} == {
+        np.ascontiguousarray(image.transpose(1, 2, 0)).tobytes() for image in smooth
+    }

@@ -1,5 +1,6 @@
 """What a file is, by its first bytes, and how to make something of it that firstlight takes."""
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,6 +69,14 @@ INSIDE_ZIP = {  # names of the first files in it
     b"data.pkl": f"a PyTorch file with a Python pickle, which could run foreign code; {_AS_ARRAYS}",
     b"[Content_Types].xml": "an Office document; save the table as CSV",
 }
+STARTS_JSON = re.compile(rb"\s*[\[{]\s*[\[{\"\]}\d-]")
+_JSON = (
+    "JSON; save it as CSV: a row `file,label` for each picture, or a row for each image: its "
+    "label, then its values"
+)
+# Raw bytes are known by their names, and CIFAR's by the length of a record: labels, then an image.
+RAW_ENDINGS = (".bin", ".raw")
+CIFAR_RECORDS = {3073: "CIFAR-10", 3074: "CIFAR-100"}
 INSIDE_TEXT = {  # after comments, in small letters
     b"<svg": "an SVG drawing; save it as PNG",
     b"@relation": f"an ARFF file; open it with scipy.io.arff, and {_AS_ARRAYS}",
@@ -79,7 +88,8 @@ def describe_file(path: Path) -> str:
     """Return what a file is and what to do, "" if it is not known."""
     try:
         with path.open("rb") as file:
-            return describe(file.read(LENGTH))
+            known = describe(file.read(LENGTH))
+        return known or (_describe_raw(path) if path.suffix.lower() in RAW_ENDINGS else "")
     except OSError as error:
         return f"not readable ({error.strerror})"
 
@@ -97,4 +107,20 @@ def describe(start: bytes) -> str:
     for mark, text in INSIDE_TEXT.items():
         if mark in start[:LENGTH].lower():
             return text
-    return ""
+    return _JSON if STARTS_JSON.match(start) else ""
+
+
+def _describe_raw(path: Path) -> str:
+    size = path.stat().st_size
+    record = next((each for each in CIFAR_RECORDS if size % each == 0), None)
+    if record is None:
+        return (
+            "raw bytes, which do not say how large an image is; read them with np.fromfile(FILE, "
+            f"np.uint8).reshape(-1, HEIGHT, WIDTH), and {_AS_ARRAYS}"
+        )
+    name, labels = CIFAR_RECORDS[record], record - 3072
+    return (
+        f"raw bytes, as {name} has them; convert them: rows = np.fromfile('{path.name}', "
+        f"np.uint8).reshape(-1, {record}); np.savez('{path.stem}.npz', images=rows[:, {labels}:], "
+        f"labels=rows[:, {labels - 1}])"
+    )

@@ -1,6 +1,6 @@
 """Settings: everything that determines a training. `train` makes them from its flags."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -196,10 +196,16 @@ def overridden(recipe: Recipe, overrides: dict[str, float | None]) -> Recipe:
 def refuse_single_class(dataset: Dataset) -> None:
     """Raises DataError if the dataset has fewer than two classes."""
     data = dataset.location or dataset.name
-    if not dataset.classes:
-        raise DataError(f"{data}: no picture can be used; `firstlight data check` shows why")
-    if len(dataset.classes) == 1:
-        raise DataError(f"{data} has one class, {dataset.classes[0]}: a network needs at least two")
+    if len(dataset.classes) < 2:
+        hint = "" if dataset.classes else "; `firstlight data check` shows why"
+        raise DataError(too_few_classes(data, dataset.classes) + hint)
+
+
+def too_few_classes(data: str, classes: Sequence[str]) -> str:
+    """Return why data with no class, or with one, cannot be trained on."""
+    if not classes:
+        return f"{data}: no picture can be used"
+    return f"{data} has one class, {classes[0]}: a network needs at least two"
 
 
 def multiplies_bfloat16() -> bool:
