@@ -1,5 +1,6 @@
 """Settings: everything that determines a training. `train` makes them from its flags."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -127,6 +128,8 @@ def prepare(
     notices = dataset.notices()
     if "test" not in dataset.splits:
         notices.append(f"{dataset.name} has no test split: only validation accuracy is measured")
+    if os.environ.get("TF_CONFIG"):
+        notices.append("TF_CONFIG names a cluster, but this machine trains alone and joins none")
     computed = overridden(base, overrides)
     if computed.precision == "bfloat16" and not multiplies_bfloat16():
         computed = replace(computed, precision="float32")

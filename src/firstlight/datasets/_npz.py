@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
@@ -278,6 +279,8 @@ def _members(file: Path) -> Iterator[dict[str, Callable[[], IO[bytes]]]]:
         raise
     except Exception as error:  # readers of NumPy and zip raise anything, even TokenError
         fault = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if isinstance(error, SyntaxError | TokenError):  # of Python's parser, which NumPy uses
+            fault = "its header is damaged"
         kind = file.suffix if file.suffix in ENDINGS else ".npz"
         raise DataError(
             f"{file}: not a readable {kind} file ({fault}); save it with NumPy again: "
