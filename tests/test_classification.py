@@ -15,7 +15,7 @@ from conftest import Answer
 from PIL import Image
 
 import firstlight as fl
-from firstlight import classification
+from firstlight import classification, onnx_model
 from firstlight.classification import Classification, classify, preprocess
 from firstlight.datasets import ArrayImages, FolderImages, mnist
 from firstlight.errors import DataError
@@ -389,3 +389,120 @@ def test_answering_with_an_onnx_file_imports_no_tensorflow(here: Path) -> None:
     )
     arguments = ["predict", str(DIGITS_MODEL), "test.csv", "--out", "out.csv"]
     subprocess.run([sys.executable, "-c", program, *arguments], check=True, capture_output=True)
+
+
+# Files of strangers
+
+FORM = {"input": [28, 28, 1], "classes": ["a", "b", "c"], "image_kind": "arrays"}
+
+
+def stranger(path: str, *nodes: Any, batch: int | None = None, metadata: Any = FORM) -> None:
+    """Write a network of 28×28 pixels and three classes; its nodes take "sums" (n, 3)."""
+    import onnx
+    from onnx import helper, numpy_helper
+
+    image = helper.make_tensor_value_info("image", onnx.TensorProto.UINT8, [batch, 28, 28, 1])
+    logits = helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, [batch, 3])
+    weights = numpy_helper.from_array(np.ones((784, 3), np.float32) / 784, "weights")
+    shape = numpy_helper.from_array(np.array([-1, 784]), "shape")
+    begin = [
+        helper.make_node("Cast", ["image"], ["floats"], to=onnx.TensorProto.FLOAT),
+        helper.make_node("Reshape", ["floats", "shape"], ["rows"]),
+        helper.make_node("MatMul", ["rows", "weights"], ["sums"]),
+    ]
+    end = nodes or [helper.make_node("Identity", ["sums"], ["logits"])]
+    graph = helper.make_graph([*begin, *end], "stranger", [image], [logits], [weights, shape])
+    opset = [helper.make_opsetid("", 17)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=10)
+    text = metadata if isinstance(metadata, str) else json.dumps(metadata)
+    onnx.helper.set_model_props(model, {"firstlight": text})
+    onnx.save(model, path)
+
+
+def endless() -> list[Any]:
+    """A loop whose condition stays true."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    def value(name: str, kind: int, shape: list[Any]) -> Any:
+        return helper.make_tensor_value_info(name, kind, shape)
+
+    body = helper.make_graph(
+        [
+            helper.make_node("Identity", ["go"], ["go_on"]),
+            helper.make_node("Add", ["old", "old"], ["new"]),
+        ],
+        "body",
+        [value("i", TensorProto.INT64, []), value("go", TensorProto.BOOL, []),
+         value("old", TensorProto.FLOAT, [None, 3])],
+        [value("go_on", TensorProto.BOOL, []), value("new", TensorProto.FLOAT, [None, 3])],
+    )  # fmt: skip
+    always = helper.make_node(
+        "Constant", [], ["always"], value=numpy_helper.from_array(np.array(True))
+    )
+    return [always, helper.make_node("Loop", ["", "always", "sums"], ["logits"], body=body)]
+
+
+def huge() -> list[Any]:
+    """A constant of 4 GB."""
+    from onnx import helper, numpy_helper
+
+    size = numpy_helper.from_array(np.array([2**30]))
+    axes = {"keepdims": 0}
+    return [
+        helper.make_node("Constant", [], ["size"], value=size),
+        helper.make_node("ConstantOfShape", ["size"], ["zeros"]),
+        helper.make_node("ReduceMax", ["zeros"], ["largest"], **axes),
+        helper.make_node("Add", ["sums", "largest"], ["logits"]),
+    ]
+
+
+def no_numbers() -> list[Any]:
+    from onnx import helper
+
+    return [
+        helper.make_node("Sub", ["sums", "sums"], ["zero"]),
+        helper.make_node("Div", ["zero", "zero"], ["logits"]),
+    ]
+
+
+def test_files_of_strangers_are_answered_with_one_line(
+    here: Path, firstlight: Firstlight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnx_model, "MAX_SECONDS", 0.2)
+    monkeypatch.setattr(onnx_model, "MAX_SECONDS_PER_IMAGE", 0.1)
+    save(here / "a.png", mnist.load("test").images[0, ..., 0])
+    stranger("good.onnx")
+    assert firstlight("classify", "good.onnx", "a.png").code == 0
+    nameless = "no name that can be printed"
+    not_ours, cannot = "not a model of firstlight", "this network cannot be run"
+    cases: dict[str, tuple[dict[str, Any], int, str]] = {
+        "batch": ({"batch": 5}, 2, "[5, 28, 28, 1]: not a model"),
+        "side": ({"metadata": FORM | {"input": [30000, 30000, 1]}}, 2, "images of 30000×30000×1"),
+        "escape": (
+            {"metadata": FORM | {"classes": ["\x1b[2J", "b", "c"]}},
+            2,
+            "no name that can be",
+        ),
+        "turned": (
+            {"metadata": FORM | {"classes": ["\u202ea", "b", "c"]}},
+            2,
+            "no name that can be",
+        ),
+        "number": ({"metadata": FORM | {"classes": [0, 1, 2]}}, 2, nameless),
+        "threshold": ({"metadata": FORM | {"threshold": "x"}}, 2, not_ours),
+        "deep": ({"metadata": "[" * 100_000}, 2, not_ours),
+    }
+    for name, (changed, code, message) in cases.items():
+        stranger(f"{name}.onnx", **changed)
+        answer = firstlight("classify", f"{name}.onnx", "a.png")
+        assert answer.code == code and message in answer.err, (name, answer)
+        assert len(answer.err.splitlines()) == 1 and "\x1b" not in answer.err
+    for name, nodes, message in (
+        ("endless", endless(), f"{cannot} (it takes more than"),
+        ("huge", huge(), cannot),
+        ("nan", no_numbers(), "not a finite number for each class"),
+    ):
+        stranger(f"{name}.onnx", *nodes)
+        answer = firstlight("classify", f"{name}.onnx", "a.png")
+        assert answer.code == 4 and message in answer.err, (name, answer)
+        assert len(answer.err.splitlines()) == 1

@@ -526,3 +526,12 @@ def test_a_shadow_does_not_hide_the_digits_in_its_box() -> None:
     (found,) = unread.left_out(marks, [Blob(10, 10, shadow)], height=60)
     assert (found.x, found.y) == (50, 50)
     assert unread.left_out(marks, [Blob(48, 48, digit)], height=60) == []
+
+
+def test_rings_in_rings_are_bounded_and_what_is_left_out_is_said() -> None:
+    paper = Image.new("L", (600, 600), 255)
+    for edge in range(4, 280, 6):
+        ImageDraw.Draw(paper).ellipse((edge, edge, 600 - edge, 600 - edge), outline=0, width=2)
+    marks = locate.find_marks((255 - np.asarray(paper)).astype(np.float32) / 255)
+    covered = sum(blob.width * blob.height for blob, _ in marks.blobs)
+    assert 0 < covered < 4 * 600 * 600 and len(marks.blobs) + len(marks.others) == 46

@@ -10,6 +10,7 @@ A file may come from a stranger. So what it says is checked, and its memory and 
 """
 
 import json
+import math
 import mmap
 import os
 import threading
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 LARGE_FILE = 20_000_000  # bytes
 MAX_MEMORY = 900 * 2**20  # bytes, of all small models: a file of 400 bytes may ask for any amount
+MAX_BATCH_VALUES = 1_000_000  # pixels × channels that are computed at once
 MAX_SIDE = 1024  # pixels of an image
 MAX_SECONDS = 4.0  # for a batch, and
 MAX_SECONDS_PER_IMAGE = 1.0  # more for each image in it
@@ -105,20 +107,20 @@ class OnnxModel:
         return self.metadata.image_kind
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return logits (n, classes) of images (n, *input), 0..255, in one batch.
+        """Return logits (n, classes) of images (n, *input), 0..255.
 
         Raises:
             DataError: the network does not end, needs too much memory, or answers with no numbers.
         """
         if not len(images):
             return np.zeros((0, len(self.classes)), np.float32)
-        logits = run_in_time(self._session, images, self._path)
+        logits = logits_of(self._session, images, self._path)
         if logits.shape != (len(images), len(self.classes)) or not np.isfinite(logits).all():
             raise DataError(f"{self._path}: its answers are not a finite number for each class")
         return logits
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return probabilities (n, classes) of images (n, *input), 0..255, in one batch."""
+        """Return probabilities (n, classes) of images (n, *input), 0..255."""
         return softmax(self.logits(images))
 
     def predict(self, images: "Pictures") -> NDArray[np.float32]:
@@ -142,6 +144,13 @@ def is_name(name: Any) -> bool:
         unicodedata.category(letter) == "Cc" or unicodedata.bidirectional(letter) in TURNS_TEXT
         for letter in name
     )
+
+
+def logits_of(session: Any, images: NDArray[np.uint8], path: Path) -> NDArray[np.float32]:
+    """Return what a network answers to images, in batches. Raises what `run_in_time` does."""
+    size = max(1, MAX_BATCH_VALUES // math.prod(images.shape[1:]))
+    starts = range(0, len(images), size)
+    return np.concatenate([run_in_time(session, images[i : i + size], path) for i in starts])
 
 
 def run_in_time(session: Any, images: NDArray[np.uint8], path: Path) -> NDArray[np.float32]:

@@ -26,6 +26,7 @@ MIN_RELATIVE_DARKNESS = 0.35  # compared with the average ink; a pencil beside a
 MAX_LINE_SLOPE = 0.12  # for ruled lines: the sheet may be turned by 7 degrees
 STRIP_WIDTH = 400  # pixels; within a strip, all ruled lines have the same slope
 MAX_BLOBS = 400  # in a picture: foliage has thousands, which would take minutes
+MAX_COVERING = 3  # times that the boxes of blobs may cover the picture
 MAX_SINGLE_BLOBS = 8  # in a picture of one digit: the digit's parts and its neighbours
 
 
@@ -71,11 +72,12 @@ def find_marks(contrast: Floats) -> Marks:
     darkness = component_darkness(contrast, labels, len(boxes))
     blobs = []
     numbers = large_components(boxes)
-    for number in numbers[:MAX_BLOBS]:
+    used = beside_each_other(numbers[:MAX_BLOBS], boxes, contrast.size)
+    for number in used:
         level = darkness[number]
         blob = component_blob(contrast, labels, number, boxes[number - 1], level)
         blobs.append(MeasuredBlob(blob, float(level)))
-    return Marks(blobs, others=boxes[numbers[MAX_BLOBS:] - 1])
+    return Marks(blobs, others=boxes[np.setdiff1d(numbers, used, assume_unique=True) - 1])
 
 
 def digit_blobs(marks: Marks, shape: tuple[int, ...]) -> list[Blob]:
@@ -102,6 +104,19 @@ def large_components(boxes: Ints) -> Ints:
     longest_side = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0)
     order = np.argsort(-longest_side, kind="stable")
     return np.asarray(order[longest_side[order] >= MIN_DIGIT_HEIGHT / 2] + 1)
+
+
+def beside_each_other(numbers: Ints, boxes: Ints, pixels: int) -> Ints:
+    """Return components without the largest, if together their boxes cover the picture too often.
+
+    Writing lies side by side. Rings in rings would take minutes, and gigabytes.
+
+    Args:
+        numbers: of components, the largest first.
+    """
+    areas = np.prod(boxes[numbers - 1, 2:] - boxes[numbers - 1, :2], axis=1)
+    covered = np.cumsum(areas[::-1])[::-1]  # by this component and all smaller ones
+    return numbers[covered <= MAX_COVERING * pixels]
 
 
 def component_blob(
