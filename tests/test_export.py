@@ -350,6 +350,9 @@ def test_a_run_that_has_not_ended_is_one_line_that_says_how_to_go_on(
     write_json(run.model_file, {})
     answer = firstlight(*verb.format(run.folder).split())
     assert answer.code == 4 and "model.json: damaged" in answer.err
+    write_json(run.model_file, {"network": "softmax", "classes": ["a", None], "image_kind": "x"})
+    answer = firstlight(*verb.format(run.folder).split())
+    assert answer.code == 4 and "model.json: a class has no name" in answer.err
 
 
 def test_weights_in_another_file_are_refused(trained: Make, here: Path) -> None:

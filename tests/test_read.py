@@ -528,10 +528,11 @@ def test_a_shadow_does_not_hide_the_digits_in_its_box() -> None:
     assert unread.left_out(marks, [Blob(48, 48, digit)], height=60) == []
 
 
-def test_rings_in_rings_are_bounded_and_what_is_left_out_is_said() -> None:
-    paper = Image.new("L", (600, 600), 255)
-    for edge in range(4, 280, 6):
-        ImageDraw.Draw(paper).ellipse((edge, edge, 600 - edge, 600 - edge), outline=0, width=2)
-    marks = locate.find_marks((255 - np.asarray(paper)).astype(np.float32) / 255)
-    covered = sum(blob.width * blob.height for blob, _ in marks.blobs)
-    assert 0 < covered < 4 * 600 * 600 and len(marks.blobs) + len(marks.others) == 46
+def test_of_boxes_in_boxes_the_smaller_ones_are_looked_at() -> None:
+    nested = np.array([(edge, edge, 600 - edge, 600 - edge) for edge in range(0, 290, 2)])
+    row = np.array([(50 * i, 0, 50 * i + 40, 60) for i in range(12)])
+    numbers = np.arange(1, len(nested) + 1)
+    used = locate.beside_each_other(numbers, nested, 600 * 600)
+    sides = nested[used - 1, 2] - nested[used - 1, 0]
+    assert 0 < (sides**2).sum() < 4 * 600 * 600 and used[-1] == numbers[-1]
+    assert locate.beside_each_other(np.arange(1, 13), row, 600 * 60).tolist() == [*range(1, 13)]
