@@ -220,6 +220,14 @@ FORMS: dict[str, tuple[Write, bool]] = {  # → how it is written, and whether i
     "csv label last": (save_csv(header=[*HEADER, "class"], last=True), False),
     "csv label last, no header": (save_csv(last=True), False),
     "csv numbered header": (save_csv(header=[str(i) for i in range(785)]), False),
+    "csv numbers beside the label": (
+        save_csv(header=["class", *map(str, range(784))], scale=255.0),
+        False,
+    ),
+    "csv numbers before the label": (
+        save_csv(header=[*map(str, range(1, 785)), "label"], last=True),
+        False,
+    ),
     "csv own header": (
         save_csv(header=["label", *(f"{i}x{j}" for i in range(28) for j in range(28))]),
         False,

@@ -216,14 +216,17 @@ def _plain(cell: bytes) -> str:
 
 def _is_header(cells: Sequence[str]) -> bool:
     """Return whether cells name columns: neither all of them, nor all but a label, are numbers."""
+    if _counts_up(cells):  # "class", "0", "1", ...: all but a label are numbers, and names
+        return not all(map(_is_number, cells))
     return not (all(map(_is_number, cells[1:])) or all(map(_is_number, cells[:-1])))
 
 
 def _counts_up(cells: Sequence[str]) -> bool:
-    """Return whether cells are 0, 1, 2, ..., as pandas numbers columns without a name."""
-    return len(cells) > MIN_VALUES and list(cells[-9:]) == [
-        str(number) for number in range(len(cells) - 9, len(cells))
-    ]
+    """Return whether cells are 0, 1, 2, ..., as pandas numbers columns, perhaps beside a label."""
+    last = [int(cell) for cell in cells if cell.isdecimal()][-9:]
+    if len(cells) <= MIN_VALUES or len(last) < 9:
+        return False
+    return last == [*range(last[0], last[0] + 9)] and len(cells) - 2 <= last[-1] <= len(cells)
 
 
 def _is_number(cell: str) -> bool:
