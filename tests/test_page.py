@@ -787,7 +787,7 @@ def test_the_form_of_a_training_shows_the_recipes_numbers_and_names_each_range(
     page.get_by_label("path of the folder or file").fill(str(home / "pets"))
     page.keyboard.press("Enter")
     page.get_by_text("1 fault is left out").wait_for()
-    page.get_by_text("Pictures of each class: cat 3, dog 3.").wait_for()
+    page.get_by_text("Pictures of each class – cat: 3, dog: 3.").wait_for()
     assert page.get_by_label("recipe").locator("option").all_text_contents() == ["pictures"]
     assert page.get_by_label("network").locator("option", has_text="zfnet").count() == 2
     expect_tidy(page)

@@ -110,11 +110,11 @@ function description(found) {
   const text = `${data}: ${count} in ${names.length} classes; ${parts.join(", ")}.`;
   const elements = [h("p", { class: "quiet" }, text)];
   if (location !== data) {
-    const list = names.slice(0, MAX_CLASSES).map(([name, n]) => `${name} ${integer(n)}`);
+    const list = names.slice(0, MAX_CLASSES).map(([name, n]) => `${name}: ${integer(n)}`);
     if (names.length > MAX_CLASSES)
       list.push(`${integer(names.length - MAX_CLASSES)} more classes`);
     const kind = pictures ? "Pictures" : "Images";
-    elements.push(h("p", { class: "quiet" }, `${kind} of each class: ${list.join(", ")}.`));
+    elements.push(h("p", { class: "quiet" }, `${kind} of each class – ${list.join(", ")}.`));
   }
   for (const remark of found.remarks) elements.push(h("p", { class: "quiet" }, `${remark}.`));
   const { faults, fault_count, near_copies, near_copy_count } = found;
