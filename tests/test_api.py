@@ -26,18 +26,19 @@ pytestmark = pytest.mark.usefixtures("no_figures")
 # Documented in the order in which their examples need one another's files.
 EXAMPLES = [
     "train", "Recipe", "Dataset", "Run", "Evaluation", "train_first_graph", "find_lr", "evaluate",
-    "compare", "learning_curves", "read", "classify", "predict", "explain", "export", "load",
-    "report", "graph", "network", "dataset", "list_networks", "list_datasets", "lessons",
-    "site",
+    "compare", "learning_curves", "read", "read_all", "read_to_file", "classify", "predict",
+    "explain", "export", "load", "report", "graph", "network", "dataset", "list_networks",
+    "list_datasets", "lessons", "site",
 ]  # fmt: skip
 VERBS = {
     "train": api.train, "first-graph": api.train_first_graph, "find-lr": api.find_lr,
     "evaluate": api.evaluate, "compare": api.compare, "explain": api.explain,
-    "classify": api.classify, "export": api.export, "graph": api.graph, "report": api.report,
+    "classify": api.classify, "predict": api.predict, "export": api.export,
+    "graph": api.graph, "report": api.report,
 }  # fmt: skip
 # Of the command line alone: --json, and what it prints of a training or does not say with -q.
 ONLY_FLAGS = {"json_", "context", "log_every"}
-RENAMED = {"format_": "format", "folder": "run", "folders": "runs"}
+RENAMED = {"format_": "format", "folder": "run", "folders": "runs", "what": "images"}
 
 
 UNKNOWN_WEIGHT = fl.Recipe(

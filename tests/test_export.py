@@ -1,13 +1,19 @@
 """Every network in every format, opened again as its user would; wrong files are not kept."""
 
 import base64
+import io
 import json
+import re
 import shutil
+import sys
 import time
+import urllib.request
 import zipfile
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import keras
@@ -15,8 +21,10 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import tensorflow as tf
 from conftest import Answer, Make, built, large_if_alike, write_idx
 from keras import layers
+from PIL import Image
 
 from firstlight import catalog, exports, model
 from firstlight.cli import Format
@@ -347,6 +355,9 @@ def test_a_run_that_has_not_ended_is_one_line_that_says_how_to_go_on(
     write_json(run.model_file, {})
     answer = firstlight(*verb.format(run.folder).split())
     assert answer.code == 4 and "model.json: damaged" in answer.err
+    write_json(run.model_file, {"network": "softmax", "classes": ["a", None], "image_kind": "x"})
+    answer = firstlight(*verb.format(run.folder).split())
+    assert answer.code == 4 and "model.json: a class has no name" in answer.err
 
 
 def test_weights_in_another_file_are_refused(trained: Make, here: Path) -> None:
@@ -375,3 +386,59 @@ def test_inputs_that_nobody_promised_are_refused(trained: Make) -> None:
     nothing = replace(right, logits=lambda images: np.full((len(images), 10), np.nan))
     with pytest.raises(ExportError, match="by up to nan"):
         largest_difference(nothing, network, images)
+
+
+# docs/use.md: how other programs use an exported file
+
+USE = (Path(__file__).parents[1] / "docs" / "use.md").read_text("utf-8")
+SNIPPETS = re.findall(
+    r"\*\*([\w ]+)\*\*[^*]*?export RUN (--format \w+ --out [\w./]+).*?```python\n(.*?)```",
+    USE,
+    re.DOTALL,
+)
+
+
+@pytest.fixture
+def other_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the snippets need that is not installed here: TensorFlow computes in its place."""
+    package, interpreter = ModuleType("ai_edge_litert"), ModuleType("ai_edge_litert.interpreter")
+    interpreter.Interpreter = tf.lite.Interpreter  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", package)
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", interpreter)
+
+    def serving(url: str, body: bytes) -> io.BytesIO:
+        [name] = re.findall(r"/v1/models/(\w+):predict$", url)
+        newest = max(Path("models", name).iterdir(), key=lambda version: int(version.name))
+        served = tf.saved_model.load(str(newest)).signatures["serving_default"]
+        instances = tf.constant(json.loads(body)["instances"], tf.uint8)
+        logits = served(instances)["logits"].numpy().tolist()
+        return io.BytesIO(json.dumps({"predictions": logits}).encode())
+
+    monkeypatch.setattr(urllib.request, "urlopen", serving)
+
+
+@pytest.mark.parametrize(("program", "flags", "code"), SNIPPETS, ids=[each[0] for each in SNIPPETS])
+@pytest.mark.usefixtures("other_programs")
+@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
+def test_the_programs_of_the_docs_use_exported_files(
+    trained: Make,
+    firstlight: Firstlight,
+    here: Path,
+    program: str,
+    flags: str,
+    code: str,
+) -> None:
+    folder = trained("softmax")
+    assert firstlight("export", folder, *flags.split()).code == 0
+    image = mnist.load("test").images[0]
+    Image.fromarray(image[..., 0]).save("seven.png")
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        exec(code, {})
+    expected = Run.open(folder).predict(image[None]).argmax()
+    assert printed.getvalue() == f"{expected}\n"
+
+
+def test_the_docs_have_a_program_for_each_format() -> None:
+    formats = {flags.split()[1] for _, flags, _ in SNIPPETS}
+    assert formats == {name for name in EXPORT_FORMATS if name != "html"}  # which is a page

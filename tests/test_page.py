@@ -435,8 +435,12 @@ def test_a_dropped_file_that_is_no_picture_is_answered(open_page: Any) -> None:
     expect_headline(page, "nothing drawn")
     for name, kind, message in (
         ("notes.txt", "text/plain", "notes.txt is text/plain. Open a picture instead: PNG, JPEG,"),
-        ("page.pdf", "application/pdf", "page.pdf cannot be read: it is a PDF. Save its page as"),
-        ("photo.HEIC", "", "photo.HEIC cannot be read: it is a HEIC photograph."),
+        ("page.pdf", "application/pdf", "page.pdf cannot be read: it is a PDF; save its pages as"),
+        (
+            "photo.HEIC",
+            "",
+            "photo.HEIC cannot be read: it is a HEIC picture, as phones take",
+        ),
         ("empty.png", "image/png", "empty.png is empty."),
     ):
         page.evaluate(DROP, [name, kind])
@@ -733,15 +737,15 @@ def test_the_form_of_a_training_shows_the_recipes_numbers_and_names_each_range(
     for name in ("cat", "dog"):
         (home / "pets" / name).mkdir(parents=True)
         for i in range(3):
-            Image.new("RGB", (30, 30), (90 * i, 9, ord(name[0]))).save(
+            Image.new("RGB", (40, 40), (90 * i, 9, ord(name[0]))).save(
                 home / "pets" / name / f"{i}.png"
             )
     (home / "pets" / "dog" / "notes.png").write_text("no picture")
     page.get_by_label("data").first.select_option("own")
-    page.get_by_label("path of the folder").fill(str(home / "pets"))
+    page.get_by_label("path of the folder or file").fill(str(home / "pets"))
     page.keyboard.press("Enter")
     page.get_by_text("1 fault is left out").wait_for()
-    page.get_by_text("Pictures of each class: cat 3, dog 3.").wait_for()
+    page.get_by_text("Pictures of each class – cat: 3, dog: 3.").wait_for()
     assert page.get_by_label("recipe").locator("option").all_text_contents() == ["pictures"]
     assert page.get_by_label("network").locator("option", has_text="zfnet").count() == 2
     expect_tidy(page)

@@ -29,11 +29,13 @@ from conftest import Answer, built, write_lenet5
 from PIL import Image
 from starlette.routing import Route
 
-from firstlight import cli
+import firstlight as fl
+from firstlight import cli, file_types
 from firstlight.datasets import flat, mnist
 from firstlight.datasets._folder import list_pictures
 from firstlight.errors import DataError
 from firstlight.evaluation.accuracy import classifier
+from firstlight.images.open import PICTURE_FORMATS
 from firstlight.reading import read
 from firstlight.reading.recognizer import DIGITS_MODEL
 from firstlight.recipe import Recipe
@@ -439,6 +441,103 @@ def test_a_json_document_is_limited_whatever_it_is_sent_as(site: Site, content_t
     assert site.post("/api/trainings", too_long, content_type).status == 413
 
 
+# --- For other programs ---------------------------------------------------------------------
+
+
+def schema_of(document: Any, path: str, method: str) -> Any:
+    """The schema of an answer with status 200."""
+    answer = document["paths"][path][method]["responses"]["200"]
+    schema = answer["content"]["application/json"]["schema"]
+    return resolved(document, schema)
+
+
+def resolved(document: Any, schema: Any) -> Any:
+    return document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+
+
+def check_against(document: Any, schema: Any, answer: Any) -> None:
+    """Compare an answer's fields with a schema, also of the objects in it."""
+    assert schema["required"] == [*schema["properties"]]
+    complete = "further fields" not in schema["description"]
+    assert (
+        answer.keys() == set(schema["required"])
+        if complete
+        else answer.keys() >= set(schema["required"])
+    )
+    for name, of_field in schema["properties"].items():
+        if "$ref" in of_field.get("items", {}) and answer[name]:
+            check_against(document, resolved(document, of_field["items"]), answer[name][0])
+
+
+TOKEN = "the words of a test"
+
+
+@pytest.fixture
+def program(here: Path) -> Iterator[Callable[..., Response]]:
+    """program("GET", path) sends what a program sends that was given the token."""
+    running = Site(TOKEN)
+
+    def send(method: str, path: str, body: bytes | None = None, token: str = TOKEN) -> Response:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if body is not None:
+            headers["Content-Type"] = "image/png"
+        return running.send(method, path, body, headers)
+
+    yield send
+    running.stop()
+
+
+def test_openapi_says_what_a_program_gets(program: Callable[..., Response]) -> None:
+    document = program("GET", "/api/openapi.json").json
+    assert document["openapi"].startswith("3.1")
+    write_run(Path("runs/one"))
+    for path, methods in document["paths"].items():
+        for method in methods:
+            body = png(sheet("7210")) if method == "post" else None
+            response = program(method.upper(), path, body)
+            assert response.status == 200, (path, response.body)
+            assert program(method.upper(), path, body, token="").status in (401, 403)
+            assert program(method.upper(), path, body, token="x" * 20).status == 401
+            if path != "/api/openapi.json":
+                check_against(document, schema_of(document, path, method), response.json)
+
+
+def test_a_page_of_another_site_cannot_use_a_token(site: Site) -> None:
+    headers = {"Authorization": f"Bearer {site.token}", "Content-Type": PGM}
+    assert site.send("POST", "/api/read", BLANK, headers).status == 200
+    for origin in ("http://evil.example", "null"):
+        foreign = site.send("POST", "/api/read", BLANK, headers | {"Origin": origin})
+        assert foreign.status == 403 and "Authorization: Bearer" in foreign.json["error"]
+
+
+def test_a_program_gets_the_classes_that_classify_gives(site: Site, runs: Path) -> None:
+    run = Run(write_trained_run(runs / "one"))
+    picture = runs / "seven.png"
+    picture.write_bytes(png(sheet("7")))
+
+    def classes(query: str) -> Any:
+        return site.post(f"/api/classify{query}", picture.read_bytes(), "image/png").json
+
+    def expected(model: Any, top: int) -> Any:
+        [classified] = fl.classify(model, picture, top)
+        return {"labels": classified.to_json()["labels"]}
+
+    assert classes("") == expected(DIGITS_MODEL, 5)
+    of_run = expected(run, 3)
+    for got, wanted in zip(classes("?run=one&top=3")["labels"], of_run["labels"], strict=True):
+        assert got["label"] == wanted["label"]
+        assert got["probability"] == pytest.approx(wanted["probability"], abs=1e-3)
+    exported = run.model_file.with_name(f"{run.model_info().network}.onnx")
+    shutil.copyfile(DIGITS_MODEL, exported)
+    assert classes("?run=one") == expected(DIGITS_MODEL, 5)
+    os.utime(exported, (0, 0))  # older than the weights
+    assert classes("?run=one&top=3")["labels"][0]["label"] == of_run["labels"][0]["label"]
+    assert site.post("/api/classify?run=none", b"", "image/png").status == 404
+    wrong = site.post("/api/classify", b"hello", "image/png")
+    assert wrong.status == 400 and wrong.json["error"].startswith("the picture: not a picture")
+    assert site.post("/api/classify?top=x", b"", "image/png").status == 400
+
+
 # --- What it bears ---------------------------------------------------------------------------
 
 
@@ -591,9 +690,14 @@ def test_a_training_gets_the_numbers_that_were_changed_and_no_others() -> None:
     ("body", "content_type", "status", "message"),
     [
         (b"hello", "text/plain", 415, "text/plain cannot be read; send a picture (PNG, JPEG,"),
-        (b"hello", "image/png", 400, "not a picture; PNG, JPEG, WEBP, BMP, GIF, TIFF can be read"),
-        (b"%PDF-1.7", "image/png", 400, "a PDF; save its page as a PNG or JPEG picture"),
-        (b"\0\0\0\x18ftypheic", "image/heic", 400, "a HEIC photograph; save or export it as JPEG"),
+        (
+            b"hello",
+            "image/png",
+            400,
+            "not a picture; PNG, JPEG, WEBP, BMP, GIF, TIFF, AVIF can",
+        ),
+        (b"%PDF-1.7", "image/png", 400, "a PDF; save its pages as pictures"),
+        (b"\0\0\0\x18ftypheic", "image/heic", 400, "save it as JPEG"),
         (b"<svg/>", "image/svg+xml", 400, "an SVG drawing; save it as PNG"),
         (b"", "image/png", 400, "empty file"),
         (png(np.zeros((90, 90), np.uint8))[:-30], "image/png", 400, "damaged picture"),
@@ -612,15 +716,9 @@ def test_the_page_knows_what_the_server_reads() -> None:
     script = (Path(server.__file__).parent / "page" / "pictures.js").read_text()
     assert f"MAX_MEGABYTES = {guard.MAX_PICTURE_BYTES // 2**20};" in script
     (readable,) = re.findall('READABLE = "(.*)"', script)
-    assert tuple(re.findall(r"\w{3,}", readable.upper())) == (
-        "PNG",
-        "JPEG",
-        "WEBP",
-        "BMP",
-        "GIF",
-        "AND",
-        "TIFF",
-    )
+    assert set(re.findall(r"\w{3,}", readable.upper())) - {"AND"} == set(PICTURE_FORMATS)
+    for start in (b"%PDF-1.7", b"<svg"):
+        assert f'"{file_types.describe(start)}.",' in script  # the same words as in the terminal
 
 
 @pytest.mark.parametrize("query", ["after=-1", "after=x", "after=99999999999999", "after=%C2%B2"])
@@ -752,7 +850,7 @@ def test_a_read_only_server_refuses_every_route_that_changes_something(
     shared_site: Site, runs: Path
 ) -> None:
     write_trained_run(runs / "one")
-    allowed = {"/api/read", "/api/occlusion", "/api/projections", "/api/graph"}
+    allowed = {"/api/read", "/api/classify", "/api/occlusion", "/api/projections", "/api/graph"}
     allowed |= {"/api/runs/{name}/samples"}
     assert allowed < set(post_routes(shared_site)) and set(app.LOOKING) == allowed
     for path in set(post_routes(shared_site)) - allowed:
@@ -915,7 +1013,7 @@ def test_a_folder_of_pictures_is_looked_at_and_trained_on(site: Site, runs: Path
     assert site.get(f"/api/runs/{name}/weights").json["shape"] == [6, 5, 5]
     shutil.rmtree(shop / "kiwi")
     alone = site.post("/api/data", json.dumps({"data": str(shop)}).encode())
-    assert alone.status == 400 and "has 1 class with pictures" in alone.json["error"]
+    assert alone.status == 400 and "has one class, apple: a network" in alone.json["error"]
     shutil.rmtree(shop)
 
 

@@ -9,15 +9,17 @@ import inspect
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from numpy.typing import NDArray
 
 from firstlight import catalog, classification
+from firstlight.answers import Answers, write_answers
 from firstlight.classification import Classification, Pictures
 from firstlight.datasets import Dataset
 from firstlight.errors import GateMissed, UsageError
 from firstlight.evaluation.predictions import check_predictions_file
+from firstlight.images.files import find_pictures
 from firstlight.networks._network import Network
 from firstlight.onnx_model import OnnxModel
 from firstlight.quiet import tensorflow
@@ -359,13 +361,13 @@ def classify(
 
     Args:
         model: a run, or a model in an ONNX file.
-        images: picture files of any size.
+        images: picture files of any size, folders with all that is in them, or patterns.
         top: labels for each picture, at least 1.
 
     A picture that cannot be opened has a `problem` instead of labels.
 
     Raises:
-        DataError: the model is missing or damaged.
+        DataError: the model is missing or damaged, or there is no picture.
         UsageError: the ONNX model was not written by `export`.
 
     >>> (answer,) = fl.classify("runs/mlp-mnist-1", "seven.png", top=1)
@@ -376,18 +378,46 @@ def classify(
     paths = [images] if isinstance(images, str | Path) else images
     if not isinstance(paths, Sequence):
         raise UsageError(f"images is a {type(images).__name__}; it must be paths of pictures")
-    pictures = [as_path(path, "image") for path in paths]
+    pictures = find_pictures([as_path(path, "image") for path in paths]).files
     return classification.classify(as_classifier(model, trust, verbose), pictures, top=top)
 
 
+@overload
 def predict(
     model: RunChoice | OnnxModel,
     images: Pictures,
     *,
     trust: bool = False,
     verbose: bool = False,
-) -> NDArray[Any]:
+) -> NDArray[Any]: ...
+
+
+@overload
+def predict(
+    model: RunChoice | OnnxModel,
+    images: PathChoice | Sequence[PathChoice],
+    *,
+    out: PathChoice,
+    top: int | None = None,
+    trust: bool = False,
+    quiet: bool = False,
+    verbose: bool = False,
+) -> Answers: ...
+
+
+def predict(
+    model: RunChoice | OnnxModel,
+    images: Pictures,
+    *,
+    out: PathChoice | None = None,
+    top: int | None = None,
+    trust: bool = False,
+    quiet: bool = False,
+    verbose: bool = False,
+) -> NDArray[Any] | Answers:
     """Return the probabilities (N, classes) of images: a row for each, which adds up to 1.
+
+    With `out`, the most probable labels are written into a file instead.
 
     Args:
         model: a run, or a model in an ONNX file.
@@ -395,17 +425,37 @@ def predict(
             `Dataset.from_arrays` takes them; a single image (height, width), or (height, width, 3)
             for a network that takes colours; or picture files. Images of another size, or in
             colour for a grey network, are converted. A network of digits takes arrays as MNIST has
-            them, light on black; files may show dark ink on paper.
+            them, light on black; files may show dark ink on paper. With `out`: pictures, folders,
+            patterns such as "scans/*.png", and .csv, .npy or .npz files of images.
+        out: a name that ends in .csv or .jsonl. A row has file, row (from 0, in a file of images),
+            label, probability and note (why a picture cannot be read). For a table of pixels from
+            Kaggle without labels, a .csv has ImageId and Label.
+        top: labels in a row: in CSV label, probability, label_2, probability_2, ...; in JSON lines
+            a list `labels`.
+        quiet: show no progress.
 
     Raises:
         DataError: a file is missing or not a picture, or the model is missing or damaged.
-        UsageError: an array is not images.
+        UsageError: an array is not images, or `out` has another ending.
 
     >>> probabilities = fl.predict("runs/mlp-mnist-1", ["seven.png"])
     >>> probabilities.shape, int(probabilities.argmax())
     ((1, 10), 7)
+    >>> fl.predict("runs/mlp-mnist-1", "seven.png", out="answers.csv", quiet=True).rows
+    1
+    >>> from pathlib import Path
+    >>> Path("answers.csv").read_text().split()[0]
+    'file,label,probability,note'
     """
-    return classification.predict(as_classifier(model, trust, verbose), images)
+    if top is not None:
+        check_whole_number("top", top, minimum=1)
+    classifier = as_classifier(model, trust, verbose)
+    if out is None:
+        return classification.predict(classifier, images)
+    paths = classification.as_files(images)
+    if paths is None:
+        raise UsageError("with out, images must be paths of files or folders")
+    return write_answers(classifier, paths, as_path(out, "out"), top, quiet)
 
 
 def explain(
@@ -583,7 +633,10 @@ def network(network: NetworkChoice, *, classes: int = 10, verbose: bool = False)
 
 
 def dataset(data: DataChoice, *, quiet: bool = True) -> Dataset:
-    """Return a dataset by its name, or the one at a path: IDX files, `mnist.npz`, or pictures.
+    """Return a dataset by its name, or the one at a path.
+
+    At a path there may be IDX files, NumPy files, CSV, Parquet, or pictures: docs/pictures.md has a
+    table.
 
     `.classes` names its classes, `.load("train").images[:]` is an array (N, height, width,
     channels) uint8, and `.load("train").labels` an array (N,) of whole numbers.

@@ -11,7 +11,7 @@ import sys
 import warnings
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -19,6 +19,13 @@ from typer.exceptions import TyperException
 
 from firstlight import __version__, completion, console, interrupt
 from firstlight.errors import DataError, FirstlightError, GateMissed, UsageError, not_installed
+
+if TYPE_CHECKING:  # imports NumPy
+    from collections.abc import Iterable
+
+    from firstlight.reading import FileReading
+
+FILES_IN_ONE_PROCESS = 16  # for more, `read` starts a process for each core
 
 # "\b" keeps the line breaks of a paragraph.
 HELP = """From a first neural network to one that wins competitions.
@@ -638,7 +645,9 @@ def classify(
             autocompletion=completion.runs,
         ),
     ],
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Pictures.")],
+    images: Annotated[
+        list[Path], typer.Argument(metavar="WHAT", help="Pictures, folders, patterns.")
+    ],
     top: Annotated[int, typer.Option(metavar="N", min=1, help="Labels per picture.")] = 5,
     trust: Trust = False,
     json_: Json = False,
@@ -651,6 +660,50 @@ def classify(
     results = api.classify(model, images, top, trust=trust, verbose=verbose)
     show([result.to_json() for result in results], json_, console.classes(results))
     report_problems([result.problem for result in results if result.problem], len(results))
+
+
+@app.command(
+    rich_help_panel=USE,
+    epilog=examples(
+        "predict runs/convnet-mnist-1 scans/ --out answers.csv",
+        "predict convnet.onnx test.csv --out submission.csv",
+    ),
+)
+def predict(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN|MODEL.onnx",
+            help="A run folder, or a network in a file.",
+            autocompletion=completion.runs,
+        ),
+    ],
+    what: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="WHAT", help="Pictures, folders, patterns; .csv, .npy, .npz files of images."
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="File to write; it ends in .csv or .jsonl.")
+    ],
+    top: Annotated[
+        int | None, typer.Option(metavar="K", min=1, help="Write the K most probable labels.")
+    ] = None,
+    trust: Trust = False,
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Write the label of each picture into a file.
+
+    For a table of pixels from Kaggle, it has Kaggle's form: ImageId,Label.
+    """
+    from firstlight import api
+
+    answers = api.predict(model, what, out=out, top=top, trust=trust, quiet=quiet, verbose=verbose)
+    show(answers.to_json(), json_, console.answers(answers))
+    report_problems(list(answers.problems), answers.rows)
 
 
 @app.command(
@@ -688,12 +741,17 @@ def export(
 @app.command(
     rich_help_panel=USE,
     epilog=examples(
-        "read photo.jpg",
         "read photo.jpg --explain how.png",
+        "read scans/ --out digits.csv",
     ),
 )
 def read(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Pictures.")],
+    images: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="WHAT", help="Pictures, PDF files, folders, patterns; - for standard input."
+        ),
+    ],
     model: Annotated[
         Path | None,
         typer.Option(metavar="MODEL.onnx", help="Model to read with, instead of the built-in one."),
@@ -703,21 +761,56 @@ def read(
         typer.Option(metavar="PICTURE", help="PNG file that shows how the digits were read."),
     ] = None,
     single: Annotated[bool, typer.Option("--single", help="Each picture shows one digit.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write a row for each line into this file, which ends in .csv or .jsonl; "
+            "continues where it was stopped.",
+        ),
+    ] = None,
+    digits: Annotated[
+        bool, typer.Option("--digits", help="With --out: a row for each digit, with its box.")
+    ] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Processes; by default one for each core."),
+    ] = None,
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Read the handwritten digits in pictures."""
-    from firstlight.reading import read_files
+    """Read the handwritten digits in pictures.
 
-    results = read_files(images, model, single)
-    readings = [(each.file.name, each.reading) for each in results if each.reading]
-    if explain and readings:
-        from firstlight.reading.sheet import draw_sheet
+    With -v, the candidates of an unsure digit are printed below its line.
+    """
+    check_read_flags(out, explain=explain is not None, digits=digits)
+    if out:
+        settings = {"model": model, "single": single, "digits": digits, "jobs": jobs}
+        read_into(images, out, quiet=quiet, json_=json_, **settings)
+        return
+    from firstlight.images.files import find_pictures
+    from firstlight.reading.pages import STANDARD_INPUT, read_files
 
-        draw_sheet(readings, explain)
-    show([result.to_json() for result in results], json_, console.reading(results))
-    report_problems([result.problem for result in results if result.problem], len(results))
+    files = find_pictures(images, pdf=True).files
+    results: Iterable[FileReading]
+    one_process = explain or STANDARD_INPUT in files  # both are only here
+    if (jobs or len(files) > FILES_IN_ONE_PROCESS) and not one_process:
+        from firstlight.reading.batch import read_pages
+
+        results = read_pages(files, model, single, jobs=jobs)
+    else:
+        results = read_files(files, model, single, keep_pictures=explain is not None)
+    shown = []
+    for result in results:
+        shown.append(result)
+        if not json_:
+            show_reading(result, named=len(files) > 1, quiet=quiet, verbose=verbose)
+    if explain:
+        draw_readings(shown, explain)
+    if json_:
+        show([result.to_json() for result in shown], json_, [])
+    report_problems([result.problem for result in shown if result.problem], len(shown))
 
 
 @data_app.command(
@@ -891,6 +984,44 @@ def draws_blocks() -> bool:
     return sys.stdout.isatty() and prints_utf8() and os.environ.get("TERM") != "dumb"
 
 
+def check_read_flags(out: Path | None, *, explain: bool, digits: bool) -> None:
+    """Raises UsageError if flags of `read` exclude each other."""
+    if out and explain:
+        raise UsageError("--explain draws a few pictures, --out is for many: give one of them")
+    if digits and not out:
+        raise UsageError("--digits is for rows in a file: give --out too, or --json instead")
+
+
+def read_into(what: list[Path], out: Path, *, quiet: bool, json_: bool, **settings: Any) -> None:
+    """Read into a file; print how much, and exit as `report_problems` does."""
+    from firstlight.reading.table import read_to_file
+
+    summary = read_to_file(what, out, quiet=quiet, **settings)
+    show(summary.to_json(), json_, console.read_summary(summary))
+    print_problems(summary.problems)
+    if summary.unreadable:  # also before it was continued
+        raise typer.Exit(exit_code_of(summary.unreadable, summary.pages))
+
+
+def show_reading(reading: "FileReading", *, named: bool, quiet: bool, verbose: bool) -> None:
+    """Print what is written on a page; on stderr, what is not in it."""
+    named = named or reading.page is not None
+    lines = console.reading(reading, named, candidates=verbose)
+    if lines:
+        print("\n".join(lines), flush=True)
+    if reading.note and reading.lines and not quiet:
+        print(f"firstlight: {reading.name}: {reading.note}", file=sys.stderr)
+
+
+def draw_readings(results: "list[FileReading]", path: Path) -> None:
+    """Draw how pages were read, if any was."""
+    from firstlight.reading.sheet import draw_sheet
+
+    readings = [(result.file.name, result.reading) for result in results if result.reading]
+    if readings:
+        draw_sheet(readings, path)
+
+
 def command_line() -> str:
     """Return the command that was given, as run.json and the model card record it."""
     return shlex.join(["firstlight", *sys.argv[1:]])
@@ -898,10 +1029,19 @@ def command_line() -> str:
 
 def report_problems(problems: list[str], files: int) -> None:
     """Print why files could not be read; exit with code 1 for some of the files, 4 for all."""
+    print_problems(problems)
+    if problems:
+        raise typer.Exit(exit_code_of(len(problems), files))
+
+
+def print_problems(problems: list[str]) -> None:
     for problem in problems:
         print("firstlight:", problem, file=sys.stderr)
-    if problems:
-        raise typer.Exit(DataError.exit_code if len(problems) == files else 1)
+
+
+def exit_code_of(unreadable: int, files: int) -> int:
+    """Return 4 if none of the files could be read, and 1 if some could not."""
+    return DataError.exit_code if unreadable == files else 1
 
 
 def refuse_beside_resume(context: typer.Context) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # these modules take time to import, and some import TensorFlow
     import numpy as np
 
+    from firstlight.answers import Answers
     from firstlight.catalog import DatasetEntry, NetworkEntry, Reach
     from firstlight.chapters.notebooks import Notebooks
     from firstlight.classification import Classification
@@ -18,6 +20,7 @@ if TYPE_CHECKING:  # these modules take time to import, and some import TensorFl
     from firstlight.exports.export import Export
     from firstlight.graphs.draw import GraphPictures
     from firstlight.reading import FileReading
+    from firstlight.reading.table import ReadSummary
     from firstlight.reports.report import Report
     from firstlight.runs.documents import Evaluation, Mistake, TrainingResult
     from firstlight.runs.run import Run
@@ -26,6 +29,7 @@ if TYPE_CHECKING:  # these modules take time to import, and some import TensorFl
     from firstlight.website.write import Site
 
 MAX_MISTAKES_SHOWN = 5
+MAX_NEAR_COPIES = 20
 MAX_PREDICTIONS_SHOWN = 20
 
 
@@ -116,16 +120,43 @@ def export(exported: Export) -> list[str]:
     ]
 
 
-def reading(results: list[FileReading]) -> list[str]:
-    """Return the lines of text; with several files, each line starts with its file's name."""
-    lines = []
-    for result in results:
-        if result.reading is None:
-            continue
-        prefix = f"{result.file}: " if len(results) > 1 else ""
-        text = result.reading.note or result.reading.text
-        lines += [prefix + line for line in text.split("\n")]
-    return lines
+def reading(result: FileReading, named: bool, candidates: bool = False) -> list[str]:
+    """Return the lines of text, or why there is none.
+
+    Args:
+        named: each line begins with the file's name.
+        candidates: what an unsure digit may be stands below its line.
+    """
+    if result.problem:
+        return []
+    lines = [] if result.lines else [result.note or ""]
+    for line in result.lines:
+        lines.append(line.text)
+        unsure = [(place, each) for place, each in enumerate(line.digits, 1) if each.digit == "?"]
+        for place, digit in unsure if candidates else []:
+            likely = ", ".join(f"{name} {share:.0%}" for name, share in digit.candidates)
+            lines.append(f"  digit {place}: {likely}")
+    prefix = f"{result.name}: " if named else ""
+    return [prefix + line for line in lines]
+
+
+def read_summary(summary: ReadSummary) -> list[str]:
+    """Return how much was read into a file, and what there is to look at in it."""
+    pages, files = counted(summary.pages, "page"), counted(summary.files, "file")
+    facts = [
+        (summary.unsure, "unsure digit"),
+        (summary.empty, "page without digits"),
+        (summary.incomplete, "page with marks that were not read"),
+        (summary.unreadable, "unreadable page"),
+        (summary.left_out, "other file left out"),
+    ]
+    noticed = [f"{number:,} {_plural(noun, number)}" for number, noun in facts if number]
+    return [f"{summary.out}: {pages} of {files}" + "".join(f", {each}" for each in noticed)]
+
+
+def _plural(noun: str, number: int) -> str:
+    """Return the noun in the plural, unless the number is 1: its "page", "digit" or "file"."""
+    return noun if number == 1 else re.sub(r"\b(page|digit|file)\b", r"\1s", noun, count=1)
 
 
 def classes(results: list[Classification]) -> list[str]:
@@ -138,6 +169,16 @@ def classes(results: list[Classification]) -> list[str]:
             labels = ", ".join(f"{each.label} {each.probability:.1%}" for each in result.labels)
             lines.append(f"{result.file}: {labels}")
     return lines
+
+
+def answers(written: Answers) -> list[str]:
+    """Return how many answers are in a file, and what has none."""
+    facts = [
+        (len(written.problems), "unreadable file"),
+        (written.left_out, "other file left out"),
+    ]
+    noticed = [f", {number:,} {_plural(noun, number)}" for number, noun in facts if number]
+    return [f"{written.out}: {counted(written.rows, 'row')}{''.join(noticed)}"]
 
 
 def explanation(explained: Explanation) -> list[str]:
@@ -196,13 +237,33 @@ def comparison(compared: Comparison) -> list[str]:
 
 
 def check(checked: DatasetCheck) -> list[str]:
-    """Return a line for each fault, a line for each class, and the totals."""
-    width = 2 + max(map(len, checked.classes), default=0)
+    """Return a line for each fault and near copy, a table of classes by split, and the totals."""
+    near = checked.near_copies
     return [
         *(f"{fault.file}: {fault.problem}" for fault in checked.faults),
-        *(f"{name:<{width}}{count:>9,}" for name, count in checked.classes.items()),
+        *(f"{copy.file}: looks the same as {copy.like}" for copy in near[:MAX_NEAR_COPIES]),
+        *([f"{len(near):,} images look the same as one of another split"] if near else []),
+        *checked.remarks,
+        *_class_table(checked),
         f"{checked.data}: {counted(checked.examples, 'example')} in {len(checked.classes)} "
         f"classes, {counted(len(checked.faults), 'fault')}",
+    ]
+
+
+def _class_table(checked: DatasetCheck) -> list[str]:
+    """Return a line for each class: how many examples it has in each split, and in all."""
+    if not checked.splits:
+        return []
+    width = 2 + max(map(len, checked.classes), default=0)
+    splits = list(checked.counts.values())
+    rows = [
+        "".join(f"{count:>9,}" for count in (*(split[name] for split in splits), total))
+        for name, total in checked.classes.items()
+    ]
+    header = "".join(f"{name:>9}" for name in (*checked.splits, "all"))
+    return [
+        f"{'':<{width}}{header}",
+        *(f"{name:<{width}}{row}" for name, row in zip(checked.classes, rows, strict=True)),
     ]
 
 

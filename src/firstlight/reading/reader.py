@@ -6,19 +6,19 @@ The modules of this folder take one step each; here they are put together.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from firstlight.errors import DataError
 from firstlight.images.open import Picture, Source, open_picture
-from firstlight.reading import ink, locate, split
+from firstlight.reading import ink, locate, split, unread
 from firstlight.reading.blobs import Blob
 from firstlight.reading.normalize import normalize
 from firstlight.reading.recognizer import DIGITS_MODEL, NOT_A_DIGIT, Recognizer, recognizer
+from firstlight.reading.unread import Box
 
 UNSURE = "?"
 CANDIDATES = 3  # classes that are reported for a digit
@@ -70,6 +70,9 @@ class Reading:
     lines: tuple[Line, ...]
     picture: Picture = field(repr=False)
     contrast: NDArray[np.float32] = field(repr=False)  # (h, w), 0..1: the ink that was found
+    # Boxes as those of digits: of ink that may be a digit and was not read.
+    unread: tuple[tuple[int, int, int, int], ...] = ()
+    page: int | None = None  # of the file, from 1, if it was asked for
 
     @property
     def text(self) -> str:
@@ -78,8 +81,9 @@ class Reading:
 
     @property
     def note(self) -> str | None:
-        """Why there is no text; None if there is."""
-        return None if self.lines else "no digits found"
+        """Why there is no text, or what is not in it; None if that is all."""
+        pages = self.picture.pages if self.page is None else 1
+        return note(len(self.lines), len(self.unread), pages)
 
     def _repr_html_(self) -> str:
         from firstlight import notebook
@@ -87,22 +91,64 @@ class Reading:
         return notebook.reading(self)
 
     def to_json(self) -> dict[str, Any]:
-        lines = [line.to_json() for line in self.lines]
-        return {"text": self.text, "lines": lines, "note": self.note}
+        return document(self.lines, self.unread, self.note)
+
+
+def note(lines: int, unread: int, pages: int = 1) -> str | None:
+    """Return why there is no text, or what is not in it; None if that is all.
+
+    Args:
+        pages: of the file, of which only the first was read.
+    """
+    notes = []
+    if not lines:
+        notes.append("no digits found")
+    if unread:
+        notes.append("1 mark was not read" if unread == 1 else f"{unread} marks were not read")
+    if pages > 1:
+        notes.append(f"the first of {pages} pages")
+    return "; ".join(notes) or None
 
 
 @dataclass(frozen=True)
 class FileReading:
-    """The reading of a file, or why the file cannot be read."""
+    """What is written on a page of a file; or why it cannot be read, as its `problem`."""
 
     file: Path
-    reading: Reading | None
+    page: int | None = None  # from 1, if the file has several
+    lines: tuple[Line, ...] = ()
+    unread: tuple[tuple[int, int, int, int], ...] = ()  # as of a Reading
+    note: str | None = None  # as of a Reading, or the problem
     problem: str | None = None
+    reading: Reading | None = field(default=None, repr=False)  # with the picture, if it is kept
+
+    @property
+    def text(self) -> str:
+        """What is written, with a line break between lines; "?" for a digit that is unsure."""
+        return "\n".join(line.text for line in self.lines)
+
+    @property
+    def name(self) -> str:
+        """The file and, if it has several, the page."""
+        return f"{self.file} page {self.page}" if self.page else str(self.file)
 
     def to_json(self) -> dict[str, Any]:
-        if self.reading is None:
-            return {"file": str(self.file), "text": "", "lines": [], "note": self.problem}
-        return {"file": str(self.file)} | self.reading.to_json()
+        place: dict[str, Any] = {"file": str(self.file)}
+        if self.page:
+            place["page"] = self.page
+        return place | document(self.lines, self.unread, self.note)
+
+
+def document(
+    lines: Sequence[Line], unread: Sequence[tuple[int, int, int, int]], note: str | None
+) -> dict[str, Any]:
+    """Return what was read, for JSON. The key `unread` is there only if something was not."""
+    found: dict[str, Any] = {
+        "text": "\n".join(line.text for line in lines),
+        "lines": [line.to_json() for line in lines],
+        "note": note,
+    }
+    return found | {"unread": list(unread)} if unread else found
 
 
 class Recognition(NamedTuple):
@@ -113,7 +159,13 @@ class Recognition(NamedTuple):
     probabilities: NDArray[np.float32]  # (classes,)
 
 
-def read(source: Source, model: str | Path | None = None, single: bool = False) -> Reading:
+def read(
+    source: Source,
+    model: str | Path | None = None,
+    single: bool = False,
+    *,
+    page: int | None = None,
+) -> Reading:
     """Read the digits in a picture, without TensorFlow.
 
     Args:
@@ -121,9 +173,11 @@ def read(source: Source, model: str | Path | None = None, single: bool = False) 
             integers, or of floats from 0 to 1.
         model: an ONNX file to read with, instead of the bundled model.
         single: the whole picture shows one digit.
+        page: of a TIFF or PDF file, from 1; by default the first. `read_all` reads every page.
 
     Raises:
-        DataError: the source is not a picture, or the model is missing or damaged.
+        DataError: the source is not a picture, has no such page, or the model is missing or
+            damaged.
         UsageError: the array is not a picture, or the model is not a model of digits.
 
     >>> reading = fl.read("photo.png")
@@ -134,30 +188,13 @@ def read(source: Source, model: str | Path | None = None, single: bool = False) 
     ('7', True, 4)
     """
     network = recognizer(Path(model or DIGITS_MODEL))
-    picture = open_picture(source)
+    picture = open_picture(source, page or 1)
     readings = [
         read_polarity(picture, dark_on_light, network, single)
         for dark_on_light in ink.polarities(picture.grey)
     ]
-    return max(readings, key=certainty)  # if two are equal: the first, the more likely polarity
-
-
-def read_files(
-    paths: Sequence[Path], model: Path | None = None, single: bool = False
-) -> list[FileReading]:
-    """Read the digits in each file; a file that cannot be read does not stop the others.
-
-    Raises:
-        DataError, UsageError: the model is missing, damaged, or not a model of digits.
-    """
-    recognizer(model or DIGITS_MODEL)  # raises here, since below it would be a picture's problem
-    results = []
-    for path in paths:
-        try:
-            results.append(FileReading(path, read(path, model, single)))
-        except DataError as error:
-            results.append(FileReading(path, None, problem=str(error)))
-    return results
+    best = max(readings, key=certainty)  # if two are equal: the first, the more likely polarity
+    return replace(best, page=page)
 
 
 def read_polarity(
@@ -165,12 +202,60 @@ def read_polarity(
 ) -> Reading:
     """Read a picture whose ink is known to be dark or light."""
     contrast = ink.find_ink(picture.grey, dark_on_light)
-    if single:
-        recognized = read_single(locate.find_single(contrast), network)
-    else:
-        recognized = read_lines(locate.find_lines(contrast), network)
+    recognized, missed = recognize_ink(contrast, network, single)
     lines = [Line(tuple(to_digits(line, network, picture.scale))) for line in recognized]
-    return Reading(tuple(line for line in lines if line.digits), picture, contrast)
+    return Reading(
+        lines=tuple(line for line in lines if line.digits),
+        picture=picture,
+        contrast=contrast,
+        unread=tuple(scaled_box(box, picture.scale) for box in missed),
+    )
+
+
+def recognize_ink(
+    contrast: NDArray[np.float32], network: Recognizer, single: bool = False
+) -> tuple[list[list[Recognition]], list[Box]]:
+    """Recognise the digits of each line.
+
+    Returns:
+        the lines, what is no digit included;
+        the boxes of the ink that may be a digit and was not read. If the picture is a single digit,
+        or if no digit was read, there are none.
+    """
+    marks = locate.find_marks(contrast)
+    if single:
+        return read_single(locate.find_single(marks, contrast.shape), network), []
+    lines = read_lines(locate.find_lines(marks, contrast.shape), network)
+    return lines, find_unread(marks, lines, network)
+
+
+def find_unread(
+    marks: locate.Marks, lines: Sequence[list[Recognition]], network: Recognizer
+) -> list[Box]:
+    """Return the boxes of the ink that may be a digit and was not read."""
+    heights = [each.blob.height for line in lines for each in line if is_digit(each, network)]
+    if not heights:
+        return []
+    height = float(np.median(heights))
+    in_lines = [
+        each.blob
+        for line in lines
+        if any(is_digit(other, network) for other in line)
+        for each in line
+        if not is_digit(each, network) and unread.is_as_high(each.blob.height, height)
+    ]
+    looked_at = [each.blob for line in lines for each in line]
+    left_out = [
+        each.blob
+        for each in recognize(unread.left_out(marks, looked_at, height), network)
+        if is_digit(each, network) and each.probabilities.max() >= network.threshold
+    ]
+    return [*map(Box.of, (*in_lines, *left_out)), *unread.too_many(marks, height)]
+
+
+def is_digit(recognition: Recognition, network: Recognizer) -> bool:
+    """Return whether a digit is more probable than that it is none."""
+    return network.classes[int(recognition.probabilities.argmax())] != NOT_A_DIGIT
 
 
 def certainty(reading: Reading) -> float:
@@ -239,7 +324,7 @@ def to_digits(recognized: Sequence[Recognition], network: Recognizer, scale: flo
             Digit(
                 digit=name if confidence >= network.threshold else UNSURE,
                 confidence=confidence,
-                box=scaled_box(blob, scale),
+                box=scaled_box(Box.of(blob), scale),
                 candidates=candidates,
                 image=image,
             )
@@ -247,9 +332,7 @@ def to_digits(recognized: Sequence[Recognition], network: Recognizer, scale: flo
     return digits
 
 
-def scaled_box(blob: Blob, scale: float) -> tuple[int, int, int, int]:
+def scaled_box(box: Box, scale: float) -> tuple[int, int, int, int]:
     """Return x, y, width, height in pixels of the original picture."""
-    x, y, width, height = (
-        round(side * scale) for side in (blob.x, blob.y, blob.width, blob.height)
-    )
+    x, y, width, height = (round(side * scale) for side in box)
     return x, y, width, height

@@ -132,7 +132,10 @@ class ModelInfo:
         with undamaged(path):
             if "/" in document["network"]:  # files are named by it
                 raise DataError(f"{document['network']!r} is no name of a network")
-            return cls(document["network"], tuple(document["classes"]), document["image_kind"])
+            classes = tuple(document["classes"])
+            if not all(isinstance(name, str) for name in classes):
+                raise DataError("a class has no name")
+            return cls(document["network"], classes, document["image_kind"])
 
 
 @dataclass(frozen=True, kw_only=True)

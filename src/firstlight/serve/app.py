@@ -20,7 +20,7 @@ from firstlight.errors import FirstlightError, NotFound, UsageError
 from firstlight.reading.recognizer import DIGITS_MODEL, Recognizer, recognizer
 from firstlight.recipe import LIMITS, MAX_LEARNING_RATE
 from firstlight.runs.run import Run
-from firstlight.serve import chapter_views, digits, public_files, run_views
+from firstlight.serve import chapter_views, classifying, digits, public_files, run_views
 from firstlight.serve.content import Content
 from firstlight.serve.data_checks import DataChecks
 from firstlight.serve.fields import int_field, int_query, json_body
@@ -43,6 +43,7 @@ READER_THREADS = 2  # pictures that are read at the same time
 # The POST routes that change nothing. A server that is read-only refuses all others.
 LOOKING = (
     "/api/read",
+    "/api/classify",
     "/api/occlusion",
     "/api/projections",
     "/api/graph",
@@ -58,6 +59,8 @@ MEDIA_TYPES = {
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
+
+OPENAPI = Content.of(files(__package__).joinpath("openapi.json").read_bytes(), "application/json")
 
 Handler = Callable[[Request], Any]
 Parameters = ParamSpec("Parameters")
@@ -113,6 +116,13 @@ class Service:
         self.worker = Worker(WORKER_SECONDS_TO_ANSWER, WORKER_SECONDS_IDLE, trust)
         self.threads = ThreadPoolExecutor(READER_THREADS, "reader")
 
+    def chosen_run(self, request: Request) -> Run | None:
+        """Return the run of `?run=`, without it the one that `serve` was given. Raises NotFound."""
+        name = request.query_params.get("run")
+        if not name:
+            return Run(self.folders.extra) if self.folders.extra else None
+        return self.folders.find(name)
+
     async def in_thread(
         self,
         work: Callable[Parameters, Result],
@@ -141,7 +151,9 @@ def build(service: Service, sharing: Sharing, page_token: str) -> Starlette:
         Route("/api/share", share),
         Route("/api/chapters", list_chapters),
         Route("/api/chapters/{name}", show_chapter),
+        Route("/api/openapi.json", openapi),
         Route("/api/read", read, methods=["POST"]),
+        Route("/api/classify", classify, methods=["POST"]),
         Route("/api/occlusion", occlusion, methods=["POST"]),
         Route("/api/projections", projections, methods=["POST"]),
         Route("/api/runs", list_runs),
@@ -295,6 +307,24 @@ async def read(request: Request) -> Response:
     else:
         reading = await service.in_thread(digits.read_picture, body, service.network, service.model)
     return JSONResponse(reading)
+
+
+async def classify(request: Request) -> Response:
+    """Return the classes of a picture: of a run's network, or without `?run=` of the reader."""
+    service = service_of(request)
+    body = await request.body()
+    top = int_query(request, "top") or classifying.TOP
+    run = service.chosen_run(request)
+    file = service.model if run is None else classifying.exported_file(run)
+    if file is not None:
+        return JSONResponse(await service.in_thread(classifying.with_onnx, file, body, top))
+    assert run is not None
+    return JSONResponse(await service.worker.ask(classifying.question(run, body, top)))
+
+
+async def openapi(request: Request) -> Response:
+    """Return what other programs need to know of these routes, as OpenAPI."""
+    return OPENAPI.answer(request)
 
 
 async def occlusion(request: Request) -> Response:

@@ -16,6 +16,7 @@ from firstlight import catalog
 from firstlight.catalog import NetworkEntry
 from firstlight.errors import DataError, FirstlightError, UsageError
 from firstlight.images.crops import Size
+from firstlight.settings import too_few_classes
 
 SECONDS_TO_CHECK = 100.0  # less than the guard's limit
 MAX_PATH_LENGTH = 4096
@@ -33,6 +34,9 @@ class DataJson(TypedDict):
     splits: dict[str, int]  # name → number of examples
     faults: list[dict[str, str]]  # at most MAX_FAULTS_SHOWN of them: file, problem
     fault_count: int
+    near_copies: list[dict[str, str]]  # at most MAX_FAULTS_SHOWN: file, like
+    near_copy_count: int
+    remarks: list[str]  # how the data was understood
     recipes: dict[str, list[str]]  # network → its recipes for such data, the default first
 
 
@@ -74,7 +78,7 @@ class DataChecks:
         if data in names:
             return str(data)
         if not isinstance(data, str) or not data.strip() or len(data) > MAX_PATH_LENGTH:
-            raise UsageError(f"data is {str(data)[:40]!r}; give the path of a folder, or a name")
+            raise UsageError(f"data is {str(data)[:40]!r}; give the path of data, or a name")
         if self.private:
             raise HTTPException(
                 403,
@@ -133,13 +137,9 @@ async def printed_in_time(
 
 def refuse_single_class(found: DataJson) -> None:
     """Raises UsageError if there is nothing to tell apart: the message has the first fault."""
-    classes = len(found["classes"])
-    if classes < 2:
+    if len(found["classes"]) < 2:
         first = "".join(f"; {fault['file']}: {fault['problem']}" for fault in found["faults"][:1])
-        raise UsageError(
-            f"{found['location']} has {classes} class{'' if classes == 1 else 'es'} with pictures; "
-            f"it needs at least two folders, each with the pictures of a class{first}"
-        )
+        raise UsageError(too_few_classes(found["location"], list(found["classes"])) + first)
 
 
 def problem(errors: str) -> str:
@@ -160,6 +160,9 @@ def described(checked: dict[str, Any], location: str) -> DataJson:
         "splits": checked["splits"],
         "faults": checked["faults"][:MAX_FAULTS_SHOWN],
         "fault_count": len(checked["faults"]),
+        "near_copies": checked["near_copies"][:MAX_FAULTS_SHOWN],
+        "near_copy_count": len(checked["near_copies"]),
+        "remarks": checked["remarks"],
         "recipes": {
             entry.name: list(catalog.suitable_recipes(entry.recipes, pictures=size is None))
             for entry in catalog.networks()

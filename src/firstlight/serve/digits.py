@@ -1,10 +1,9 @@
 """Reads the digits of a picture that the page sent, and returns each digit's network input too."""
 
 import base64
-import io
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypedDict
@@ -15,8 +14,8 @@ from PIL import Image
 
 from firstlight.errors import DataError
 from firstlight.explanation.occlusion import PAPER, occlude
-from firstlight.images.open import PICTURE_FORMATS, open_picture, problem_of
-from firstlight.reading import ink, locate, reader
+from firstlight.images.open import open_content, open_picture, pages_in, problem_of
+from firstlight.reading import ink, reader
 from firstlight.reading.reader import Digit, Line
 from firstlight.reading.recognizer import NOT_A_DIGIT, Recognizer
 
@@ -45,6 +44,7 @@ class ReadingJson(TypedDict):
     size: tuple[int, int]  # width, height of the picture
     classes: list[str]
     digits: list[DigitJson]
+    unread: list[tuple[int, int, int, int]]  # boxes of ink that may be a digit and was not read
 
 
 def read_picture(body: bytes, network: Recognizer, model: Path) -> ReadingJson:
@@ -57,9 +57,12 @@ def read_picture(body: bytes, network: Recognizer, model: Path) -> ReadingJson:
     if drawing is not None:
         return read_drawing(drawing, network)
     with decode_errors(body):
-        reading = reader.read(decode_photograph(body), model)
+        photograph = decode_photograph(body)
+        pages = pages_in(photograph)
+        reading = reader.read(photograph, model)
     lines = [list(line.digits) for line in reading.lines]
-    return to_json(lines, reading.picture.size, network)
+    answer = to_json(lines, reading.picture.size, network, reading.unread)
+    return answer | {"note": reader.note(len(lines), len(reading.unread), pages)}
 
 
 def read_drawing(drawing: Pixels, network: Recognizer) -> ReadingJson:
@@ -67,11 +70,10 @@ def read_drawing(drawing: Pixels, network: Recognizer) -> ReadingJson:
 
     Its ink is known exactly, so paper and shadows need not be removed.
     """
-    blobs = locate.find_lines(np.asarray((255 - drawing) / 255, np.float32))
-    chains = reader.read_lines(blobs, network)
-    lines = [reader.to_digits(chain, network, 1.0) for chain in chains]
+    chains, unread = reader.recognize_ink(np.asarray((255 - drawing) / 255, np.float32), network)
+    lines = [digits for chain in chains if (digits := reader.to_digits(chain, network, 1.0))]
     height, width = drawing.shape
-    return to_json([line for line in lines if line], (width, height), network)
+    return to_json(lines, (width, height), network, unread)
 
 
 def read_squashed(body: bytes, network: Recognizer) -> ReadingJson:
@@ -100,7 +102,12 @@ def read_squashed(body: bytes, network: Recognizer) -> ReadingJson:
     return to_json([[digit]], picture.size, network)
 
 
-def to_json(lines: list[list[Digit]], size: tuple[int, int], network: Recognizer) -> ReadingJson:
+def to_json(
+    lines: list[list[Digit]],
+    size: tuple[int, int],
+    network: Recognizer,
+    unread: Sequence[tuple[int, int, int, int]] = (),
+) -> ReadingJson:
     """Return the answer for lines of digits in a picture of a size (width, height)."""
     digits = [digit for line in lines for digit in line]
     images = np.array([digit.image for digit in digits], np.uint8).reshape(-1, SIDE, SIDE, 1)
@@ -108,10 +115,11 @@ def to_json(lines: list[list[Digit]], size: tuple[int, int], network: Recognizer
     probabilities = network.probabilities(images)[:, indexes].round(4).tolist()
     return {
         "text": "\n".join(Line(tuple(line)).text for line in lines),
-        "note": None if digits else "no digits found",
+        "note": reader.note(len(lines), len(unread)),
         "size": size,
         "classes": [network.classes[index] for index in indexes],
         "digits": [digit_json(*pair) for pair in zip(digits, probabilities, strict=True)],
+        "unread": list(unread),
     }
 
 
@@ -164,7 +172,7 @@ def decompress_drawing(body: bytes) -> bytes:
 
 
 def decode_photograph(body: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(body), formats=PICTURE_FORMATS)
+    return open_content(body)
 
 
 @contextmanager

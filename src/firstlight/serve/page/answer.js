@@ -34,6 +34,12 @@ export function headline(answer) {
   return answer.text;
 }
 
+/** What is not in the text: marks that were not read, pages that were not opened. */
+export function remark(answer) {
+  const note = answer?.note ?? "";
+  return note === "no digits found" ? "" : note; // the headline says that
+}
+
 /** A card for each digit; the first one explains its picture. */
 export const cards = (answer) =>
   (answer?.digits ?? []).map((digit, i) =>
