@@ -98,6 +98,7 @@ class Guard:
     hosts: tuple[str, ...]  # the address that the server is bound to, and the name it was given by
     token: str
     private: bool  # True beyond loopback: then GET requests to /api/ need the token too
+    ignores_case: bool = False  # whether capital letters in a sent token count as small ones
     open_requests: int = field(default=0, init=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -159,7 +160,9 @@ class Guard:
         return any(each in ALL_ADDRESSES for each in self.hosts) and is_ip_address(host)
 
     def has_token(self, headers: Headers) -> bool:
-        return secrets.compare_digest(headers.get(TOKEN_HEADER, "").encode(), self.token.encode())
+        sent = headers.get(TOKEN_HEADER, "")
+        sent = sent.lower() if self.ignores_case else sent
+        return secrets.compare_digest(sent.encode(), self.token.encode())
 
 
 class LimitedBody:

@@ -1,7 +1,7 @@
 // Live parts: what one can try out in the middle of a text. Each is a module that exports
 // `mount(element)`, which returns `{ onAddress, leave }`; both may be missing.
 
-import { errorLine } from "./dom.js";
+import { errorLine, h, NO_ANSWER } from "./dom.js";
 
 /** Put in the live parts of a text, each when it comes near the window. */
 export function liveParts(article) {
@@ -10,11 +10,14 @@ export function liveParts(article) {
 
   async function mount(element) {
     try {
-      const part = await import(`./${element.dataset.live}.js`);
+      const part = await import(`./${element.dataset.live}.js`).catch(() => {
+        throw new Error(NO_ANSWER);
+      });
       if (!left) mounted.push(part.mount(element) ?? {});
     } catch (problem) {
       const error = errorLine();
-      element.replaceChildren(error);
+      const again = h("button", { onclick: () => mount(element) }, "Try again");
+      element.replaceChildren(error, again);
       error.textContent = problem.message;
     }
   }

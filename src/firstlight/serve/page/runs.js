@@ -138,6 +138,7 @@ export function enter(page) {
       element.toggleAttribute("data-selected", other === name);
     const run = runs.find((each) => each.name === name);
     showEvaluation(evaluation, run, refresh);
+    goTo(evaluation.querySelector("h2"));
   }
 
   async function refresh() {
@@ -146,7 +147,23 @@ export function enter(page) {
     return runs;
   }
 
+  /** The keyboard and a screen reader go on at the details, which may be below the curves. */
+  function goTo(title) {
+    title.focus({ preventScroll: true });
+    const { top } = title.getBoundingClientRect();
+    if (top < 0 || top > 0.8 * innerHeight) evaluation.scrollIntoView();
+  }
+
   async function onAddress() {
+    try {
+      await showAddress();
+      error.textContent = "";
+    } catch (problem) {
+      error.textContent = problem.message;
+    }
+  }
+
+  async function showAddress() {
     runs = (await get("runs")).runs;
     isReadOnly = (await about()).read_only;
     if (left) return;
@@ -160,11 +177,10 @@ export function enter(page) {
     else evaluation.replaceChildren();
   }
 
-  onAddress().catch((problem) => {
-    error.textContent = problem.message;
-  });
+  onAddress();
   return {
     onAddress,
+    again: onAddress,
     leave() {
       left = true;
     },
