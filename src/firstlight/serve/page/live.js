@@ -16,10 +16,14 @@ export function liveParts(article) {
       if (!left) mounted.push(part.mount(element) ?? {});
     } catch (problem) {
       const error = errorLine();
-      const again = h("button", { onclick: () => mount(element) }, "Try again");
-      element.replaceChildren(error, again);
+      element.replaceChildren(error, h("button", { onclick: () => again(element) }, "Try again"));
       error.textContent = problem.message;
     }
+  }
+
+  function again(element) {
+    element.replaceChildren();
+    mount(element);
   }
 
   const watcher = new IntersectionObserver(

@@ -92,7 +92,8 @@ function carryDrawing() {
 /** Share shows the moment that one came from. */
 function carryMoment() {
   if (address.view === "share") return;
-  shareLink.setAttribute("href", `#share?moment=${encodeURIComponent(moment())}`);
+  const query = moment() === VIEWS[0] ? "" : `?moment=${encodeURIComponent(moment())}`;
+  shareLink.setAttribute("href", `#share${query}`);
 }
 
 /**

@@ -137,8 +137,10 @@ export function enter(page) {
     for (const [other, { element }] of rows)
       element.toggleAttribute("data-selected", other === name);
     const run = runs.find((each) => each.name === name);
-    showEvaluation(evaluation, run, refresh);
-    goTo(evaluation.querySelector("h2"));
+    const shown = showEvaluation(evaluation, run, refresh);
+    const title = evaluation.querySelector("h2");
+    title.focus({ preventScroll: true });
+    shown.then(() => scrollTo(title));
   }
 
   async function refresh() {
@@ -147,9 +149,9 @@ export function enter(page) {
     return runs;
   }
 
-  /** The keyboard and a screen reader go on at the details, which may be below the curves. */
-  function goTo(title) {
-    title.focus({ preventScroll: true });
+  /** Show the details, which may be below the curves. */
+  function scrollTo(title) {
+    if (!title.isConnected) return; // the user has chosen another run meanwhile
     const { top } = title.getBoundingClientRect();
     if (top < 0 || top > 0.8 * innerHeight) evaluation.scrollIntoView();
   }

@@ -148,6 +148,7 @@ export function enter(page) {
     form.begin(server).catch(({ message }) => form.showProblem(message));
   }
 
+  begin().catch(() => {}); // `refresh` tries again, and says what is wrong
   const stopRefreshing = repeat(LIST_POLL, refresh);
   return {
     onAddress,
