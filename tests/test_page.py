@@ -1089,36 +1089,28 @@ def test_share_shows_the_moment_that_one_came_from(chromium: Any, shared: dict[s
 
 
 def test_a_server_that_stops_is_named_in_every_view_until_it_answers(
-    chromium: Any, tmp_path: Path
+    chromium: Any, shared: dict[str, Any]
 ) -> None:
-    token = ("--token", "of-a-whole-year")
     page = chromium.new_page()
-    with sharing(tmp_path, "--host", "0.0.0.0", *token) as first:
-        page.goto(first["link"].replace("#draw?", "#runs?"))
-        page.locator(".no-runs a").wait_for()
-    for view in ("Learn", "Train", "Runs", "Share"):
-        page.get_by_role("link", name=view, exact=True).click()
-        page.get_by_text("the server does not answer").first.wait_for()
-        playwright.expect(page.locator("nav [aria-current]")).to_have_text(view)
-    port = first["url"].rpartition(":")[2].strip("/")
-    page.get_by_role("link", name="Learn", exact=True).click()
-    with sharing(tmp_path, "--host", "0.0.0.0", *token, "--port", port):
-        page.get_by_role("link", name="Learn", exact=True).click()
-        page.locator(".contents a").first.wait_for()
-        assert page.get_by_text("the server does not answer").count() == 0
-    page.close()
-
-
-def test_a_live_part_that_did_not_arrive_is_asked_for_again(chromium: Any, site: str) -> None:
-    page = chromium.new_page()
-    page.route("**/page/convolution.js", lambda route: route.abort())
-    page.goto(site + "#learn?chapter=5-convolutions&section=a-filter-by-hand")
+    page.goto(shared["link"].replace("#draw?", "#learn?chapter=5-convolutions&"))
     part = page.locator("[data-live=convolution]")
+    part.wait_for(state="attached")
+    page.context.set_offline(True)
+    part.evaluate("(part) => part.scrollIntoView()")
     part.get_by_text("the server does not answer").wait_for()
-    page.unroute("**/page/convolution.js")
+    page.context.set_offline(False)
     part.get_by_role("button", name="Try again").click()
     part.locator("canvas").first.wait_for()
     assert part.get_by_text("the server does not answer").count() == 0
+    page.context.set_offline(True)
+    for view in ("Train", "Runs", "Share"):
+        page.get_by_role("link", name=view, exact=True).click()
+        page.get_by_text("the server does not answer").wait_for()
+        playwright.expect(page.locator("nav [aria-current]")).to_have_text(view)
+    page.context.set_offline(False)
+    page.get_by_role("link", name="Share", exact=True).click()
+    page.get_by_alt_text("QR code").wait_for()
+    assert page.get_by_text("the server does not answer").count() == 0
     page.close()
 
 
@@ -1171,14 +1163,16 @@ def test_a_read_only_page_offers_no_training(
 
 
 def test_a_training_that_begins_later_is_followed_and_a_further_one_offered(
-    open_page: Any, home: Path, request: pytest.FixtureRequest
+    chromium: Any, site: str, request: pytest.FixtureRequest
 ) -> None:
-    page = open_page("train")
+    page = chromium.new_page()
+    page.clock.install()
+    page.goto(site + "#train")
     page.locator("select option", has_text="none").wait_for(state="attached")
     chosen = page.get_by_label("watch a run")
     assert chosen.input_value() == ""
     begun = request.getfixturevalue("begun")
-    page.evaluate("() => document.querySelector('a[href=\"#train\"]').click()")
+    page.clock.fast_forward(5000)
     playwright.expect(chosen).to_have_value("begun")
     chosen.select_option("")
     page.get_by_role("link", name="Train", exact=True).click()
