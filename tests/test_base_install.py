@@ -1,6 +1,5 @@
 """`pip install firstlight`, without extras: reading works, training says what it needs."""
 
-import re
 import subprocess
 import tomllib
 import venv
@@ -108,5 +107,5 @@ def test_verbs_with_a_network_say_what_to_install(
     done = run(python, tmp_path, *verb.replace("RUN", run_folder).split(), noise)
     assert done.returncode == 1 and done.stdout == ""
     assert done.stderr.count("\n") == 1 and "extra `train`" in done.stderr
-    assert re.match("firstlight: (matplotlib|tensorflow) is not installed; ", done.stderr)
+    assert done.stderr.startswith("firstlight: tensorflow is not installed; ")
     assert not list(tmp_path.iterdir())

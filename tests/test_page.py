@@ -830,11 +830,11 @@ def test_without_tensorflow_it_says_how_to_see_layers(open_page: Any, begun: Pat
     page.locator(".input-card canvas").nth(1).wait_for()
     page.get_by_text("need TensorFlow").locator("code", has_text="pip install").wait_for()
     assert page.get_by_label("network").locator("option").count() == 1
+    page.route("**/api/runs", lambda route: route.fulfill(json={"runs": []}))  # none is watched
     page.get_by_role("link", name="Train", exact=True).click()
     page.locator(".error code", has_text="pip install").wait_for()
     assert page.get_by_role("button", name="Train", exact=True).is_disabled()
     assert "`" not in page.locator("main").text_content()
-    page.close()  # it watches the run, whose folder is about to be removed
 
 
 @pytest.fixture
@@ -998,11 +998,75 @@ def test_the_link_opens_the_page_and_leaves_no_token_in_the_address(
     assert code.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
     assert page.get_by_text(shared["token"]).is_visible()
     expect_tidy(page)
-    page.goto(f"{shared['url']}#draw?token=from-an-earlier-start")  # only what follows # changes
-    page.reload()
-    page.get_by_text("does not know this token").wait_for()
+    page.close()
+
+
+def test_all_tabs_have_the_token_until_it_is_refused(chromium: Any, shared: dict[str, Any]) -> None:
+    context = chromium.new_context()
+    page = context.new_page()
     page.goto(shared["link"])
-    page.locator("dialog").wait_for(state="detached")
+    expect_headline(page, "nothing drawn")
+    tab = context.new_page()
+    tab.goto(shared["url"] + "#learn?token=from-an-earlier-start")  # a link that somebody kept
+    tab.locator(".contents a").first.wait_for()
+    assert tab.locator("dialog").count() == 0
+    tab.evaluate("() => localStorage.setItem('token', 'from-an-earlier-start')")
+    tab.reload()
+    tab.get_by_text("does not know this token").wait_for()
+    assert tab.evaluate("() => localStorage.getItem('token')") is None
+    page.goto(shared["link"] + "&normalize=off")  # the tab that asks hears of it
+    page.reload()
+    tab.locator(".contents a").first.wait_for()
+    assert tab.locator("dialog").count() == 0
+    context.close()
+
+
+def test_share_shows_the_moment_that_one_came_from(chromium: Any, shared: dict[str, Any]) -> None:
+    page = chromium.new_page(viewport=PHONE)
+    page.goto(shared["link"].replace("#draw?", "#learn?chapter=5-convolutions&kernel=edges&"))
+    page.locator("article.chapter h2").wait_for()
+    page.get_by_role("link", name="Share").click()
+    page.get_by_alt_text("QR code").wait_for()
+    expect_tidy(page)
+    link = page.get_by_role("group", name="link", exact=True).text_content()
+    moment = link.removeprefix(shared["url"])
+    assert moment.startswith("#learn?chapter=5-convolutions&kernel=edges")
+    assert moment.endswith(f"&token={shared['token']}")
+    page.get_by_role("button", name="The first page").click()
+    page.get_by_text(shared["token"], exact=True).wait_for()
+    assert page.get_by_role("group", name="link", exact=True).text_content() == shared["link"]
+    page.goto(f"{shared['url']}#share?moment=draw%3Fink%3D{'1.2-' * 400}")
+    page.get_by_text("too long for a QR code").wait_for()
+    assert page.get_by_alt_text("QR code").count() == 0
+    page.get_by_role("button", name="Copy the link").click()
+    playwright.expect(page.get_by_role("button", name="Ctrl+C")).to_be_visible()
+    assert page.evaluate("() => getSelection().toString()").startswith(shared["url"])
+    page.close()
+
+
+def test_a_server_that_stops_is_named_in_every_view_until_it_answers(
+    chromium: Any, shared: dict[str, Any]
+) -> None:
+    page = chromium.new_page()
+    page.goto(shared["link"].replace("#draw?", "#learn?chapter=5-convolutions&"))
+    part = page.locator("[data-live=convolution]")
+    part.wait_for(state="attached")
+    page.context.set_offline(True)
+    part.evaluate("(part) => part.scrollIntoView()")
+    part.get_by_text("the server does not answer").wait_for()
+    page.context.set_offline(False)
+    part.get_by_role("button", name="Try again").click()
+    part.locator("canvas").first.wait_for()
+    assert part.get_by_text("the server does not answer").count() == 0
+    page.context.set_offline(True)
+    for view in ("Train", "Runs", "Share"):
+        page.get_by_role("link", name=view, exact=True).click()
+        page.get_by_text("the server does not answer").wait_for()
+        playwright.expect(page.locator("nav [aria-current]")).to_have_text(view)
+    page.context.set_offline(False)
+    page.get_by_role("link", name="Share", exact=True).click()
+    page.get_by_alt_text("QR code").wait_for()
+    assert page.get_by_text("the server does not answer").count() == 0
     page.close()
 
 
@@ -1048,10 +1112,64 @@ def test_a_read_only_page_offers_no_training(
     for name in ("Train", "Stop", "Continue"):
         assert not page.get_by_role("button", name=name, exact=True).is_visible()
     page.get_by_role("link", name="mistakes").click()
-    page.get_by_text("read-only and evaluates none").wait_for()
+    page.get_by_text("can be evaluated when its training is done").wait_for()
     assert page.get_by_role("button", name="Evaluate").count() == 0
     page.close()
     shutil.rmtree(run)
+
+
+def test_a_training_that_begins_later_is_followed_and_a_further_one_offered(
+    chromium: Any, site: str, request: pytest.FixtureRequest
+) -> None:
+    page = chromium.new_page()
+    page.clock.install()
+    page.goto(site + "#train")
+    page.locator("select option", has_text="none").wait_for(state="attached")
+    chosen = page.get_by_label("watch a run")
+    assert chosen.input_value() == ""
+    begun = request.getfixturevalue("begun")
+    page.clock.fast_forward(5000)
+    playwright.expect(chosen).to_have_value("begun")
+    chosen.select_option("")
+    page.get_by_role("link", name="Train", exact=True).click()
+    page.get_by_role("button", name="Watch begun").click()
+    playwright.expect(chosen).to_have_value("begun")
+    page.close()  # it watches the run, whose folder is about to be removed
+    assert begun.is_dir()
+
+
+def test_a_phone_shows_the_run_that_is_opened(
+    chromium: Any, shared: dict[str, Any], begun: Path, home: Path
+) -> None:
+    page = chromium.new_page(viewport=PHONE)
+    page.goto(shared["link"].replace("#draw?", "#runs?show=begun&"))
+
+    def done(route: Any) -> None:
+        answer = route.fetch().json()
+        route.fulfill(json={"runs": [run | {"state": "done"} for run in answer["runs"]]})
+
+    page.route("**/api/runs", done)
+    page.reload()
+    page.get_by_role("button", name="begun").click()
+    command = page.get_by_text("firstlight evaluate runs/begun")
+    command.wait_for()
+    playwright.expect(command).to_be_in_viewport()
+    assert page.evaluate("() => document.activeElement.textContent") == "begun"
+    page.close()
+
+
+def test_visitors_are_not_told_to_install(chromium: Any, shared: dict[str, Any]) -> None:
+    page = chromium.new_page()
+
+    def without_tensorflow(route: Any) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, json=response.json() | {"has_tensorflow": False})
+
+    page.route("**/api/about", without_tensorflow)
+    page.goto(shared["link"].replace("#draw?", "#inside?"))
+    page.get_by_text("This server cannot compute the layers of trained networks.").wait_for()
+    assert page.locator("main").get_by_text("pip install").count() == 0
+    page.close()
 
 
 def test_a_training_of_the_command_line_is_followed(open_page: Any, home: Path) -> None:

@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 import numpy as np
 import pytest
@@ -839,6 +839,45 @@ def test_the_link_is_shown_to_visitors_with_its_qr_code(shared_site: Site, site:
     opened_at = shared_site.send("GET", "/api/share", headers=headers | {"Host": "192.0.2.7:80"})
     assert opened_at.json["link"] == f"http://192.0.2.7:80/#draw?token={shared_site.token}"
     assert site.get("/api/share").status == 404
+
+
+def shared_at(site: Site, moment: str) -> Response:
+    query = urlencode({"moment": moment})
+    return site.send("GET", f"/api/share?{query}", headers=site.own_headers())
+
+
+def test_a_moment_is_shared_with_the_token(shared_site: Site) -> None:
+    url, token = shared_site.sharing.urls[0], shared_site.token
+    for moment, sign in (("runs", "?"), ("learn?chapter=5-convolutions&kernel=edges", "&")):
+        answer = shared_at(shared_site, moment).json
+        assert answer["link"] == f"{url}#{moment}{sign}token={token}"
+        assert answer["qr"] == qr_as_svg(answer["link"])
+    drawn = shared_at(shared_site, "draw?ink=" + 1000 * "1.2-").json
+    assert drawn["qr"] is None and drawn["link"].endswith(f"-&token={token}")
+
+
+@pytest.mark.parametrize(
+    "moment", ["", "?", "draw#", "draw?a b", "draw?<b>", "//evil.example", "é", "draw?a\n"]
+)
+def test_what_is_no_moment_is_not_shared(shared_site: Site, moment: str) -> None:
+    assert shared_at(shared_site, moment).status == 400
+
+
+def test_a_moment_that_is_too_long_is_not_shared(shared_site: Site) -> None:
+    answer = shared_at(shared_site, "draw?ink=" + 16_000 * "1")
+    assert answer.status == 400 and "16009 characters" in answer.json["error"]
+
+
+def test_a_made_token_is_known_in_capital_letters_and_a_given_one_is_not(
+    shared_site: Site, here: Path
+) -> None:
+    given = Site("correct horse battery", "0.0.0.0")
+    try:
+        for site, status in ((shared_site, 200), (given, 401)):
+            headers = site.own_headers(X_Firstlight_Token=site.token.upper())
+            assert site.send("GET", "/api/about", headers=headers).status == status
+    finally:
+        given.stop()
 
 
 def post_routes(site: Site) -> list[str]:

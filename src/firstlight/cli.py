@@ -730,7 +730,8 @@ def export(
 ) -> None:
     """Write a network for other programs.
 
-    The file is kept only if its answers are the network's.
+    The file is kept only if its answers are the network's. export needs the training extra:
+    pip install '.[train]' in the folder of firstlight's source.
     """
     from firstlight import api
 

@@ -35,7 +35,13 @@ from firstlight.serve.questions import (
     Samples,
 )
 from firstlight.serve.run_views import MetricsJson, RunFolders, RunSummary
-from firstlight.serve.sharing import Sharing, qr_as_svg
+from firstlight.serve.sharing import (
+    FIRST_VIEW,
+    MAX_QR_LENGTH,
+    Sharing,
+    check_moment,
+    qr_as_svg,
+)
 from firstlight.serve.worker import Worker, has_tensorflow
 from firstlight.settings import MAX_SEED
 
@@ -82,7 +88,7 @@ class AboutJson(TypedDict):
 class ShareJson(TypedDict):
     link: str
     token: str
-    qr: str  # of the link, as SVG
+    qr: str | None  # of the link, as SVG; None if the link is too long for one
 
 
 class RunRow(RunSummary):
@@ -284,15 +290,17 @@ async def about(request: Request) -> Response:
 async def share(request: Request) -> Response:
     """Return a link that opens the page for visitors, and its QR code, to be projected.
 
-    It has the address at which the page was opened, if visitors can open that one too.
+    It has the address at which the page was opened, if visitors can open that one too. With
+    `?moment=`, what follows the # in an address of the page, it opens the page at that moment.
     """
     sharing: Sharing = request.app.state.sharing
     if sharing.token is None:
         raise NotFound("only this machine can open this page: start it with --host 0.0.0.0")
     host = request.headers["host"]
-    is_own = is_loopback(without_port(host))
-    link = sharing.link if is_own else sharing.link_at(f"http://{host}/")
-    answer: ShareJson = {"link": link, "token": sharing.token, "qr": qr_as_svg(link)}
+    url = sharing.urls[0] if is_loopback(without_port(host)) else f"http://{host}/"
+    link = sharing.link_at(url, check_moment(request.query_params.get("moment", FIRST_VIEW)))
+    code = qr_as_svg(link) if len(link) <= MAX_QR_LENGTH else None
+    answer: ShareJson = {"link": link, "token": sharing.token, "qr": code}
     return JSONResponse(answer)
 
 

@@ -119,6 +119,7 @@ class Guard:
     hosts: tuple[str, ...]  # the address that the server is bound to, and the name it was given by
     token: str
     private: bool  # True beyond loopback: then GET requests to /api/ need the token too
+    ignores_case: bool = False  # whether capital letters in a sent token count as small ones
     open_requests: int = field(default=0, init=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -182,6 +183,7 @@ class Guard:
 
     def has_token(self, headers: Headers) -> bool:
         given = headers.get(TOKEN_HEADER) or bearer_token(headers)
+        given = given.lower() if self.ignores_case else given
         return secrets.compare_digest(given.encode(), self.token.encode())
 
 

@@ -69,6 +69,7 @@ def create_server(
     """
     check_token(token)
     private = not guard.is_loopback(host) or bool(token)
+    is_made_to_type = private and not token  # telephones begin with a capital letter
     token = token or (new_token() if private else secrets.token_urlsafe(24))
     service = create_service(model, private=private, trust=trust, read_only=read_only)
     listener = bind(host, port)
@@ -76,7 +77,7 @@ def create_server(
     application = app.build(service, sharing, "" if private else token)
     hosts = (host.lower(), listener.getsockname()[0])
     config = uvicorn.Config(
-        guard.Guard(application, hosts, token, private),
+        guard.Guard(application, hosts, token, private, ignores_case=is_made_to_type),
         http=TimeLimitedProtocol,
         ws="none",
         log_level="error",

@@ -14,6 +14,7 @@ import { about, get, post, runPath } from "./server.js";
 import { howToInstall } from "./tensorflow.js";
 import { filters, weightsPicture } from "./weights.js";
 
+const NO_LAYERS = "This server cannot compute the layers of trained networks.";
 const NO_TENSORFLOW = "The layers of a network that you have trained need TensorFlow. ";
 
 export function enter(page) {
@@ -49,6 +50,7 @@ export function enter(page) {
   let digits = []; // that were read on the sheet
   let classes = []; // of the reader
   let hasTensorflow = true; // without it, networks of runs cannot be computed here
+  let isReadOnly = false; // its visitors cannot install anything
   let selected = 0; // the index of the digit whose layers are shown
   let shown = null; // { encoded, image, run, answer, weights, names } of the digit that is shown
   let requests = 0;
@@ -128,6 +130,7 @@ export function enter(page) {
 
   /** What to do to see layers. */
   function howToGoOn() {
+    if (!hasTensorflow && isReadOnly) return [quiet(NO_LAYERS)];
     if (!hasTensorflow) return [quiet(NO_TENSORFLOW, ...howToInstall())];
     if (recall("run"))
       return shown ? [quiet("Choose a layer above to see what it makes of the digit.")] : [];
@@ -221,6 +224,14 @@ export function enter(page) {
   }
 
   async function onAddress() {
+    try {
+      await showAddress();
+    } catch (problem) {
+      error.textContent = problem.message;
+    }
+  }
+
+  async function showAddress() {
     const [{ runs }, server] = await Promise.all([get("runs"), about()]);
     if (left) return;
     const names = runs.filter((run) => run.network).map(({ name }) => name);
@@ -228,6 +239,7 @@ export function enter(page) {
     networkSelect.replaceChildren(readerOption(), ...(server.has_tensorflow ? options : []));
     classes = server.classes;
     hasTensorflow = server.has_tensorflow;
+    isReadOnly = server.read_only;
     if (!recall("run") && !recall("by") && server.run) remember({ run: server.run });
     networkSelect.value = hasTensorflow ? recall("run") : "";
     if (pad.pointer === null && recall("ink") !== pad.text) pad.text = recall("ink");
@@ -235,11 +247,10 @@ export function enter(page) {
     reader.update();
   }
 
-  onAddress().catch((problem) => {
-    error.textContent = problem.message;
-  });
+  onAddress();
   return {
     onAddress,
+    again: onAddress,
     leave() {
       left = true;
       pad.release();

@@ -89,9 +89,17 @@ export function enter(page) {
     position = live = null;
   }
 
+  /** Ask again for what did not arrive. */
+  function again() {
+    if (!error.textContent) return;
+    shown = null;
+    onAddress();
+  }
+
   onAddress();
   return {
     onAddress,
+    again,
     leave() {
       requests += 1;
       stopReading();
@@ -109,11 +117,9 @@ const elementsOf = (html) => new DOMParser().parseFromString(html, "text/html").
 
 /** What one needs to run the chapters' code, as the parts of a sentence. */
 const needs = () => [
-  "This command, the code of the chapters and ",
-  h("code", {}, "firstlight first-graph"),
-  " need ",
+  "To run the code yourself, you need ",
   h("code", {}, "pip install '.[train]'"),
-  " in the folder of firstlight's source.",
+  " in the folder of firstlight's source. To read, and to try the live parts, you need nothing but this page.",
 ];
 
 function tableOfContents(chapters) {
@@ -133,7 +139,7 @@ function tableOfContents(chapters) {
   );
   const introduction =
     "Nine chapters lead from the smallest network that learns to networks that win competitions. " +
-    "Each takes about a quarter of an hour. Read them here, and run their code in Python's " +
+    "Each takes about twenty minutes. Read them here, and run their code in Python's " +
     "shell or in notebooks, which this command writes: ";
   return h(
     "div",

@@ -2,7 +2,7 @@
 // `mount(element)`, which returns `{ onAddress, leave }`; both may be missing.
 
 import { address } from "./address.js";
-import { errorLine } from "./dom.js";
+import { errorLine, h, NO_ANSWER } from "./dom.js";
 
 const OF_THE_PAGE = ["chapter", "section"]; // all other names in the address are a live part's
 
@@ -28,15 +28,22 @@ export function liveParts(article, onUse = () => {}) {
 
   async function mount(element) {
     try {
-      const part = await import(`./${element.dataset.live}.js`);
+      const part = await import(`./${element.dataset.live}.js`).catch(() => {
+        throw new Error(NO_ANSWER);
+      });
       if (left) return;
       element.replaceChildren(); // the sentence for browsers without JavaScript
       mounted.push(part.mount(element) ?? {});
     } catch (problem) {
       const error = errorLine();
-      element.replaceChildren(error);
+      element.replaceChildren(error, h("button", { onclick: () => again(element) }, "Try again"));
       error.textContent = problem.message;
     }
+  }
+
+  function again(element) {
+    element.replaceChildren();
+    mount(element);
   }
 
   const watcher = new IntersectionObserver(

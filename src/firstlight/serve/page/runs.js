@@ -137,7 +137,10 @@ export function enter(page) {
     for (const [other, { element }] of rows)
       element.toggleAttribute("data-selected", other === name);
     const run = runs.find((each) => each.name === name);
-    showEvaluation(evaluation, run, refresh);
+    const shown = showEvaluation(evaluation, run, refresh);
+    const title = evaluation.querySelector("h2");
+    title.focus({ preventScroll: true });
+    shown.then(() => scrollTo(title));
   }
 
   async function refresh() {
@@ -146,7 +149,23 @@ export function enter(page) {
     return runs;
   }
 
+  /** Show the details, which may be below the curves. */
+  function scrollTo(title) {
+    if (!title.isConnected) return; // the user has chosen another run meanwhile
+    const { top } = title.getBoundingClientRect();
+    if (top < 0 || top > 0.8 * innerHeight) evaluation.scrollIntoView();
+  }
+
   async function onAddress() {
+    try {
+      await showAddress();
+      error.textContent = "";
+    } catch (problem) {
+      error.textContent = problem.message;
+    }
+  }
+
+  async function showAddress() {
     runs = (await get("runs")).runs;
     isReadOnly = (await about()).read_only;
     if (left) return;
@@ -160,11 +179,10 @@ export function enter(page) {
     else evaluation.replaceChildren();
   }
 
-  onAddress().catch((problem) => {
-    error.textContent = problem.message;
-  });
+  onAddress();
   return {
     onAddress,
+    again: onAddress,
     leave() {
       left = true;
     },
