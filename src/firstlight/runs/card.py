@@ -3,7 +3,7 @@
 import textwrap
 
 from firstlight import catalog
-from firstlight.images.crops import Size
+from firstlight.images.crops import Size, shortest_side
 from firstlight.images.kinds import ImageKind
 from firstlight.runs.documents import ModelInfo, RunRecord, TrainingResult
 from firstlight.runs.files import write_text
@@ -84,18 +84,55 @@ def describe_rest(info: ModelInfo) -> str:
 def describe_preprocessing(image_kind: ImageKind, size: Size, data: str) -> str:
     """Return which images (height, width, channels) the network must be given."""
     shape = "×".join(map(str, size))
-    advice = f"Give it images like those of {data}."
+    advice = f"Give it images like those of {data}. {describe_whole(size)}"
     if image_kind == "digits":
         advice = (
             "Give it one digit, light on black, as in MNIST: the digit is scaled to fit into 20×20 "
-            "pixels, and its centre of mass is in the middle of 28×28."
+            f"pixels, and its centre of mass is in the middle of 28×28. {describe_whole(size)}"
         )
     if image_kind == "pictures":
         advice = (
             "Give it the middle of an upright photograph: a crop of 7/8 of the photograph's "
-            "shortest side."
+            f"shortest side. The steps, in Pillow's words: {describe_photograph(size)}"
         )
     return f"The network takes uint8 images {shape}, 0 to 255, and scales them itself. {advice}"
+
+
+def describe_whole(size: Size) -> str:
+    """Return how an image of another size or mode is converted."""
+    height, width, channels = size
+    return (
+        f"An image of another size: resize(({width}, {height}), BILINEAR) of its largest middle "
+        f'part of that shape, then convert("{mode_of(channels)}").'
+    )
+
+
+def describe_photograph(size: Size) -> str:
+    """Return, step by step, how a photograph becomes an image: as images/crops.py does it."""
+    height, width, channels = size
+    shortest = shortest_side(size)
+    steps = [
+        f"draft(None, ({shortest}, {shortest})), which decodes a large JPEG at 1/2, 1/4 or 1/8 of "
+        "its size",
+        "ImageOps.exif_transpose",
+        "white (black, if all that is opaque is lighter than 200) under transparent pixels",
+        'convert("RGB")',
+        f"scale = 7/8 · min(width / {width}, height / {height}) of this picture; the box in its "
+        f"middle is {width} · scale wide and {height} · scale high, not rounded; its left and top "
+        "are half of what is over, rounded to whole pixels (a half to the even one)",
+        f"resize(({width}, {height}), BILINEAR, box), which also averages",
+    ]
+    if channels == 1:
+        steps.append(
+            'convert("L"): (19595 · red + 38470 · green + 7471 · blue + 32768) / 65536, rounded '
+            "down"
+        )
+    return "; ".join(f"({number}) {step}" for number, step in enumerate(steps, 1)) + "."
+
+
+def mode_of(channels: int) -> str:
+    """Return Pillow's name for pictures with so many channels."""
+    return "L" if channels == 1 else "RGB"
 
 
 def describe_splits(run: Run) -> str:
