@@ -470,11 +470,11 @@ def test_a_loss_worse_than_guessing_is_said_once_with_a_remedy(
 ) -> None:
     fl.train("softmax", data=digits, steps=20)  # its first weights are large
     err = capsys.readouterr().err
-    assert "is worse than guessing, which costs 2.3 with 10 classes: it falls, so train" in err
+    assert "is worse than guessing, which costs 2.3 with 10 classes: it has fallen, so train" in err
     fl.train("mlp", data=digits, epochs=3, lr=30)
     err = capsys.readouterr().err
     assert err.count("worse than guessing") == 1
-    assert "if it does not fall soon, lower --lr (now " in err
+    assert "classes: lower --lr (now " in err
     assert f"`firstlight find-lr mlp --data {digits}` suggests one" in err
 
 

@@ -91,7 +91,7 @@ METADATA = Metadata(
     image_kind="arrays",
     data="noise",
     preprocessing="",
-    trained=Provenance(seed=0, steps=1, test_accuracy=None, firstlight="0"),
+    trained=Provenance(seed=0, steps=1, finished=True, test_accuracy=None, firstlight="0"),
     calibration=Calibration(
         temperature=1.0,
         threshold=0.5,
@@ -170,7 +170,7 @@ def test_the_first_graphs_run_says_where_it_is_from(firstlight: Firstlight, here
     assert said["classes"] == list(mnist.CLASSES) and "centre of mass" in said["preprocessing"]
     assert said["trained"].pop("firstlight")
     accuracy = trained["test_accuracy"]
-    assert said["trained"] == {"seed": 3, "steps": 5, "test_accuracy": accuracy}
+    assert said["trained"] == {"seed": 3, "steps": 5, "finished": True, "test_accuracy": accuracy}
     assert said["preprocessing"] in onnx.load(here / facts["file"]).doc_string
 
 

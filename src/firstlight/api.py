@@ -271,6 +271,7 @@ def evaluate(
     file = None if predictions is None else as_path(predictions, "predictions")
     if file:
         check_predictions_file(file, chosen)
+    say_unfinished(chosen, quiet)
     with tensorflow(verbose):
         from firstlight.evaluation import accuracy
     evaluation = accuracy.evaluate(chosen, data, split, views, quiet, predictions_file=file)
@@ -313,9 +314,11 @@ def compare(
     >>> fl.compare("runs/mlp-mnist-1", "runs/first-graph-mnist-1", quiet=True).verdict[:26]
     'runs/mlp-mnist-1 is better'
     """
+    chosen = [as_run(first, trust), as_run(second, trust)]
+    say_unfinished(chosen, quiet)
     with tensorflow(verbose):
         from firstlight.evaluation import comparison
-    return comparison.compare(as_run(first, trust), as_run(second, trust), data, split, quiet)
+    return comparison.compare(chosen[0], chosen[1], data, split, quiet)
 
 
 def learning_curves(
@@ -355,6 +358,7 @@ def classify(
     top: int = 5,
     *,
     trust: bool = False,
+    quiet: bool = False,
     verbose: bool = False,
 ) -> list[Classification]:
     """Return the most probable classes of each picture.
@@ -379,7 +383,8 @@ def classify(
     if not isinstance(paths, Sequence):
         raise UsageError(f"images is a {type(images).__name__}; it must be paths of pictures")
     pictures = find_pictures([as_path(path, "image") for path in paths]).files
-    return classification.classify(as_classifier(model, trust, verbose), pictures, top=top)
+    classifier = as_classifier(model, trust=trust, quiet=quiet, verbose=verbose)
+    return classification.classify(classifier, pictures, top=top)
 
 
 @overload
@@ -388,6 +393,7 @@ def predict(
     images: Pictures,
     *,
     trust: bool = False,
+    quiet: bool = False,
     verbose: bool = False,
 ) -> NDArray[Any]: ...
 
@@ -432,7 +438,7 @@ def predict(
             Kaggle without labels, a .csv has ImageId and Label.
         top: labels in a row: in CSV label, probability, label_2, probability_2, ...; in JSON lines
             a list `labels`.
-        quiet: show no progress.
+        quiet: show no progress and no notices.
 
     Raises:
         DataError: a file is missing or not a picture, or the model is missing or damaged.
@@ -449,7 +455,7 @@ def predict(
     """
     if top is not None:
         check_whole_number("top", top, minimum=1)
-    classifier = as_classifier(model, trust, verbose)
+    classifier = as_classifier(model, trust=trust, quiet=quiet, verbose=verbose)
     if out is None:
         return classification.predict(classifier, images)
     paths = classification.as_files(images)
@@ -496,6 +502,7 @@ def explain(
     """
     chosen = as_run(run, trust)
     picture = as_path(image, "image")
+    say_unfinished([chosen], quiet)
     with tensorflow(verbose):
         from firstlight.explanation import explain as explanation
     return explanation.explain(
@@ -516,6 +523,7 @@ def export(
     *,
     data: DataChoice = "",
     trust: bool = False,
+    quiet: bool = False,
     verbose: bool = False,
 ) -> "Export":
     """Write a network for other programs; the file is kept only if its answers are the network's.
@@ -536,6 +544,7 @@ def export(
     PosixPath('runs/mlp-mnist-1/model/mlp.onnx')
     """
     chosen = as_run(run, trust)
+    say_unfinished([chosen], quiet)
     with tensorflow(verbose):
         from firstlight.exports import export as exports
 
@@ -734,8 +743,16 @@ def as_path(path: object, what: str) -> Path:
     return Path(path)
 
 
+def say_unfinished(runs: Sequence[Run], quiet: bool) -> None:
+    """Print which weights stand for those of trainings that have not ended."""
+    for run in runs:
+        unfinished = None if quiet else run.unfinished()
+        if unfinished:
+            print(unfinished.notice, file=sys.stderr)
+
+
 def as_classifier(
-    model: RunChoice | OnnxModel, trust: bool, verbose: bool
+    model: RunChoice | OnnxModel, *, trust: bool, quiet: bool, verbose: bool
 ) -> classification.Classifier:
     """Return what classifies images: a run's network, or an ONNX model."""
     if isinstance(model, OnnxModel):
@@ -743,6 +760,7 @@ def as_classifier(
     if opened(model) is None and is_onnx(as_path(model, "model")):
         return OnnxModel(as_path(model, "model"))
     run = as_run(model, trust)
+    say_unfinished([run], quiet)
     with tensorflow(verbose):
         from firstlight.evaluation import accuracy
 

@@ -657,7 +657,7 @@ def classify(
     """Print the most probable classes of each picture."""
     from firstlight import api
 
-    results = api.classify(model, images, top, trust=trust, verbose=verbose)
+    results = api.classify(model, images, top, trust=trust, quiet=quiet, verbose=verbose)
     show([result.to_json() for result in results], json_, console.classes(results))
     report_problems([result.problem for result in results if result.problem], len(results))
 
@@ -734,7 +734,9 @@ def export(
     """
     from firstlight import api
 
-    exported = api.export(folder, format_, out, data=data, trust=trust, verbose=verbose)
+    exported = api.export(
+        folder, format_, out, data=data, trust=trust, quiet=quiet, verbose=verbose
+    )
     show(exported.to_json(), json_, console.export(exported))
 
 

@@ -48,9 +48,16 @@ def training(result: TrainingResult) -> list[str]:
     if result.test_accuracy is None:
         lines.append(f"test accuracy not measured: {result.data} has no test split")
     else:
-        lines.append(f"test accuracy {result.test_accuracy:.2%}")
+        lines.append(f"test accuracy {result.test_accuracy:.2%}{_of_images(result)}")
     lines.append(f"run {result.run}" if result.run else "a dry run: nothing was kept")
     return lines
+
+
+def _of_images(result: TrainingResult) -> str:
+    """Return of how many images the test accuracy is: ", 19 of 31"."""
+    if result.test_images is None or result.test_accuracy is None:
+        return ""
+    return f", {round(result.test_accuracy * result.test_images):,} of {result.test_images:,}"
 
 
 def predictions(predicted: np.ndarray, labels: np.ndarray) -> list[str]:

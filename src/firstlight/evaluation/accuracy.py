@@ -74,6 +74,8 @@ def evaluate(
     if len(runs) == 1:
         own_split = dataset.evaluation_split if is_own_data(runs[0], data) else None
         name = file_name(evaluation, dataset, own_split)
+        if unfinished := runs[0].unfinished():  # evaluation.json is about a finished training
+            name += f"-step-{unfinished.step}"
         return keep(runs[0], evaluation, examples, probabilities, name)
     return evaluation
 
@@ -252,7 +254,7 @@ def classifier(run: Run) -> KerasClassifier:
     """Return a run's network in the form that `classify` needs.
 
     Raises:
-        DataError: training has not ended, or the run is damaged.
+        DataError: no step was trained yet, or the run is damaged.
     """
     network, classes = model.load(run)
     return KerasClassifier(network, classes, run.model_info().image_kind)

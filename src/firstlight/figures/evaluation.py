@@ -303,6 +303,8 @@ def class_weights(weights: np.ndarray, classes: Sequence[str]) -> NotebookFigure
 
 def weights_as_images(run: Run, size: tuple[int, int]) -> np.ndarray | None:
     """Return the weights (classes, height, width) of a network of one layer; None for others."""
+    if run.unfinished():  # a checkpoint has more in it than weights
+        return None
     arrays, _ = checkpoint.load(run.weights)
     kernel = arrays.get("layer1/kernel")  # softmax keeps a row for each class
     if kernel is None or len(arrays) != 2 or kernel.shape[1] != math.prod(size):

@@ -5,7 +5,7 @@ import textwrap
 from firstlight import catalog
 from firstlight.images.crops import Size, shortest_side
 from firstlight.images.kinds import ImageKind
-from firstlight.runs.documents import ModelInfo, RunRecord, TrainingResult
+from firstlight.runs.documents import ModelInfo, TrainingResult
 from firstlight.runs.files import write_text
 from firstlight.runs.run import Run
 
@@ -33,8 +33,8 @@ SHA-256 of the data:
 
 
 def write(run: Run, size: Size, result: TrainingResult) -> None:
-    """Write MODEL_CARD.md of a run that has just been trained."""
-    record, info = run.record(), run.model_info()
+    """Write MODEL_CARD.md of a run that has just been trained, or whose training was stopped."""
+    record, info, unfinished = run.record(), run.model_info(), run.unfinished()
     classes = f"{len(info.classes)} classes"
     if len(info.classes) <= MAX_CLASSES_IN_CARD:
         classes = ", ".join(info.classes)
@@ -42,11 +42,15 @@ def write(run: Run, size: Size, result: TrainingResult) -> None:
         f"This network predicts which of these classes an image shows: {classes}. "
         f"firstlight {record.versions['firstlight']} trained it with"
     )
+    weights = unfinished.weights if unfinished else run.weights
     advice = (
-        f"The weights are in `model/weights.npz`, as arrays by name. {describe_rest(info)} "
+        f"The weights are in `{weights.relative_to(run.folder)}`, as arrays by name. "
+        f"{describe_rest(info)} "
         f"{describe_preprocessing(info.image_kind, size, result.data)}"
     )
     is_accuracy = record.settings.class_weights is None
+    if unfinished:
+        purpose = f"{unfinished.notice[0].upper()}{unfinished.notice[1:]}. {purpose}"
     text = CARD.format(
         network=result.network,
         data=result.data,
@@ -58,8 +62,8 @@ def write(run: Run, size: Size, result: TrainingResult) -> None:
         seconds=result.seconds,
         machine=record.machine,
         validation="validation accuracy" if is_accuracy else "mean recall on validation",
-        validation_accuracy=describe_validation(record),
-        test_accuracy=describe_test(result),
+        validation_accuracy=describe_validation(run),
+        test_accuracy=describe_test(run, result),
         versions=", ".join(f"{name} {number}" for name, number in record.versions.items()),
         advice=textwrap.fill(advice, 100),
         hashes=describe_hashes(record.settings.sha256),
@@ -156,7 +160,13 @@ def describe_hashes(sha256: dict[str, str]) -> str:
     return "\n".join(f"- `{value}` {name}" for name, value in sha256.items())
 
 
-def describe_validation(record: RunRecord) -> str:
+def describe_validation(run: Run) -> str:
+    record, unfinished = run.record(), run.unfinished()
+    if unfinished:
+        steps = [each for each in run.metrics() if each.split == "val"]
+        measured = [each for each in steps if each.step <= unfinished.step]
+        if measured and measured[-1].accuracy is not None:
+            return f"{measured[-1].accuracy:.2%} after step {measured[-1].step:,}"
     if record.status is None:
         return "not measured"
     balanced = record.settings.class_weights is not None
@@ -164,7 +174,9 @@ def describe_validation(record: RunRecord) -> str:
     return f"{accuracy}, the mean of all classes' recalls" if balanced else accuracy
 
 
-def describe_test(result: TrainingResult) -> str:
+def describe_test(run: Run, result: TrainingResult) -> str:
+    if run.unfinished():
+        return "not measured: the training is not finished"
     if result.test_accuracy is None:
         return "not measured: the data has no test split"
     return f"{result.test_accuracy:.2%}, measured once, after training"

@@ -63,6 +63,7 @@ class TrainingResult:
     test_accuracy: float | None  # None if it was not measured
     seconds: float
     run: str | None  # the run folder; None for a dry run
+    test_images: int | None = None  # on which it was measured; None also in older runs
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
