@@ -188,7 +188,7 @@ def test_values_that_are_not_allowed_are_refused_as_in_the_command_line(
         (lambda: fl.train("softmax", epochs=1, steps=1), UsageError, "--epochs and --steps"),
         (lambda: fl.train("no-such"), UsageError, "no network 'no-such'; networks:"),
         (lambda: fl.train(), UsageError, "no network ''"),
-        (lambda: fl.train("softmax", "no-such"), DataError, "no dataset or path 'no-such'"),
+        (lambda: fl.train("softmax", "no-such"), DataError, "there is no folder or file no-such"),
         (lambda: fl.train("softmax", digits, class_weights="x"), UsageError, "class_weights is"),
         (lambda: fl.train("softmax", resume=run), UsageError, "resume continues .*: leave out net"),
         (lambda: fl.evaluate(run, split="tset"), UsageError, "split is 'tset'; it must be one of"),

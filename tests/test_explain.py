@@ -304,7 +304,7 @@ def folder_with_a_run(
         (["run", "run/run.json"], 4, "run.json: not a picture"),
         (["run", "seven.png", "--layer", "conv9"], 2, "no layer 'conv9' to look into; layers: "),
         (["run", "seven.png", "--label", "ten"], 2, "no class 'ten'; the network knows: 0, 1, 2"),
-        (["run", "seven.png", "--data", "nothing"], 4, "no dataset or path 'nothing'"),
+        (["run", "seven.png", "--data", "nothing"], 4, "there is no folder or file nothing"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

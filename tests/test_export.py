@@ -333,7 +333,11 @@ def test_data_that_has_gone_is_exit_4(firstlight: Firstlight, trained: Make, her
     run = Run(shutil.copytree(trained("softmax"), here / "run"))
     write_json(run.record_file, read_json(run.record_file) | {"data": str(here / "gone")})
     answer = firstlight("export", run.folder, "--format", "onnx")
-    assert answer.code == 4 and "no dataset or path" in answer.err and answer.err.count("\n") == 1
+    assert (
+        answer.code == 4
+        and "there is no folder or file" in answer.err
+        and answer.err.count("\n") == 1
+    )
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,9 @@ def test_a_folder_of_what_cannot_be_used_is_said(
     answer = firstlight(*verb, "new")
     assert answer.code == {"data": 3, "train": 4}[verb[0]]
     assert "Traceback" not in answer.err
-    assert "cat/1.heic: not a picture" in answer.out or "data check` shows why" in answer.err
+    said = answer.out + answer.err
+    assert "cat/1.heic: not a picture" in said and "dog/1.heic: not a picture" in said
+    assert verb[0] == "data" or f"`firstlight data check {here / 'new'}` lists every" in said
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from firstlight import catalog, classification
 from firstlight.answers import Answers, write_answers
 from firstlight.classification import Classification, Pictures
-from firstlight.datasets import Dataset
+from firstlight.datasets import ALL, Dataset
 from firstlight.errors import GateMissed, UsageError
 from firstlight.evaluation.predictions import check_predictions_file
 from firstlight.images.files import find_pictures
@@ -229,7 +229,7 @@ def find_lr(
 def evaluate(
     runs: RunChoice | Sequence[RunChoice],
     data: DataChoice = "",
-    split: str = "test",
+    split: str = "",
     views: str = "middle",
     *,
     min_accuracy: float | None = None,
@@ -244,7 +244,8 @@ def evaluate(
         runs: a run, or several: the probabilities of an ensemble are averaged.
         data: data to measure on; "" for the data that the first run was trained on. Of a tuple
             (images, labels) every image is measured, of a `Dataset` a split.
-        split: "test", "val" or "train"; val is measured where the data has no test split.
+        split: "test", "val" or "train"; "" for test, but of pictures that are not the run's own
+            and have no splits, all are measured. Where there is no test split, val is measured.
         views: which crops of a photograph to average: "middle", "ten-crops" or "dense".
         min_accuracy: the accuracy, 0 to 1, below which GateMissed is raised.
         predictions: a file that ends in .csv or .jsonl, for a row for each image of the split:
@@ -275,10 +276,9 @@ def evaluate(
     with tensorflow(verbose):
         from firstlight.evaluation import accuracy
     evaluation = accuracy.evaluate(chosen, data, split, views, quiet, predictions_file=file)
-    if evaluation.split != split and not quiet:
+    if evaluation.split not in (split or "test", ALL) and not quiet:
         print(
-            f"{evaluation.data} has no {split} split: measured on {evaluation.split}",
-            file=sys.stderr,
+            f"{evaluation.data} has no test split: measured on {evaluation.split}", file=sys.stderr
         )
     require_accuracy(evaluation, min_accuracy)
     return evaluation
@@ -296,7 +296,7 @@ def compare(
     first: RunChoice,
     second: RunChoice,
     data: DataChoice = "",
-    split: str = "test",
+    split: str = "",
     *,
     trust: bool = False,
     quiet: bool = False,
@@ -579,7 +579,7 @@ def graph(
 def report(
     runs: RunChoice | Sequence[RunChoice],
     data: DataChoice = "",
-    split: str = "test",
+    split: str = "",
     out: PathChoice | None = None,
     *,
     trust: bool = False,

@@ -158,7 +158,12 @@ class Format(StrEnum):
     HTML = "html"
 
 
-ChosenSplit = Annotated[Split, typer.Option(help="Which split to measure.")]
+ChosenSplit = Annotated[
+    Split | None,
+    typer.Option(
+        help="Which split to measure; by default test, or all of new pictures without splits."
+    ),
+]
 
 
 def run() -> int:
@@ -436,7 +441,7 @@ def find_lr(
 def evaluate(
     folders: RunFolders,
     data: OtherData = "",
-    split: ChosenSplit = Split.TEST,
+    split: ChosenSplit = None,
     views: Annotated[
         Views,
         typer.Option(
@@ -470,7 +475,7 @@ def evaluate(
 
     runs = [api.as_run(folder, trust) for folder in folders]
     evaluation = api.evaluate(
-        runs, data, split, views, predictions=predictions, quiet=quiet, verbose=verbose
+        runs, data, split or "", views, predictions=predictions, quiet=quiet, verbose=verbose
     )
     lines = console.evaluation(evaluation, runs)
     if predictions:
@@ -490,7 +495,7 @@ def compare(
     first: RunFolder,
     second: RunFolder,
     data: OtherData = "",
-    split: ChosenSplit = Split.TEST,
+    split: ChosenSplit = None,
     trust: Trust = False,
     json_: Json = False,
     quiet: Quiet = False,
@@ -502,7 +507,9 @@ def compare(
     """
     from firstlight import api
 
-    compared = api.compare(first, second, data, split, trust=trust, quiet=quiet, verbose=verbose)
+    compared = api.compare(
+        first, second, data, split or "", trust=trust, quiet=quiet, verbose=verbose
+    )
     show(compared.to_json(), json_, console.comparison(compared))
 
 
@@ -516,7 +523,7 @@ def compare(
 def report(
     folders: RunFolders,
     data: OtherData = "",
-    split: ChosenSplit = Split.TEST,
+    split: ChosenSplit = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -535,7 +542,7 @@ def report(
     """
     from firstlight import api
 
-    written = api.report(folders, data, split, out, trust=trust, quiet=quiet, verbose=verbose)
+    written = api.report(folders, data, split or "", out, trust=trust, quiet=quiet, verbose=verbose)
     show(written.to_json(), json_, console.report(written))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # these modules take time to import, and some import TensorFlow
@@ -29,6 +30,7 @@ if TYPE_CHECKING:  # these modules take time to import, and some import TensorFl
     from firstlight.website.write import Site
 
 MAX_MISTAKES_SHOWN = 5
+MAX_MISTAKES_DRAWN = 25  # in a figure: see figures/evaluation.py
 MAX_NEAR_COPIES = 20
 MAX_PREDICTIONS_SHOWN = 20
 
@@ -83,7 +85,8 @@ def accuracy(measured: Evaluation) -> str:
     """Return the accuracy and its interval."""
     low, high = measured.interval95
     return (
-        f"{measured.network} on {measured.data} ({measured.split}): {measured.accuracy:.2%} right, "
+        f"{measured.network} on {measured.data} ({measured.measured_on}): "
+        f"{measured.accuracy:.2%} right, "
         f"{measured.correct:,} of {measured.examples:,} (95 % confidence interval: {low:.2%} to "
         f"{high:.2%})"
     )
@@ -97,10 +100,22 @@ def evaluation(measured: Evaluation, runs: list[Run]) -> list[str]:
             f"the right class is among the five most probable for {measured.top5:.2%} of the images"
         )
     classes = runs[0].model_info().classes
-    lines += [_mistake(wrong, classes) for wrong in measured.mistakes[:MAX_MISTAKES_SHOWN]]
+    shown = measured.mistakes[:MAX_MISTAKES_SHOWN]
+    if len(shown) < len(measured.mistakes):
+        lines.append(_surest(len(shown), len(measured.mistakes), measured.figures))
+    lines += [_mistake(wrong, classes) for wrong in shown]
     if measured.figures:
         lines.append(f"figures in {measured.figures}")
     return lines
+
+
+def _surest(shown: int, mistakes: int, figures: Path | None) -> str:
+    """Return how many mistakes are printed, and where to find the others."""
+    line = f"the {shown} surest of {mistakes:,} mistakes"
+    if figures is None:
+        return f"{line}:"
+    drawn = "all" if mistakes <= MAX_MISTAKES_DRAWN else f"the {MAX_MISTAKES_DRAWN} surest"
+    return f"{line}; {drawn} are in {figures / 'mistakes.png'}:"
 
 
 def _mistake(mistake: Mistake, classes: tuple[str, ...]) -> str:
@@ -246,14 +261,15 @@ def comparison(compared: Comparison) -> list[str]:
 def check(checked: DatasetCheck) -> list[str]:
     """Return a line for each fault and near copy, a table of classes by split, and the totals."""
     near = checked.near_copies
+    classes = "1 class" if len(checked.classes) == 1 else f"{len(checked.classes):,} classes"
     return [
         *(f"{fault.file}: {fault.problem}" for fault in checked.faults),
         *(f"{copy.file}: looks the same as {copy.like}" for copy in near[:MAX_NEAR_COPIES]),
         *([f"{len(near):,} images look the same as one of another split"] if near else []),
         *checked.remarks,
         *_class_table(checked),
-        f"{checked.data}: {counted(checked.examples, 'example')} in {len(checked.classes)} "
-        f"classes, {counted(len(checked.faults), 'fault')}",
+        f"{checked.data}: {counted(checked.examples, 'example')} in {classes}, "
+        f"{counted(len(checked.faults), 'fault')}",
     ]
 
 

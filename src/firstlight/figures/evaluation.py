@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from firstlight.console import MAX_MISTAKES_DRAWN
 from firstlight.datasets import Examples
 from firstlight.figures.page import (
     CAPTION,
@@ -38,7 +39,7 @@ from firstlight.runs import checkpoint
 from firstlight.runs.documents import Evaluation
 from firstlight.runs.run import Run
 
-MAX_MISTAKES, MAX_PREDICTIONS = 25, 40  # images in a figure
+MAX_MISTAKES, MAX_PREDICTIONS = MAX_MISTAKES_DRAWN, 40  # images in a figure
 MAX_COUNTED_CLASSES = 20  # a confusion matrix with more has no numbers in it
 MAX_ROWS = 100  # of a confusion matrix
 MIN_MATRIX_SIDE, MAX_MATRIX_SIDE, CELL_SIDE = 240, 840, 34  # pixels
@@ -76,7 +77,7 @@ def draw_evaluation(
 
 def evaluation_title(evaluation: Evaluation) -> str:
     return (
-        f"{evaluation.network} on {evaluation.data} ({evaluation.split}), "
+        f"{evaluation.network} on {evaluation.data} ({evaluation.measured_on}), "
         f"{evaluation.accuracy:.2%} right"
     )
 

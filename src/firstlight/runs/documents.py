@@ -246,6 +246,11 @@ class Evaluation:
         return self.correct / self.examples
 
     @property
+    def measured_on(self) -> str:
+        """What was measured, in words: the split, or "all 104 pictures"."""
+        return f"all {self.examples:,} pictures" if self.split == "all" else self.split
+
+    @property
     def _class_names(self) -> tuple[str, ...]:
         """The names of the classes; their numbers if a file has left the names out."""
         return self.classes or tuple(str(number) for number in range(len(self.confusion)))
@@ -256,7 +261,7 @@ class Evaluation:
 
         from firstlight.figures.evaluation import confusion_matrix
 
-        title = f"{self.network} on {self.data} ({self.split})"
+        title = f"{self.network} on {self.data} ({self.measured_on})"
         return confusion_matrix(np.array(self.confusion), self._class_names, title)
 
     def mistakes_figure(self) -> NotebookFigure:
