@@ -674,6 +674,7 @@ def test_pictures_without_classes_are_refused(
     (tmp_path / "d").mkdir()
     for number, file in enumerate(files):
         if file.endswith("txt"):
+            (tmp_path / "d" / file).parent.mkdir(exist_ok=True)
             (tmp_path / "d" / file).write_text("a")
         else:
             write(tmp_path / "d" / file, "apple", number)
