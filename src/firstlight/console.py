@@ -32,6 +32,14 @@ if TYPE_CHECKING:  # these modules take time to import, and some import TensorFl
 MAX_MISTAKES_SHOWN = 5
 MAX_MISTAKES_DRAWN = 25  # in a figure: see figures/evaluation.py
 MAX_NEAR_COPIES = 20
+EXPLAINED = {  # what each picture of `explain` shows
+    "filters": "the weights of the first layer",
+    "maps": "where in the picture the filters of each layer respond",
+    "occlusion": "how the answer changes where the picture is covered",
+    "strongest": "which pixels activate the strongest units",
+    "top_nine": "which other images activate the same maps most",
+    "weights": "how much each pixel counts for each class",
+}
 MAX_PREDICTIONS_SHOWN = 20
 
 
@@ -204,9 +212,9 @@ def answers(written: Answers) -> list[str]:
 
 
 def explanation(explained: Explanation) -> list[str]:
-    """Return the most probable labels, then the files that were written."""
+    """Return the most probable labels, then the files that were written, and what they show."""
     labels = [f"{label.probability:6.1%}  {label.label}" for label in explained.labels]
-    return [*labels, *map(str, explained.files)]
+    return [*labels, *(f"{file}: {EXPLAINED[file.stem]}" for file in explained.files)]
 
 
 def report(written: Report) -> list[str]:
