@@ -137,16 +137,18 @@ def export(exported: Export) -> list[str]:
     calibration = exported.calibration
     before, after = calibration.calibration_error
     low, high = calibration.error_interval95
+    splits = ", ".join(f"{count:,} {split}" for split, count in exported.splits.items())
     return [
-        f"{exported.path}: {exported.bytes:,} bytes; on {exported.examples:,} images its logits "
-        f"differ from the network's by at most {exported.largest_difference:.2g}",
+        f"{exported.path}: {exported.bytes:,} bytes; on {exported.examples:,} images ({splits}) "
+        f"its logits differ from the network's by at most {exported.largest_difference:.2g}",
         f"not calibrated: {calibration.problem}"
         if calibration.problem
         else f"temperature {calibration.temperature:.3g} (calibration error {before:.2%} → "
         f"{after:.2%})",
-        f"with a threshold of {calibration.threshold:.0%} the model answers "
-        f"{calibration.answers:,} of {counted(calibration.images, 'validation image')}, "
-        f"{calibration.wrong:,} of them wrong (95 % confidence interval: {low:.2%} to {high:.2%})",
+        f"of {counted(calibration.images, 'validation image')}, {calibration.answers:,} have an "
+        f"answer of at least {calibration.threshold:.0%} (the threshold), {calibration.wrong:,} of "
+        f"them a wrong one (95 % confidence interval: {low:.2%} to {high:.2%}); `classify` answers "
+        "below it too",
     ]
 
 

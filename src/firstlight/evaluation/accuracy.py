@@ -66,6 +66,8 @@ def evaluate(
         crops=crops,
         classes=runs[0].model_info().classes,
     )
+    measured = Measured(examples, probabilities, runs[0].network().input)
+    evaluation = replace(evaluation, measured=measured)
     if predictions_file:
         write_predictions(predictions_file, examples, probabilities, evaluation.classes)
     if len(runs) == 1:

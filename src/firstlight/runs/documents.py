@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from firstlight.datasets import Examples
     from firstlight.figures.style import NotebookFigure
+    from firstlight.images.crops import Size
 
 FORMAT = 1  # of run folders; folders of another format are refused
 
@@ -203,6 +204,7 @@ class Measured:
 
     examples: Examples
     probabilities: NDArray[Any]  # (N, classes)
+    input: Size | None = None  # of the network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -273,7 +275,8 @@ class Evaluation:
         from firstlight.figures.evaluation import Answers, surest_mistakes
 
         measured = self._measured()
-        answered = Answers(measured.examples, self._class_names, measured.probabilities)
+        probabilities = measured.probabilities
+        answered = Answers(measured.examples, self._class_names, probabilities, measured.input)
         return surest_mistakes(self, answered)
 
     def reliability_diagram(self) -> NotebookFigure:
