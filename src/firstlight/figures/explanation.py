@@ -422,7 +422,7 @@ def largest_change(explanation: Explanation) -> float:
 def activity_panel(page: Page, panel: Square, explanation: Explanation) -> None:
     """Draw the watched feature map's activity for each position of the square."""
     measured = explanation.occlusion
-    panel_title(page, panel, f"Sum of all values of {measured.feature_map}")
+    panel_title(page, panel, f"Sum of {measured.feature_map}")
     change = measured.activity - measured.baseline
     largest = float(np.abs(change).max())
     if largest <= ROUNDING * abs(measured.baseline):

@@ -41,7 +41,7 @@ from firstlight.training.augment import augmented
 MAX_SAMPLED_CLASSES = 20
 MAX_LABEL_WIDTH = 200  # pixels: of the text beside a row of images
 TOGETHER = ("all together", "again", "and again")  # random draws of one recipe
-GREY_NOTE = ", in grey: light, contrast"  # what is left of the augmentation `colour`
+GREY_NOTE = " (light, contrast)"  # in grey, what is left of the augmentation `colour`
 SMOOTHED_FRACTION = 20  # the running mean averages a twentieth of the steps
 PANEL_WIDTH, PANEL_HEIGHT, LEGEND_HEIGHT = 540, 400, 20  # pixels: of the learning curves
 
