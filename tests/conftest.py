@@ -38,6 +38,14 @@ LONG_FILES = (
 
 Make = Callable[[str], Path]  # a network's name → a run folder
 
+# Their layers are those of `convnet` and `lenet5`.
+ALIKE = {"convnet-reader", "convnet-record", "nin"}
+
+
+def large_if_alike(network: str) -> list[pytest.MarkDecorator]:
+    """The marks of a slow test of `network`: it runs by hand if a network like it runs always."""
+    return [pytest.mark.large] if network in ALIKE else []
+
 
 def pytest_configure(config: pytest.Config) -> None:
     config.option.loadscopereorder = False  # pytest-xdist would begin with the files of most tests

@@ -22,7 +22,7 @@ import onnx
 import onnxruntime
 import pytest
 import tensorflow as tf
-from conftest import Answer, Make, built, write_idx
+from conftest import Answer, Make, built, large_if_alike, write_idx
 from keras import layers
 from PIL import Image
 
@@ -112,7 +112,12 @@ def leftovers(folder: Path) -> list[Path]:
 @pytest.mark.parametrize(
     ("format", "network"),
     [
-        *((format, network) for format in WITHOUT_BROWSER for network in NETWORKS),
+        *(("onnx", network) for network in NETWORKS),
+        *(
+            pytest.param(format, network, marks=large_if_alike(network))
+            for format in ("litert", "savedmodel")
+            for network in NETWORKS
+        ),
         pytest.param("html", "convnet", marks=NO_BROWSER),
     ],
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Answer
+from conftest import Answer, large_if_alike
 from PIL import Image
 
 from firstlight import catalog
@@ -104,7 +104,9 @@ def colours(here: Path) -> Path:
     return here / "colours"
 
 
-@pytest.mark.parametrize("network", FOR_PHOTOGRAPHS)
+@pytest.mark.parametrize(
+    "network", [pytest.param(name, marks=large_if_alike(name)) for name in FOR_PHOTOGRAPHS]
+)
 def test_the_default_recipe_learns_photographs(
     firstlight: Firstlight, colours: Path, network: str
 ) -> None:

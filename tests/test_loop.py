@@ -18,7 +18,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import tensorflow as tf
-from conftest import Answer
+from conftest import Answer, large_if_alike
 from PIL import Image
 
 from firstlight import catalog, first_graph, model
@@ -118,13 +118,8 @@ def test_softmax_through_the_loop_is_the_first_graph(here: Path) -> None:
     np.testing.assert_allclose(losses, expected, rtol=1e-5)
 
 
-# Of networks that are alike, one is quick; the others run with the large tests.
-SLOW = {"convnet-reader", "convnet-record", "nin"}
-
-
 @pytest.mark.parametrize(
-    "network",
-    [pytest.param(name, marks=[pytest.mark.large] if name in SLOW else []) for name in NETWORKS],
+    "network", [pytest.param(name, marks=large_if_alike(name)) for name in NETWORKS]
 )
 def test_a_stopped_training_continues_to_bit_equal_weights(
     network: str, digits: Path, here: Path

@@ -232,8 +232,8 @@ def site(written: Site) -> list[str]:
     folder = shlex.quote(str(written.folder))
     return [
         f"{written.folder}: {written.files} files, {written.bytes:,} bytes, for any web host",
-        f"to look at it: python -m http.server --directory {folder}, then open "
-        "http://localhost:8000/",
+        f"to look at it: python -m http.server 8080 --directory {folder}, then open "
+        "http://localhost:8080/",
     ]
 
 

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from firstlight import __version__, catalog
-from firstlight.errors import FirstlightError, NotFound, UsageError, not_installed
+from firstlight.errors import FirstlightError, NotFound, UsageError
 from firstlight.reading.recognizer import DIGITS_MODEL, Recognizer, recognizer
 from firstlight.recipe import LIMITS, MAX_LEARNING_RATE
 from firstlight.runs.run import Run
@@ -72,7 +72,7 @@ class AboutJson(TypedDict):
     networks: list[dict[str, Any]]  # as `firstlight list` has them
     model: str  # the name of the model that reads
     classes: list[str]  # the classes of that model
-    cannot_train: str  # why nothing can be trained, and what to do; "" if TensorFlow is installed
+    has_tensorflow: bool  # without it nothing can be trained
     opens_paths: bool  # whether paths of this machine can be trained on
     limits: dict[str, tuple[float, float]]  # number of a training → smallest, largest
     run: str | None  # the run that the page looks inside at first
@@ -272,7 +272,7 @@ async def about(request: Request) -> Response:
         "networks": [entry.to_json() for entry in catalog.networks()],
         "model": "firstlight's own reader" if is_own_model else service.model.name,
         "classes": list(service.network.classes),
-        "cannot_train": "" if has_tensorflow() else not_installed("tensorflow"),
+        "has_tensorflow": has_tensorflow(),
         "opens_paths": not service.data.private,
         "limits": {**LIMITS, "learning_rate": (0, MAX_LEARNING_RATE), "seed": (0, MAX_SEED)},
         "run": extra.name if extra else None,

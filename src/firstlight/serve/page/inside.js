@@ -11,9 +11,10 @@ import { decode, greyPicture } from "./pixels.js";
 import { DECONVNET, NO_SWITCHES, NOTHING, projections, WEIGHTS } from "./projections.js";
 import { Reader } from "./reader.js";
 import { about, get, post, runPath } from "./server.js";
+import { howToInstall } from "./tensorflow.js";
 import { filters, weightsPicture } from "./weights.js";
 
-const NO_TENSORFLOW = "The layers of a network that you have trained need TensorFlow: ";
+const NO_TENSORFLOW = "The layers of a network that you have trained need TensorFlow. ";
 
 export function enter(page) {
   const canvas = padCanvas("Sheet to draw a digit on.");
@@ -47,7 +48,7 @@ export function enter(page) {
 
   let digits = []; // that were read on the sheet
   let classes = []; // of the reader
-  let cannotTrain = ""; // why networks of runs cannot be computed here
+  let hasTensorflow = true; // without it, networks of runs cannot be computed here
   let selected = 0; // the index of the digit whose layers are shown
   let shown = null; // { encoded, image, run, answer, weights, names } of the digit that is shown
   let requests = 0;
@@ -90,7 +91,7 @@ export function enter(page) {
       button.setAttribute("aria-pressed", i === index);
     requests += 1;
     const number = requests;
-    const run = cannotTrain ? "" : recall("run");
+    const run = hasTensorflow ? recall("run") : "";
     try {
       if (digits.length) await lookInside(digits[index].image, run, number);
       else await showNothing(run, number);
@@ -127,7 +128,7 @@ export function enter(page) {
 
   /** What to do to see layers. */
   function howToGoOn() {
-    if (cannotTrain) return [quiet(NO_TENSORFLOW + cannotTrain)];
+    if (!hasTensorflow) return [quiet(NO_TENSORFLOW, ...howToInstall())];
     if (recall("run"))
       return shown ? [quiet("Choose a layer above to see what it makes of the digit.")] : [];
     if (networkSelect.options.length > 1)
@@ -224,11 +225,11 @@ export function enter(page) {
     if (left) return;
     const names = runs.filter((run) => run.network).map(({ name }) => name);
     const options = names.map((name) => h("option", { value: name }, name));
-    networkSelect.replaceChildren(readerOption(), ...(server.cannot_train ? [] : options));
+    networkSelect.replaceChildren(readerOption(), ...(server.has_tensorflow ? options : []));
     classes = server.classes;
-    cannotTrain = server.cannot_train;
+    hasTensorflow = server.has_tensorflow;
     if (!recall("run") && !recall("by") && server.run) remember({ run: server.run });
-    networkSelect.value = cannotTrain ? "" : recall("run");
+    networkSelect.value = hasTensorflow ? recall("run") : "";
     if (pad.pointer === null && recall("ink") !== pad.text) pad.text = recall("ink");
     selected = Number(recall("digit")) || 0;
     reader.update();

@@ -4,7 +4,7 @@ import { recall, remember } from "./address.js";
 import { copyButtons } from "./copy.js";
 import { errorLine, h } from "./dom.js";
 import { liveParts } from "./live.js";
-import { markSection, readingPosition, stayOnPage } from "./reading.js";
+import { foldOutline, markSection, readingPosition, stayOnPage } from "./reading.js";
 import { get } from "./server.js";
 
 export function enter(page) {
@@ -16,6 +16,7 @@ export function enter(page) {
   let chapters = [];
   let position = null; // where the reader is in the chapter
   let live = null; // the live parts of the chapter
+  let stopFolding = () => {}; // the outline of the chapter
   let requests = 0;
 
   async function onAddress() {
@@ -61,6 +62,7 @@ export function enter(page) {
       remember({ section });
       markSection(outline, addressOf(chapter, section));
     });
+    stopFolding = foldOutline(outline);
     outline.addEventListener("click", (event) => stayOnPage(event, position));
     markSection(outline, addressOf(chapter, recall("section")));
     live = liveParts(article);
@@ -81,6 +83,7 @@ export function enter(page) {
   function stopReading() {
     position?.stop();
     live?.leave();
+    stopFolding();
     position = live = null;
   }
 
@@ -101,6 +104,15 @@ const addressOf = ({ name }, section) =>
 
 /** The elements of a text in HTML, which the server has made; no script in it would run. */
 const elementsOf = (html) => new DOMParser().parseFromString(html, "text/html").body.childNodes;
+
+/** What one needs to run the chapters' code, as the parts of a sentence. */
+const needs = () => [
+  "This command, the code of the chapters and ",
+  h("code", {}, "firstlight first-graph"),
+  " need ",
+  h("code", {}, "pip install '.[train]'"),
+  " in the folder of firstlight's source.",
+];
 
 function tableOfContents(chapters) {
   const cards = chapters.map((chapter) =>
@@ -125,6 +137,7 @@ function tableOfContents(chapters) {
     { class: "stack" },
     h("h2", { tabindex: -1 }, "Chapters"),
     h("p", { class: "introduction" }, introduction, h("code", {}, "firstlight lessons notebooks")),
+    h("p", { class: "introduction" }, ...needs()),
     h("ol", { class: "contents" }, ...cards),
   );
 }
@@ -139,7 +152,7 @@ function outlineOf(article, chapter) {
     "nav",
     { class: "outline", "aria-label": "Sections of this chapter" },
     h("a", { href: "#learn" }, "All chapters"),
-    h("ol", {}, ...links),
+    h("details", {}, h("summary", {}, "In this chapter"), h("ol", {}, ...links)),
   );
 }
 

@@ -36,7 +36,6 @@ const EXPLANATION =
 
 export function mount(element) {
   const view = new Overfitting();
-  element.classList.add("card", "stack");
   element.append(...view.elements());
   view.readAddress();
   return { onAddress: () => view.readAddress(), leave: () => view.leave() };

@@ -1,5 +1,6 @@
 // Where the reader of a text is: the section at the top of the window.
 
+const besideText = matchMedia("(min-width: 1100px)"); // as in style.css
 const TOP_PART = 0.3; // of the window: a section that begins in it is the one that is read
 
 /**
@@ -60,7 +61,23 @@ export function stayOnPage(event, position) {
   const link = event.target.closest("li a");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
+  if (!besideText.matches) link.closest("details").open = false; // the text moves up, then scrolls
   position.goTo(new URLSearchParams(link.hash.split("?")[1]).get("section") ?? link.hash.slice(1));
+}
+
+/**
+ * Fold an outline (<details>): open where it stands beside the text, and closed above the text.
+ *
+ * Returns a function that stops it.
+ */
+export function foldOutline(outline) {
+  const details = outline.querySelector("details");
+  const update = () => {
+    details.open = besideText.matches;
+  };
+  update();
+  besideText.addEventListener("change", update);
+  return () => besideText.removeEventListener("change", update);
 }
 
 /** Mark the link of an outline that leads to the section that is read. */

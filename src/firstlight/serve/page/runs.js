@@ -51,6 +51,8 @@ export function enter(page) {
     h("section", { class: "card" }, h("h2", {}, "Cost"), costs),
     h("section", { class: "card" }, h("h2", {}, "Accuracy"), accuracyNote, accuracies),
   );
+  const table = h("div", { class: "wide", hidden: true }, h("table", {}, tableHead(), tableBody));
+  const noRuns = h("p", { class: "no-runs" });
   const comparison = h("p", { "aria-live": "polite" });
   const evaluation = h("div", { class: "stack" });
   page.append(
@@ -59,7 +61,8 @@ export function enter(page) {
       "section",
       { class: "card stack" },
       h("p", { class: "quiet" }, EXPLANATION),
-      h("div", { class: "wide" }, h("table", {}, tableHead(), tableBody)),
+      table,
+      noRuns,
       comparison,
     ),
     curves,
@@ -80,7 +83,8 @@ export function enter(page) {
       row.update(run, checked.indexOf(run.name));
       return row.element;
     });
-    if (!runs.length) elements.push(emptyRow(isReadOnly));
+    table.hidden = !runs.length;
+    noRuns.replaceChildren(...(runs.length ? [] : emptyText(isReadOnly)));
     const compared = runs.filter(({ name }) => checked.includes(name));
     const differing = differences(compared);
     comparison.textContent = sentence(compared, differing);
@@ -125,7 +129,7 @@ export function enter(page) {
     const allCosts = all.flatMap((run) => run.costs);
     const allAccuracies = all.flatMap((run) => run.accuracies);
     drawCurves(costs, "Cost", allCosts, { log: true, format: shortNumber });
-    drawCurves(accuracies, "Accuracy", allAccuracies, { format: accuracyText });
+    drawCurves(accuracies, "Accuracy", allAccuracies, { format: accuracyText, isFraction: true });
   }
 
   function open(name) {
@@ -181,13 +185,11 @@ function tableHead() {
   return h("thead", {}, h("tr", {}, ...cells));
 }
 
-function emptyRow(isReadOnly) {
+/** The sentence that stands in place of an empty table. */
+function emptyText(isReadOnly) {
+  if (isReadOnly) return ["No runs yet."];
   const link = h("a", { href: "#train" }, "Train a network");
-  const text = isReadOnly
-    ? ["No runs yet."]
-    : ["No runs yet. ", link, ", and its run appears here."];
-  const cell = { class: "empty", colspan: COLUMNS.length + 2 };
-  return h("tr", {}, h("td", cell, h("div", {}, ...text)));
+  return ["No runs yet. ", link, ", and its run appears here."];
 }
 
 function tableRow(name, { open, toggle }) {

@@ -4,7 +4,7 @@
 import { address, onAddress, rememberView } from "./address.js";
 import { copyButtons } from "./copy.js";
 import { liveParts } from "./live.js";
-import { markSection, readingPosition, stayOnPage } from "./reading.js";
+import { foldOutline, markSection, readingPosition, stayOnPage } from "./reading.js";
 
 const live = liveParts(document.querySelector("main"));
 const article = document.querySelector(".chapter");
@@ -12,6 +12,7 @@ const position = article ? reading(article, document.querySelector(".outline")) 
 
 function reading(article, outline) {
   copyButtons(article);
+  foldOutline(outline);
   const linked = [...outline.querySelectorAll("li a")].map((link) => link.hash.slice(1));
   const sections = linked.map((id) => document.getElementById(id));
   sections.unshift(article.querySelector(".intro"));

@@ -218,7 +218,10 @@ function watchRun(element, name) {
   function showCurves() {
     const curves = costAndAccuracy(lines, COLORS);
     drawCurves(costs, "Cost", curves.costs, { log: true, format: shortNumber });
-    drawCurves(accuracies, "Accuracy", curves.accuracies, { format: accuracyText });
+    drawCurves(accuracies, "Accuracy", curves.accuracies, {
+      format: accuracyText,
+      isFraction: true,
+    });
     curvesAreDrawn = true;
   }
 

@@ -14,9 +14,11 @@ const ALT =
   "softmax cross entropy takes the logits and the labels; its mean is the cost; the optimizer " +
   "changes the variables";
 const FORWARD = "forward:";
-const BACKWARD = "backwards: the gradient flows from the cost to the variables;";
+const BACKWARD = "backwards:";
 const UPDATE = "update:";
-const AFTERWARDS = "Each box shows its value in the last step; variables, after it.";
+const AFTERWARDS =
+  "A step goes forward to the cost and backwards to the slopes, and then updates all weights. Each " +
+  "box shows its value in the last step; variables, after it.";
 
 /**
  * The parts of a step, in order: what each computes, and the boxes and arrows that light up.
@@ -26,31 +28,31 @@ const AFTERWARDS = "Each box shows its value in the last step; variables, after 
  */
 export const stages = (session, values) => [
   {
-    text: "input: the images of the batch, and their labels",
+    text: "the images of the batch come in, with their labels",
     value: values.input,
     boxes: { input: values.input, labels: values.labels },
     arrows: [],
   },
   {
-    text: "matmul: input · weights; the first image",
+    text: "each image times the weights; the first image",
     value: values.product,
     boxes: { matmul: values.product },
     arrows: ["input matmul", "layer1_weights matmul"],
   },
   {
-    text: "logits: + biases; the first image",
+    text: "adding the biases gives the logits; the first image",
     value: values.logits,
     boxes: { logits: values.logits },
     arrows: ["matmul logits", "layer1_biases logits"],
   },
   {
-    text: "softmax cross entropy: how wrong is each answer? The first images",
+    text: "how wrong is each answer? The first images",
     value: values.losses,
     boxes: { softmax_cross_entropy: values.losses },
     arrows: ["logits softmax_cross_entropy", "labels softmax_cross_entropy"],
   },
   {
-    text: "cost: the mean of the batch",
+    text: "the mean of the batch is the cost",
     value: values.cost,
     boxes: { cost: values.cost },
     arrows: ["softmax_cross_entropy cost"],
@@ -61,25 +63,25 @@ export const stages = (session, values) => [
 const backwardStages = (session, { slopes }) =>
   [
     {
-      text: "slopes of the logits: (probabilities − labels) / N; the first image",
+      text: "slopes of the logits, (probabilities − labels) / N; the first image",
       value: slopes.logits,
       boxes: { softmax_cross_entropy: null, logits: null },
       arrows: ["softmax_cross_entropy cost", "logits softmax_cross_entropy"],
     },
     {
-      text: "slopes of the biases: the sums over the batch",
+      text: "slopes of the biases, the sums over the batch",
       value: slopes.biases,
       boxes: { layer1_biases: null },
       arrows: ["layer1_biases logits"],
     },
     {
-      text: "slopes of the weights: inputᵀ · slopes of the logits; the pixel in the middle",
+      text: "slopes of the weights, inputᵀ · slopes of the logits; the pixel in the middle",
       value: slopes.weights,
       boxes: { matmul: null, layer1_weights: null },
       arrows: ["matmul logits", "layer1_weights matmul"],
     },
     {
-      text: `new weights: weights − ${session.rate} · slopes; the pixel in the middle`,
+      text: `new weights, weights − ${session.rate} · slopes; the pixel in the middle`,
       value: session.weights,
       boxes: { optimizer: null, layer1_weights: session.weights, layer1_biases: session.biases },
       arrows: ["optimizer layer1_weights", "optimizer layer1_biases"],
