@@ -70,7 +70,7 @@ RESULTS = [
 ]
 INTRODUCTION = """# firstlight in Python
 
-    pip install 'firstlight[train]'
+    pip install '.[train]'    # in the folder of the source
 
 ```python
 import firstlight as fl

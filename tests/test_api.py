@@ -188,7 +188,7 @@ def test_values_that_are_not_allowed_are_refused_as_in_the_command_line(
         (lambda: fl.train("softmax", epochs=1, steps=1), UsageError, "--epochs and --steps"),
         (lambda: fl.train("no-such"), UsageError, "no network 'no-such'; networks:"),
         (lambda: fl.train(), UsageError, "no network ''"),
-        (lambda: fl.train("softmax", "no-such"), DataError, "no dataset or path 'no-such'"),
+        (lambda: fl.train("softmax", "no-such"), DataError, "there is no folder or file no-such"),
         (lambda: fl.train("softmax", digits, class_weights="x"), UsageError, "class_weights is"),
         (lambda: fl.train("softmax", resume=run), UsageError, "resume continues .*: leave out net"),
         (lambda: fl.evaluate(run, split="tset"), UsageError, "split is 'tset'; it must be one of"),
@@ -470,11 +470,11 @@ def test_a_loss_worse_than_guessing_is_said_once_with_a_remedy(
 ) -> None:
     fl.train("softmax", data=digits, steps=20)  # its first weights are large
     err = capsys.readouterr().err
-    assert "is worse than guessing, which costs 2.3 with 10 classes: it falls, so train" in err
+    assert "is worse than guessing, which costs 2.3 with 10 classes: it has fallen, so train" in err
     fl.train("mlp", data=digits, epochs=3, lr=30)
     err = capsys.readouterr().err
     assert err.count("worse than guessing") == 1
-    assert "if it does not fall soon, lower --lr (now " in err
+    assert "classes: lower --lr (now " in err
     assert f"`firstlight find-lr mlp --data {digits}` suggests one" in err
 
 

@@ -15,6 +15,7 @@ Firstlight = Callable[..., Answer]
 
 TRAINING = [
     "network", "data", "steps", "first_cost", "final_cost", "test_accuracy", "seconds", "run",
+    "test_images",
 ]  # fmt: skip
 EVALUATION = [
     "network", "data", "split", "examples", "correct", "accuracy", "interval95", "confusion",

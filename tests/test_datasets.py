@@ -292,7 +292,7 @@ def test_every_dataset_has_images_and_labels_of_its_classes(name: str) -> None:
 
 def test_an_unknown_dataset_is_refused_with_those_that_exist() -> None:
     names = ", ".join(entry.name for entry in catalog.datasets())
-    with pytest.raises(DataError, match=f"no dataset or path 'mnits'; datasets: {names}"):
+    with pytest.raises(DataError, match=f"there is no folder or file mnits; datasets: {names}"):
         catalog.dataset("mnits")
 
 

@@ -26,7 +26,7 @@ from conftest import Answer, Make, built, large_if_alike, write_idx
 from keras import layers
 from PIL import Image
 
-from firstlight import catalog, exports, model
+from firstlight import catalog, classification, exports, model
 from firstlight.cli import Format
 from firstlight.datasets import mnist
 from firstlight.errors import ExportError, UsageError
@@ -37,9 +37,11 @@ from firstlight.exports.check import Opened, largest_difference
 from firstlight.exports.export import EXPORT_FORMATS, export
 from firstlight.exports.html import NETWORK, refuse_html
 from firstlight.exports.metadata import Metadata, Provenance
-from firstlight.exports.onnx import open_onnx
+from firstlight.exports.onnx import open_onnx, write_onnx
 from firstlight.model import predictor
 from firstlight.networks._layers import LocalResponseNorm
+from firstlight.onnx_model import OnnxModel
+from firstlight.runs import card
 from firstlight.runs.documents import ModelInfo
 from firstlight.runs.files import read_json, write_json
 from firstlight.runs.run import Run
@@ -89,7 +91,7 @@ METADATA = Metadata(
     image_kind="arrays",
     data="noise",
     preprocessing="",
-    trained=Provenance(seed=0, steps=1, test_accuracy=None, firstlight="0"),
+    trained=Provenance(seed=0, steps=1, finished=True, test_accuracy=None, firstlight="0"),
     calibration=Calibration(
         temperature=1.0,
         threshold=0.5,
@@ -173,7 +175,7 @@ def test_the_first_graphs_run_says_where_it_is_from(firstlight: Firstlight, here
     assert said["classes"] == list(mnist.CLASSES) and "centre of mass" in said["preprocessing"]
     assert said["trained"].pop("firstlight")
     accuracy = trained["test_accuracy"]
-    assert said["trained"] == {"seed": 3, "steps": 5, "test_accuracy": accuracy}
+    assert said["trained"] == {"seed": 3, "steps": 5, "finished": True, "test_accuracy": accuracy}
     assert said["preprocessing"] in onnx.load(here / facts["file"]).doc_string
 
 
@@ -336,7 +338,11 @@ def test_data_that_has_gone_is_exit_4(firstlight: Firstlight, trained: Make, her
     run = Run(shutil.copytree(trained("softmax"), here / "run"))
     write_json(run.record_file, read_json(run.record_file) | {"data": str(here / "gone")})
     answer = firstlight("export", run.folder, "--format", "onnx")
-    assert answer.code == 4 and "no dataset or path" in answer.err and answer.err.count("\n") == 1
+    assert (
+        answer.code == 4
+        and "there is no folder or file" in answer.err
+        and answer.err.count("\n") == 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -396,6 +402,8 @@ SNIPPETS = re.findall(
     USE,
     re.DOTALL,
 )
+[[_, _, FOR_PHOTOGRAPHS]] = [each for each in SNIPPETS if each[0] == "Photographs"]
+FOR_DIGITS = [each for each in SNIPPETS if each[0] != "Photographs"]
 
 
 @pytest.fixture
@@ -417,7 +425,9 @@ def other_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(urllib.request, "urlopen", serving)
 
 
-@pytest.mark.parametrize(("program", "flags", "code"), SNIPPETS, ids=[each[0] for each in SNIPPETS])
+@pytest.mark.parametrize(
+    ("program", "flags", "code"), FOR_DIGITS, ids=[each[0] for each in FOR_DIGITS]
+)
 @pytest.mark.usefixtures("other_programs")
 @pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
 def test_the_programs_of_the_docs_use_exported_files(
@@ -437,6 +447,65 @@ def test_the_programs_of_the_docs_use_exported_files(
         exec(code, {})
     expected = Run.open(folder).predict(image[None]).argmax()
     assert printed.getvalue() == f"{expected}\n"
+
+
+def photograph(width: int, height: int, mode: str = "RGB") -> Image.Image:
+    """Noise on all scales, in which each filter and each shift shows."""
+    random = np.random.default_rng(width * height)
+    picture = Image.new("RGB", (width, height))
+    for side in (4, 30, 300):
+        noise = random.integers(0, 256, (side, side, 3), np.uint8)
+        picture = Image.blend(picture, Image.fromarray(noise).resize((width, height)), 0.5)
+    if mode == "RGBA":
+        picture.putalpha(Image.fromarray(random.integers(0, 256, (height, width), np.uint8)))
+    return picture.convert(mode)
+
+
+TURNED = Image.Exif()
+TURNED[0x0112] = 6  # Orientation: turn it clockwise
+PHOTOGRAPHS: dict[str, tuple[Image.Image, dict[str, Any]]] = {
+    "wide.jpg": (photograph(301, 200), {}),
+    "high.png": (photograph(97, 230), {}),
+    "small.png": (photograph(13, 9), {}),
+    "large.jpg": (photograph(1501, 2003), {"quality": 90}),
+    "turned.jpg": (photograph(640, 427), {"exif": TURNED}),
+    "transparent.png": (photograph(120, 90, "RGBA"), {}),
+    "palette.png": (photograph(150, 100, "P"), {"transparency": 3}),
+    "grey.jpg": (photograph(111, 222, "L"), {}),
+    "print.jpg": (photograph(99, 77, "CMYK"), {}),
+}
+
+
+@pytest.mark.parametrize("network", ["softmax", "nin-cifar"])  # grey, and in colour
+def test_the_program_for_photographs_gives_the_same_pixels_and_probabilities(
+    network: str, here: Path
+) -> None:
+    built_network = built(network, 10)
+    size = built_network.input_shape[1:]
+    metadata = replace(
+        METADATA,
+        input=size,
+        image_kind="pictures",
+        classes=tuple("abcdefghij"),
+        preprocessing=card.describe_preprocessing("pictures", size, "fruit"),
+    )
+    write_onnx(built_network, here / "fruit.onnx", metadata)
+    classifier = OnnxModel(here / "fruit.onnx")
+    for name, (picture, options) in PHOTOGRAPHS.items():
+        picture.save(name, **options)
+        namespace: dict[str, Any] = {}
+        printed = io.StringIO()
+        with redirect_stdout(printed):
+            exec(FOR_PHOTOGRAPHS.replace("apple.jpg", name), namespace)
+        pixels = classification.preprocess(Path(name), size, "pictures")
+        np.testing.assert_array_equal(namespace["images"][0], pixels, err_msg=name)
+        [expected] = classifier.probabilities(pixels[np.newaxis])
+        lines = [
+            f"{share:6.1%}  {each}" for share, each in zip(expected, "abcdefghij", strict=True)
+        ]
+        assert printed.getvalue().splitlines() == lines, name
+        for word in ("draft(None", "exif_transpose", "BILINEAR", f"({size[1]}, {size[0]})"):
+            assert word in metadata.preprocessing and word.split("(")[0] in FOR_PHOTOGRAPHS
 
 
 def test_the_docs_have_a_program_for_each_format() -> None:

@@ -660,11 +660,12 @@ def test_what_a_table_says_wrongly_is_a_fault(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        (["cat.0.png", "dog.1.png"], r"cat\.0\.png: in no class folder; expected .*/CLASS/\*"),
-        ([f"{n}.png" for n in range(30)], r"30 pictures in no class folder; .firstlight predict"),
-        (["train/1.png", "test/2.png"], r"in no class folder; expected .*columns file,label"),
-        (["a.txt"], "no data that is known; it has: a.txt"),
-        ([], "it has: nothing"),
+        (["cat.0.png", "dog.1.png"], r"d: 2 pictures in no class folder; make .*/d/apple/, and"),
+        ([f"{n}.png" for n in range(30)], r"30 pictures in no class folder; .*firstlight predict"),
+        (["train/1.png", "test/2.png"], r"2 pictures in no class folder; .*columns file,label"),
+        (["a.txt"], r"no picture and no other data that is known; it has: a\.txt \(text\)"),
+        (["cat/a.txt", "dog/b.txt"], r"it has: cat/a\.txt \(text\), dog/b\.txt \(text\); data can"),
+        ([], "d: the folder is empty"),
     ],
 )
 def test_pictures_without_classes_are_refused(
@@ -673,6 +674,7 @@ def test_pictures_without_classes_are_refused(
     (tmp_path / "d").mkdir()
     for number, file in enumerate(files):
         if file.endswith("txt"):
+            (tmp_path / "d" / file).parent.mkdir(exist_ok=True)
             (tmp_path / "d" / file).write_text("a")
         else:
             write(tmp_path / "d" / file, "apple", number)

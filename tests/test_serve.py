@@ -666,7 +666,7 @@ def test_fuzzed_documents_are_refused(site: Site, path: str) -> None:
             "no recipe 'pictures' of softmax for mnist; recipes: default, long",
         ),
         ({"network": "zfnet"}, "no network 'zfnet' for mnist; networks: softmax, "),
-        ({"data": "/no/such/folder"}, "no dataset or path '/no/such/folder'; datasets: "),
+        ({"data": "/no/such/folder"}, "there is no folder or file /no/such/folder; datasets: "),
     ],
 )
 def test_what_cannot_be_trained_is_answered_with_what_can(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from firstlight import catalog, classification
 from firstlight.answers import Answers, write_answers
 from firstlight.classification import Classification, Pictures
-from firstlight.datasets import Dataset
+from firstlight.datasets import ALL, Dataset
 from firstlight.errors import GateMissed, UsageError
 from firstlight.evaluation.predictions import check_predictions_file
 from firstlight.images.files import find_pictures
@@ -229,7 +229,7 @@ def find_lr(
 def evaluate(
     runs: RunChoice | Sequence[RunChoice],
     data: DataChoice = "",
-    split: str = "test",
+    split: str = "",
     views: str = "middle",
     *,
     min_accuracy: float | None = None,
@@ -244,7 +244,8 @@ def evaluate(
         runs: a run, or several: the probabilities of an ensemble are averaged.
         data: data to measure on; "" for the data that the first run was trained on. Of a tuple
             (images, labels) every image is measured, of a `Dataset` a split.
-        split: "test", "val" or "train"; val is measured where the data has no test split.
+        split: "test", "val" or "train"; "" for test, but of pictures that are not the run's own
+            and have no splits, all are measured. Where there is no test split, val is measured.
         views: which crops of a photograph to average: "middle", "ten-crops" or "dense".
         min_accuracy: the accuracy, 0 to 1, below which GateMissed is raised.
         predictions: a file that ends in .csv or .jsonl, for a row for each image of the split:
@@ -271,13 +272,13 @@ def evaluate(
     file = None if predictions is None else as_path(predictions, "predictions")
     if file:
         check_predictions_file(file, chosen)
+    say_unfinished(chosen, quiet)
     with tensorflow(verbose):
         from firstlight.evaluation import accuracy
     evaluation = accuracy.evaluate(chosen, data, split, views, quiet, predictions_file=file)
-    if evaluation.split != split and not quiet:
+    if evaluation.split not in (split or "test", ALL) and not quiet:
         print(
-            f"{evaluation.data} has no {split} split: measured on {evaluation.split}",
-            file=sys.stderr,
+            f"{evaluation.data} has no test split: measured on {evaluation.split}", file=sys.stderr
         )
     require_accuracy(evaluation, min_accuracy)
     return evaluation
@@ -295,7 +296,7 @@ def compare(
     first: RunChoice,
     second: RunChoice,
     data: DataChoice = "",
-    split: str = "test",
+    split: str = "",
     *,
     trust: bool = False,
     quiet: bool = False,
@@ -313,9 +314,11 @@ def compare(
     >>> fl.compare("runs/mlp-mnist-1", "runs/first-graph-mnist-1", quiet=True).verdict[:26]
     'runs/mlp-mnist-1 is better'
     """
+    chosen = [as_run(first, trust), as_run(second, trust)]
+    say_unfinished(chosen, quiet)
     with tensorflow(verbose):
         from firstlight.evaluation import comparison
-    return comparison.compare(as_run(first, trust), as_run(second, trust), data, split, quiet)
+    return comparison.compare(chosen[0], chosen[1], data, split, quiet)
 
 
 def learning_curves(
@@ -355,6 +358,7 @@ def classify(
     top: int = 5,
     *,
     trust: bool = False,
+    quiet: bool = False,
     verbose: bool = False,
 ) -> list[Classification]:
     """Return the most probable classes of each picture.
@@ -379,7 +383,8 @@ def classify(
     if not isinstance(paths, Sequence):
         raise UsageError(f"images is a {type(images).__name__}; it must be paths of pictures")
     pictures = find_pictures([as_path(path, "image") for path in paths]).files
-    return classification.classify(as_classifier(model, trust, verbose), pictures, top=top)
+    classifier = as_classifier(model, trust=trust, quiet=quiet, verbose=verbose)
+    return classification.classify(classifier, pictures, top=top)
 
 
 @overload
@@ -388,6 +393,7 @@ def predict(
     images: Pictures,
     *,
     trust: bool = False,
+    quiet: bool = False,
     verbose: bool = False,
 ) -> NDArray[Any]: ...
 
@@ -432,7 +438,7 @@ def predict(
             Kaggle without labels, a .csv has ImageId and Label.
         top: labels in a row: in CSV label, probability, label_2, probability_2, ...; in JSON lines
             a list `labels`.
-        quiet: show no progress.
+        quiet: show no progress and no notices.
 
     Raises:
         DataError: a file is missing or not a picture, or the model is missing or damaged.
@@ -449,7 +455,7 @@ def predict(
     """
     if top is not None:
         check_whole_number("top", top, minimum=1)
-    classifier = as_classifier(model, trust, verbose)
+    classifier = as_classifier(model, trust=trust, quiet=quiet, verbose=verbose)
     if out is None:
         return classification.predict(classifier, images)
     paths = classification.as_files(images)
@@ -496,6 +502,7 @@ def explain(
     """
     chosen = as_run(run, trust)
     picture = as_path(image, "image")
+    say_unfinished([chosen], quiet)
     with tensorflow(verbose):
         from firstlight.explanation import explain as explanation
     return explanation.explain(
@@ -516,6 +523,7 @@ def export(
     *,
     data: DataChoice = "",
     trust: bool = False,
+    quiet: bool = False,
     verbose: bool = False,
 ) -> "Export":
     """Write a network for other programs; the file is kept only if its answers are the network's.
@@ -536,6 +544,7 @@ def export(
     PosixPath('runs/mlp-mnist-1/model/mlp.onnx')
     """
     chosen = as_run(run, trust)
+    say_unfinished([chosen], quiet)
     with tensorflow(verbose):
         from firstlight.exports import export as exports
 
@@ -570,7 +579,7 @@ def graph(
 def report(
     runs: RunChoice | Sequence[RunChoice],
     data: DataChoice = "",
-    split: str = "test",
+    split: str = "",
     out: PathChoice | None = None,
     *,
     trust: bool = False,
@@ -734,8 +743,16 @@ def as_path(path: object, what: str) -> Path:
     return Path(path)
 
 
+def say_unfinished(runs: Sequence[Run], quiet: bool) -> None:
+    """Print which weights stand for those of trainings that have not ended."""
+    for run in runs:
+        unfinished = None if quiet else run.unfinished()
+        if unfinished:
+            print(unfinished.notice, file=sys.stderr)
+
+
 def as_classifier(
-    model: RunChoice | OnnxModel, trust: bool, verbose: bool
+    model: RunChoice | OnnxModel, *, trust: bool, quiet: bool, verbose: bool
 ) -> classification.Classifier:
     """Return what classifies images: a run's network, or an ONNX model."""
     if isinstance(model, OnnxModel):
@@ -743,6 +760,7 @@ def as_classifier(
     if opened(model) is None and is_onnx(as_path(model, "model")):
         return OnnxModel(as_path(model, "model"))
     run = as_run(model, trust)
+    say_unfinished([run], quiet)
     with tensorflow(verbose):
         from firstlight.evaluation import accuracy
 

@@ -239,7 +239,7 @@ def dataset(
             location=name,
         )
     if not Path(name).exists():
-        raise DataError(f"no dataset or path {name!r}; datasets: {', '.join(names)}")
+        raise DataError(f"there is no folder or file {name}; datasets: {', '.join(names)}")
     return _kinds.dataset_at(Path(name), listing, quiet)
 
 

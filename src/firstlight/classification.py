@@ -27,7 +27,13 @@ from PIL import Image
 from firstlight.datasets import ArrayImages
 from firstlight.datasets._arrays import as_images
 from firstlight.errors import DataError
-from firstlight.images.crops import CENTER_CROP, CROP_FRACTION, WHOLE_PICTURE, Size, crop_and_resize
+from firstlight.images.crops import (
+    CENTER_CROP,
+    WHOLE_PICTURE,
+    Size,
+    crop_and_resize,
+    shortest_side,
+)
 from firstlight.images.kinds import ImageKind
 from firstlight.images.open import open_content, open_photograph
 from firstlight.probabilities import Label, top_labels
@@ -172,7 +178,7 @@ def preprocess(
         DataError: the file is missing, not a picture, damaged, too large or too small; or no digit
             is found in it, although the network has learned digits.
     """
-    picture = open_photograph(path, math.ceil(max(size[:2]) / CROP_FRACTION), content)
+    picture = open_photograph(path, shortest_side(size), content)
     if image_kind == "pictures":
         return crop_and_resize(picture, CENTER_CROP, size)
     if image_kind == "arrays":

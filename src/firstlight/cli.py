@@ -158,7 +158,12 @@ class Format(StrEnum):
     HTML = "html"
 
 
-ChosenSplit = Annotated[Split, typer.Option(help="Which split to measure.")]
+ChosenSplit = Annotated[
+    Split | None,
+    typer.Option(
+        help="Which split to measure; by default test, or all of new pictures without splits."
+    ),
+]
 
 
 def run() -> int:
@@ -436,7 +441,7 @@ def find_lr(
 def evaluate(
     folders: RunFolders,
     data: OtherData = "",
-    split: ChosenSplit = Split.TEST,
+    split: ChosenSplit = None,
     views: Annotated[
         Views,
         typer.Option(
@@ -470,7 +475,7 @@ def evaluate(
 
     runs = [api.as_run(folder, trust) for folder in folders]
     evaluation = api.evaluate(
-        runs, data, split, views, predictions=predictions, quiet=quiet, verbose=verbose
+        runs, data, split or "", views, predictions=predictions, quiet=quiet, verbose=verbose
     )
     lines = console.evaluation(evaluation, runs)
     if predictions:
@@ -490,7 +495,7 @@ def compare(
     first: RunFolder,
     second: RunFolder,
     data: OtherData = "",
-    split: ChosenSplit = Split.TEST,
+    split: ChosenSplit = None,
     trust: Trust = False,
     json_: Json = False,
     quiet: Quiet = False,
@@ -502,7 +507,9 @@ def compare(
     """
     from firstlight import api
 
-    compared = api.compare(first, second, data, split, trust=trust, quiet=quiet, verbose=verbose)
+    compared = api.compare(
+        first, second, data, split or "", trust=trust, quiet=quiet, verbose=verbose
+    )
     show(compared.to_json(), json_, console.comparison(compared))
 
 
@@ -516,7 +523,7 @@ def compare(
 def report(
     folders: RunFolders,
     data: OtherData = "",
-    split: ChosenSplit = Split.TEST,
+    split: ChosenSplit = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -535,7 +542,7 @@ def report(
     """
     from firstlight import api
 
-    written = api.report(folders, data, split, out, trust=trust, quiet=quiet, verbose=verbose)
+    written = api.report(folders, data, split or "", out, trust=trust, quiet=quiet, verbose=verbose)
     show(written.to_json(), json_, console.report(written))
 
 
@@ -657,7 +664,7 @@ def classify(
     """Print the most probable classes of each picture."""
     from firstlight import api
 
-    results = api.classify(model, images, top, trust=trust, verbose=verbose)
+    results = api.classify(model, images, top, trust=trust, quiet=quiet, verbose=verbose)
     show([result.to_json() for result in results], json_, console.classes(results))
     report_problems([result.problem for result in results if result.problem], len(results))
 
@@ -735,7 +742,9 @@ def export(
     """
     from firstlight import api
 
-    exported = api.export(folder, format_, out, data=data, trust=trust, verbose=verbose)
+    exported = api.export(
+        folder, format_, out, data=data, trust=trust, quiet=quiet, verbose=verbose
+    )
     show(exported.to_json(), json_, console.export(exported))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # these modules take time to import, and some import TensorFlow
@@ -29,7 +30,16 @@ if TYPE_CHECKING:  # these modules take time to import, and some import TensorFl
     from firstlight.website.write import Site
 
 MAX_MISTAKES_SHOWN = 5
+MAX_MISTAKES_DRAWN = 25  # in a figure: see figures/evaluation.py
 MAX_NEAR_COPIES = 20
+EXPLAINED = {  # what each picture of `explain` shows
+    "filters": "the weights of the first layer",
+    "maps": "where in the picture the filters of each layer respond",
+    "occlusion": "how the answer changes where the picture is covered",
+    "strongest": "which pixels activate the strongest units",
+    "top_nine": "which other images activate the same maps most",
+    "weights": "how much each pixel counts for each class",
+}
 MAX_PREDICTIONS_SHOWN = 20
 
 
@@ -48,9 +58,16 @@ def training(result: TrainingResult) -> list[str]:
     if result.test_accuracy is None:
         lines.append(f"test accuracy not measured: {result.data} has no test split")
     else:
-        lines.append(f"test accuracy {result.test_accuracy:.2%}")
+        lines.append(f"test accuracy {result.test_accuracy:.2%}{_of_images(result)}")
     lines.append(f"run {result.run}" if result.run else "a dry run: nothing was kept")
     return lines
+
+
+def _of_images(result: TrainingResult) -> str:
+    """Return of how many images the test accuracy is: ", 19 of 31"."""
+    if result.test_images is None or result.test_accuracy is None:
+        return ""
+    return f", {round(result.test_accuracy * result.test_images):,} of {result.test_images:,}"
 
 
 def predictions(predicted: np.ndarray, labels: np.ndarray) -> list[str]:
@@ -76,7 +93,8 @@ def accuracy(measured: Evaluation) -> str:
     """Return the accuracy and its interval."""
     low, high = measured.interval95
     return (
-        f"{measured.network} on {measured.data} ({measured.split}): {measured.accuracy:.2%} right, "
+        f"{measured.network} on {measured.data} ({measured.measured_on}): "
+        f"{measured.accuracy:.2%} right, "
         f"{measured.correct:,} of {measured.examples:,} (95 % confidence interval: {low:.2%} to "
         f"{high:.2%})"
     )
@@ -90,10 +108,22 @@ def evaluation(measured: Evaluation, runs: list[Run]) -> list[str]:
             f"the right class is among the five most probable for {measured.top5:.2%} of the images"
         )
     classes = runs[0].model_info().classes
-    lines += [_mistake(wrong, classes) for wrong in measured.mistakes[:MAX_MISTAKES_SHOWN]]
+    shown = measured.mistakes[:MAX_MISTAKES_SHOWN]
+    if len(shown) < len(measured.mistakes):
+        lines.append(_surest(len(shown), len(measured.mistakes), measured.figures))
+    lines += [_mistake(wrong, classes) for wrong in shown]
     if measured.figures:
         lines.append(f"figures in {measured.figures}")
     return lines
+
+
+def _surest(shown: int, mistakes: int, figures: Path | None) -> str:
+    """Return how many mistakes are printed, and where to find the others."""
+    line = f"the {shown} surest of {mistakes:,} mistakes"
+    if figures is None:
+        return f"{line}:"
+    drawn = "all" if mistakes <= MAX_MISTAKES_DRAWN else f"the {MAX_MISTAKES_DRAWN} surest"
+    return f"{line}; {drawn} are in {figures / 'mistakes.png'}:"
 
 
 def _mistake(mistake: Mistake, classes: tuple[str, ...]) -> str:
@@ -107,16 +137,18 @@ def export(exported: Export) -> list[str]:
     calibration = exported.calibration
     before, after = calibration.calibration_error
     low, high = calibration.error_interval95
+    splits = ", ".join(f"{count:,} {split}" for split, count in exported.splits.items())
     return [
-        f"{exported.path}: {exported.bytes:,} bytes; on {exported.examples:,} images its logits "
-        f"differ from the network's by at most {exported.largest_difference:.2g}",
+        f"{exported.path}: {exported.bytes:,} bytes; on {exported.examples:,} images ({splits}) "
+        f"its logits differ from the network's by at most {exported.largest_difference:.2g}",
         f"not calibrated: {calibration.problem}"
         if calibration.problem
         else f"temperature {calibration.temperature:.3g} (calibration error {before:.2%} → "
         f"{after:.2%})",
-        f"with a threshold of {calibration.threshold:.0%} the model answers "
-        f"{calibration.answers:,} of {counted(calibration.images, 'validation image')}, "
-        f"{calibration.wrong:,} of them wrong (95 % confidence interval: {low:.2%} to {high:.2%})",
+        f"of {counted(calibration.images, 'validation image')}, {calibration.answers:,} have an "
+        f"answer of at least {calibration.threshold:.0%} (the threshold), {calibration.wrong:,} of "
+        f"them a wrong one (95 % confidence interval: {low:.2%} to {high:.2%}); `classify` answers "
+        "below it too",
     ]
 
 
@@ -182,9 +214,9 @@ def answers(written: Answers) -> list[str]:
 
 
 def explanation(explained: Explanation) -> list[str]:
-    """Return the most probable labels, then the files that were written."""
+    """Return the most probable labels, then the files that were written, and what they show."""
     labels = [f"{label.probability:6.1%}  {label.label}" for label in explained.labels]
-    return [*labels, *map(str, explained.files)]
+    return [*labels, *(f"{file}: {EXPLAINED[file.stem]}" for file in explained.files)]
 
 
 def report(written: Report) -> list[str]:
@@ -239,14 +271,15 @@ def comparison(compared: Comparison) -> list[str]:
 def check(checked: DatasetCheck) -> list[str]:
     """Return a line for each fault and near copy, a table of classes by split, and the totals."""
     near = checked.near_copies
+    classes = "1 class" if len(checked.classes) == 1 else f"{len(checked.classes):,} classes"
     return [
         *(f"{fault.file}: {fault.problem}" for fault in checked.faults),
         *(f"{copy.file}: looks the same as {copy.like}" for copy in near[:MAX_NEAR_COPIES]),
         *([f"{len(near):,} images look the same as one of another split"] if near else []),
         *checked.remarks,
         *_class_table(checked),
-        f"{checked.data}: {counted(checked.examples, 'example')} in {len(checked.classes)} "
-        f"classes, {counted(len(checked.faults), 'fault')}",
+        f"{checked.data}: {counted(checked.examples, 'example')} in {classes}, "
+        f"{counted(len(checked.faults), 'fault')}",
     ]
 
 

@@ -94,6 +94,16 @@ def describe_file(path: Path) -> str:
         return f"not readable ({error.strerror})"
 
 
+def is_text(path: Path) -> bool:
+    """Return whether a file begins with text in UTF-8."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(LENGTH)
+    except OSError:
+        return False
+    return b"\0" not in start and "\ufffd" not in start[:-3].decode(errors="replace")
+
+
 def describe(start: bytes) -> str:
     """Return what a file is that begins so, and what to do, "" if it is not known."""
     if not start:

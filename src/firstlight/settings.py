@@ -9,11 +9,12 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from firstlight import catalog
-from firstlight.datasets import Dataset
+from firstlight.datasets import EMPTY_CLASS, Dataset
 from firstlight.errors import DataError, UsageError
 from firstlight.networks._network import Network, SourceRecord
 from firstlight.recipe import Recipe, check_choice, check_whole_number
 
+MAX_FAULTS_NAMED = 3  # in a message about data without a picture that can be used
 MAX_SEED = 2**32 - 1
 BALANCED = "balanced"  # class weights: each class counts alike, however many examples it has
 
@@ -200,8 +201,15 @@ def refuse_single_class(dataset: Dataset) -> None:
     """Raises DataError if the dataset has fewer than two classes."""
     data = dataset.location or dataset.name
     if len(dataset.classes) < 2:
-        hint = "" if dataset.classes else "; `firstlight data check` shows why"
-        raise DataError(too_few_classes(data, dataset.classes) + hint)
+        raise DataError(too_few_classes(data, dataset.classes) + first_faults(dataset))
+
+
+def first_faults(dataset: Dataset) -> str:
+    """Return what is wrong with the first files, and the command that lists all; "" if nothing."""
+    faults = dataset.listing.faults if dataset.listing else ()
+    files = [fault for fault in faults if EMPTY_CLASS not in fault.problem][:MAX_FAULTS_NAMED]
+    named = "".join(f"; {fault.file}: {fault.problem}" for fault in files)
+    return f"{named}; `{dataset.check_command}` lists every fault" if faults else ""
 
 
 def too_few_classes(data: str, classes: Sequence[str]) -> str:

@@ -12,8 +12,9 @@ _batches                    the order in which training uses them
 """
 
 from firstlight.datasets._batches import ahead, shuffled
-from firstlight.datasets._dataset import Dataset, DatasetCheck, Fault, Listing
+from firstlight.datasets._dataset import EMPTY_CLASS, Dataset, DatasetCheck, Fault, Listing
 from firstlight.datasets._examples import (
+    ALL,
     SPLITS,
     Examples,
     array_examples,
@@ -24,6 +25,8 @@ from firstlight.datasets._examples import (
 from firstlight.datasets._images import ArrayImages, FolderImages, Images
 
 __all__ = [
+    "ALL",
+    "EMPTY_CLASS",
     "SPLITS",
     "ArrayImages",
     "Dataset",

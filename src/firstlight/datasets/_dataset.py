@@ -1,5 +1,6 @@
 """A dataset: a name, classes, splits, and how to load one of them."""
 
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -133,6 +134,7 @@ class Dataset:
     splits: tuple[str, ...] = SPLITS  # which it has
     listing: Listing | None = field(default=None, repr=False)  # for a folder of pictures
     made: str = ""  # how missing splits were made; "" if the data has them
+    is_unsplit: bool = False  # pictures without splits of their own: load("all") gives all of them
     location: str | None = None  # a name, or an absolute path; None for arrays from Python
     remarks: tuple[str, ...] = field(default=(), repr=False)  # how the data was understood
 
@@ -179,9 +181,18 @@ class Dataset:
         """The split on which accuracy is measured: val if the data has val and no test."""
         return "test" if "test" in self.splits else "val"
 
-    def notices(self) -> list[str]:
-        """Return what a user must know: a folder's faults, and how missing splits were made."""
-        said = [*self.remarks, self.made] if self.made else [*self.remarks]
+    @property
+    def check_command(self) -> str:
+        """The command that lists every fault."""
+        return f"firstlight data check {shlex.quote(self.location or self.name)}"
+
+    def notices(self, *, of_splits: bool = True) -> list[str]:
+        """Return what a user must know: a folder's faults, and how missing splits were made.
+
+        Args:
+            of_splits: also say how missing splits were made.
+        """
+        said = [*self.remarks, self.made] if self.made and of_splits else [*self.remarks]
         if self.listing is None:
             return said
         # A class that has vanished matters more than a picture.
@@ -191,7 +202,7 @@ class Dataset:
             used = sum(len(files) for files in self.listing.splits.values())
             lines.append(
                 f"{len(faults):,} faults, {used:,} pictures used; "
-                "`firstlight data check` lists every fault"
+                f"`{self.check_command}` lists every fault"
             )
         return [*lines, *said]
 
@@ -204,6 +215,9 @@ class Dataset:
                 loaded[split] = self.load(split)
             except DataError as error:
                 faults.append(Fault(self.name, str(error)))
+        if len(self.classes) == 1:
+            problem = f"one class, {self.classes[0]}: a network needs at least two"
+            faults.append(Fault(self.name, problem))
         return DatasetCheck(
             data=self.name,
             counts={split: self._counts(examples) for split, examples in loaded.items()},

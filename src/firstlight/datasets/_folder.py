@@ -28,6 +28,7 @@ PART = re.compile(r"(fold|part|batch|session|chunk|group|set|day|camera)[ _-]*\d
 NO_FOLDERS = ("__MACOSX", "@eaDir")  # what a Mac or a Synology puts into folders
 BESIDE = (".db", ".ini", ".txt", ".xml", ".json", ".csv", ".md", ".html", ".yaml", ".mat", ".npy")
 NO_CLASSES = ("images", "image", "imgs", "img", "pictures", "photos", "jpegimages")
+OUTSIDE = "in no class folder"  # the fault of a picture
 MAX_WRAPPERS = 3  # folders around the one that holds the classes
 MAX_LOOSE = 20  # pictures outside of classes that are named one by one
 MAX_NESTED_NAMED = 3
@@ -61,8 +62,20 @@ def find(path: Path) -> PictureFiles | None:
     if table or folders.files:
         return table or folders
     for place, problem in folders.faults.items():
+        if OUTSIDE in problem:
+            raise DataError(f"{path}: {_without_classes(path)}")
         raise DataError(f"{path}: {place}: {problem}; {_arrangement(path)}")
     return None
+
+
+def _without_classes(path: Path) -> str:
+    """Return what to do with pictures of which no folder says the class."""
+    count = sum(map(_is_like_a_picture, _files_below(path)))
+    return (
+        f"{count:,} {'picture' if count == 1 else 'pictures'} {OUTSIDE}; make a folder for each "
+        f"class, such as {path / 'apple'}/, and move the pictures into them; or write a CSV with "
+        "the columns file,label. `firstlight predict` takes pictures without labels"
+    )
 
 
 def _with_table(folders: PictureFiles, table: PictureFiles, missing: set[str]) -> PictureFiles:
@@ -236,10 +249,8 @@ def _loose_pictures(directory: Path, folder: Path) -> dict[str, str]:
     loose = [path for path in paths if path.is_file() and is_picture(path)]
     if len(loose) > MAX_LOOSE:
         place = folder.relative_to(directory).as_posix()
-        return {
-            place: f"{len(loose):,} pictures in no class folder; `firstlight predict` takes them"
-        }
-    return {path.relative_to(directory).as_posix(): "in no class folder" for path in loose}
+        return {place: f"{len(loose):,} pictures {OUTSIDE}; `firstlight predict` takes them"}
+    return {path.relative_to(directory).as_posix(): OUTSIDE for path in loose}
 
 
 def _arrangement(directory: Path) -> str:

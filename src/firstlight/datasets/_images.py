@@ -7,7 +7,6 @@ This is the only place that makes images of the size that a network takes. Pictu
 several threads when they are needed, and are not kept in memory.
 """
 
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +25,7 @@ from firstlight.images.crops import (
     Size,
     crop_and_resize,
     random_crop,
+    shortest_side,
 )
 from firstlight.images.kinds import ImageKind
 from firstlight.images.open import open_photograph
@@ -189,7 +189,7 @@ class FolderImages:
         )
 
     def _crop(self, row: int, crop: Crop) -> Array:
-        shortest = math.ceil(max(self.size[:2]) / crop.fraction)
+        shortest = shortest_side(self.size, crop.fraction)
         return crop_and_resize(self.picture(row, shortest), crop, self.size)
 
 

@@ -5,7 +5,7 @@ either arrays, which are read into memory, or pictures, which are examined and l
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -58,10 +58,21 @@ def _what_it_is(path: Path) -> str:
     expected = f"{kinds}; save other arrays: np.savez(FILE, images=images, labels=labels)"
     if path.is_file():
         return file_types.describe_file(path) or f"not a dataset; data can be {expected}"
-    below = (Path(parent, name) for parent, _, names in os.walk(path) for name in sorted(names))
-    for file in islice(below, MAX_LOOKED_AT):
+    files = list(islice(_shown_below(path), MAX_LOOKED_AT))
+    for file in files:
         if file.is_file() and (known := file_types.describe_file(file)):
             return f"{file.relative_to(path)} is {known}"
-    files = sorted(file for file in path.iterdir() if not file.name.startswith("."))
-    names = ", ".join(file.name for file in files[:MAX_NAMES]) or "nothing"
-    return f"no data that is known; it has: {names}; data can be {expected}"
+    if not files:
+        return "the folder is empty" if not any(path.iterdir()) else "no file is in its folders"
+    names = ", ".join(
+        f"{file.relative_to(path)}{' (text)' if file_types.is_text(file) else ''}"
+        for file in files[:MAX_NAMES]
+    )
+    return f"no picture and no other data that is known; it has: {names}; data can be {expected}"
+
+
+def _shown_below(path: Path) -> Iterator[Path]:
+    """Yield the files in a folder and in its folders, without hidden ones."""
+    for parent, folders, names in os.walk(path):
+        folders.sort()
+        yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))

@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image
 
 from firstlight.datasets._dataset import EMPTY_CLASS, Dataset, Fault, Listing
-from firstlight.datasets._examples import SPLITS, Examples
+from firstlight.datasets._examples import ALL, SPLITS, Examples
 from firstlight.datasets._images import ArrayImages, FolderImages, Source, content_of
 from firstlight.errors import DataError
 from firstlight.images.crops import Size
@@ -85,6 +85,7 @@ def dataset_of_pictures(
         splits=tuple(listing.splits),
         listing=listing,
         made=listing.made,
+        is_unsplit=kept is None and not any(file.split for file in found.files),
         location=str(path.resolve()),
         remarks=(*found.remarks, *_small_note(listing)) if kept is None else (),
     )
@@ -99,7 +100,7 @@ def _small_note(listing: Listing) -> tuple[str, ...]:
 
 
 def load(split: str, source: Source, listing: Listing, name: str) -> Examples:
-    """Return the pictures and labels of a split.
+    """Return the pictures and labels of a split, or of ALL.
 
     The first picture of each class comes first, then the second of each: any beginning is a fair
     sample of the classes.
@@ -109,6 +110,8 @@ def load(split: str, source: Source, listing: Listing, name: str) -> Examples:
     """
     number = {label: i for i, label in enumerate(listing.classes)}
     files = list(listing.splits.get(split, {}))  # those of a class in their natural order
+    if split == ALL:
+        files = sorted((file for each in listing.splits.values() for file in each), key=natural)
     if not files:
         splits = ", ".join(listing.splits) or "none at all"
         raise DataError(f"{name} has no {split} pictures; it has: {splits}")

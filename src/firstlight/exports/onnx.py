@@ -43,7 +43,8 @@ def write_onnx(network: keras.Model, path: Path, metadata: Metadata) -> None:
     for tensor in (*proto.graph.input, *proto.graph.output):
         tensor.type.tensor_type.shape.dim[0].dim_param = "N"
     proto.graph.name = network.name
-    proto.doc_string = f"{network.name}, trained on {metadata.data}. {metadata.preprocessing}"
+    trained = "trained" if metadata.trained.finished else "not yet fully trained"
+    proto.doc_string = f"{network.name}, {trained} on {metadata.data}. {metadata.preprocessing}"
     onnx.helper.set_model_props(proto, {"firstlight": metadata.json_text()})
     with path.open("wb") as file:
         file.write(proto.SerializeToString())

@@ -36,9 +36,11 @@ def exported_file(run: Run) -> Path | None:
     """Return the ONNX file of a run's weights; None if there is none, or it is older than they.
 
     Raises:
-        DataError: training has not ended, or the run is damaged.
+        DataError: no step was trained yet, or the run is damaged.
     """
     file = run.model_file.with_name(f"{run.model_info().network}.onnx")
+    if not run.weights.is_file():  # it still trains, and its weights change
+        return None
     is_of_weights = file.is_file() and file.stat().st_mtime >= run.weights.stat().st_mtime
     return file if is_of_weights else None
 

@@ -138,7 +138,8 @@ async def printed_in_time(
 def refuse_single_class(found: DataJson) -> None:
     """Raises UsageError if there is nothing to tell apart: the message has the first fault."""
     if len(found["classes"]) < 2:
-        first = "".join(f"; {fault['file']}: {fault['problem']}" for fault in found["faults"][:1])
+        of_files = [fault for fault in found["faults"] if fault["file"] != found["data"]]
+        first = "".join(f"; {fault['file']}: {fault['problem']}" for fault in of_files[:1])
         raise UsageError(too_few_classes(found["location"], list(found["classes"])) + first)
 
 
