@@ -1080,10 +1080,11 @@ def test_a_wrong_token_is_asked_for_again(chromium: Any, shared: dict[str, Any])
     expect_tidy(page)
     entry.fill(shared["token"])
     entry.press("Enter")
-    page.locator(".no-runs").first.wait_for()
+    runs = page.locator(".no-runs:not(:empty), tbody tr").first  # other tests may have left some
+    runs.wait_for()
     assert page.locator("dialog").count() == 0
     page.reload()
-    page.locator(".no-runs").first.wait_for()
+    runs.wait_for()
     page.close()
 
 
