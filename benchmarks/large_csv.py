@@ -5,7 +5,8 @@
 The file has 42,000 of MNIST's training images, a row each, with Kaggle's header. Each measurement
 is a process of its own: seconds from before the file is opened until its images and labels are
 arrays, without the start of Python; and the peak of the process's resident memory, with Python and
-its modules. pandas is measured beside it if it is installed: `read_csv`, and the array of its values.
+its modules. pandas is measured beside it if it is installed: `read_csv`, and the array of its
+values.
 
 The results go to results/large_csv.json, and a table into benchmarks/README.md.
 """
