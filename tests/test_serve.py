@@ -40,7 +40,15 @@ from firstlight.reading import read
 from firstlight.reading.recognizer import DIGITS_MODEL
 from firstlight.recipe import Recipe
 from firstlight.runs import checkpoint
-from firstlight.runs.documents import Evaluation, Mistake, ModelInfo, RunRecord, TrainingResult
+from firstlight.runs.documents import (
+    INTERRUPTED,
+    Evaluation,
+    Mistake,
+    ModelInfo,
+    RunRecord,
+    TrainingResult,
+    TrainingStatus,
+)
 from firstlight.runs.files import write_json
 from firstlight.runs.run import Run
 from firstlight.serve import addresses, app, chapter_views, guard, run_views, server
@@ -1254,16 +1262,27 @@ def evaluation(data: str, split: str, mistakes: tuple[Mistake, ...] = ()) -> Eva
 
 
 def test_a_stopped_run_may_be_continued_elsewhere(tmp_path: Path) -> None:
-    run, now = Run(tmp_path), time.time()
+    run, now = Run(write_run(tmp_path / "a")), time.time()
+    record = replace(run.record(), status=None, result=None)
+    os.utime(run.record_file, (now - 400, now - 400))
     run.metrics_file.write_text("")
-    assert run_views.run_state(run, False, math.inf) == "running"
-    assert run_views.run_state(run, False, now) == "stopped"
-    assert run_views.run_state(run, False, now - 30) == "elsewhere"
-    assert run_views.run_state(run, False, None) == "elsewhere"
+    assert run_views.run_state(run, record, math.inf) == "running"
+    assert run_views.run_state(run, record, now) == "stopped"
+    assert run_views.run_state(run, record, now - 30) == "elsewhere"
+    assert run_views.run_state(run, record, None) == "elsewhere"
     os.utime(run.metrics_file, (now - 200, now - 200))
-    assert run_views.run_state(run, False, now - 300) == "stopped"
-    assert run_views.run_state(run, False, None) == "stopped"
-    assert run_views.run_state(run, True, None) == "done"
+    assert run_views.run_state(run, record, now - 300) == "stopped"
+    assert run_views.run_state(run, record, None) == "stopped"
+    done = replace(record, result=training_result("mnist", 0.9))
+    assert run_views.run_state(run, done, None) == "done"
+
+
+def test_a_run_that_was_interrupted_is_stopped_at_once(tmp_path: Path) -> None:
+    run = Run(write_run(tmp_path / "a"))
+    record = replace(run.record(), status=TrainingStatus(step=3, stopped=INTERRUPTED), result=None)
+    run.metrics_file.write_text("")  # just now
+    assert run_views.run_state(run, record, None) == "stopped"
+    assert run_views.run_state(run, record, math.inf) == "running"  # it is being continued
 
 
 def test_a_runs_accuracy_is_that_on_its_own_test_images(tmp_path: Path) -> None:

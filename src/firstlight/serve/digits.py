@@ -27,6 +27,7 @@ MAX_DRAWING_PIXELS = 1_000_000
 MAX_HEADER_BYTES = 17  # what PGM_HEADER can match
 GZIP = 16 + zlib.MAX_WBITS  # zlib's number for a file of gzip
 SIDE = 28
+INPUT_SHAPE = (SIDE, SIDE, 1)  # of the networks whose layers the page shows
 MIN_INK = 64  # 0 to 255: a sheet whose strongest ink is fainter counts as empty
 
 
