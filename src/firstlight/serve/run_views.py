@@ -237,8 +237,9 @@ def run_state(run: Run, record: RunRecord, ended_at: float | None) -> State:
         return "done"
     if record.status is not None:  # the training has written that it was interrupted
         return "stopped"
-    files = (run.record_file, run.metrics_file, run.last, run.weights)
-    last_write = max(map(modified_at, files))
+    last_write = max(map(modified_at, (run.metrics_file, run.last, run.weights)))
+    if run.last.is_file():  # a training that is continued writes run.json at first
+        last_write = max(last_write, modified_at(run.record_file))
     silent = time.time() - last_write > MAX_SECONDS_BETWEEN_WRITES
     ended_since = ended_at is not None and last_write <= ended_at + 1
     return "stopped" if silent or ended_since else "elsewhere"

@@ -18,6 +18,8 @@ import { filters, weightsPicture } from "./weights.js";
 
 const CLASSES_SHOWN = 12; // of a run on pictures, the most probable
 const CHOOSE_PICTURE = "Choose a picture to see where the network looks.";
+const OF_DIGITS = { image: "drawing", light: "ink" };
+const OF_PICTURES = { image: "picture", light: "light" };
 const NO_TENSORFLOW = "The layers of a network that you have trained need TensorFlow. ";
 
 export function enter(page) {
@@ -123,7 +125,9 @@ export function enter(page) {
     showNoAnswer();
     error.textContent = (isFile && pictureProblem(picture)) || "";
     if (error.textContent) return;
-    prediction.replaceChildren(quiet("The network looks at the picture …"));
+    prediction.replaceChildren(
+      quiet("The network looks at the picture. TensorFlow may have to start …"),
+    );
     try {
       const content = isFile ? picture : {};
       await answerPicture(content, run, { own: isFile ? "" : `picture=${picture}`, number });
@@ -172,7 +176,7 @@ export function enter(page) {
   }
 
   async function lookInside(encoded, run, number, ownClasses = classes) {
-    error.textContent = run && !layers.children.length ? "TensorFlow is starting …" : "";
+    error.textContent = run && !photos && !layers.children.length ? "TensorFlow is starting …" : "";
     const request = { image: encoded, ...(run ? { run } : {}) };
     const answer = await post("occlusion", request);
     const weights = run ? await get(`${runPath(run)}/weights`).catch(() => null) : null;
@@ -198,7 +202,7 @@ export function enter(page) {
     if (!run) return;
     const weights = await get(`${runPath(run)}/weights`).catch(() => null); // it may have none yet
     if (weights && number === requests)
-      layers.append(h("article", { class: "card layer" }, filters(weights)));
+      layers.append(h("article", { class: "card layer" }, filters(weights, words())));
   }
 
   /** What to do to see layers. */
@@ -217,6 +221,8 @@ export function enter(page) {
     const link = h("a", { href: "#train" }, "Train a network");
     return [quiet(link, " to see what each of its layers makes of it.")];
   }
+
+  const words = () => (photos ? OF_PICTURES : OF_DIGITS);
 
   const predictedName = () => {
     const { probabilities } = shown.answer;
@@ -270,7 +276,7 @@ export function enter(page) {
       if (top > 0.8 * innerHeight) panel.detail.scrollIntoView(); // on a phone it is below the maps
     };
     const { image, names, weights, answer } = shown;
-    const drawn = { image, classes: names, weights, map };
+    const drawn = { image, classes: names, weights, map, words: words() };
     const panel = layerPanel(answer.layers, name, drawn, { onLayer: chooseLayer, onMap });
     showProjections(name, panel.map, panel.detail);
     return panel.element;
@@ -303,6 +309,7 @@ export function enter(page) {
       noun,
       map,
       weights: map && weightsPicture(weights, layer, number),
+      words: words(),
       pixels: kindOfProjection(answer.layers, layer),
     };
   }
