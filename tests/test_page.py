@@ -757,18 +757,18 @@ def test_a_run_on_pictures_is_looked_into_with_pictures(open_page: Any, home: Pa
     pictures = home / "fruit"
     (pictures / "kiwi").mkdir(parents=True)
     Image.new("RGB", (40, 40), (90, 200, 9)).save(pictures / "kiwi" / "1.png")
-    settings = Settings(network="lenet5", data=str(pictures), recipe=recipe, seed=0, sha256={})
-    folder = home / "runs" / "lenet5-fruit-1"
+    settings = Settings(network="zfnet", data=str(pictures), recipe=recipe, seed=0, sha256={})
+    folder = home / "runs" / "zfnet-fruit-1"
     folder.mkdir(parents=True)
     run = Run(folder)
     run.write_record(RunRecord(settings=settings, total_steps=20, versions={}, machine=""))
     files = dict.fromkeys(("kiwi/1.png", "kiwi/gone.png"), "")
     listing = Listing(classes=("apple", "kiwi"), splits={"test": files}, made="", faults=())
     run.pictures_file.write_text(json.dumps(listing.to_json()))
-    page = open_page("inside?run=lenet5-fruit-1")
+    page = open_page("inside?run=zfnet-fruit-1")
     page.get_by_role("button", name="kiwi").wait_for()
     assert page.locator(".own-pictures button").count() == 1  # the other one is gone
-    page.get_by_text("32 × 32 pixels in grey").wait_for()
+    page.get_by_text("224 × 224 pixels in colour").wait_for()
     assert not page.locator(".sheet").is_visible()
     notes = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no picture"}
     page.locator("input[type=file]").set_input_files(notes)
