@@ -293,7 +293,7 @@ function runNumbers(lines, run) {
   if (!ENDED.includes(run.state) && remaining !== null)
     texts["time left, about"] = duration(remaining);
   const isRecall = run.validated_by === "mean recall";
-  const keepsLast = run.recipe_fields?.keep === "last";
+  const keepsLast = run.recipe_fields?.keep === "last" && !run.settings.patience; // as `train` does
   const measured = isRecall ? "mean recall on validation" : "validation accuracy";
   if (validation.length)
     texts[keepsLast ? measured : `best ${measured}`] = keepsLast
