@@ -19,6 +19,7 @@ import pytest
 from conftest import write_lenet5
 from PIL import Image, ImageDraw
 
+from firstlight.datasets import Listing
 from firstlight.reading import read
 from firstlight.recipe import Recipe
 from firstlight.runs.documents import LoggedStep, RunRecord
@@ -749,6 +750,34 @@ def test_the_form_of_a_training_shows_the_recipes_numbers_and_names_each_range(
     assert page.get_by_label("recipe").locator("option").all_text_contents() == ["pictures"]
     assert page.get_by_label("network").locator("option", has_text="zfnet").count() == 2
     expect_tidy(page)
+
+
+def test_a_run_on_pictures_is_looked_into_with_pictures(open_page: Any, home: Path) -> None:
+    recipe = Recipe(learning_rate=0.1, batch_size=10, steps=20)
+    pictures = home / "fruit"
+    (pictures / "kiwi").mkdir(parents=True)
+    Image.new("RGB", (40, 40), (90, 200, 9)).save(pictures / "kiwi" / "1.png")
+    settings = Settings(network="zfnet", data=str(pictures), recipe=recipe, seed=0, sha256={})
+    folder = home / "runs" / "zfnet-fruit-1"
+    folder.mkdir(parents=True)
+    run = Run(folder)
+    run.write_record(RunRecord(settings=settings, total_steps=20, versions={}, machine=""))
+    files = dict.fromkeys(("kiwi/1.png", "kiwi/gone.png"), "")
+    listing = Listing(classes=("apple", "kiwi"), splits={"test": files}, made="", faults=())
+    run.pictures_file.write_text(json.dumps(listing.to_json()))
+    page = open_page("inside?run=zfnet-fruit-1")
+    page.get_by_role("button", name="kiwi").wait_for()
+    assert page.locator(".own-pictures button").count() == 1  # the other one is gone
+    page.get_by_text("224 × 224 pixels in colour").wait_for()
+    assert not page.locator(".sheet").is_visible()
+    notes = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no picture"}
+    page.locator("input[type=file]").set_input_files(notes)
+    page.get_by_text("notes.txt is text/plain").wait_for()
+    assert not page.locator(".class-bars").count() and not page.locator(".verdict").count()
+    page.get_by_label("network").select_option("")
+    page.locator(".sheet").wait_for()
+    assert not page.get_by_role("button", name="Open a picture").is_visible()
+    shutil.rmtree(folder)
 
 
 PIXELS = "() => [...document.querySelectorAll('.maps canvas')].map(c => c.toDataURL()).join()"

@@ -31,26 +31,34 @@ from starlette.routing import Route
 
 import firstlight as fl
 from firstlight import cli, file_types
-from firstlight.datasets import flat, mnist
+from firstlight.datasets import Listing, flat, mnist
 from firstlight.datasets._folder import list_pictures
-from firstlight.errors import DataError
+from firstlight.errors import DataError, NotFound
 from firstlight.evaluation.accuracy import classifier
 from firstlight.images.open import PICTURE_FORMATS
 from firstlight.reading import read
 from firstlight.reading.recognizer import DIGITS_MODEL
 from firstlight.recipe import Recipe
 from firstlight.runs import checkpoint
-from firstlight.runs.documents import Evaluation, Mistake, ModelInfo, RunRecord, TrainingResult
+from firstlight.runs.documents import (
+    INTERRUPTED,
+    Evaluation,
+    Mistake,
+    ModelInfo,
+    RunRecord,
+    TrainingResult,
+    TrainingStatus,
+)
 from firstlight.runs.files import write_json
 from firstlight.runs.run import Run
-from firstlight.serve import addresses, app, chapter_views, guard, run_views, server
+from firstlight.serve import addresses, app, chapter_views, guard, run_pictures, run_views, server
 from firstlight.serve.jobs import MAX_JOBS, train_arguments
 from firstlight.serve.sharing import Sharing, new_token, qr_as_svg
 from firstlight.serve.tf_network import stage_names
 from firstlight.settings import BALANCED, Settings
 
 Firstlight = Callable[..., Answer]
-PGM, JSON = "image/x-portable-graymap", "application/json"
+PGM, PNG, JSON = "image/x-portable-graymap", "image/png", "application/json"
 DIGIT = base64.b64encode(mnist.load("test").images[0].tobytes()).decode()
 
 
@@ -890,7 +898,7 @@ def test_a_read_only_server_refuses_every_route_that_changes_something(
 ) -> None:
     write_trained_run(runs / "one")
     allowed = {"/api/read", "/api/classify", "/api/occlusion", "/api/projections", "/api/graph"}
-    allowed |= {"/api/runs/{name}/samples"}
+    allowed |= {"/api/runs/{name}/samples", "/api/runs/{name}/prepare"}
     assert allowed < set(post_routes(shared_site)) and set(app.LOOKING) == allowed
     for path in set(post_routes(shared_site)) - allowed:
         for action in ("stop", "resume", "evaluate", "anything"):
@@ -1021,6 +1029,7 @@ def test_a_training_is_started_stopped_and_continued(site: Site, runs: Path) -> 
     row = wait_for_state(site, name, "stopped")
     assert row["job"]["exit_code"] == 130 and "--resume" in row["job"]["output"][-1]
     reached = logged_lines(site, name)[-1]["step"]
+    assert Run(runs / name).stopped == INTERRUPTED
     assert 0 < row["steps"] <= reached and row["final_cost"] > 0 and row["seconds"] > 0
     weights = site.get(f"/api/runs/{name}/weights").json
     assert weights["shape"] == [10, 28, 28] and len(base64.b64decode(weights["pixels"])) == 7840
@@ -1050,10 +1059,39 @@ def test_a_folder_of_pictures_is_looked_at_and_trained_on(site: Site, runs: Path
     row = wait_for_state(site, name, "done")
     assert row["pictures"] and row["settings"]["learning rate"] == 0.02
     assert site.get(f"/api/runs/{name}/weights").json["shape"] == [6, 5, 5]
+    check_pictures_of(site, name, shop)
     shutil.rmtree(shop / "kiwi")
     alone = site.post("/api/data", json.dumps({"data": str(shop)}).encode())
     assert alone.status == 400 and "has one class, apple: a network" in alone.json["error"]
     shutil.rmtree(shop)
+
+
+def check_pictures_of(site: Site, name: str, shop: Path) -> None:
+    """A run's own pictures can be looked at by number, and a visitor's picture as well."""
+    path = f"/api/runs/{name}"
+    shown = site.get(f"{path}/pictures").json
+    assert {picture["label"] for picture in shown["pictures"]} == {"apple", "kiwi"}
+    assert shown["input"] == [28, 28, 1]
+    number = shown["pictures"][0]["number"]
+    labels = site.post(f"/api/classify?run={name}&picture={number}", b"{}").json["labels"]
+    assert {label["label"] for label in labels} == {"apple", "kiwi"}
+    sent = site.post(f"/api/classify?run={name}", (shop / "apple" / "1.png").read_bytes(), PNG)
+    assert sent.json["labels"]
+    assert site.post(f"/api/classify?run={name}&picture=99", b"{}").status == 404
+
+
+def test_no_picture_outside_of_a_runs_folder_is_shown(tmp_path: Path) -> None:
+    shop = write_shop(tmp_path / "shop")
+    run = Run(write_run(tmp_path / "run", data=str(shop)))
+    shutil.copy(shop / "kiwi" / "1.png", tmp_path / "secret.png")
+    files = dict.fromkeys(("../secret.png", "kiwi/1.png", "kiwi/gone.png"), "")
+    listing = Listing(classes=("apple", "kiwi"), splits={"test": files}, made="", faults=())
+    write_json(run.pictures_file, listing.to_json())
+    assert [each["number"] for each in run_pictures.small_pictures(run)["pictures"]] == [1]
+    for number in (0, 2, 3):
+        with pytest.raises(NotFound):
+            run_pictures.content(run, number)
+    assert run_pictures.content(run, 1) == (shop / "kiwi" / "1.png").read_bytes()
 
 
 def test_no_more_than_two_jobs_run_at_once(site: Site, runs: Path) -> None:
@@ -1293,16 +1331,27 @@ def evaluation(data: str, split: str, mistakes: tuple[Mistake, ...] = ()) -> Eva
 
 
 def test_a_stopped_run_may_be_continued_elsewhere(tmp_path: Path) -> None:
-    run, now = Run(tmp_path), time.time()
+    run, now = Run(write_run(tmp_path / "a")), time.time()
+    record = replace(run.record(), status=None, result=None)
+    os.utime(run.record_file, (now - 400, now - 400))
     run.metrics_file.write_text("")
-    assert run_views.run_state(run, False, math.inf) == "running"
-    assert run_views.run_state(run, False, now) == "stopped"
-    assert run_views.run_state(run, False, now - 30) == "elsewhere"
-    assert run_views.run_state(run, False, None) == "elsewhere"
+    assert run_views.run_state(run, record, math.inf) == "running"
+    assert run_views.run_state(run, record, now) == "stopped"
+    assert run_views.run_state(run, record, now - 30) == "elsewhere"
+    assert run_views.run_state(run, record, None) == "elsewhere"
     os.utime(run.metrics_file, (now - 200, now - 200))
-    assert run_views.run_state(run, False, now - 300) == "stopped"
-    assert run_views.run_state(run, False, None) == "stopped"
-    assert run_views.run_state(run, True, None) == "done"
+    assert run_views.run_state(run, record, now - 300) == "stopped"
+    assert run_views.run_state(run, record, None) == "stopped"
+    done = replace(record, result=training_result("mnist", 0.9))
+    assert run_views.run_state(run, done, None) == "done"
+
+
+def test_a_run_that_was_interrupted_is_stopped_at_once(tmp_path: Path) -> None:
+    run = Run(write_run(tmp_path / "a"))
+    record = replace(run.record(), status=TrainingStatus(step=3, stopped=INTERRUPTED), result=None)
+    run.metrics_file.write_text("")  # just now
+    assert run_views.run_state(run, record, None) == "stopped"
+    assert run_views.run_state(run, record, math.inf) == "running"  # it is being continued
 
 
 def test_a_runs_accuracy_is_that_on_its_own_test_images(tmp_path: Path) -> None:

@@ -208,11 +208,16 @@ def _is_numpy(path: Path) -> bool:
         start = file.read(6)
     if start == b"\x93NUMPY":
         return True
-    return (
-        start[:4] == b"PK\3\4"
-        and zipfile.is_zipfile(path)
-        and all(name.endswith(".npy") for name in zipfile.ZipFile(path).namelist())
-    )
+    return start[:4] == b"PK\3\4" and _has_only_arrays(path)
+
+
+def _has_only_arrays(path: Path) -> bool:
+    """Return whether a zip archive holds nothing but arrays; a damaged one does not."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return all(name.endswith(".npy") for name in archive.namelist())
+    except Exception:  # zipfile raises many kinds
+        return False
 
 
 def _places(arrays: list[Array]) -> dict[Place, Array]:

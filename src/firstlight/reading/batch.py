@@ -143,7 +143,7 @@ class Worker:
     """A process that runs worker.py."""
 
     def __init__(self, arguments: list[str]) -> None:
-        self._command = [sys.executable, "-m", "firstlight.reading.worker", *arguments]
+        self._command = [sys.executable, "-P", "-m", "firstlight.reading.worker", *arguments]
         self.start()
 
     def start(self) -> None:

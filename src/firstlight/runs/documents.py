@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from firstlight.figures.style import NotebookFigure
     from firstlight.images.crops import Size
 
+INTERRUPTED = "interrupted"  # in run.json, why a training has stopped that can be continued
 FORMAT = 1  # of run folders; folders of another format are refused
 
 
@@ -78,7 +79,7 @@ class RunRecord:
     total_steps: int
     versions: dict[str, str]
     machine: str
-    status: TrainingStatus | None = None  # None until training has ended
+    status: TrainingStatus | None = None  # None while it trains
     result: TrainingResult | None = None
 
     def to_json(self) -> dict[str, Any]:

@@ -237,7 +237,7 @@ class Run:
     def validation_accuracy(self) -> float | None:
         """The accuracy of the kept weights on val, 0 to 1; with class weights the mean recall."""
         status = self.record().status
-        return status.best_accuracy if status else None
+        return status.best_accuracy if status and status.best_step else None
 
     @property
     def stopped(self) -> str:

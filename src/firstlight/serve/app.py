@@ -20,7 +20,14 @@ from firstlight.errors import FirstlightError, NotFound, UsageError
 from firstlight.reading.recognizer import DIGITS_MODEL, Recognizer, recognizer
 from firstlight.recipe import LIMITS, MAX_LEARNING_RATE
 from firstlight.runs.run import Run
-from firstlight.serve import chapter_views, classifying, digits, public_files, run_views
+from firstlight.serve import (
+    chapter_views,
+    classifying,
+    digits,
+    public_files,
+    run_pictures,
+    run_views,
+)
 from firstlight.serve.content import Content
 from firstlight.serve.data_checks import DataChecks
 from firstlight.serve.fields import int_field, int_query, json_body
@@ -54,6 +61,7 @@ LOOKING = (
     "/api/projections",
     "/api/graph",
     "/api/runs/{name}/samples",
+    "/api/runs/{name}/prepare",
 )
 READ_ONLY = "this server is read-only: it starts, stops, continues and evaluates no trainings"
 WORKER_SECONDS_TO_ANSWER = 100.0  # less than the guard's limit
@@ -168,6 +176,8 @@ def build(service: Service, sharing: Sharing, page_token: str) -> Starlette:
         Route("/api/runs/{name}/evaluation", run_evaluation),
         Route("/api/runs/{name}/mistakes", run_mistakes),
         Route("/api/runs/{name}/samples", run_samples, methods=["POST"]),
+        Route("/api/runs/{name}/pictures", list_pictures),
+        Route("/api/runs/{name}/prepare", prepare, methods=["POST"]),
         Route("/api/runs/{name}/{action:str}", act_on_run, methods=["POST"]),
         Route("/api/data", look_at_data, methods=["POST"]),
         Route("/api/recipes", list_recipes),
@@ -320,14 +330,35 @@ async def read(request: Request) -> Response:
 async def classify(request: Request) -> Response:
     """Return the classes of a picture: of a run's network, or without `?run=` of the reader."""
     service = service_of(request)
-    body = await request.body()
     top = int_query(request, "top") or classifying.TOP
     run = service.chosen_run(request)
+    body = await chosen_picture(request, run)
     file = service.model if run is None else classifying.exported_file(run)
     if file is not None:
         return JSONResponse(await service.in_thread(classifying.with_onnx, file, body, top))
     assert run is not None
     return JSONResponse(await service.worker.ask(classifying.question(run, body, top)))
+
+
+async def chosen_picture(request: Request, run: Run | None) -> bytes:
+    """Return the picture that was sent, or the run's own one of `?picture=`. Raises NotFound."""
+    number = int_query(request, "picture")
+    if number is None or run is None:
+        return await request.body()
+    return await service_of(request).in_thread(run_pictures.content, run, number)
+
+
+async def list_pictures(request: Request) -> Response:
+    """Return some test pictures of a run, to be looked at with its network."""
+    service, run = service_of(request), run_of(request)
+    return JSONResponse(await service.in_thread(run_pictures.small_pictures, run))
+
+
+async def prepare(request: Request) -> Response:
+    """Return what a run's network gets of a picture: 28×28 pixels."""
+    service, run = service_of(request), run_of(request)
+    picture = await chosen_picture(request, run)
+    return JSONResponse(await service.in_thread(run_pictures.prepared, run, picture))
 
 
 async def openapi(request: Request) -> Response:

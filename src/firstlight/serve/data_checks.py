@@ -51,6 +51,7 @@ class DataChecks:
         self.private = private
         self.found: dict[str, DataJson] = {}  # by location
         self.lock = asyncio.Lock()  # held while a process looks at data: one at a time
+        self.process: asyncio.subprocess.Process | None = None  # that looks at data, or has
 
     async def look(self, data: Any) -> DataJson:
         """Look at data by its name or path.
@@ -63,7 +64,7 @@ class DataChecks:
         location = self.location(data)
         if location not in self.found or Path(location).is_absolute():  # a folder may change
             async with self.lock:
-                found = await check(location)
+                found = await self.check(location)
             refuse_single_class(found)
             self.found[location] = found
         return self.found[location]
@@ -92,26 +93,30 @@ class DataChecks:
         except (OSError, ValueError, RuntimeError) as error:
             raise DataError(f"{data[:80]}: not a path that can be used ({error})") from None
 
+    async def check(self, location: str) -> DataJson:
+        """Run `firstlight data check`.
 
-async def check(location: str) -> DataJson:
-    """Run `firstlight data check`.
+        Raises:
+            DataError: the data does not exist, or cannot be read.
+            FirstlightError: it takes longer than SECONDS_TO_CHECK.
+        """
+        self.process = process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-P", "-m", "firstlight", "data", "check", "--json", "--quiet", "--", location),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C in the server's terminal must not reach it
+        )
+        output, errors = await printed_in_time(process, location)
+        if process.returncode not in (0, HAS_FAULTS):
+            raise DataError(problem(errors.decode(errors="replace")))
+        return described(json.loads(output), location)
 
-    Raises:
-        DataError: the data does not exist, or cannot be read.
-        FirstlightError: it takes longer than SECONDS_TO_CHECK.
-    """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "firstlight", "data", "check", "--json", "--quiet", "--", location),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C in the server's terminal must not reach it
-    )
-    output, errors = await printed_in_time(process, location)
-    if process.returncode not in (0, HAS_FAULTS):
-        raise DataError(problem(errors.decode(errors="replace")))
-    return described(json.loads(output), location)
+    def close(self) -> None:
+        """End the process that looks at data: who waits for it gets an error."""
+        if self.process and self.process.returncode is None:
+            self.process.kill()
 
 
 async def printed_in_time(

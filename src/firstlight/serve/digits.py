@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from firstlight.errors import DataError
+from firstlight.errors import DataError, FirstlightError
 from firstlight.explanation.occlusion import PAPER, occlude
 from firstlight.images.open import open_content, open_picture, pages_in, problem_of
 from firstlight.reading import ink, reader
@@ -27,6 +27,7 @@ MAX_DRAWING_PIXELS = 1_000_000
 MAX_HEADER_BYTES = 17  # what PGM_HEADER can match
 GZIP = 16 + zlib.MAX_WBITS  # zlib's number for a file of gzip
 SIDE = 28
+INPUT_SHAPE = (SIDE, SIDE, 1)  # of the networks whose layers the page shows
 MIN_INK = 64  # 0 to 255: a sheet whose strongest ink is fainter counts as empty
 
 
@@ -180,14 +181,9 @@ def decode_errors(body: bytes) -> Iterator[None]:
     """Turn what Pillow raises for a foreign file into a DataError of one line."""
     try:
         yield
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        MemoryError,
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-    ) as error:
+    except FirstlightError:
+        raise
+    except Exception as error:  # Pillow's decoders raise anything
         raise DataError(f"this file cannot be read: {problem_of(body, error)}") from error
 
 

@@ -88,7 +88,7 @@ def create_server(
         timeout_keep_alive=SECONDS_KEPT_ALIVE,
         timeout_graceful_shutdown=SECONDS_TO_SHUT_DOWN,
     )
-    return uvicorn.Server(config), listener, sharing
+    return Server(config, service), listener, sharing
 
 
 def check_token(token: str) -> None:
@@ -138,6 +138,19 @@ def bind(host: str, port: int) -> socket.socket:
             listener.close()
         reason = error.strerror or str(error)
         raise FirstlightError(f"{host}, port {port}: {reason}; give another --port") from None
+
+
+class Server(uvicorn.Server):
+    """Uvicorn's server; at its end nobody waits for a process that still computes."""
+
+    def __init__(self, config: uvicorn.Config, service: app.Service) -> None:
+        super().__init__(config)
+        self.service = service
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.service.data.close()
+        self.service.worker.kill()
+        await super().shutdown(sockets)
 
 
 class TimeLimitedProtocol(H11Protocol):

@@ -23,6 +23,7 @@ from firstlight.quiet import tensorflow
 from firstlight.recipe import Recipe
 from firstlight.serve import digits
 from firstlight.serve.classifying import classes_json
+from firstlight.serve.digits import INPUT_SHAPE
 from firstlight.serve.questions import (
     ClassesJson,
     Classify,
@@ -43,7 +44,7 @@ with tensorflow(verbose=False):
     from firstlight.evaluation import accuracy
     from firstlight.graphs.draw import draw_graph
     from firstlight.serve.tf_layers import layer_maps, projections
-    from firstlight.serve.tf_network import INPUT_SHAPE, TRUST, newest_network, open_run
+    from firstlight.serve.tf_network import TRUST, newest_network, open_run
 
 SAMPLES = 100  # test images whose predictions are watched
 MAX_ERROR_LENGTH = 300

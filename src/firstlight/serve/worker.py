@@ -121,6 +121,7 @@ class Worker:
         if self.process is None or self.process.returncode is not None:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
+                "-P",  # no module comes from the folder of the runs
                 "-m",
                 "firstlight.serve.tf_worker",
                 *(["--trust"] if self.trust else []),

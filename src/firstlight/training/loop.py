@@ -31,7 +31,7 @@ from firstlight.errors import DataError, FirstlightError, Interrupted
 from firstlight.graphs.operations import trace
 from firstlight.progress import Progress
 from firstlight.runs import card, checkpoint
-from firstlight.runs.documents import LoggedStep, ModelInfo, TrainingResult
+from firstlight.runs.documents import INTERRUPTED, LoggedStep, ModelInfo, TrainingResult
 from firstlight.runs.files import write_json
 from firstlight.runs.run import Run
 from firstlight.settings import Plan
@@ -90,6 +90,7 @@ def resume(run: Run, quiet: bool = False, arrays: Dataset | None = None) -> Run:
         raise DataError(f"{settings.data} has changed since {run.folder} was made; train again")
     state = TrainState(Plan(settings, run.network(), dataset)).into(run)
     state.restore()
+    run.write_record(replace(run.record(), status=None))  # it is no longer interrupted
     run.forget_after(state.status.step)
     finish(state, quiet)
     return run
@@ -215,6 +216,8 @@ def run_training(
             if state.status.stopped:
                 return
             if is_interrupted:
+                status = replace(state.status, stopped=INTERRUPTED)
+                state.run.write_record(replace(state.run.record(), status=status))
                 raise Interrupted(
                     f"interrupted after step {state.status.step:,}; continue with: "
                     f"{state.run.resume_command()}"

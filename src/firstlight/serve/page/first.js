@@ -396,9 +396,13 @@ class View {
   }
 
   measure() {
+    this.accuracies.push([this.session.step, this.accuracy()]);
+  }
+
+  /** Of the network as it is now, on the validation images. */
+  accuracy() {
     const predicted = this.session.predict(this.val.images);
-    const correct = predicted.filter((digit, i) => digit === this.val.labels[i]).length;
-    this.accuracies.push([this.session.step, correct / predicted.length]);
+    return predicted.filter((digit, i) => digit === this.val.labels[i]).length / predicted.length;
   }
 
   enableSteps(enabled) {
@@ -408,7 +412,8 @@ class View {
   // --- What it shows -------------------------------------------------------------------------
 
   show() {
-    const [, accuracy] = this.accuracies.at(-1);
+    const [step, measured] = this.accuracies.at(-1);
+    const accuracy = step === this.session.step ? measured : this.accuracy();
     this.numbers.step.textContent = integer(this.session.step);
     this.numbers.accuracy.textContent = percent(accuracy, 1);
     if (this.lastValues) this.walk.fill(stages(this.session, this.lastValues));

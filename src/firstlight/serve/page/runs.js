@@ -3,10 +3,12 @@
 import { recall, remember } from "./address.js";
 import { showEvaluation } from "./confusion.js";
 import { costAndAccuracy, drawCurves, shortNumber } from "./curves.js";
-import { accuracyText, errorLine, h, integer, percent } from "./dom.js";
+import { accuracyText, errorLine, h, integer, percent, repeat } from "./dom.js";
 import { about, get, runPath } from "./server.js";
 
 const COLORS = [1, 2, 3, 4, 5, 6].map((n) => `var(--line${n})`);
+const POLL = 2000; // milliseconds between two looks at runs that are training
+const isTraining = ({ state }) => state === "running" || state === "elsewhere";
 const RUNS_SHOWN_AT_FIRST = 3;
 const EXPLANATION =
   "Each training is a run. Tick runs to compare their curves and settings; open one by its name to " +
@@ -179,12 +181,26 @@ export function enter(page) {
     else evaluation.replaceChildren();
   }
 
+  /** While a run trains: show how far it is, and what can be done with it when it has ended. */
+  async function followTrainings() {
+    if (!runs.some(isTraining)) return;
+    const before = runs.find(({ name }) => name === recall("run"));
+    await refresh().catch((problem) => {
+      error.textContent = problem.message;
+    });
+    const now = runs.find(({ name }) => name === before?.name);
+    if (!left && now && recall("run") === now.name && now.state !== before.state)
+      showEvaluation(evaluation, now, refresh);
+  }
+
   onAddress();
+  const stopFollowing = repeat(POLL, followTrainings);
   return {
     onAddress,
     again: onAddress,
     leave() {
       left = true;
+      stopFollowing();
     },
   };
 }

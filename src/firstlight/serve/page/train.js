@@ -17,11 +17,12 @@ const COLORS = ["var(--line1)", "var(--line2)"];
 const OUTPUT_LINES = 4;
 const WATCH_SAMPLES = "Watch 100 test images";
 const NO_SAMPLES =
-  "Only images of 28×28 pixels are shown here, and this run has learned from photographs. " +
-  "The photographs that it gets wrong are among its mistakes.";
+  "Photographs are not shown here. Those that the run gets wrong are among its mistakes.";
 const MEAN_RECALL =
   "In this run each class counts alike: the validation curve is the mean recall, the mean of the " +
   "shares of each class's images that are right.";
+const STOPPED =
+  "The training is stopped and its checkpoint is written. Continue goes on from there.";
 const EXIT_INTERRUPTED = 130;
 const READ_ONLY =
   "This server is read-only: here you watch trainings, and cannot start, stop or continue them.";
@@ -273,7 +274,9 @@ function watchRun(element, name) {
       samplesTools.hidden = true;
       samplesNote.textContent = NO_SAMPLES;
     }
-    output.textContent = (job?.output ?? []).slice(-OUTPUT_LINES).join("\n");
+    const wasStopped = run.state === "stopped" && job?.exit_code === EXIT_INTERRUPTED;
+    const printed = wasStopped ? [STOPPED] : (job?.output ?? []).slice(-OUTPUT_LINES);
+    output.textContent = printed.join("\n");
   }
 
   function showCurves() {
@@ -351,8 +354,12 @@ function runNumbers(lines, run) {
   if (!ENDED.includes(run.state) && remaining !== null)
     texts["time left, about"] = duration(remaining);
   const isRecall = run.validated_by === "mean recall";
-  const measured = isRecall ? "best mean recall on validation" : "best validation accuracy";
-  if (validation.length) texts[measured] = percent(Math.max(...validation), 2);
+  const keepsLast = run.recipe_fields?.keep === "last" && !run.settings.patience; // as `train` does
+  const measured = isRecall ? "mean recall on validation" : "validation accuracy";
+  if (validation.length)
+    texts[keepsLast ? measured : `best ${measured}`] = keepsLast
+      ? percent(validation.at(-1), 2)
+      : percent(Math.max(...validation), 2);
   if (run.accuracy) texts["test accuracy"] = percent(run.accuracy, 2);
   return Object.entries(texts).map(([label, text]) =>
     largeNumber(label, h("b", { class: "big" }, text)),
