@@ -260,7 +260,8 @@ def test_a_dataset_shows_its_values_and_no_functions() -> None:
     data = fl.Dataset.from_arrays(noise(4, 8, 8), [0, 1, 0, 1], classes=["cat", "dog"])
     assert repr(data) == (
         "Dataset(name='arrays', classes=('cat', 'dog'), splits=('train', 'val'), made='one of "
-        "twelve training images of each class is held out for validation', location=None)"
+        "twelve training images of each class is held out for validation', is_unsplit=False, "
+        "location=None)"
     )
 
 

@@ -783,6 +783,7 @@ def test_a_run_on_pictures_is_looked_into_with_pictures(open_page: Any, home: Pa
 PIXELS = "() => [...document.querySelectorAll('.maps canvas')].map(c => c.toDataURL()).join()"
 
 
+@pytest.mark.large
 def test_weights_and_answers_change_while_it_trains_and_it_is_stopped_and_continued(
     open_page: Any,
 ) -> None:
@@ -1202,6 +1203,7 @@ def test_visitors_are_not_told_to_install(chromium: Any, shared: dict[str, Any])
     page.close()
 
 
+@pytest.mark.large
 def test_a_training_of_the_command_line_is_followed(open_page: Any, home: Path) -> None:
     command = [sys.executable, "-m", "firstlight", "train", "softmax", "--steps", "4000"]
     with subprocess.Popen([*command, "--out", "runs/followed", "--quiet"], cwd=home) as process:
