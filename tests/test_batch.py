@@ -207,7 +207,12 @@ def test_a_table_is_continued_only_with_the_same_settings_and_by_one_process(
         table.lock(file, part)
         with pytest.raises(UsageError, match="being written by another process"):
             fl.read_to_file("scans", "digits.csv")
-    fl.read_to_file("scans", "digits.csv", quiet=True)
+    whole = Path("digits.csv")
+    fl.read_to_file("scans", whole, quiet=True)
+    part.write_bytes(whole.read_bytes())
+    Path("scans").rename("other")
+    with pytest.raises(UsageError, match=r"pages of scans/.*not given now"):
+        fl.read_to_file("other", whole, quiet=True)
 
 
 def test_a_killed_process_is_continued(beside: Path, write: Any) -> None:

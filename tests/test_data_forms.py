@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from conftest import Answer, write_idx
 
+import firstlight as fl
 from firstlight import catalog
 from firstlight.datasets import Dataset, _csv, _idx, mnist
 from firstlight.datasets._names import Place, place_of
@@ -344,6 +345,26 @@ def test_qmnist_has_labels_of_eight_columns(tmp_path: Path) -> None:
         write_idx(tmp_path / f"qmnist-{split}-images-idx3-ubyte", D.x)
         (tmp_path / f"qmnist-{split}-labels-idx2-int").write_bytes(header + columns.tobytes())
     assert rows(catalog.dataset(str(tmp_path)), "test") == expected(D.x, D.y)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 26])
+@pytest.mark.parametrize("is_last", [False, True])
+def test_a_label_is_told_from_the_pixels_of_a_photograph(
+    tmp_path: Path, classes: int, is_last: bool
+) -> None:
+    """Without a header. A corner of a drawing is white; that of a photograph has all values."""
+    pixels = np.random.default_rng(0).normal(130, 40, (200, 64)).clip(0, 255).astype(int)
+    labels = np.arange(200) % classes
+    columns = [pixels, labels] if is_last else [labels, pixels]
+    np.savetxt(tmp_path / "t.csv", np.column_stack(columns), fmt="%d", delimiter=",")
+    assert (_csv.read(tmp_path / "t.csv").labels == labels).all()
+
+
+def test_a_row_without_a_label_is_refused(tmp_path: Path) -> None:
+    rows = [f"{label},{'0,' * 63}9" for label in (0, 1, "", 1)]
+    (tmp_path / "t.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match="row 3 of the images has no label"):
+        fl.dataset(tmp_path / "t.csv")
 
 
 def test_kaggles_test_images_have_no_labels(tmp_path: Path) -> None:

@@ -43,6 +43,9 @@ EXPECTED = (
 )
 
 
+RARE = 20  # times less often than the mean: such a number is hardly a class
+
+
 @dataclass(frozen=True)
 class Columns:
     """Which columns a table has: some, then the values of the image, then some."""
@@ -436,7 +439,13 @@ def _whole_numbers(
 
 
 def _labels(cells: list[bytes]) -> NDArray[Any]:
-    """Return cells as whole numbers if all are, as names otherwise."""
+    """Return cells as whole numbers if all are, as names otherwise.
+
+    Raises:
+        DataError: a label is empty.
+    """
+    if b"" in cells:
+        raise DataError(f"row {cells.index(b'') + 1:,} of the images has no label; remove the row")
     try:
         numbers = np.array(cells, np.float64) if cells else np.empty(0)
     except ValueError:
@@ -459,10 +468,16 @@ def _choose_label(images: NDArray[Any], first: NDArray[Any], last: NDArray[Any])
 
 
 def _label_likeness(column: NDArray[Any]) -> float:
-    """Return how much a column is like labels: names, or few whole numbers, each of them often."""
+    """Return how much a column is like labels: names, or few whole numbers, each of them often.
+
+    Numbers without a gap from 0 or 1, none of them rare, are classes; a pixel has more of them.
+    """
     if column.dtype.kind == "U":
-        return 2
+        return 3
     if column.dtype.kind == "f":
         return -1
-    _, counts = np.unique(column, return_counts=True)
-    return 1 - float(((counts / len(column)) ** 2).sum()) - len(counts) / 1000
+    values, counts = np.unique(column, return_counts=True)
+    has_no_gap = values[0] in (0, 1) and values[-1] - values[0] + 1 == len(values)
+    if len(values) > 1 and has_no_gap and counts.min() >= len(column) / (RARE * len(values)):
+        return 2 - len(values) / 1000
+    return 1 - float(((counts / len(column)) ** 2).sum()) - len(values) / 1000

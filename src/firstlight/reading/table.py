@@ -110,8 +110,14 @@ def read_to_file(
     network = Path(model) if model else None
     settings = [__version__, sha256(network or DIGITS_MODEL), single]
     with growing_table(summary.out, columns, settings) as table:
-        keys = set()
+        keys, asked = set(), {page_key(Page(file))[0] for file in files}
         for rows in table.complete_pages():
+            file = key(rows[0])[0]
+            if file not in asked:
+                raise UsageError(
+                    f"{table.part} has pages of {file}, which was not given now: give the same "
+                    "pictures to continue it, or delete it"
+                )
             keys.add(key(rows[0]))
             count(summary, rows)
         summary.continued = summary.pages
@@ -305,10 +311,15 @@ def growing_table(
     refuse_others(out, part)
     with part.open("a+b") as file:
         lock(file, part)
+        if not part.exists() or not os.path.samestat(os.fstat(file.fileno()), part.stat()):
+            raise UsageError(f"{out} has just been finished by another process")
         yield GrowingTable(file, part, columns, is_csv(out))
         file.flush()
         os.fsync(file.fileno())
-    part.replace(out)
+        if os.name != "nt":
+            part.replace(out)  # still locked: no other process continues what is finished
+    if os.name == "nt":  # an open file cannot be renamed there
+        part.replace(out)
 
 
 def refuse_others(out: Path, part: Path) -> None:
