@@ -397,7 +397,7 @@ def test_one_digit_becomes_many(open_part: Open) -> None:
     assert (
         first[0] == turned[0] and len({*first, *turned}) == 33 and "aug-rotate=180" in address(page)
     )
-    page.get_by_role("button", name="Draw again").click()
+    page.get_by_role("button", name="New versions").click()
     assert len({*turned, *pictures(page)}) == 33
     page.get_by_role("button", name="No change").click()
     assert len(set(pictures(page))) == 1
@@ -420,7 +420,7 @@ def test_the_address_brings_back_digit_strengths_seed_and_drawing(open_part: Ope
     strengths |= {"elastic": 0, "stroke": 0.3, "blur": 0.45, "noise": 17}
     for name, strength in strengths.items():
         set_knob(page, name, strength)
-    page.get_by_role("button", name="Draw again").click()
+    page.get_by_role("button", name="New versions").click()
     again = opened_again(open_part, page)
     assert pictures(again) == pictures(page)
     values = {each: again.get_by_role("slider", name=each).input_value() for each in strengths}

@@ -224,7 +224,10 @@ def report(written: Report) -> list[str]:
 
 
 def lessons(written: Notebooks) -> list[str]:
-    return [str(file) for file in written.files]
+    """Return the notebooks, and how to open them."""
+    folder = shlex.quote(str(written.files[0].parent))
+    how = f"to open them: pip install jupyterlab, then jupyter lab {folder}"
+    return [*map(str, written.files), how]
 
 
 def site(written: Site) -> list[str]:

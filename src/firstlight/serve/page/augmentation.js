@@ -126,7 +126,7 @@ class Augmentation {
     return h(
       "div",
       { class: "tools" },
-      button("Draw again", () => this.again()),
+      button("New versions", () => this.again()),
       button("As in the chapter", () => this.choose(CHAPTER)),
       button("No change", () => this.choose(NOTHING)),
       button("Too much", () => this.choose({ ...CHAPTER, rotate: 180 })),

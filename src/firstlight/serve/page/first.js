@@ -316,7 +316,7 @@ class View {
       this.knobs.rate.value = BETTER_RATE;
       this.change("rate");
     };
-    const text = `At ${rate}, a hundred steps change little. `;
+    const text = `At ${rate}, the accuracy hardly rises in a hundred steps. `;
     const offer = h("button", { onclick: use }, `Use ${BETTER_RATE}`);
     this.lowRate.replaceChildren(...(rate < LOW_RATE ? [text, offer] : []));
   }
