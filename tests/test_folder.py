@@ -877,3 +877,15 @@ def test_a_parquet_file_that_cannot_be_used_is_named(
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(DataError, match="install the extra `parquet`"):
         catalog.dataset(str(good))
+
+
+def test_no_picture_of_a_class_is_lost_without_a_word(tmp_path: Path) -> None:
+    """Beside the splits of its class, and in a folder whose name is that of no class."""
+    places = ("cat", "cat/test", "dog/train", "dog/test", "photos/owl")
+    for place in places:
+        (tmp_path / place).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40, 40), (len(place) * 9, 50, 50)).save(tmp_path / place / "1.png")
+    listing = _folder.list_pictures(tmp_path)
+    faults = {fault.file: fault.problem for fault in listing.faults}
+    assert "move it into one of them" in faults["cat/1.png"]
+    assert "photos is not taken for a class" in faults["photos/owl"]

@@ -173,7 +173,7 @@ def reading(result: FileReading, named: bool, candidates: bool = False) -> list[
 
 
 def read_summary(summary: ReadSummary) -> list[str]:
-    """Return how much was read into a file, and what there is to look at in it."""
+    """Return how many pages were read into a file, and how many somebody should look at."""
     pages, files = counted(summary.pages, "page"), counted(summary.files, "file")
     facts = [
         (summary.unsure, "unsure digit"),

@@ -4,7 +4,7 @@
     values   0 to 255, 0 to 1, -1 to 1, 0 to 16 as scikit-learn's digits, or 16 bits
     labels   numbers, names or one-hot rows
 
-A `Form` is what the training split says about all splits. A guess is told in its `notes`.
+The training split decides the `Form` of all splits. `notes` has what was guessed.
 """
 
 import hashlib
@@ -243,7 +243,7 @@ def _unfolded(rows: NDArray[Any], planes: bool) -> NDArray[Any]:
 
 
 def is_square(values: int) -> bool:
-    """Return whether so many values are a square image of more than one pixel."""
+    """Return whether this number of values makes a square image of more than one pixel."""
     return values > 1 and math.isqrt(values) ** 2 == values
 
 

@@ -267,7 +267,7 @@ def _guessed_columns(delimiter: bytes, count: int, header: bool) -> Columns | No
 
 
 def _is_image(values: int) -> bool:
-    """Return whether so many values are a square image, grey or in colour."""
+    """Return whether this number of values makes a square image, grey or in colour."""
     return is_square(values) or (values % 3 == 0 and is_square(values // 3))
 
 
@@ -392,7 +392,7 @@ def _cut(line: bytes, columns: Columns) -> list[bytes] | None:
 def _bad_line(file: Path, number: int, columns: Columns) -> DataError:
     count = len(columns.names) + columns.values
     return DataError(
-        f"{file}: line {number:,} is not {count:,} cells, of which the image's are numbers"
+        f"{file}: line {number:,} is not {count:,} cells, or a pixel in it is no number"
     )
 
 

@@ -146,6 +146,7 @@ def _class_folders(
                 inner = {each: split_named(each) for each in _subfolders(container / name)}
                 if inner and all(inner.values()):  # CLASS/train/*
                     folders |= {f"{place}/{each}": (inner[each], label) for each in inner}
+                    faults |= _beside_splits(directory, container / name)
                 else:
                     folders[place] = (split, label)
     return folders, faults
@@ -159,7 +160,9 @@ def _stray(directory: Path, containers: list[Container]) -> dict[str, str]:
         faults |= _loose_pictures(directory, folder)
         for name in _subfolders(folder):
             if name.lower() in NO_CLASSES:
-                faults |= _loose_pictures(directory, folder / name)
+                holds_classes = any(place.is_relative_to(folder / name) for place in places)
+                find_faults = _loose_pictures if holds_classes else _in_no_class
+                faults |= find_faults(directory, folder / name)
     if any(split for _, split in containers):
         faults |= _unknown_splits(directory, places)
     return faults
@@ -241,6 +244,25 @@ def _unknown_splits(directory: Path, containers: list[Path]) -> dict[str, str]:
         if not any(container.is_relative_to(root / name) for container in containers)
         and _has_pictures(root / name)
     }
+
+
+def _beside_splits(directory: Path, folder: Path) -> dict[str, str]:
+    """Return the faults of a class's pictures that lie beside its folders of splits."""
+    loose = _loose_pictures(directory, folder)
+    return dict.fromkeys(loose, "beside folders of splits; move it into one of them")
+
+
+def _in_no_class(directory: Path, folder: Path) -> dict[str, str]:
+    """Return the faults of pictures in a folder whose name is that of no class, at any depth."""
+    deeper = {
+        (folder / name).relative_to(directory).as_posix(): (
+            f"the pictures in it are {OUTSIDE}: {folder.name} is not taken for a class; "
+            "rename or move it"
+        )
+        for name in _subfolders(folder)
+        if _has_pictures(folder / name)
+    }
+    return _loose_pictures(directory, folder) | deeper
 
 
 def _loose_pictures(directory: Path, folder: Path) -> dict[str, str]:

@@ -61,7 +61,7 @@ class Export:
     path: Path
     largest_difference: float  # between the file's logits and the network's
     examples: int  # the number of images on which it was measured
-    splits: dict[str, int]  # how many of them are of which split
+    splits: dict[str, int]  # split → the number of examples from it
     calibration: Calibration
     bytes: int
 

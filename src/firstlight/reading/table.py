@@ -41,7 +41,7 @@ Key = tuple[str, str]  # file and page of a row, as they are written
 
 @dataclass
 class ReadSummary:
-    """How many pages were read into a file, and what there is to look at in it."""
+    """How many pages were read into a file, and how many of them somebody should look at."""
 
     out: Path
     files: int = 0
