@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import firstlight as fl
-from firstlight import catalog, classification, datasets, errors, probabilities, reading
+from firstlight import answers, catalog, classification, datasets, errors, probabilities, reading
 from firstlight.chapters.notebooks import Notebooks
 from firstlight.evaluation.comparison import Comparison
 from firstlight.explanation.explanation import Explanation
@@ -24,6 +24,7 @@ from firstlight.graphs.draw import GraphPictures
 from firstlight.images.augmentations import AUGMENTATIONS, Augmentation
 from firstlight.networks._network import Network
 from firstlight.onnx_model import OnnxModel
+from firstlight.reading import table as reading_table
 from firstlight.reports.report import Report
 from firstlight.runs import documents
 from firstlight.training.first_graph import FirstRun
@@ -34,7 +35,7 @@ PAGE = Path(__file__).parent / "api.md"
 FUNCTIONS = {
     "Train": ["train", "train_first_graph", "find_lr"],
     "Understand": ["evaluate", "compare", "learning_curves", "explain", "report", "graph"],
-    "Use": ["read", "predict", "classify", "export", "load"],
+    "Use": ["read", "read_all", "read_to_file", "predict", "classify", "export", "load"],
     "Learn": ["lessons", "site"],
     "Networks and data": ["network", "dataset", "list_networks", "list_datasets"],
 }
@@ -57,16 +58,19 @@ RESULTS = [
     Site,
     OnnxModel,
     classification.Classification,
+    answers.Answers,
     probabilities.Label,
     reading.Reading,
     reading.Line,
     reading.Digit,
+    reading.FileReading,
+    reading_table.ReadSummary,
     Network,
     datasets.Examples,
 ]
 INTRODUCTION = """# firstlight in Python
 
-    pip install 'firstlight[train]'
+    pip install '.[train]'    # in the folder of the source
 
 ```python
 import firstlight as fl

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from PIL import Image
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before anything imports TensorFlow, as the verbs do
 
@@ -36,6 +37,14 @@ LONG_FILES = (
 )  # fmt: skip
 
 Make = Callable[[str], Path]  # a network's name → a run folder
+
+# Their layers are those of `convnet` and `lenet5`.
+ALIKE = {"convnet-reader", "convnet-record", "nin"}
+
+
+def large_if_alike(network: str) -> list[pytest.MarkDecorator]:
+    """The marks of a slow test of `network`: it runs by hand if a network like it runs always."""
+    return [pytest.mark.large] if network in ALIKE else []
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -178,6 +187,36 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty current folder, where runs/ may be written."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def write() -> Callable[..., np.ndarray]:
+    """write("305") returns a grey picture (h, w), dark on white; its digits are 80 pixels high."""
+    test = mnist.load("test")
+    images, labels = test.images, test.labels
+    legible = [3, 2, 1, 18, 4, 15, 11, 0, 61, 7]  # a test image of each class that is easy to read
+    assert labels[legible].tolist() == list(range(10))
+    image_of = {str(labels[i]): images[i, ..., 0] for i in legible}
+
+    def call(*lines: str, gap: int = 12, dark: float = 0.8) -> np.ndarray:
+        page = np.zeros((len(lines) * 130 + 60, max(map(len, lines)) * (80 + gap) + 60), np.float32)
+        for row, line in enumerate(lines):
+            x = 30
+            for character in line:
+                digit = enlarge(image_of[character])
+                part = page[30 + 130 * row :, x:][: digit.shape[0], : digit.shape[1]]
+                np.maximum(part, digit, out=part)
+                x += digit.shape[1] + gap
+        return (255 * (1 - dark * page)).astype(np.uint8)
+
+    return call
+
+
+def enlarge(image: np.ndarray) -> np.ndarray:
+    big = Image.fromarray(image).resize((112, 112), Image.Resampling.BICUBIC)
+    array = np.asarray(big, np.float32) / 255
+    rows, columns = np.flatnonzero(array.max(1) > 0.3), np.flatnonzero(array.max(0) > 0.3)
+    return array[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def stop_after_a_step(plan: Any, folder: Path) -> None:

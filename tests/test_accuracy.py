@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,13 @@ from drawn import check_texts, images_of
 from PIL import Image
 
 import firstlight as fl
-from firstlight import catalog, model
-from firstlight.datasets import Examples, array_examples, mnist
+from firstlight import catalog, console, model
+from firstlight.datasets import Examples, FolderImages, array_examples, mnist
 from firstlight.errors import DataError, UsageError
 from firstlight.evaluation import accuracy
 from firstlight.evaluation.accuracy import evaluate, interval95, predict_probabilities, summarize
 from firstlight.evaluation.predictions import write_predictions
+from firstlight.figures.evaluation import Answers
 from firstlight.probabilities import softmax
 from firstlight.runs.documents import Evaluation, ModelInfo
 from firstlight.runs.run import Run
@@ -278,3 +280,32 @@ def test_predictions_that_cannot_be_written_leave_no_part(copy: Run, here: Path)
     with pytest.raises(IndexError):
         write_predictions(Path("p.csv"), examples([0, 5, 1]), ANSWERS, ["a", "b"])
     assert Path("p.csv").read_text() == "old" and not list(here.glob(".*"))
+
+
+def test_what_is_printed_says_how_many_mistakes_there_are_and_where(run: Run) -> None:
+    wrong = np.full((30, 10), 0.1)
+    evaluation = summarize(wrong, examples([1] * 30), **NAMES)
+    few = replace(evaluation, mistakes=evaluation.mistakes[:12], figures=Path("figures"))
+    many = replace(evaluation, figures=Path("figures"))
+    for measured, line in (
+        (few, "the 5 surest of 12 mistakes; all are in figures/mistakes.png:"),
+        (many, "the 5 surest of 30 mistakes; the 25 surest are in figures/mistakes.png:"),
+        (evaluation, "the 5 surest of 30 mistakes:"),
+    ):
+        assert console.evaluation(measured, [run])[1] == line
+    short = replace(evaluation, mistakes=evaluation.mistakes[:5])
+    assert not any("surest" in line for line in console.evaluation(short, [run]))
+    right = round(run.result.test_accuracy * 100)
+    assert console.training(run.result)[1].endswith(f", {right} of 100")
+
+
+def test_photographs_are_shown_with_what_the_network_sees_of_them(tmp_path: Path) -> None:
+    photographs = Examples(FolderImages(tmp_path, ["1.jpg"]), np.zeros(1, np.int32))
+    probabilities = np.ones((1, 2)) / 2
+    for size, line in (
+        ((28, 28, 1), ["The network sees each picture at 28×28 pixels in grey."]),
+        ((32, 32, 3), ["The network sees each picture at 32×32 pixels in colour."]),
+        ((224, 224, 3), []),
+    ):
+        assert Answers(photographs, ("a", "b"), probabilities, size).seen == line
+    assert Answers(examples([0]), ("a", "b"), probabilities, (28, 28, 1)).seen == []

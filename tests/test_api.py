@@ -26,18 +26,19 @@ pytestmark = pytest.mark.usefixtures("no_figures")
 # Documented in the order in which their examples need one another's files.
 EXAMPLES = [
     "train", "Recipe", "Dataset", "Run", "Evaluation", "train_first_graph", "find_lr", "evaluate",
-    "compare", "learning_curves", "read", "classify", "predict", "explain", "export", "load",
-    "report", "graph", "network", "dataset", "list_networks", "list_datasets", "lessons",
-    "site",
+    "compare", "learning_curves", "read", "read_all", "read_to_file", "classify", "predict",
+    "explain", "export", "load", "report", "graph", "network", "dataset", "list_networks",
+    "list_datasets", "lessons", "site",
 ]  # fmt: skip
 VERBS = {
     "train": api.train, "first-graph": api.train_first_graph, "find-lr": api.find_lr,
     "evaluate": api.evaluate, "compare": api.compare, "explain": api.explain,
-    "classify": api.classify, "export": api.export, "graph": api.graph, "report": api.report,
+    "classify": api.classify, "predict": api.predict, "export": api.export,
+    "graph": api.graph, "report": api.report,
 }  # fmt: skip
 # Of the command line alone: --json, and what it prints of a training or does not say with -q.
 ONLY_FLAGS = {"json_", "context", "log_every"}
-RENAMED = {"format_": "format", "folder": "run", "folders": "runs"}
+RENAMED = {"format_": "format", "folder": "run", "folders": "runs", "what": "images"}
 
 
 UNKNOWN_WEIGHT = fl.Recipe(
@@ -187,7 +188,7 @@ def test_values_that_are_not_allowed_are_refused_as_in_the_command_line(
         (lambda: fl.train("softmax", epochs=1, steps=1), UsageError, "--epochs and --steps"),
         (lambda: fl.train("no-such"), UsageError, "no network 'no-such'; networks:"),
         (lambda: fl.train(), UsageError, "no network ''"),
-        (lambda: fl.train("softmax", "no-such"), DataError, "no dataset or path 'no-such'"),
+        (lambda: fl.train("softmax", "no-such"), DataError, "there is no folder or file no-such"),
         (lambda: fl.train("softmax", digits, class_weights="x"), UsageError, "class_weights is"),
         (lambda: fl.train("softmax", resume=run), UsageError, "resume continues .*: leave out net"),
         (lambda: fl.evaluate(run, split="tset"), UsageError, "split is 'tset'; it must be one of"),
@@ -259,7 +260,8 @@ def test_a_dataset_shows_its_values_and_no_functions() -> None:
     data = fl.Dataset.from_arrays(noise(4, 8, 8), [0, 1, 0, 1], classes=["cat", "dog"])
     assert repr(data) == (
         "Dataset(name='arrays', classes=('cat', 'dog'), splits=('train', 'val'), made='one of "
-        "twelve training images of each class is held out for validation', location=None)"
+        "twelve training images of each class is held out for validation', is_unsplit=False, "
+        "location=None)"
     )
 
 
@@ -469,11 +471,11 @@ def test_a_loss_worse_than_guessing_is_said_once_with_a_remedy(
 ) -> None:
     fl.train("softmax", data=digits, steps=20)  # its first weights are large
     err = capsys.readouterr().err
-    assert "is worse than guessing, which costs 2.3 with 10 classes: it falls, so train" in err
+    assert "is worse than guessing, which costs 2.3 with 10 classes: it has fallen, so train" in err
     fl.train("mlp", data=digits, epochs=3, lr=30)
     err = capsys.readouterr().err
     assert err.count("worse than guessing") == 1
-    assert "if it does not fall soon, lower --lr (now " in err
+    assert "classes: lower --lr (now " in err
     assert f"`firstlight find-lr mlp --data {digits}` suggests one" in err
 
 

@@ -1,6 +1,5 @@
 """`pip install firstlight`, without extras: reading works, training says what it needs."""
 
-import re
 import subprocess
 import tomllib
 import venv
@@ -81,7 +80,8 @@ def test_the_chapters_are_shown(python: Path) -> None:
 
 def test_the_page_gets_images_for_the_first_graph(python: Path) -> None:
     program = (
-        "from firstlight.serve import public_files as f; print(len(f.public_file('mnist-val.bin')))"
+        "import gzip; from firstlight.serve.public_files import public_file; "
+        "print(len(gzip.decompress(public_file('mnist-val.bin.gz'))))"
     )
     done = subprocess.run([python, "-I", "-c", program], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == (f"{1000 * 785}\n", "")
@@ -107,5 +107,5 @@ def test_verbs_with_a_network_say_what_to_install(
     done = run(python, tmp_path, *verb.replace("RUN", run_folder).split(), noise)
     assert done.returncode == 1 and done.stdout == ""
     assert done.stderr.count("\n") == 1 and "extra `train`" in done.stderr
-    assert re.match("firstlight: (matplotlib|tensorflow) is not installed; ", done.stderr)
+    assert done.stderr.startswith("firstlight: tensorflow is not installed; ")
     assert not list(tmp_path.iterdir())

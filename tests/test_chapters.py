@@ -257,7 +257,9 @@ def test_its_links_lead_somewhere_and_the_page_s_policy_allows_all_of_it(chapter
     for target in parsed.values("href") + parsed.values("src"):
         assert target
         file, _, name = target.partition("#learn?chapter=")
+        name, _, section = name.partition("&section=")
         is_there = (folder() / file).is_file() if file else name in names
+        assert not section or section in parsed.values("id"), target
         assert is_there or target.startswith("https://"), target
     assert not {"script", "style", "iframe"} & set(parsed.names())
     for _, attributes in parsed.tags:
@@ -308,10 +310,11 @@ def test_code_without_a_language_can_be_copied(chapter: Chapter) -> None:
 
 
 def test_a_live_part_is_on_the_page_and_nowhere_else(chapter: Chapter) -> None:
-    text = TEXT.replace("## A section\n", "## A section\n\n<!-- live: convolution -->\n")
+    text = TEXT.replace("## A section\n", "## A section\n\n<!-- live: convolution, a filter -->\n")
     live = Chapter(chapter.path, text)
     html = chapter_html(live)
-    assert '<div class="live" data-live="convolution"></div>' in html and "&lt;!--" not in html
+    assert '<div class="live" data-live="convolution" id="try-convolution"' in html
+    assert 'section=try-convolution">Try it: a filter</a>' in html and "&lt;!--" not in html
     assert "live" not in nbformat.writes(notebook(live))
     assert complete_program(live) == complete_program(chapter)
 

@@ -1,5 +1,6 @@
 """Classifying pictures: how each kind is prepared for a network, and the labels that it gets."""
 
+import csv
 import json
 import shutil
 import subprocess
@@ -13,11 +14,13 @@ import pytest
 from conftest import Answer
 from PIL import Image
 
-from firstlight import classification
+import firstlight as fl
+from firstlight import classification, onnx_model
 from firstlight.classification import Classification, classify, preprocess
 from firstlight.datasets import ArrayImages, FolderImages, mnist
 from firstlight.errors import DataError
 from firstlight.images.kinds import ImageKind
+from firstlight.onnx_model import OnnxModel
 from firstlight.probabilities import Label, softmax, top_labels
 from firstlight.reading.recognizer import DIGITS_MODEL
 from firstlight.runs.run import Run
@@ -259,3 +262,247 @@ def test_an_exported_file_is_used_without_tensorflow(in_folder: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0].split()[-1] == "7"
+
+
+# Answers as files
+
+
+def rows_of(path: str) -> list[list[str]]:
+    with Path(path).open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
+
+
+def write_pixels(path: str, header: bool = True, label: bool = False, count: int = 6) -> None:
+    """Write MNIST's first test images as a table."""
+    test = mnist.load("test")
+    rows = test.images[:count].reshape(count, -1)
+    names = [f"pixel{number}" for number in range(rows.shape[1])]
+    if label:
+        rows, names = np.column_stack([test.labels[:count], rows]), ["label", *names]
+    np.savetxt(
+        path, rows, "%d", delimiter=",", header=",".join(names) if header else "", comments=""
+    )
+
+
+@pytest.fixture
+def expected() -> list[str]:
+    """What the network says of MNIST's first test images."""
+    probabilities = fl.predict(DIGITS_MODEL, mnist.load("test").images[:6])
+    return [OnnxModel(DIGITS_MODEL).classes[each] for each in probabilities.argmax(1)]
+
+
+def test_a_table_from_kaggle_is_answered_as_kaggle_asks(
+    here: Path, firstlight: Firstlight, expected: list[str]
+) -> None:
+    write_pixels("test.csv")
+    answer = firstlight("predict", DIGITS_MODEL, "test.csv", "--out", "submission.csv")
+    assert answer.code == 0 and answer.out == "submission.csv: 6 rows\n"
+    ids = [str(number) for number in range(1, 7)]
+    assert rows_of("submission.csv") == [
+        ["ImageId", "Label"],
+        *map(list, zip(ids, expected, strict=True)),
+    ]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "b.csv", "c.csv.gz", "d.npz", "e.npz", "f.npy", "g"])
+def test_files_of_images_are_answered_row_by_row(
+    here: Path, firstlight: Firstlight, expected: list[str], name: str
+) -> None:
+    images = mnist.load("test").images[:6][..., 0]
+    write_pixels("a.csv", label=True)
+    write_pixels("b.csv", label=True, header=False)
+    write_pixels("c.csv.gz", header=False)
+    np.savez("d.npz", x_train=images[:0], y_train=np.arange(6), x_test=images / 255)
+    np.savez("e.npz", images.reshape(6, -1))
+    np.save("f.npy", images[..., None])
+    Path("g").write_bytes(bytes.fromhex("00000803 00000006 0000001c 0000001c") + images.tobytes())
+    firstlight("predict", DIGITS_MODEL, name, "--out", "out.csv", "--top", 2)
+    header, *rows = rows_of("out.csv")
+    assert header == [*("file", "row", "label", "probability", "label_2", "probability_2", "note")]
+    assert [row[:3] for row in rows] == [[name, str(n), each] for n, each in enumerate(expected)]
+    assert all(float(row[3]) > float(row[5]) > 0 for row in rows)
+
+
+def test_folders_are_answered_in_order_and_bad_pictures_are_named(
+    here: Path, firstlight: Firstlight
+) -> None:
+    images = mnist.load("test").images
+    (here / "scans" / "sub").mkdir(parents=True)
+    for name, number in (("10.png", 0), ("9.png", 1), ("sub/=x.png", 2)):
+        save(here / "scans" / name, images[number, ..., 0])
+    (here / "scans" / "text.png").write_text("no picture")
+    (here / "scans" / "notes.txt").write_text("no picture")
+    answer = firstlight("predict", DIGITS_MODEL, "scans", "--out", "out.csv")
+    assert answer.code == 1 and "firstlight: scans/text.png: not a picture" in answer.err
+    assert answer.out == "out.csv: 4 rows, 1 unreadable file, 1 other file left out\n"
+    _, *rows = rows_of("out.csv")
+    assert [row[:2] for row in rows] == [
+        ["scans/9.png", "2"],
+        ["scans/10.png", "7"],
+        ["scans/text.png", ""],
+        ["scans/sub/=x.png", "1"],
+    ]
+    assert rows[2][-1].startswith("not a picture")
+    classified = json.loads(firstlight("classify", DIGITS_MODEL, "scans", "--json").out)
+    assert [each["file"] for each in classified] == [row[0] for row in rows]
+    firstlight("predict", DIGITS_MODEL, "scans/*.png", "--out", "out.jsonl", "--top", 3)
+    lines = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
+    assert [list(line) for line in lines] == [
+        ["file", "label", "probability", "labels", "note"]
+    ] * 3
+    assert [len(line["labels"]) for line in lines] == [3, 3, 0]
+    assert firstlight("predict", DIGITS_MODEL, "scans/text.png", "--out", "out.csv").code == 4
+
+
+def test_what_cannot_be_answered_is_one_line(here: Path, firstlight: Firstlight) -> None:
+    write_pixels("test.csv")
+    np.savez("objects.npz", np.array([{}], dtype=object))
+    np.savez("flat.npz", np.zeros((3, 10)))
+    np.savez("labels.npz", y_test=np.zeros(3))
+    Path("words.csv").write_text("label,pixel0\n1,word\n")
+    Path("empty.csv").touch()
+    Path("cut.npz").write_bytes(Path("flat.npz").read_bytes()[:200])
+    cases = {
+        "objects.npz": (4, "objects.npz: arr_0 holds Python objects (a pickle)"),
+        "flat.npz": (4, "flat.npz: images: an array of shape (3, 10)"),
+        "labels.npz": (4, "labels.npz has y_test (3,); name one of images: x_test, images"),
+        "words.csv": (4, "words.csv: not a table of images"),
+        "empty.csv": (4, "empty.csv: "),
+        "cut.npz": (4, "cut.npz: not a readable .npz file"),
+        "folder": (4, "no pictures in folder"),
+    }
+    (here / "folder").mkdir()
+    for name, (code, message) in cases.items():
+        answer = firstlight("predict", DIGITS_MODEL, name, "--out", "out.csv")
+        assert answer.code == code and message in answer.err, (name, answer)
+        assert len(answer.err.splitlines()) == 1 and not Path("out.csv").exists()
+    same = firstlight("predict", DIGITS_MODEL, "test.csv", "--out", "test.csv")
+    assert same.code == 2 and "give another name" in same.err
+    assert firstlight("predict", DIGITS_MODEL, "test.csv", "--out", "out.txt").code == 2
+
+
+def test_answering_with_an_onnx_file_imports_no_tensorflow(here: Path) -> None:
+    write_pixels("test.csv")
+    program = (
+        "import sys; from firstlight import cli; assert cli.run() == 0\n"
+        "assert not {'tensorflow', 'keras', 'matplotlib'} & sys.modules.keys()"
+    )
+    arguments = ["predict", str(DIGITS_MODEL), "test.csv", "--out", "out.csv"]
+    subprocess.run([sys.executable, "-c", program, *arguments], check=True, capture_output=True)
+
+
+# Files of strangers
+
+FORM = {"input": [28, 28, 1], "classes": ["a", "b", "c"], "image_kind": "arrays"}
+
+
+def stranger(path: str, *nodes: Any, batch: int | None = None, metadata: Any = FORM) -> None:
+    """Write a network of 28×28 pixels and three classes; its nodes take "sums" (n, 3)."""
+    import onnx
+    from onnx import helper, numpy_helper
+
+    image = helper.make_tensor_value_info("image", onnx.TensorProto.UINT8, [batch, 28, 28, 1])
+    logits = helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, [batch, 3])
+    weights = numpy_helper.from_array(np.ones((784, 3), np.float32) / 784, "weights")
+    shape = numpy_helper.from_array(np.array([-1, 784]), "shape")
+    begin = [
+        helper.make_node("Cast", ["image"], ["floats"], to=onnx.TensorProto.FLOAT),
+        helper.make_node("Reshape", ["floats", "shape"], ["rows"]),
+        helper.make_node("MatMul", ["rows", "weights"], ["sums"]),
+    ]
+    end = nodes or [helper.make_node("Identity", ["sums"], ["logits"])]
+    graph = helper.make_graph([*begin, *end], "stranger", [image], [logits], [weights, shape])
+    opset = [helper.make_opsetid("", 17)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=10)
+    text = metadata if isinstance(metadata, str) else json.dumps(metadata)
+    onnx.helper.set_model_props(model, {"firstlight": text})
+    onnx.save(model, path)
+
+
+def endless() -> list[Any]:
+    """A loop whose condition stays true."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    def value(name: str, kind: int, shape: list[Any]) -> Any:
+        return helper.make_tensor_value_info(name, kind, shape)
+
+    body = helper.make_graph(
+        [
+            helper.make_node("Identity", ["go"], ["go_on"]),
+            helper.make_node("Add", ["old", "old"], ["new"]),
+        ],
+        "body",
+        [value("i", TensorProto.INT64, []), value("go", TensorProto.BOOL, []),
+         value("old", TensorProto.FLOAT, [None, 3])],
+        [value("go_on", TensorProto.BOOL, []), value("new", TensorProto.FLOAT, [None, 3])],
+    )  # fmt: skip
+    always = helper.make_node(
+        "Constant", [], ["always"], value=numpy_helper.from_array(np.array(True))
+    )
+    return [always, helper.make_node("Loop", ["", "always", "sums"], ["logits"], body=body)]
+
+
+def huge() -> list[Any]:
+    """A constant of 4 GB."""
+    from onnx import helper, numpy_helper
+
+    size = numpy_helper.from_array(np.array([2**30]))
+    axes = {"keepdims": 0}
+    return [
+        helper.make_node("Constant", [], ["size"], value=size),
+        helper.make_node("ConstantOfShape", ["size"], ["zeros"]),
+        helper.make_node("ReduceMax", ["zeros"], ["largest"], **axes),
+        helper.make_node("Add", ["sums", "largest"], ["logits"]),
+    ]
+
+
+def no_numbers() -> list[Any]:
+    from onnx import helper
+
+    return [
+        helper.make_node("Sub", ["sums", "sums"], ["zero"]),
+        helper.make_node("Div", ["zero", "zero"], ["logits"]),
+    ]
+
+
+def test_files_of_strangers_are_answered_with_one_line(
+    here: Path, firstlight: Firstlight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnx_model, "MAX_SECONDS", 0.2)
+    monkeypatch.setattr(onnx_model, "MAX_SECONDS_PER_IMAGE", 0.1)
+    save(here / "a.png", mnist.load("test").images[0, ..., 0])
+    stranger("good.onnx")
+    assert firstlight("classify", "good.onnx", "a.png").code == 0
+    nameless = "no name that can be printed"
+    not_ours, cannot = "not a model of firstlight", "this network cannot be run"
+    cases: dict[str, tuple[dict[str, Any], int, str]] = {
+        "batch": ({"batch": 5}, 2, "[5, 28, 28, 1]: not a model"),
+        "side": ({"metadata": FORM | {"input": [30000, 30000, 1]}}, 2, "images of 30000×30000×1"),
+        "escape": (
+            {"metadata": FORM | {"classes": ["\x1b[2J", "b", "c"]}},
+            2,
+            "no name that can be",
+        ),
+        "turned": (
+            {"metadata": FORM | {"classes": ["\u202ea", "b", "c"]}},
+            2,
+            "no name that can be",
+        ),
+        "number": ({"metadata": FORM | {"classes": [0, 1, 2]}}, 2, nameless),
+        "threshold": ({"metadata": FORM | {"threshold": "x"}}, 2, not_ours),
+        "deep": ({"metadata": "[" * 100_000}, 2, not_ours),
+    }
+    for name, (changed, code, message) in cases.items():
+        stranger(f"{name}.onnx", **changed)
+        answer = firstlight("classify", f"{name}.onnx", "a.png")
+        assert answer.code == code and message in answer.err, (name, answer)
+        assert len(answer.err.splitlines()) == 1 and "\x1b" not in answer.err
+    for name, nodes, message in (
+        ("endless", endless(), f"{cannot} (it takes more than"),
+        ("huge", huge(), cannot),
+        ("nan", no_numbers(), "not a finite number for each class"),
+    ):
+        stranger(f"{name}.onnx", *nodes)
+        answer = firstlight("classify", f"{name}.onnx", "a.png")
+        assert answer.code == 4 and message in answer.err, (name, answer)
+        assert len(answer.err.splitlines()) == 1

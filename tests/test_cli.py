@@ -30,7 +30,7 @@ Firstlight = Callable[..., Answer]
 NETWORKS = ", ".join(entry.name for entry in catalog.networks())
 VERBS = [
     "first-graph", "train", "find-lr", "evaluate", "compare", "report", "graph", "explain",
-    "classify", "export", "read", "serve", "data check", "list", "lessons", "site",
+    "classify", "predict", "export", "read", "serve", "data check", "list", "lessons", "site",
 ]  # fmt: skip
 
 
@@ -55,8 +55,12 @@ def is_one_line(answer: Answer) -> bool:
         (["train", "softmax", "--lr", "nan"], 2, "above 0 and at most 100"),
         (["train", "softmax", "--lr", "fast"], 2, "--lr"),
         (["train", "softmax", "--bogus"], 2, "--bogus"),
-        (["train", "softmax", "--data", "nowhere"], 4, "no dataset or path 'nowhere'; datasets: "),
-        (["train", "softmax", "--data", "."], 4, "no IDX files, no mnist.npz and no class folders"),
+        (
+            ["train", "softmax", "--data", "nowhere"],
+            4,
+            "no folder or file nowhere; datasets: ",
+        ),
+        (["train", "softmax", "--data", "."], 4, "the folder is empty"),
         (["train", "softmax", "--resume", "nowhere"], 2, "leave out network"),
         (["train", "--resume", "nowhere"], 4, "no run at nowhere"),
         (["train", "--resume", "nowhere", "--lr", "1"], 2, "leave out lr"),
@@ -553,6 +557,7 @@ def test_quiet_shows_no_progress_and_no_notices(
         "graph": ["softmax"],
         "explain": [run, "7.png", "--out", "pictures"],
         "classify": [run, "7.png"],
+        "predict": [run, "7.png", "--out", "answers.csv"],
         "export": [run, "--format", "onnx", "--out", "softmax.onnx"],
         "read": ["7.png"],
         "data check": [photographs],

@@ -15,6 +15,7 @@ Firstlight = Callable[..., Answer]
 
 TRAINING = [
     "network", "data", "steps", "first_cost", "final_cost", "test_accuracy", "seconds", "run",
+    "test_images",
 ]  # fmt: skip
 EVALUATION = [
     "network", "data", "split", "examples", "correct", "accuracy", "interval95", "confusion",
@@ -31,7 +32,14 @@ EXPORT = [
     "bytes",
 ]  # fmt: skip
 READING = ["file", "text", "lines", "note"]
-CHECK = ["data", "classes", "examples", "faults", "splits", "image_size"]
+READ_SUMMARY = [
+    "out", "files", "pages", "unsure", "empty", "incomplete", "unreadable", "left_out", "continued",
+]  # fmt: skip
+ANSWERS = ["out", "rows", "unreadable", "left_out"]
+CHECK = [
+    "data", "classes", "examples", "faults", "splits", "counts", "image_size", "near_copies",
+    "remarks",
+]  # fmt: skip
 RECORD = [
     "format", "network", "data", "recipe", "recipe_name", "seed", "patience", "limit",
     "class_weights", "started_from", "sha256", "source", "in_memory", "notices", "command",
@@ -96,6 +104,9 @@ def test_reading_and_classification(
     (classified,) = answer("classify", trained("softmax"), picture)
     assert list(classified) == ["file", "labels"]
     assert list(classified["labels"][0]) == ["label", "probability"]
+    out = picture.parent / "out.csv"
+    assert list(answer("read", picture, "--out", out, "--jobs", 1)) == READ_SUMMARY
+    assert list(answer("predict", trained("softmax"), picture, "--out", out)) == ANSWERS
 
 
 def test_data_check_and_list(answer: Callable[..., Any], digits: Path) -> None:

@@ -129,7 +129,7 @@ def copy(digits: Path, tmp_path: Path) -> Path:
 
 def test_a_directory_loads_gzipped_or_not(copy: Path) -> None:
     plain = [catalog.dataset(str(copy)).load(split) for split in ("train", "val", "test")]
-    hashes = _idx.fingerprint(copy)
+    hashes = catalog.dataset(str(copy)).fingerprint()
     for path in list(copy.iterdir()):
         path.with_name(path.name + ".gz").write_bytes(gzip.compress(path.read_bytes()))
         path.unlink()
@@ -158,10 +158,14 @@ def damage_gzip(path: Path) -> None:
 
 
 def rename(path: Path) -> None:
-    path.rename(path.with_name("training-images"))
+    path.rename(path.with_name("unnamed"))
 
 
 def swap_magic(path: Path) -> None:
+    path.write_bytes(b"\x00\x00\x0a\x03" + path.read_bytes()[4:])
+
+
+def other_type(path: Path) -> None:
     path.write_bytes(b"\x00\x00\x0d\x03" + path.read_bytes()[4:])
 
 
@@ -194,7 +198,8 @@ FAULTS: list[tuple[Callable[[Path], None], str]] = [
     (truncate_gzip, "truncated gzip"),
     (damage_gzip, "damaged or truncated gzip"),
     (rename, "is missing; the folder has: "),
-    (swap_magic, "not an IDX file of images"),
+    (swap_magic, "not an IDX file: it starts with 00 00 0a 03"),
+    (other_type, "truncated: the header says 600×28×28 values of 4 bytes"),
     (huge_header, "truncated"),
     (empty, "starts with nothing"),
     (only_magic, "shorter than its own header"),
@@ -219,23 +224,23 @@ def test_a_label_that_training_lacks_is_refused(
     copy: Path, firstlight: Callable[..., Answer]
 ) -> None:
     write_idx(copy / "t10k-labels-idx1-ubyte", np.full(100, 11))
-    with pytest.raises(DataError, match="test contains label 11, but training labels are 0 to 9"):
+    with pytest.raises(DataError, match="test: labels from 11 to 11; with 10 classes they must"):
         catalog.dataset(str(copy)).load("test")
     answer = firstlight("data", "check", copy)
-    assert answer.code == 3 and "contains label 11" in answer.out
+    assert answer.code == 3 and "labels from 11 to 11" in answer.out
 
 
 def test_too_few_images_to_hold_any_back(copy: Path) -> None:
     for name in _idx.FILES["train"]:
-        write_idx(copy / name, _idx.read(copy, name)[:11])
-    with pytest.raises(DataError, match="11 training images: at least 12 are needed"):
-        catalog.dataset(str(copy)).load("val")
+        write_idx(copy / name, _idx.read(copy, name)[:1])
+    with pytest.raises(DataError, match="at least one to train on and one to validate on"):
+        catalog.dataset(str(copy))
 
 
 def test_labels_in_the_place_of_images_are_noticed(copy: Path) -> None:
     shutil.copy(copy / "train-labels-idx1-ubyte", copy / "train-images-idx3-ubyte")
     with pytest.raises(DataError, match="not an IDX file of images"):
-        _idx.load("train", copy)
+        catalog.dataset(str(copy))
 
 
 def test_an_altered_mnist_file_is_refused(copy: Path) -> None:
@@ -259,42 +264,10 @@ def test_keras_file_or_its_directory_loads(keras_file: Path, digits: Path) -> No
             assert np.array_equal(ours.labels, theirs.labels)
 
 
-@pytest.mark.parametrize(
-    ("arrays", "message"),
-    [
-        ({"x_train": np.zeros((3, 28, 28), np.uint8)}, "no array y_train"),
-        ({"x_train": np.zeros((3, 28, 28)), "y_train": np.zeros(3, int)}, "float64"),
-        ({"x_train": np.zeros((3, 28, 28), np.uint8), "y_train": np.zeros(2, int)}, "y_train is"),
-        ({"x_train": np.zeros((1, 2, 2), np.uint8), "y_train": np.array([-1])}, "from -1 to -1"),
-        (
-            {"x_train": np.zeros((1, 2, 2), np.uint8), "y_train": np.array([1 << 33])},
-            "to 8589934592",
-        ),
-        (
-            {"x_train": np.zeros((1, 2, 2), np.uint8), "y_train": np.array(["0"])},
-            "not whole numbers",
-        ),
-        ({"x_train": np.array([{}], object), "y_train": np.zeros(1, int)}, "not a readable"),
-    ],
-)
-def test_a_bad_keras_file_is_refused(
-    tmp_path: Path, arrays: dict[str, np.ndarray], message: str
-) -> None:
-    np.savez(tmp_path / _npz.NAME, **arrays)
-    with pytest.raises(DataError, match=message):
-        catalog.dataset(str(tmp_path)).load("train")
-
-
 def test_a_truncated_keras_file_is_refused(keras_file: Path) -> None:
     truncate(keras_file)
     with pytest.raises(DataError, match=r"not a readable \.npz file"):
         catalog.dataset(str(keras_file)).load("train")
-
-
-def test_a_lone_array_is_no_keras_file(tmp_path: Path) -> None:
-    np.save(tmp_path / "images.npy", np.zeros((3, 28, 28), np.uint8))
-    with pytest.raises(DataError, match=r"not a readable \.npz file"):
-        catalog.dataset(str(tmp_path / "images.npy"))
 
 
 def test_the_catalogue_lists_every_dataset_file() -> None:
@@ -319,7 +292,7 @@ def test_every_dataset_has_images_and_labels_of_its_classes(name: str) -> None:
 
 def test_an_unknown_dataset_is_refused_with_those_that_exist() -> None:
     names = ", ".join(entry.name for entry in catalog.datasets())
-    with pytest.raises(DataError, match=f"no dataset or path 'mnits'; datasets: {names}"):
+    with pytest.raises(DataError, match=f"there is no folder or file mnits; datasets: {names}"):
         catalog.dataset("mnits")
 
 

@@ -304,7 +304,7 @@ def folder_with_a_run(
         (["run", "run/run.json"], 4, "run.json: not a picture"),
         (["run", "seven.png", "--layer", "conv9"], 2, "no layer 'conv9' to look into; layers: "),
         (["run", "seven.png", "--label", "ten"], 2, "no class 'ten'; the network knows: 0, 1, 2"),
-        (["run", "seven.png", "--data", "nothing"], 4, "no dataset or path 'nothing'"),
+        (["run", "seven.png", "--data", "nothing"], 4, "there is no folder or file nothing"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -340,6 +340,15 @@ def colour_explanation(classes: tuple[str, ...]) -> Explanation:
         activation=123.4,
     )
     last = len(classes) - 1
+    occluded = Occlusion(
+        covered=image,
+        occluder=(0, 0, 9, 9),
+        probability=random.random((32, 32)),
+        predicted=random.integers(0, len(classes), (32, 32)),
+        feature_map="",
+        activity=np.zeros((32, 32)),
+        baseline=0.0,
+    )
     return Explanation(
         run=Path("run"),
         file=Path("picture.jpg"),
@@ -362,15 +371,7 @@ def colour_explanation(classes: tuple[str, ...]) -> Explanation:
             "output": [MapProjections(number=last, picture=projection, top_nine=[])],
         },
         data="data",
-        occlusion=Occlusion(
-            covered=image,
-            occluder=(0, 0, 9, 9),
-            probability=random.random((32, 32)),
-            predicted=random.integers(0, len(classes), (32, 32)),
-            feature_map="",
-            activity=np.zeros((32, 32)),
-            baseline=0.0,
-        ),
+        occlude=lambda: occluded,
     )
 
 
@@ -395,7 +396,7 @@ def unchanged_by_the_occluder(explanation: Explanation) -> Explanation:
         activity=np.full(shape, 7.25) + 1e-6 * np.random.default_rng(0).normal(size=shape),
         baseline=7.25,
     )
-    return replace(explanation, occlusion=unchanged)
+    return replace(explanation, occlude=lambda: unchanged)
 
 
 def of_one_layer(explanation: Explanation) -> Explanation:

@@ -1,13 +1,19 @@
 """Every network in every format, opened again as its user would; wrong files are not kept."""
 
 import base64
+import io
 import json
+import re
 import shutil
+import sys
 import time
+import urllib.request
 import zipfile
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import keras
@@ -15,10 +21,12 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from conftest import Answer, Make, built, write_idx
+import tensorflow as tf
+from conftest import Answer, Make, built, large_if_alike, write_idx
 from keras import layers
+from PIL import Image
 
-from firstlight import catalog, exports, model
+from firstlight import catalog, classification, exports, model
 from firstlight.cli import Format
 from firstlight.datasets import mnist
 from firstlight.errors import ExportError, UsageError
@@ -29,9 +37,11 @@ from firstlight.exports.check import Opened, largest_difference
 from firstlight.exports.export import EXPORT_FORMATS, export
 from firstlight.exports.html import NETWORK, refuse_html
 from firstlight.exports.metadata import Metadata, Provenance
-from firstlight.exports.onnx import open_onnx
+from firstlight.exports.onnx import open_onnx, write_onnx
 from firstlight.model import predictor
 from firstlight.networks._layers import LocalResponseNorm
+from firstlight.onnx_model import OnnxModel
+from firstlight.runs import card
 from firstlight.runs.documents import ModelInfo
 from firstlight.runs.files import read_json, write_json
 from firstlight.runs.run import Run
@@ -81,7 +91,7 @@ METADATA = Metadata(
     image_kind="arrays",
     data="noise",
     preprocessing="",
-    trained=Provenance(seed=0, steps=1, test_accuracy=None, firstlight="0"),
+    trained=Provenance(seed=0, steps=1, finished=True, test_accuracy=None, firstlight="0"),
     calibration=Calibration(
         temperature=1.0,
         threshold=0.5,
@@ -102,7 +112,12 @@ def leftovers(folder: Path) -> list[Path]:
 @pytest.mark.parametrize(
     ("format", "network"),
     [
-        *((format, network) for format in WITHOUT_BROWSER for network in NETWORKS),
+        *(("onnx", network) for network in NETWORKS),
+        *(
+            pytest.param(format, network, marks=large_if_alike(network))
+            for format in ("litert", "savedmodel")
+            for network in NETWORKS
+        ),
         pytest.param("html", "convnet", marks=NO_BROWSER),
     ],
 )
@@ -160,7 +175,7 @@ def test_the_first_graphs_run_says_where_it_is_from(firstlight: Firstlight, here
     assert said["classes"] == list(mnist.CLASSES) and "centre of mass" in said["preprocessing"]
     assert said["trained"].pop("firstlight")
     accuracy = trained["test_accuracy"]
-    assert said["trained"] == {"seed": 3, "steps": 5, "test_accuracy": accuracy}
+    assert said["trained"] == {"seed": 3, "steps": 5, "finished": True, "test_accuracy": accuracy}
     assert said["preprocessing"] in onnx.load(here / facts["file"]).doc_string
 
 
@@ -323,7 +338,11 @@ def test_data_that_has_gone_is_exit_4(firstlight: Firstlight, trained: Make, her
     run = Run(shutil.copytree(trained("softmax"), here / "run"))
     write_json(run.record_file, read_json(run.record_file) | {"data": str(here / "gone")})
     answer = firstlight("export", run.folder, "--format", "onnx")
-    assert answer.code == 4 and "no dataset or path" in answer.err and answer.err.count("\n") == 1
+    assert (
+        answer.code == 4
+        and "there is no folder or file" in answer.err
+        and answer.err.count("\n") == 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -342,6 +361,9 @@ def test_a_run_that_has_not_ended_is_one_line_that_says_how_to_go_on(
     write_json(run.model_file, {})
     answer = firstlight(*verb.format(run.folder).split())
     assert answer.code == 4 and "model.json: damaged" in answer.err
+    write_json(run.model_file, {"network": "softmax", "classes": ["a", None], "image_kind": "x"})
+    answer = firstlight(*verb.format(run.folder).split())
+    assert answer.code == 4 and "model.json: a class has no name" in answer.err
 
 
 def test_weights_in_another_file_are_refused(trained: Make, here: Path) -> None:
@@ -370,3 +392,122 @@ def test_inputs_that_nobody_promised_are_refused(trained: Make) -> None:
     nothing = replace(right, logits=lambda images: np.full((len(images), 10), np.nan))
     with pytest.raises(ExportError, match="by up to nan"):
         largest_difference(nothing, network, images)
+
+
+# docs/use.md: how other programs use an exported file
+
+USE = (Path(__file__).parents[1] / "docs" / "use.md").read_text("utf-8")
+SNIPPETS = re.findall(
+    r"\*\*([\w ]+)\*\*[^*]*?export RUN (--format \w+ --out [\w./]+).*?```python\n(.*?)```",
+    USE,
+    re.DOTALL,
+)
+[[_, _, FOR_PHOTOGRAPHS]] = [each for each in SNIPPETS if each[0] == "Photographs"]
+FOR_DIGITS = [each for each in SNIPPETS if each[0] != "Photographs"]
+
+
+@pytest.fixture
+def other_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the snippets need that is not installed here: TensorFlow computes in its place."""
+    package, interpreter = ModuleType("ai_edge_litert"), ModuleType("ai_edge_litert.interpreter")
+    interpreter.Interpreter = tf.lite.Interpreter  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", package)
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", interpreter)
+
+    def serving(url: str, body: bytes) -> io.BytesIO:
+        [name] = re.findall(r"/v1/models/(\w+):predict$", url)
+        newest = max(Path("models", name).iterdir(), key=lambda version: int(version.name))
+        served = tf.saved_model.load(str(newest)).signatures["serving_default"]
+        instances = tf.constant(json.loads(body)["instances"], tf.uint8)
+        logits = served(instances)["logits"].numpy().tolist()
+        return io.BytesIO(json.dumps({"predictions": logits}).encode())
+
+    monkeypatch.setattr(urllib.request, "urlopen", serving)
+
+
+@pytest.mark.parametrize(
+    ("program", "flags", "code"), FOR_DIGITS, ids=[each[0] for each in FOR_DIGITS]
+)
+@pytest.mark.usefixtures("other_programs")
+@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
+def test_the_programs_of_the_docs_use_exported_files(
+    trained: Make,
+    firstlight: Firstlight,
+    here: Path,
+    program: str,
+    flags: str,
+    code: str,
+) -> None:
+    folder = trained("softmax")
+    assert firstlight("export", folder, *flags.split()).code == 0
+    image = mnist.load("test").images[0]
+    Image.fromarray(image[..., 0]).save("seven.png")
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        exec(code, {})
+    expected = Run.open(folder).predict(image[None]).argmax()
+    assert printed.getvalue() == f"{expected}\n"
+
+
+def photograph(width: int, height: int, mode: str = "RGB") -> Image.Image:
+    """Noise on all scales, in which each filter and each shift shows."""
+    random = np.random.default_rng(width * height)
+    picture = Image.new("RGB", (width, height))
+    for side in (4, 30, 300):
+        noise = random.integers(0, 256, (side, side, 3), np.uint8)
+        picture = Image.blend(picture, Image.fromarray(noise).resize((width, height)), 0.5)
+    if mode == "RGBA":
+        picture.putalpha(Image.fromarray(random.integers(0, 256, (height, width), np.uint8)))
+    return picture.convert(mode)
+
+
+TURNED = Image.Exif()
+TURNED[0x0112] = 6  # Orientation: turn it clockwise
+PHOTOGRAPHS: dict[str, tuple[Image.Image, dict[str, Any]]] = {
+    "wide.jpg": (photograph(301, 200), {}),
+    "high.png": (photograph(97, 230), {}),
+    "small.png": (photograph(13, 9), {}),
+    "large.jpg": (photograph(1501, 2003), {"quality": 90}),
+    "turned.jpg": (photograph(640, 427), {"exif": TURNED}),
+    "transparent.png": (photograph(120, 90, "RGBA"), {}),
+    "palette.png": (photograph(150, 100, "P"), {"transparency": 3}),
+    "grey.jpg": (photograph(111, 222, "L"), {}),
+    "print.jpg": (photograph(99, 77, "CMYK"), {}),
+}
+
+
+@pytest.mark.parametrize("network", ["softmax", "nin-cifar"])  # grey, and in colour
+def test_the_program_for_photographs_gives_the_same_pixels_and_probabilities(
+    network: str, here: Path
+) -> None:
+    built_network = built(network, 10)
+    size = built_network.input_shape[1:]
+    metadata = replace(
+        METADATA,
+        input=size,
+        image_kind="pictures",
+        classes=tuple("abcdefghij"),
+        preprocessing=card.describe_preprocessing("pictures", size, "fruit"),
+    )
+    write_onnx(built_network, here / "fruit.onnx", metadata)
+    classifier = OnnxModel(here / "fruit.onnx")
+    for name, (picture, options) in PHOTOGRAPHS.items():
+        picture.save(name, **options)
+        namespace: dict[str, Any] = {}
+        printed = io.StringIO()
+        with redirect_stdout(printed):
+            exec(FOR_PHOTOGRAPHS.replace("apple.jpg", name), namespace)
+        pixels = classification.preprocess(Path(name), size, "pictures")
+        np.testing.assert_array_equal(namespace["images"][0], pixels, err_msg=name)
+        [expected] = classifier.probabilities(pixels[np.newaxis])
+        lines = [
+            f"{share:6.1%}  {each}" for share, each in zip(expected, "abcdefghij", strict=True)
+        ]
+        assert printed.getvalue().splitlines() == lines, name
+        for word in ("draft(None", "exif_transpose", "BILINEAR", f"({size[1]}, {size[0]})"):
+            assert word in metadata.preprocessing and word.split("(")[0] in FOR_PHOTOGRAPHS
+
+
+def test_the_docs_have_a_program_for_each_format() -> None:
+    formats = {flags.split()[1] for _, flags, _ in SNIPPETS}
+    assert formats == {name for name in EXPORT_FORMATS if name != "html"}  # which is a page

@@ -23,6 +23,7 @@ def test_the_flow(here: Path) -> None:
     first = firstlight(here, "first-graph")
     assert list(first) == [
         "network", "data", "steps", "first_cost", "final_cost", "test_accuracy", "seconds", "run",
+        "test_images",
     ]  # fmt: skip
     assert 9 < first["first_cost"] < 17 and 2 < first["final_cost"] < 5
     assert first["run"] == "runs/first-graph-mnist-1"

@@ -1,9 +1,16 @@
 """Folders of pictures: every fault is named, and the other pictures are read correctly."""
 
+import base64
+import io
 import json
+import re
 import shutil
+import sys
+import unicodedata
+import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +18,10 @@ from conftest import Answer
 from PIL import Image
 
 from firstlight import catalog
-from firstlight.datasets import FolderImages, _folder, _idx
+from firstlight.datasets import FolderImages, Listing, _folder, _idx, mnist
 from firstlight.errors import DataError, UsageError
 from firstlight.evaluation import crops
+from firstlight.images import open as open_module
 from firstlight.images.crops import (
     CENTER_CROP,
     CROP_FRACTION,
@@ -21,6 +29,8 @@ from firstlight.images.crops import (
     Crop,
     crop_and_resize,
 )
+from firstlight.images.open import open_photograph
+from firstlight.settings import default_recipe
 
 COLOURS = {"apple": (200, 30, 30), "kiwi": (90, 140, 40), "plum": (90, 30, 120)}
 
@@ -110,7 +120,7 @@ def spoiled(splits: Path) -> dict[str, tuple[Callable[[Path], object], str]]:
         ),
         "train/caf\udce9": (lambda p: write(p / "1.png", "plum", 85), "named in UTF-8; rename"),
         "train/void": (lambda p: p.mkdir(), "empty class"),
-        "valid": (lambda p: write(p / "apple/1.png", "apple", 83), "not the name of a split"),
+        "spare": (lambda p: write(p / "apple/1.png", "apple", 83), "not the name of a split"),
     }
 
 
@@ -323,14 +333,20 @@ def test_data_check_answers_as_promised(firstlight: Callable[..., Answer], split
         "examples": 30,
         "faults": [],
         "splits": {"train": 24, "val": 6},
+        "counts": {
+            "train": {"apple": 8, "kiwi": 8, "plum": 8},
+            "val": {"apple": 2, "kiwi": 2, "plum": 2},
+        },
         "image_size": None,
+        "near_copies": [],
+        "remarks": [],
     }
     odd = splits / "train/apple/Ett grönt äpple (kopia) 梨.jpg"
     odd.write_bytes(b"nothing")
     found = firstlight("data", "check", splits, "--json")
     fault = {
         "file": f"train/apple/{odd.name}",
-        "problem": "not a picture; PNG, JPEG, WEBP, BMP, GIF, TIFF can be read",
+        "problem": "not a picture; PNG, JPEG, WEBP, BMP, GIF, TIFF, AVIF can be read",
     }
     assert found.code == 3 and json.loads(found.out)["faults"] == [fault]
     printed = firstlight("data", "check", splits)
@@ -361,3 +377,515 @@ def test_ten_crops_of_digits_are_refused(digits: Path) -> None:
     images = _idx.load("test", digits).images
     with pytest.raises(UsageError, match="ten-crops is for folders of pictures"):
         crops.ten_crops(catalog.network("softmax").build(10), images)
+
+
+def each(pattern: str, count: int = 2) -> list[str]:
+    """Return paths: the pattern for apple and kiwi, with a number for each picture."""
+    return [
+        pattern.format(label=label, n=f"{label}{number}")
+        for label in ("apple", "kiwi")
+        for number in range(count)
+    ]
+
+
+LAYOUTS: dict[str, tuple[list[str], dict[str, int]]] = {  # → files, and pictures in each split
+    "valid": (
+        each("train/{label}/{n}.png") + each("valid/{label}/v{n}.png"),
+        {"train": 4, "val": 4},
+    ),
+    "validation, testing": (
+        each("Training/{label}/{n}.png")
+        + each("Validation/{label}/v{n}.png")
+        + each("Testing/{label}/t{n}.png"),
+        {"train": 4, "val": 4, "test": 4},
+    ),
+    "sets": (
+        each("training_set/training_set/{label}/{n}.png", 3)
+        + each("test_set/test_set/{label}/t{n}.png"),
+        {"train": 4, "val": 2, "test": 4},
+    ),
+    "common words": (
+        each("seg_train/{label}/{n}.png", 3) + each("seg_test/{label}/t{n}.png"),
+        {"train": 4, "val": 2, "test": 4},
+    ),
+    "test alone": (each("test/{label}/{n}.png"), {"test": 4}),
+    "train alone": (each("train/{label}/{n}.png", 3), {"train": 4, "val": 2}),
+    "deeper": (each("{label}/2024/may/{n}.png", 3), {"train": 2, "val": 2, "test": 2}),
+    "deeper in splits": (
+        each("train/{label}/a/{n}.png") + each("val/{label}/b/v{n}.png"),
+        {"train": 4, "val": 4},
+    ),
+    "splits in classes": (
+        each("{label}/train/{n}.png") + each("{label}/test/t{n}.png"),
+        {"train": 2, "val": 2, "test": 4},
+    ),
+    "annotations beside": (
+        [
+            *each("images/train/{label}/{n}.png"),
+            *each("images/val/{label}/v{n}.png"),
+            "notes/a.xml",
+        ],
+        {"train": 4, "val": 4},
+    ),
+    "files beside": (
+        [*each("{label}/{n}.png", 3), "apple/Thumbs.db", "kiwi/a.json"],
+        {"train": 2, "val": 2, "test": 2},
+    ),
+    "wrapped": (each("archive/fruit/{label}/{n}.png", 3), {"train": 2, "val": 2, "test": 2}),
+    "parts": (
+        each("session1/{label}/{n}.png") + each("session2/{label}/s{n}.png", 1),
+        {"train": 2, "val": 2, "test": 2},
+    ),
+    "a class called train": (
+        [*each("{label}/{n}.png", 3), "train/1.png", "train/2.png", "train/3.png"],
+        {"train": 3, "val": 3, "test": 3},
+    ),
+    "with a Mac's folder": (
+        [*each("fruit/{label}/{n}.png", 3), "__MACOSX/apple/._1.png"],
+        {"train": 2, "val": 2, "test": 2},
+    ),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_each_layout_of_folders_is_understood(tmp_path: Path, layout: str) -> None:
+    files, splits = LAYOUTS[layout]
+    for number, file in enumerate(files):
+        if file.endswith("png"):
+            write(tmp_path / "d" / file, "apple", number)
+        else:
+            (tmp_path / "d" / file).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "d" / file).write_text("no picture")
+    dataset = catalog.dataset(str(tmp_path / "d"))
+    assert dataset.listing is not None and dataset.listing.faults == ()
+    assert set(dataset.classes) - {"train"} == {"apple", "kiwi"}
+    assert {split: len(dataset.load(split)) for split in dataset.splits} == splits
+    for split in dataset.splits:
+        examples = dataset.load(split)
+        for row, label in enumerate(examples.labels):
+            assert f"/{dataset.classes[label]}/" in f"/{examples.images.file(row)}"
+    again = catalog.dataset(str(tmp_path / "d"), Listing.from_json(dataset.listing.to_json()))
+    assert again.classes == dataset.classes and again.fingerprint() == dataset.fingerprint()
+    assert ("belong to the class" in " ".join(dataset.notices())) == layout.startswith("deeper")
+
+
+def table_of_numbers() -> bytes:
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    content = io.BytesIO()
+    pq.write_table(pa.table({"a": [1], "label": [2]}), content)
+    return content.getvalue()
+
+
+def test_tables_and_arrays_beside_class_folders_are_something_else(classes: Path) -> None:
+    rows = [",".join(f"f{i}" for i in range(64)), *([",".join(["0.5"] * 64)] * 3)]
+    (classes / "embeddings.csv").write_text("\n".join(rows) + "\n")
+    (classes / "features.csv").write_text("\n".join(row[:-4] for row in rows) + "\n")
+    np.save(classes / "X.npy", np.zeros((60, 64)))
+    (classes / "features.parquet").write_bytes(table_of_numbers())
+    dataset = catalog.dataset(str(classes))
+    assert dataset.classes == ("apple", "kiwi", "plum") and dataset.listing is not None
+
+
+def test_names_of_classes_may_be_anything(tmp_path: Path) -> None:
+    names = ["two words", "é", "e\u0301t\u00e9", "7", "苹果", "تفاح", "a.b", "O'Neill", "-1"]
+    for number, name in enumerate(names):
+        write(tmp_path / "d" / name / "1.png", "apple", number)
+    dataset = catalog.dataset(str(tmp_path / "d"))
+    assert set(dataset.classes) == {unicodedata.normalize("NFC", name) for name in names}
+    assert dataset.listing is not None and dataset.listing.faults == ()
+    assert dataset.splits == ("train",)  # a class of one picture is trained on
+
+
+def test_many_classes_are_listed_at_once(tmp_path: Path) -> None:
+    png = write(tmp_path / "a.png", "apple", 1).read_bytes()
+    for number in range(1500):
+        folder = tmp_path / "d" / f"{number}"
+        folder.mkdir(parents=True)
+        (folder / "a.png").write_bytes(png + number.to_bytes(2))
+    assert catalog.dataset(str(tmp_path / "d")).classes == tuple(map(str, range(1500)))
+
+
+TABLES: dict[str, tuple[dict[str, str], list[str], dict[str, int]]] = {
+    "file,label": (
+        {"labels.csv": "file,label\n{images/{n}.png,{label}}"},
+        each("images/{n}.png", 3),
+        {"train": 2, "val": 2, "test": 2},
+    ),
+    "no header": (
+        {"labels.csv": "{images/{n}.png,{label}}"},
+        each("images/{n}.png", 3),
+        {"train": 2, "val": 2, "test": 2},
+    ),
+    "id without an ending": (
+        {"labels.csv": "id,breed\n{{n},{label}}", "sample_submission.csv": "id,breed\nx,y\n"},
+        each("train/{n}.png", 3),
+        {"train": 2, "val": 2, "test": 2},
+    ),
+    "a path of another computer": (
+        {"labels.csv": "path;class\n{C:\\data\\{n}.png;{label}}"},
+        each("pictures/{n}.png", 3),
+        {"train": 2, "val": 2, "test": 2},
+    ),
+    "a column of splits": (
+        {"all.csv": "filename,label,split\n{{n}.png,{label},train}{v{n}.png,{label},valid}"},
+        each("{n}.png") + each("v{n}.png"),
+        {"train": 4, "val": 4},
+    ),
+    "a table for each split": (
+        {
+            "train.csv": "image_id,label\n{{n},{label}}",
+            "test.csv": "image_id,label\n{t{n},{label}}",
+        },
+        each("train_images/{n}.png", 3) + each("test_images/t{n}.png"),
+        {"train": 4, "val": 2, "test": 4},
+    ),
+    "one-hot": (
+        {"labels.csv": "image,apple,kiwi\n{{n},{one_hot}}"},
+        each("{n}.png", 3),
+        {"train": 2, "val": 2, "test": 2},
+    ),
+    "Caffe's lists": (
+        {"train.txt": "{p/{n}.png {label}}", "val.txt": "{p/v{n}.png {label}}"},
+        each("p/{n}.png", 3) + each("p/v{n}.png"),
+        {"train": 6, "val": 4},
+    ),
+    "more columns": (
+        {"meta.csv": "lesion,image_id,dx,age\n{L1,{n},{label},40}"},
+        each("part_1/{n}.png", 3),
+        {"train": 2, "val": 2, "test": 2},
+    ),
+}
+
+
+def write_table(path: Path, pattern: str, count: int) -> None:
+    """Write a table; what stands in braces is a line, once for each picture."""
+    text = pattern
+    for line in re.findall(r"\{((?:[^{}]|\{\w+\})*\})", pattern):
+        rows = [
+            line[:-1].format(n=f"{label}{number}", label=label, one_hot=one_hot)
+            for label, one_hot in (("apple", "1.0,0.0"), ("kiwi", "0.0,1.0"))
+            for number in range(count)
+        ]
+        text = text.replace("{" + line, "".join(f"{row}\n" for row in rows))
+    path.write_text(text, "utf-8-sig")
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_beside_the_pictures_says_their_labels(tmp_path: Path, table: str) -> None:
+    tables, files, splits = TABLES[table]
+    for number, file in enumerate(files):
+        write(tmp_path / "d" / file, "apple", number)
+    for name, pattern in tables.items():
+        is_short = "test" in name or "v{n}" in pattern
+        write_table(tmp_path / "d" / name, pattern, count=2 if is_short else 3)
+    dataset = catalog.dataset(str(tmp_path / "d"))
+    assert dataset.classes == ("apple", "kiwi")
+    assert {split: len(dataset.load(split)) for split in dataset.splits} == splits
+    for split in dataset.splits:
+        examples = dataset.load(split)
+        for row, label in enumerate(examples.labels):
+            assert dataset.classes[label] in str(examples.images.file(row))
+
+
+def test_a_row_of_an_unknown_split_is_a_fault_and_files_without_one_are_trained_on(
+    tmp_path: Path,
+) -> None:
+    for number in range(6):
+        write(tmp_path / "d" / f"{number}.png", "apple", number)
+    rows = [f"{i}.png,{'ab'[i % 2]},{split}" for i, split in enumerate(["train", "val", "hidden"])]
+    (tmp_path / "d" / "some.csv").write_text("file,label,split\n" + "\n".join(rows))
+    (tmp_path / "d" / "more.csv").write_text("file,label\n3.png,a\n4.png,b\n5.png,b\n")
+    dataset = catalog.dataset(str(tmp_path / "d"))
+    assert {split: len(dataset.load(split)) for split in dataset.splits} == {"train": 4, "val": 1}
+    assert dataset.listing is not None
+    (fault,) = dataset.listing.faults
+    assert (fault.file, fault.problem) == (
+        "2.png",
+        "its split in some.csv is none of: train, val, test",
+    )
+
+
+def test_a_table_says_the_labels_of_a_split_without_class_folders(tmp_path: Path) -> None:
+    """As Tiny ImageNet has it."""
+    for number, file in enumerate(each("train/{label}/images/{n}.png")):
+        write(tmp_path / "d" / file, "apple", number)
+    lines = []
+    for number in range(4):
+        write(tmp_path / "d/val/images" / f"v{number}.png", "apple", 10 + number)
+        lines.append(f"v{number}.png\t{('apple', 'kiwi')[number % 2]}\t0\t32\t44\n")
+    (tmp_path / "d/val/val_annotations.txt").write_text("".join(lines))
+    dataset = catalog.dataset(str(tmp_path / "d"))
+    assert dataset.listing is not None and dataset.listing.faults == ()
+    assert dataset.load("val").labels.tolist() == [0, 1, 0, 1] and len(dataset.load("train")) == 4
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-8-sig"])
+def test_a_table_may_be_written_by_excel(tmp_path: Path, encoding: str) -> None:
+    for number in range(4):
+        write(tmp_path / "d" / f"{number}.png", "apple", number)
+    lines = ["file;class", "0.png;Küche", "1.png;Bad", "2.png;Küche", "3.png;Bad"]
+    (tmp_path / "d" / "labels.csv").write_text("\n".join(lines), encoding)
+    assert catalog.dataset(str(tmp_path / "d" / "labels.csv")).classes == ("Bad", "Küche")
+
+
+def test_what_a_table_says_wrongly_is_a_fault(tmp_path: Path) -> None:
+    for number in range(6):
+        write(tmp_path / "d" / f"{number}.png", "apple", number)
+    (tmp_path / "secret.png").write_bytes((tmp_path / "d" / "0.png").read_bytes())
+    lines = [
+        "5.png,a,b",
+        "0.png,a",
+        "1.png,b",
+        "2.png,",
+        "3.png,a",
+        "3.png,b",
+        "9.png,a",
+        "../secret.png,a",
+    ]
+    (tmp_path / "d" / "labels.csv").write_text("file,label\n" + "\n".join(lines))
+    dataset = catalog.dataset(str(tmp_path / "d"))
+    assert dataset.listing is not None
+    assert {fault.file: fault.problem for fault in dataset.listing.faults} == {
+        "2.png": "has no label, or several, in labels.csv",
+        "3.png": "has two labels in labels.csv: a and b",
+        "9.png": "named in labels.csv, but not there",
+        "../secret.png": "named in labels.csv, but not there",
+        "labels.csv": "1 lines have not 2 cells; quote a cell that holds a delimiter",
+    }
+    assert "2 files are not named in labels.csv" in " ".join(dataset.notices())
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (["cat.0.png", "dog.1.png"], r"d: 2 pictures in no class folder; make .*/d/apple/, and"),
+        ([f"{n}.png" for n in range(30)], r"30 pictures in no class folder; .*firstlight predict"),
+        (["train/1.png", "test/2.png"], r"2 pictures in no class folder; .*columns file,label"),
+        (["a.txt"], r"no picture and no other data that is known; it has: a\.txt \(text\)"),
+        (["cat/a.txt", "dog/b.txt"], r"it has: cat/a\.txt \(text\), dog/b\.txt \(text\); data can"),
+        ([], "d: the folder is empty"),
+    ],
+)
+def test_pictures_without_classes_are_refused(
+    tmp_path: Path, files: list[str], message: str
+) -> None:
+    (tmp_path / "d").mkdir()
+    for number, file in enumerate(files):
+        if file.endswith("txt"):
+            (tmp_path / "d" / file).parent.mkdir(exist_ok=True)
+            (tmp_path / "d" / file).write_text("a")
+        else:
+            write(tmp_path / "d" / file, "apple", number)
+    with pytest.raises(DataError, match=message):
+        catalog.dataset(str(tmp_path / "d"))
+
+
+def test_many_pictures_outside_of_classes_are_one_fault(splits: Path) -> None:
+    for number in range(25):
+        write(splits / "test" / f"{number}.png", "apple", 100 + number)
+    found = faults(splits)
+    assert found.keys() == {"test"} and "25 pictures in no class folder" in found["test"]
+
+
+# HEIC, 64×64 pixels, blue above orange; packed.
+HEIC = (
+    "c-muNV30{GsVvAy%}izhg51nBLl8SRGck>UfiWyMwIq=N0u(b+a*CjAhJwuG5(YG&l$nzcHpIn&fe{FSfUycf1"
+    "3@PcD`#frrGa@MQBfc#l?lqrC`&d3G5HEIOLE~#u4NV!6#(h&nFY!DK)M2`%$boHBs2l6NbUo}pT9qTFfi~lCj"
+    "fOwI56@s{{IhBzzkBs3_^0dm>d#;lG;v;jA$|o6dGBlz4Fvtm&YW<!vPXH0U|gYl7Q;jT^J7*ZBTLmS|gmCpHq"
+    "~VoKpc5=4D`O01Am@78j&K{pJA00tJ~BnIHjX4i2Dc4C0vuxv<~^h6qa|6Eh2tIWadS5fpl@8jR~XA3WxsvupkT"
+    "fA__|??0PZ|9|2lzXh}X?PI-!{~tFE`+q!<b4Ee1%lnuA{RQqhv^-+@D<QG@_i9h^94kf<JEMu^kJrs^Ij!=L?`P"
+    "8u)x+Q4mF7BLGY`I!S+4Z%yu-;AQ>waj67`$X&qRFj-oo?XVp8bBm^b(1#9ik1{HTB2uhtm*2LLwThb{"
+)
+
+
+def test_pictures_of_phones_are_read(tmp_path: Path) -> None:
+    heic = zlib.decompress(base64.b85decode(HEIC))
+    for number in range(3):
+        folder = tmp_path / "d" / "heic"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number}.jpg").write_bytes(heic + bytes([number]))
+        write(tmp_path / "d" / "avif" / f"{number}.avif", "kiwi", number)
+    dataset = catalog.dataset(str(tmp_path / "d"))
+    assert dataset.listing is not None and dataset.listing.faults == ()
+    pixels = open_photograph(tmp_path / "d/heic/0.jpg", 64)
+    top, bottom = np.asarray(pixels)[8].mean(0), np.asarray(pixels)[56].mean(0)
+    assert top[2] > top[0] + 100 and bottom[0] > bottom[2] + 100
+
+
+def test_without_its_extra_heic_is_named_and_no_class_vanishes_unsaid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
+    monkeypatch.setattr(open_module, "_heic_format", open_module._heic_format.__wrapped__)
+    for number in range(3):
+        write(tmp_path / "d" / "kiwi" / f"{number}.png", "kiwi", number)
+        write(tmp_path / "d" / "plum" / f"{number}.png", "plum", number)
+    heic = tmp_path / "d" / "apple" / "IMG_0001.HEIC"
+    heic.parent.mkdir()
+    heic.write_bytes(zlib.decompress(base64.b85decode(HEIC)))
+    notices = catalog.dataset(str(tmp_path / "d")).notices()
+    assert notices[0] == "left out apple: empty class: no picture in it can be used"
+    assert notices[1].startswith("left out apple/IMG_0001.HEIC: a HEIC picture, as phones take")
+    assert "install the extra `heic`" in notices[1] and "save it as JPEG" in notices[1]
+
+
+def test_a_damaged_avif_is_a_fault(splits: Path) -> None:
+    file = write(splits / "train/apple/a.avif", "apple", 90)
+    content = file.read_bytes()
+    for place in range(0, 300, 3):
+        file.write_bytes(content[:place] + b"\xff" + content[place + 1 :])
+        (splits / "train/b.avif").write_bytes(file.read_bytes())
+        assert faults(splits).keys() <= {"train/apple/a.avif", "train/b.avif"}
+
+
+@pytest.mark.parametrize(
+    ("start", "what"),
+    [
+        (b"\xff\x0a\xfa\x1f", "a JPEG XL picture; save it as JPEG"),
+        (b"\0\0\0\x18ftypqt  ", "a film"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"<svg xmlns=", "an SVG drawing; save it as PNG"),
+        (b"8BPS\0\1", "a Photoshop picture"),
+        (b"\0\0\0 ftypavif\0\0", "an AVIF picture that is damaged"),
+        (b"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer"),
+    ],
+)
+def test_a_file_that_is_no_picture_is_named(splits: Path, start: bytes, what: str) -> None:
+    (splits / "train/apple/a.jpg").write_bytes(start)
+    assert faults(splits)["train/apple/a.jpg"].startswith(
+        f"not a picture that can be read, but {what}"
+    )
+
+
+def test_the_same_picture_again_smaller_is_a_near_copy(
+    firstlight: Callable[..., Answer], splits: Path
+) -> None:
+    coarse = np.random.default_rng(3).integers(0, 256, (6, 8, 3), np.uint8)
+    blurred = Image.fromarray(coarse).resize((160, 120))
+    (splits / "test/plum").mkdir(parents=True)
+    blurred.save(splits / "train/plum/a.png")
+    blurred.resize((80, 60)).save(splits / "test/plum/b.jpg", quality=60)
+    found = firstlight("data", "check", splits, "--json")
+    assert found.code == 0 and json.loads(found.out)["near_copies"] == [
+        {"file": "test/plum/b.jpg", "like": "train/plum/a.png"}
+    ]
+    printed = firstlight("data", "check", splits).out
+    assert "test/plum/b.jpg: looks the same as train/plum/a.png" in printed
+    assert printed.splitlines()[-2].split() == ["plum", "9", "2", "1", "12"]
+
+
+def parquet(path: Path, rows: list[tuple[bytes | None, Any]], names: list[str] | None) -> None:
+    """Write a file as Hugging Face's `datasets` does."""
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    images = [{"bytes": content, "path": f"{i}.png"} for i, (content, _) in enumerate(rows)]
+    table = pa.table({"image": images, "label": [label for _, label in rows]})
+    if names:
+        features = {"image": {"_type": "Image"}, "label": {"names": names, "_type": "ClassLabel"}}
+        info = json.dumps({"info": {"features": features}})
+        table = table.replace_schema_metadata({"huggingface": info})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path, row_group_size=4)
+
+
+def encoded(colour: str, seed: int) -> bytes:
+    content = io.BytesIO()
+    picture(COLOURS[colour], seed).save(content, "PNG")
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("form", ["folder", "parquet"])
+def test_small_equal_pictures_are_used_whole_as_arrays_are(tmp_path: Path, form: str) -> None:
+    images, labels = (_idx.read(mnist.DIRECTORY, name)[:60] for name in _idx.FILES["test"])
+    rows: list[tuple[bytes | None, Any]] = []
+    for number, (image, label) in enumerate(zip(images, labels, strict=True)):
+        content = io.BytesIO()
+        Image.fromarray(image).save(content, "PNG")
+        rows.append((content.getvalue(), str(label)))
+        file = tmp_path / "folder" / str(label) / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content.getvalue())
+    if form == "parquet":
+        parquet(tmp_path / "parquet" / "data.parquet", rows, None)
+    dataset = catalog.dataset(str(tmp_path / form))
+    found = {}
+    for split in dataset.splits:
+        examples = dataset.load(split)
+        assert examples.images.kind(dataset.classes) == "digits" and examples.images.file(0)
+        for image, label in zip(examples.images[:], examples.labels, strict=True):
+            found[image.tobytes()] = dataset.classes[label]
+    assert found == {i.tobytes(): str(label) for i, label in zip(images, labels, strict=True)}
+    assert "small, 28×28 in grey: each is used whole" in dataset.notices()[0]
+    network = catalog.network("convnet")
+    assert default_recipe(network, dataset) == next(iter(network.recipes))
+
+
+def test_a_large_jpeg_is_no_small_picture_though_it_is_decoded_at_an_eighth(tmp_path: Path) -> None:
+    for number in range(4):
+        file = tmp_path / "d" / "ab"[number % 2] / f"{number}.jpg"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        picture(COLOURS["kiwi"], number, (256, 256)).save(file)
+    listing = catalog.dataset(str(tmp_path / "d")).listing
+    assert listing is not None and listing.size is None
+
+
+@pytest.mark.parametrize("names", [["kiwi", "apple"], None])
+@pytest.mark.parametrize("pattern", ["data/{}-00000-of-00001.parquet", "default/{}/0000.parquet"])
+def test_parquet_is_read_as_hugging_face_keeps_it(
+    firstlight: Callable[..., Answer], tmp_path: Path, pattern: str, names: list[str] | None
+) -> None:
+    labels: list[Any] = [0, 1] if names else ["kiwi", "apple"]
+    for split, count in (("train", 20), ("test", 4)):
+        rows: list[tuple[bytes | None, Any]] = [
+            (encoded(("kiwi", "apple")[i % 2], i + count), labels[i % 2]) for i in range(count)
+        ]
+        rows += [(b"nothing", labels[0]), (None, labels[1]), (encoded("plum", 9), None)]
+        parquet(tmp_path / "d" / pattern.format(split), rows, names)
+    dataset = catalog.dataset(str(tmp_path / "d"))
+    assert dataset.classes == (("kiwi", "apple") if names else ("apple", "kiwi"))
+    assert {s: len(dataset.load(s)) for s in dataset.splits} == {"train": 18, "val": 2, "test": 4}
+    assert dataset.listing is not None and len(dataset.listing.faults) == 6
+    for split in dataset.splits:
+        examples = dataset.load(split)
+        means = examples.images.resized((8, 8, 3))[:].mean((1, 2))
+        for mean, label in zip(means, examples.labels, strict=True):
+            assert np.abs(mean - COLOURS[dataset.classes[label]]).max() < 25
+    if not (names and pattern.startswith("data")):
+        return  # a training takes seconds
+    train = ("train", "softmax", "--data", tmp_path / "d", "--steps", 2, "--out", "run")
+    assert firstlight(*train).code == 0
+    assert firstlight("evaluate", "run").code == 0
+    assert firstlight("train", "--resume", "run").code == 0
+
+
+def test_a_parquet_file_that_cannot_be_used_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = tmp_path / "train.parquet"
+    parquet(good, [(encoded("kiwi", 1), 0)], ["kiwi"])
+    (tmp_path / "cut.parquet").write_bytes(good.read_bytes()[:-20])
+    (tmp_path / "table.parquet").write_bytes(table_of_numbers())
+    for name, message in (
+        ("cut", "a damaged Parquet file"),
+        ("table", "no column of pictures {bytes, path}; it has: a, label"),
+    ):
+        with pytest.raises(DataError, match=message):
+            catalog.dataset(str(tmp_path / f"{name}.parquet"))
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(DataError, match="install the extra `parquet`"):
+        catalog.dataset(str(good))
+
+
+def test_no_picture_of_a_class_is_lost_without_a_word(tmp_path: Path) -> None:
+    """Beside the splits of its class, and in a folder whose name is that of no class."""
+    places = ("cat", "cat/test", "dog/train", "dog/test", "photos/owl")
+    for place in places:
+        (tmp_path / place).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40, 40), (len(place) * 9, 50, 50)).save(tmp_path / place / "1.png")
+    listing = _folder.list_pictures(tmp_path)
+    faults = {fault.file: fault.problem for fault in listing.faults}
+    assert "move it into one of them" in faults["cat/1.png"]
+    assert "photos is not taken for a class" in faults["photos/owl"]

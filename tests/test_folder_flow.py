@@ -1,17 +1,20 @@
 """A folder of pictures through the command line, with a network that has every kind of layer."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Answer
+from conftest import Answer, large_if_alike
 from PIL import Image
 
 from firstlight import catalog
+from firstlight.evaluation.accuracy import open_dataset
 from firstlight.explanation import occlusion
+from firstlight.runs.run import Run
 from firstlight.settings import default_recipe
 
 Firstlight = Callable[..., Answer]
@@ -41,6 +44,16 @@ def test_from_training_to_an_exported_file(
     for views in ("middle", "ten-crops", "dense"):
         facts = json.loads(firstlight("evaluate", "run", "--views", views, "--json").out)
         assert facts["examples"] == 6 and facts["split"] == "val"
+    # New pictures without splits are all unseen, and all are measured. Some may not be new.
+    shutil.copytree("shades/val", "new")
+    shutil.copy("shades/train/dark/0.png", "new/dark")
+    new = firstlight("evaluate", "run", "--data", "new")
+    assert "nin-cifar on new (all 7 pictures): " in new.out and "made here" not in new.err
+    assert "1 of the 7 pictures are some that run was trained on" in new.err
+    assert Path("run/figures/evaluation-new-all/mistakes.png").exists()
+    for data, asked, measured in (("new", "val", "val"), ("shades", "", "val"), ("", "", "val")):
+        dataset, split = open_dataset(Run(Path("run")), data, asked, quiet=True)
+        assert split == measured and len(dataset.load(split)) < 7
     file = "shades/val/dark/24.png"
     by_run = json.loads(firstlight("classify", "run", file, "--json").out)[0]["labels"]
     assert {each["label"] for each in by_run} == set(SHADES)
@@ -70,7 +83,9 @@ def test_a_folder_of_what_cannot_be_used_is_said(
     answer = firstlight(*verb, "new")
     assert answer.code == {"data": 3, "train": 4}[verb[0]]
     assert "Traceback" not in answer.err
-    assert "cat/1.heic: not a picture" in answer.out or "data check` shows why" in answer.err
+    said = answer.out + answer.err
+    assert "cat/1.heic: not a picture" in said and "dog/1.heic: not a picture" in said
+    assert verb[0] == "data" or f"`firstlight data check {here / 'new'}` lists every" in said
 
 
 @pytest.fixture
@@ -89,7 +104,9 @@ def colours(here: Path) -> Path:
     return here / "colours"
 
 
-@pytest.mark.parametrize("network", FOR_PHOTOGRAPHS)
+@pytest.mark.parametrize(
+    "network", [pytest.param(name, marks=large_if_alike(name)) for name in FOR_PHOTOGRAPHS]
+)
 def test_the_default_recipe_learns_photographs(
     firstlight: Firstlight, colours: Path, network: str
 ) -> None:

@@ -9,18 +9,22 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 import tensorflow as tf
+from conftest import Answer, large_if_alike
 from PIL import Image
 
-from firstlight import catalog, first_graph
+from firstlight import catalog, first_graph, model
 from firstlight.datasets import mnist
 from firstlight.errors import DataError, FirstlightError, Interrupted
+from firstlight.networks._weight_names import weight_names
 from firstlight.progress import Progress
 from firstlight.recipe import Recipe
 from firstlight.runs import checkpoint
@@ -35,6 +39,7 @@ from firstlight.training.step import History, compile_steps
 
 pytestmark = pytest.mark.usefixtures("no_figures")
 NETWORKS = [entry.name for entry in catalog.networks() if entry.input == (28, 28, 1)]
+Firstlight = Callable[..., Answer]
 v1 = tf.compat.v1
 
 
@@ -113,13 +118,8 @@ def test_softmax_through_the_loop_is_the_first_graph(here: Path) -> None:
     np.testing.assert_allclose(losses, expected, rtol=1e-5)
 
 
-# Of networks that are alike, one is quick; the others run with the large tests.
-SLOW = {"convnet-reader", "convnet-record", "nin"}
-
-
 @pytest.mark.parametrize(
-    "network",
-    [pytest.param(name, marks=[pytest.mark.large] if name in SLOW else []) for name in NETWORKS],
+    "network", [pytest.param(name, marks=large_if_alike(name)) for name in NETWORKS]
 )
 def test_a_stopped_training_continues_to_bit_equal_weights(
     network: str, digits: Path, here: Path
@@ -168,6 +168,75 @@ def test_a_signal_stops_it_after_a_checkpoint(number: int, digits: Path, here: P
     shorter["recipe"] |= {"epochs": None, "steps": facts["step"] + 1}
     write_json(run.record_file, shorter)
     assert loop.resume(run, quiet=True).result.steps == facts["step"] + 1
+
+
+def stop_at(step: int, monkeypatch: pytest.MonkeyPatch, plan: Plan, folder: Path) -> Run:
+    """Train what was planned, and press Ctrl-C at a step."""
+    original = loop.run_training
+
+    def stopping(state: TrainState, progress: Progress) -> None:
+        original(state, progress, stop_requested=lambda: state.status.step >= step)
+
+    with monkeypatch.context() as patched, pytest.raises(Interrupted):
+        patched.setattr(loop, "run_training", stopping)
+        loop.train(plan, folder, quiet=True)
+    return Run(folder)
+
+
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_a_stopped_training_is_used_with_the_weights_that_it_would_keep(
+    keep: str, digits: Path, here: Path, monkeypatch: pytest.MonkeyPatch, firstlight: Firstlight
+) -> None:
+    averaged = {"ema_decay": 0.9} if keep == "last" else {}
+    plan = prepared("mlp", digits, epochs=4, batch_size=50, steps_per_call=1, keep=keep, **averaged)
+    run = stop_at(13, monkeypatch, plan, Path("run"))  # an epoch has 11 steps
+    network, classes = model.load(run)
+    state = TrainState(plan).into(run)
+    state.restore()
+    step, expected = 13, state.eval_model
+    state._update_eval_model()
+    if keep == "best":
+        step, (arrays, _) = 11, checkpoint.load(run.best)
+        checkpoint.restore(weight_names(expected), arrays, run.best)
+    for name, array in model.arrays(expected).items():
+        np.testing.assert_array_equal(model.arrays(network)[name], array)
+    assert len(classes) == 10 and f"the weights of step {step} of 44" in card_of(run)
+    loop.resume(run, quiet=True)
+    assert run.unfinished() is None and "not finished" not in card_of(run)
+
+
+def test_each_verb_says_once_that_a_training_is_not_finished(
+    digits: Path, here: Path, monkeypatch: pytest.MonkeyPatch, firstlight: Firstlight
+) -> None:
+    run = stop_at(
+        2, monkeypatch, prepared("softmax", digits, steps=9, steps_per_call=1), Path("run")
+    )
+    Image.fromarray(mnist.load("test").images[0][..., 0]).save("7.png")
+    notice = "the training of run is not finished: these are the weights of step 2 of 9\n"
+    for verb in ("evaluate run", "classify run 7.png", "export run --format onnx"):
+        assert firstlight(*verb.split()).err == notice
+        assert firstlight(*verb.split(), "--quiet").err == ""
+    assert Path("run/evaluation-step-2.json").exists() and not run.evaluation_file.exists()
+    exported = onnxruntime.InferenceSession("run/model/softmax.onnx").get_modelmeta()
+    trained = json.loads(exported.custom_metadata_map["firstlight"])["trained"]
+    assert trained["steps"] == 2 and trained["finished"] is False
+
+
+def card_of(run: Run) -> str:
+    return " ".join(run.card.read_text("utf-8").split())
+
+
+def test_ctrl_c_after_the_last_step_says_that_the_training_is_finished(
+    digits: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "measure", interrupted)
+        with pytest.raises(Interrupted, match=r"training is finished.*train --resume run"):
+            train(Path("run"), "softmax", digits, steps=3)
+    assert loop.resume(Run(Path("run")), quiet=True).result.test_accuracy is not None
 
 
 def test_it_stops_when_validation_no_longer_improves(digits: Path, here: Path) -> None:

@@ -4,7 +4,6 @@ import base64
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib.resources import files
-from math import pi
 from pathlib import Path
 from typing import Any
 
@@ -83,21 +82,6 @@ READ_DRAWINGS = f"""async ({{ file, drawings }}) => {{{HELPERS}
       text(values.subarray(y * width, (y + 1) * width)));
     return {{ rows, image: text(image), ...recognize(model, image), maps: null }};
   }});
-}}"""
-
-
-AUGMENT = f"""async ({{ pixels, changes }}) => {{{HELPERS}
-  const {{ augmented, warped }} = await import("/augment.js");
-  const {{ randomNumbers }} = await import("/session.js");
-  const image = bytes(pixels);
-  const nothing = {{ rotate: 0, scale: 0, shear: 0, shift: 0, elastic: 0, stroke: 0, noise: 0 }};
-  const version = (strengths, seed) =>
-    Array.from(augmented(image, {{ ...nothing, ...strengths }}, randomNumbers(seed)));
-  return {{
-    unchanged: version({{}}, 0),
-    versions: [0, 0, 1].map((seed) => version({{ rotate: 8, elastic: 1, noise: 9 }}, seed)),
-    warped: changes.map((change) => Array.from(warped(Float32Array.from(image), change))),
-  }};
 }}"""
 
 
@@ -355,21 +339,3 @@ def test_an_exported_page_works_by_keyboard(page: Any, page_file: Path) -> None:
     expect_headline(own, "nothing drawn")
     assert own.locator(".digit").count() == 0
     own.close()
-
-
-def test_an_image_is_augmented_as_in_training(page: Any) -> None:
-    image = mnist.load("train").images[0][:, :, 0]
-    still = {"angle": 0, "scale": [1, 1], "slant": 0, "shift": [0, 0], "knots": [[0] * 49] * 2}
-    changes = [
-        still | {"angle": pi / 2},
-        still | {"shift": [2, -3]},
-        still | {"knots": [[2] * 49, [-3] * 49]},  # a field that is everywhere the same
-    ]
-    answer = page.evaluate(AUGMENT, {"pixels": as_base64(image.tobytes()), "changes": changes})
-    moved = np.zeros_like(image)
-    moved[3:, :-2] = image[:-3, 2:]
-    for found, expected in zip(answer["warped"], [np.rot90(image), moved, moved], strict=True):
-        np.testing.assert_allclose(np.reshape(found, (28, 28)), expected, atol=0.01)
-    assert answer["unchanged"] == image.reshape(-1).tolist()
-    one, again, other = answer["versions"]
-    assert one == again != other

@@ -68,3 +68,21 @@ def test_a_network_without_convolutions_has_no_watched_map() -> None:
     result = occlude(network, mnist.load("test").images[0], 2)
     assert result.feature_map == "" and not result.activity.any()
     assert result.probability.min() >= 0 and result.probability.max() <= 1
+
+
+def test_a_slow_network_covers_the_picture_in_larger_steps(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock, covered = [0.0], []
+
+    def predict(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        clock[0] += 0.5 * len(images)  # seconds
+        covered.append(len(images))
+        return np.full((len(images), 3), 1 / 3), np.zeros(len(images))
+
+    monkeypatch.setattr(occlusion.time, "monotonic", lambda: clock[0])
+    result = occlusion.occlude(predict, "", np.zeros((224, 224, 3), np.uint8), 0, 0, quiet=False)
+    assert result.probability.shape == (10, 10) and sum(covered) == 1 + 32 + 100
+    said = capsys.readouterr().err
+    assert "the picture is covered in larger steps: 10 per side, not 28" in said
+    assert "image 96 of 100  covering one part after another  (2 s left)" in said

@@ -17,41 +17,11 @@ from firstlight.errors import DataError, UsageError
 from firstlight.images.open import WORKING_PIXELS
 from firstlight.onnx_model import ModelMetadata, OnnxModel
 from firstlight.probabilities import softmax
-from firstlight.reading import ink, locate, normalize, read, reader, recognizer, split
+from firstlight.reading import ink, locate, normalize, read, reader, recognizer, split, unread
 from firstlight.reading.blobs import Blob
 from firstlight.reading.recognizer import DIGITS_MODEL
 
 Firstlight = Callable[..., Answer]
-
-
-@pytest.fixture(scope="module")
-def write() -> Callable[..., np.ndarray]:
-    """write("305") returns a grey picture (h, w), dark on white; its digits are 80 pixels high."""
-    test = mnist.load("test")
-    images, labels = test.images, test.labels
-    legible = [3, 2, 1, 18, 4, 15, 11, 0, 61, 7]  # a test image of each class that is easy to read
-    assert labels[legible].tolist() == list(range(10))
-    image_of = {str(labels[i]): images[i, ..., 0] for i in legible}
-
-    def call(*lines: str, gap: int = 12, dark: float = 0.8) -> np.ndarray:
-        page = np.zeros((len(lines) * 130 + 60, max(map(len, lines)) * (80 + gap) + 60), np.float32)
-        for row, line in enumerate(lines):
-            x = 30
-            for character in line:
-                digit = enlarge(image_of[character])
-                part = page[30 + 130 * row :, x:][: digit.shape[0], : digit.shape[1]]
-                np.maximum(part, digit, out=part)
-                x += digit.shape[1] + gap
-        return (255 * (1 - dark * page)).astype(np.uint8)
-
-    return call
-
-
-def enlarge(image: np.ndarray) -> np.ndarray:
-    big = Image.fromarray(image).resize((112, 112), Image.Resampling.BICUBIC)
-    array = np.asarray(big, np.float32) / 255
-    rows, columns = np.flatnonzero(array.max(1) > 0.3), np.flatnonzero(array.max(0) > 0.3)
-    return array[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def test_ink_may_be_dark_on_light_or_light_on_dark(write: Any) -> None:
@@ -390,3 +360,179 @@ def test_slanted_lines_are_kept_apart() -> None:
     lines = locate.group_into_lines(blobs)
     assert [len(line) for line in lines] == [8, 8]
     assert [blob.x for blob in lines[1]] == [60 * i for i in range(8)]
+
+
+# What was not read
+
+
+def test_a_pale_digit_beside_others_is_named_as_not_read(
+    firstlight: Firstlight, write: Any, here: Path
+) -> None:
+    dark, pale = write("301", gap=40), write("7", dark=0.25)
+    page = np.hstack([dark, pale])
+    Image.fromarray(page).save("page.png")
+    answer = firstlight("read", "page.png")
+    assert answer.out == "301\n"
+    assert answer.err == "firstlight: page.png: 1 mark was not read\n"
+    assert firstlight("read", "page.png", "-q").err == ""
+    (result,) = json.loads(firstlight("read", "page.png", "--json").out)
+    assert result["text"] == "301" and result["note"] == "1 mark was not read"
+    ((x, _, width, height),) = result["unread"]
+    assert dark.shape[1] < x < x + width < page.shape[1] and height == pytest.approx(80, abs=6)
+
+
+def test_small_digits_beside_large_ones_are_named_as_not_read(write: Any) -> None:
+    large = np.asarray(Image.fromarray(write("49", gap=60)).resize((560, 400)))
+    small = np.asarray(Image.fromarray(write("72")).resize((100, 76)))
+    page = np.hstack([large[:, :440], np.full((400, 200), 255, np.uint8)])
+    page[150:226, 440:540] = small
+    reading = read(page)
+    assert reading.text == "49" and reading.note == "2 marks were not read"
+
+
+def test_a_letter_between_digits_is_named_as_not_read(
+    write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The network calls every 8 "none", as it does with a letter."""
+    predict = recognizer.Recognizer.probabilities
+
+    def without_eights(self: Any, images: np.ndarray) -> np.ndarray:
+        probabilities = predict(self, images)
+        probabilities[:, 10] += probabilities[:, 8]
+        probabilities[:, 8] = 0
+        return probabilities
+
+    monkeypatch.setattr(recognizer.Recognizer, "probabilities", without_eights)
+    reading = read(write("3817"))
+    assert reading.text == "317" and len(reading.unread) == 1
+
+
+def test_dots_lines_and_frames_are_not_missed(write: Any) -> None:
+    image = Image.fromarray(write("302", gap=60))
+    pen = ImageDraw.Draw(image)
+    pen.ellipse((120, 100, 132, 112), fill=50)
+    pen.line((260, 70, 295, 66), 50, 7)
+    pen.rectangle((10, 10, image.width - 10, image.height - 10), outline=60, width=3)
+    assert read(image).note is None
+
+
+def test_candidates_of_an_unsure_digit_are_printed_on_request(
+    firstlight: Firstlight, write: Any, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.fromarray(write("7")).save("seven.png")
+    monkeypatch.setattr(recognizer.Recognizer, "threshold", 1.1)
+    assert firstlight("read", "seven.png").out == "?\n"
+    first, second = firstlight("read", "seven.png", "-v").out.splitlines()
+    assert first == "?" and second.startswith("  digit 1: 7 ")
+
+
+# Pages, folders, standard input
+
+
+@pytest.fixture
+def three_pages(write: Any, here: Path) -> Path:
+    """A TIFF file with a number on each of three pages."""
+    first, *others = (Image.fromarray(write(text)) for text in ("15", "273", "60"))
+    first.save(here / "three.tif", save_all=True, append_images=others)
+    return here / "three.tif"
+
+
+def test_every_page_of_a_tiff_is_read(firstlight: Firstlight, three_pages: Path) -> None:
+    assert firstlight("read", "three.tif").out == (
+        "three.tif page 1: 15\nthree.tif page 2: 273\nthree.tif page 3: 60\n"
+    )
+    results = json.loads(firstlight("read", "three.tif", "--json").out)
+    assert [list(result) for result in results] == [["file", "page", "text", "lines", "note"]] * 3
+    assert [result["page"] for result in results] == [1, 2, 3]
+    assert read(three_pages).note == "the first of 3 pages"
+    assert read(three_pages, page=2).text == "273" and read(three_pages, page=2).note is None
+    with pytest.raises(DataError, match=r"three\.tif: no page 4; it has 3"):
+        read(three_pages, page=4)
+
+
+def test_a_file_of_too_many_pages_is_refused(
+    firstlight: Firstlight, three_pages: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("firstlight.images.open.MAX_PAGES", 2)
+    answer = firstlight("read", "three.tif")
+    assert answer.code == 4 and "three.tif: more than 2 pages; split the file" in answer.err
+
+
+def test_every_page_of_a_pdf_is_read(firstlight: Firstlight, write: Any, here: Path) -> None:
+    pytest.importorskip("pypdfium2")
+    first, second = (Image.fromarray(write(text)) for text in ("1523", "60"))
+    first.save("scan.pdf", save_all=True, append_images=[second], resolution=144)
+    assert firstlight("read", "scan.pdf").out == "scan.pdf page 1: 1523\nscan.pdf page 2: 60\n"
+    reading = read("scan.pdf", page=1)
+    assert reading.picture.size == pytest.approx(first.size, abs=1)
+    assert reading.lines[0].digits[0].box[:2] == pytest.approx((30, 30), abs=4)
+    Path("damaged.pdf").write_bytes(Path("scan.pdf").read_bytes()[:200])
+    damaged = firstlight("read", "damaged.pdf")
+    assert damaged.code == 4 and damaged.err.startswith("firstlight: damaged.pdf: damaged PDF")
+
+
+def test_a_pdf_with_a_huge_picture_is_refused(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pypdfium2")
+    Image.new("1", (900, 900), 1).save("huge.pdf")
+    monkeypatch.setattr("firstlight.images.pdf.MAX_PIXELS", 100 * 100)
+    with pytest.raises(DataError, match=r"huge\.pdf: a picture of 900×900 is more than"):
+        read("huge.pdf")
+
+
+def test_without_pdfium_a_pdf_says_what_to_install(
+    firstlight: Firstlight, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("scan.pdf").write_bytes(b"%PDF-1.4")
+    monkeypatch.setitem(sys.modules, "pypdfium2", None)
+    answer = firstlight("read", "scan.pdf")
+    assert answer.code == 4 and "scan.pdf: a PDF, which needs pypdfium2: pip install" in answer.err
+
+
+def test_folders_and_patterns_stand_for_their_pictures(
+    firstlight: Firstlight, write: Any, here: Path
+) -> None:
+    (here / "scans" / "more").mkdir(parents=True)
+    for name, text in (("10.png", "10"), ("9.jpg", "9"), ("more/no_ending", "7"), (".no.png", "1")):
+        Image.fromarray(write(text)).save(here / "scans" / name, "PNG")
+    (here / "scans" / "notes.txt").write_text("no picture")
+    everything = "scans/9.jpg: 9\nscans/10.png: 10\nscans/more/no_ending: 7\n"
+    assert firstlight("read", "scans").out == everything
+    assert firstlight("read", "scans/[19]*.*").out == "".join(everything.splitlines(True)[:2])
+    assert firstlight("read", "scans/**/no_*").out == "7\n"
+    (here / "empty").mkdir()
+    for nothing in ("empty", "scans/*.gif"):
+        answer = firstlight("read", nothing)
+        assert answer.code == 4 and nothing in answer.err
+
+
+def test_standard_input_is_a_picture(write: Any, here: Path) -> None:
+    Image.fromarray(write("15")).save("a.png")
+    command = [sys.executable, "-m", "firstlight", "read", "-"]
+    picture = subprocess.run(command, input=Path("a.png").read_bytes(), capture_output=True)
+    assert (picture.returncode, picture.stdout) == (0, b"15\n")
+    text = subprocess.run(command, input=b"no picture", capture_output=True)
+    assert text.returncode == 4 and text.stderr.startswith(b"firstlight: -: not a picture")
+
+
+def test_a_shadow_does_not_hide_the_digits_in_its_box() -> None:
+    digit, shadow = np.ones((60, 40), np.float32), np.ones((500, 300), np.float32)
+    marks = locate.Marks(
+        [
+            locate.MeasuredBlob(Blob(10, 10, shadow), 0.2),
+            locate.MeasuredBlob(Blob(50, 50, digit), 0.3),
+        ],
+        others=np.zeros((0, 4), np.int64),
+    )
+    (found,) = unread.left_out(marks, [Blob(10, 10, shadow)], height=60)
+    assert (found.x, found.y) == (50, 50)
+    assert unread.left_out(marks, [Blob(48, 48, digit)], height=60) == []
+
+
+def test_of_boxes_in_boxes_the_smaller_ones_are_looked_at() -> None:
+    nested = np.array([(edge, edge, 600 - edge, 600 - edge) for edge in range(0, 290, 2)])
+    row = np.array([(50 * i, 0, 50 * i + 40, 60) for i in range(12)])
+    numbers = np.arange(1, len(nested) + 1)
+    used = locate.beside_each_other(numbers, nested, 600 * 600)
+    sides = nested[used - 1, 2] - nested[used - 1, 0]
+    assert 0 < (sides**2).sum() < 4 * 600 * 600 and used[-1] == numbers[-1]
+    assert locate.beside_each_other(np.arange(1, 13), row, 600 * 60).tolist() == [*range(1, 13)]

@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 import numpy as np
 import pytest
@@ -29,26 +29,36 @@ from conftest import Answer, built, write_lenet5
 from PIL import Image
 from starlette.routing import Route
 
-from firstlight import cli
-from firstlight.datasets import flat, mnist
+import firstlight as fl
+from firstlight import cli, file_types
+from firstlight.datasets import Listing, flat, mnist
 from firstlight.datasets._folder import list_pictures
-from firstlight.errors import DataError
+from firstlight.errors import DataError, NotFound
 from firstlight.evaluation.accuracy import classifier
+from firstlight.images.open import PICTURE_FORMATS
 from firstlight.reading import read
 from firstlight.reading.recognizer import DIGITS_MODEL
 from firstlight.recipe import Recipe
 from firstlight.runs import checkpoint
-from firstlight.runs.documents import Evaluation, Mistake, ModelInfo, RunRecord, TrainingResult
+from firstlight.runs.documents import (
+    INTERRUPTED,
+    Evaluation,
+    Mistake,
+    ModelInfo,
+    RunRecord,
+    TrainingResult,
+    TrainingStatus,
+)
 from firstlight.runs.files import write_json
 from firstlight.runs.run import Run
-from firstlight.serve import addresses, app, chapter_views, guard, run_views, server
+from firstlight.serve import addresses, app, chapter_views, guard, run_pictures, run_views, server
 from firstlight.serve.jobs import MAX_JOBS, train_arguments
 from firstlight.serve.sharing import Sharing, new_token, qr_as_svg
 from firstlight.serve.tf_network import stage_names
 from firstlight.settings import BALANCED, Settings
 
 Firstlight = Callable[..., Answer]
-PGM, JSON = "image/x-portable-graymap", "application/json"
+PGM, PNG, JSON = "image/x-portable-graymap", "image/png", "application/json"
 DIGIT = base64.b64encode(mnist.load("test").images[0].tobytes()).decode()
 
 
@@ -382,7 +392,7 @@ UNCHANGING = (
     "/api/chapters/1-a-first-graph",
     "/pictures/1/functional.svg",
     "/pictures/1/costs.png",
-    "/data/mnist-val.bin",
+    "/data/mnist-val.bin.gz",
 )
 
 
@@ -391,7 +401,7 @@ def test_what_a_browser_has_already_is_not_sent_again(site: Site, path: str) -> 
     plain = site.get(path)
     zipped = site.send("GET", path, headers={"Accept-Encoding": "gzip, br"})
     assert plain.status == zipped.status == 200 and "Content-Encoding" not in plain.headers
-    if path.endswith(".png"):  # it is compressed already
+    if path.endswith((".png", ".gz")):  # it is compressed already
         assert zipped.body == plain.body
     else:
         assert zipped.headers["Content-Encoding"] == "gzip"
@@ -437,6 +447,103 @@ def test_a_body_is_cut_off_while_it_streams_in(site: Site) -> None:
 def test_a_json_document_is_limited_whatever_it_is_sent_as(site: Site, content_type: str) -> None:
     too_long = b" " * (guard.MAX_JSON_BYTES + 1)
     assert site.post("/api/trainings", too_long, content_type).status == 413
+
+
+# --- For other programs ---------------------------------------------------------------------
+
+
+def schema_of(document: Any, path: str, method: str) -> Any:
+    """The schema of an answer with status 200."""
+    answer = document["paths"][path][method]["responses"]["200"]
+    schema = answer["content"]["application/json"]["schema"]
+    return resolved(document, schema)
+
+
+def resolved(document: Any, schema: Any) -> Any:
+    return document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+
+
+def check_against(document: Any, schema: Any, answer: Any) -> None:
+    """Compare an answer's fields with a schema, also of the objects in it."""
+    assert schema["required"] == [*schema["properties"]]
+    complete = "further fields" not in schema["description"]
+    assert (
+        answer.keys() == set(schema["required"])
+        if complete
+        else answer.keys() >= set(schema["required"])
+    )
+    for name, of_field in schema["properties"].items():
+        if "$ref" in of_field.get("items", {}) and answer[name]:
+            check_against(document, resolved(document, of_field["items"]), answer[name][0])
+
+
+TOKEN = "the words of a test"
+
+
+@pytest.fixture
+def program(here: Path) -> Iterator[Callable[..., Response]]:
+    """program("GET", path) sends what a program sends that was given the token."""
+    running = Site(TOKEN)
+
+    def send(method: str, path: str, body: bytes | None = None, token: str = TOKEN) -> Response:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if body is not None:
+            headers["Content-Type"] = "image/png"
+        return running.send(method, path, body, headers)
+
+    yield send
+    running.stop()
+
+
+def test_openapi_says_what_a_program_gets(program: Callable[..., Response]) -> None:
+    document = program("GET", "/api/openapi.json").json
+    assert document["openapi"].startswith("3.1")
+    write_run(Path("runs/one"))
+    for path, methods in document["paths"].items():
+        for method in methods:
+            body = png(sheet("7210")) if method == "post" else None
+            response = program(method.upper(), path, body)
+            assert response.status == 200, (path, response.body)
+            assert program(method.upper(), path, body, token="").status in (401, 403)
+            assert program(method.upper(), path, body, token="x" * 20).status == 401
+            if path != "/api/openapi.json":
+                check_against(document, schema_of(document, path, method), response.json)
+
+
+def test_a_page_of_another_site_cannot_use_a_token(site: Site) -> None:
+    headers = {"Authorization": f"Bearer {site.token}", "Content-Type": PGM}
+    assert site.send("POST", "/api/read", BLANK, headers).status == 200
+    for origin in ("http://evil.example", "null"):
+        foreign = site.send("POST", "/api/read", BLANK, headers | {"Origin": origin})
+        assert foreign.status == 403 and "Authorization: Bearer" in foreign.json["error"]
+
+
+def test_a_program_gets_the_classes_that_classify_gives(site: Site, runs: Path) -> None:
+    run = Run(write_trained_run(runs / "one"))
+    picture = runs / "seven.png"
+    picture.write_bytes(png(sheet("7")))
+
+    def classes(query: str) -> Any:
+        return site.post(f"/api/classify{query}", picture.read_bytes(), "image/png").json
+
+    def expected(model: Any, top: int) -> Any:
+        [classified] = fl.classify(model, picture, top)
+        return {"labels": classified.to_json()["labels"]}
+
+    assert classes("") == expected(DIGITS_MODEL, 5)
+    of_run = expected(run, 3)
+    for got, wanted in zip(classes("?run=one&top=3")["labels"], of_run["labels"], strict=True):
+        assert got["label"] == wanted["label"]
+        assert got["probability"] == pytest.approx(wanted["probability"], abs=1e-3)
+    exported = run.model_file.with_name(f"{run.model_info().network}.onnx")
+    shutil.copyfile(DIGITS_MODEL, exported)
+    assert classes("?run=one") == expected(DIGITS_MODEL, 5)
+    os.utime(exported, (0, 0))  # older than the weights
+    assert classes("?run=one&top=3")["labels"][0]["label"] == of_run["labels"][0]["label"]
+    assert site.post("/api/classify?run=none", b"", "image/png").status == 404
+    wrong = site.post("/api/classify", b"hello", "image/png")
+    assert wrong.status == 400 and wrong.json["error"].startswith("the picture: not a picture")
+    assert site.post("/api/classify?top=x", b"", "image/png").status == 400
 
 
 # --- What it bears ---------------------------------------------------------------------------
@@ -567,7 +674,7 @@ def test_fuzzed_documents_are_refused(site: Site, path: str) -> None:
             "no recipe 'pictures' of softmax for mnist; recipes: default, long",
         ),
         ({"network": "zfnet"}, "no network 'zfnet' for mnist; networks: softmax, "),
-        ({"data": "/no/such/folder"}, "no dataset or path '/no/such/folder'; datasets: "),
+        ({"data": "/no/such/folder"}, "there is no folder or file /no/such/folder; datasets: "),
     ],
 )
 def test_what_cannot_be_trained_is_answered_with_what_can(
@@ -591,9 +698,14 @@ def test_a_training_gets_the_numbers_that_were_changed_and_no_others() -> None:
     ("body", "content_type", "status", "message"),
     [
         (b"hello", "text/plain", 415, "text/plain cannot be read; send a picture (PNG, JPEG,"),
-        (b"hello", "image/png", 400, "not a picture; PNG, JPEG, WEBP, BMP, GIF, TIFF can be read"),
-        (b"%PDF-1.7", "image/png", 400, "a PDF; save its page as a PNG or JPEG picture"),
-        (b"\0\0\0\x18ftypheic", "image/heic", 400, "a HEIC photograph; save or export it as JPEG"),
+        (
+            b"hello",
+            "image/png",
+            400,
+            "not a picture; PNG, JPEG, WEBP, BMP, GIF, TIFF, AVIF can",
+        ),
+        (b"%PDF-1.7", "image/png", 400, "a PDF; save its pages as pictures"),
+        (b"\0\0\0\x18ftypheic", "image/heic", 400, "save it as JPEG"),
         (b"<svg/>", "image/svg+xml", 400, "an SVG drawing; save it as PNG"),
         (b"", "image/png", 400, "empty file"),
         (png(np.zeros((90, 90), np.uint8))[:-30], "image/png", 400, "damaged picture"),
@@ -612,15 +724,9 @@ def test_the_page_knows_what_the_server_reads() -> None:
     script = (Path(server.__file__).parent / "page" / "pictures.js").read_text()
     assert f"MAX_MEGABYTES = {guard.MAX_PICTURE_BYTES // 2**20};" in script
     (readable,) = re.findall('READABLE = "(.*)"', script)
-    assert tuple(re.findall(r"\w{3,}", readable.upper())) == (
-        "PNG",
-        "JPEG",
-        "WEBP",
-        "BMP",
-        "GIF",
-        "AND",
-        "TIFF",
-    )
+    assert set(re.findall(r"\w{3,}", readable.upper())) - {"AND"} == set(PICTURE_FORMATS)
+    for start in (b"%PDF-1.7", b"<svg"):
+        assert f'"{file_types.describe(start)}.",' in script  # the same words as in the terminal
 
 
 @pytest.mark.parametrize("query", ["after=-1", "after=x", "after=99999999999999", "after=%C2%B2"])
@@ -743,6 +849,45 @@ def test_the_link_is_shown_to_visitors_with_its_qr_code(shared_site: Site, site:
     assert site.get("/api/share").status == 404
 
 
+def shared_at(site: Site, moment: str) -> Response:
+    query = urlencode({"moment": moment})
+    return site.send("GET", f"/api/share?{query}", headers=site.own_headers())
+
+
+def test_a_moment_is_shared_with_the_token(shared_site: Site) -> None:
+    url, token = shared_site.sharing.urls[0], shared_site.token
+    for moment, sign in (("runs", "?"), ("learn?chapter=5-convolutions&kernel=edges", "&")):
+        answer = shared_at(shared_site, moment).json
+        assert answer["link"] == f"{url}#{moment}{sign}token={token}"
+        assert answer["qr"] == qr_as_svg(answer["link"])
+    drawn = shared_at(shared_site, "draw?ink=" + 1000 * "1.2-").json
+    assert drawn["qr"] is None and drawn["link"].endswith(f"-&token={token}")
+
+
+@pytest.mark.parametrize(
+    "moment", ["", "?", "draw#", "draw?a b", "draw?<b>", "//evil.example", "é", "draw?a\n"]
+)
+def test_what_is_no_moment_is_not_shared(shared_site: Site, moment: str) -> None:
+    assert shared_at(shared_site, moment).status == 400
+
+
+def test_a_moment_that_is_too_long_is_not_shared(shared_site: Site) -> None:
+    answer = shared_at(shared_site, "draw?ink=" + 16_000 * "1")
+    assert answer.status == 400 and "16009 characters" in answer.json["error"]
+
+
+def test_a_made_token_is_known_in_capital_letters_and_a_given_one_is_not(
+    shared_site: Site, here: Path
+) -> None:
+    given = Site("correct horse battery", "0.0.0.0")
+    try:
+        for site, status in ((shared_site, 200), (given, 401)):
+            headers = site.own_headers(X_Firstlight_Token=site.token.upper())
+            assert site.send("GET", "/api/about", headers=headers).status == status
+    finally:
+        given.stop()
+
+
 def post_routes(site: Site) -> list[str]:
     routes = site.server.config.app.app.routes
     return [route.path for route in routes if "POST" in route.methods]
@@ -752,8 +897,8 @@ def test_a_read_only_server_refuses_every_route_that_changes_something(
     shared_site: Site, runs: Path
 ) -> None:
     write_trained_run(runs / "one")
-    allowed = {"/api/read", "/api/occlusion", "/api/projections", "/api/graph"}
-    allowed |= {"/api/runs/{name}/samples"}
+    allowed = {"/api/read", "/api/classify", "/api/occlusion", "/api/projections", "/api/graph"}
+    allowed |= {"/api/runs/{name}/samples", "/api/runs/{name}/prepare"}
     assert allowed < set(post_routes(shared_site)) and set(app.LOOKING) == allowed
     for path in set(post_routes(shared_site)) - allowed:
         for action in ("stop", "resume", "evaluate", "anything"):
@@ -884,6 +1029,7 @@ def test_a_training_is_started_stopped_and_continued(site: Site, runs: Path) -> 
     row = wait_for_state(site, name, "stopped")
     assert row["job"]["exit_code"] == 130 and "--resume" in row["job"]["output"][-1]
     reached = logged_lines(site, name)[-1]["step"]
+    assert Run(runs / name).stopped == INTERRUPTED
     assert 0 < row["steps"] <= reached and row["final_cost"] > 0 and row["seconds"] > 0
     weights = site.get(f"/api/runs/{name}/weights").json
     assert weights["shape"] == [10, 28, 28] and len(base64.b64decode(weights["pixels"])) == 7840
@@ -913,10 +1059,39 @@ def test_a_folder_of_pictures_is_looked_at_and_trained_on(site: Site, runs: Path
     row = wait_for_state(site, name, "done")
     assert row["pictures"] and row["settings"]["learning rate"] == 0.02
     assert site.get(f"/api/runs/{name}/weights").json["shape"] == [6, 5, 5]
+    check_pictures_of(site, name, shop)
     shutil.rmtree(shop / "kiwi")
     alone = site.post("/api/data", json.dumps({"data": str(shop)}).encode())
-    assert alone.status == 400 and "has 1 class with pictures" in alone.json["error"]
+    assert alone.status == 400 and "has one class, apple: a network" in alone.json["error"]
     shutil.rmtree(shop)
+
+
+def check_pictures_of(site: Site, name: str, shop: Path) -> None:
+    """A run's own pictures can be looked at by number, and a visitor's picture as well."""
+    path = f"/api/runs/{name}"
+    shown = site.get(f"{path}/pictures").json
+    assert {picture["label"] for picture in shown["pictures"]} == {"apple", "kiwi"}
+    assert shown["input"] == [28, 28, 1]
+    number = shown["pictures"][0]["number"]
+    labels = site.post(f"/api/classify?run={name}&picture={number}", b"{}").json["labels"]
+    assert {label["label"] for label in labels} == {"apple", "kiwi"}
+    sent = site.post(f"/api/classify?run={name}", (shop / "apple" / "1.png").read_bytes(), PNG)
+    assert sent.json["labels"]
+    assert site.post(f"/api/classify?run={name}&picture=99", b"{}").status == 404
+
+
+def test_no_picture_outside_of_a_runs_folder_is_shown(tmp_path: Path) -> None:
+    shop = write_shop(tmp_path / "shop")
+    run = Run(write_run(tmp_path / "run", data=str(shop)))
+    shutil.copy(shop / "kiwi" / "1.png", tmp_path / "secret.png")
+    files = dict.fromkeys(("../secret.png", "kiwi/1.png", "kiwi/gone.png"), "")
+    listing = Listing(classes=("apple", "kiwi"), splits={"test": files}, made="", faults=())
+    write_json(run.pictures_file, listing.to_json())
+    assert [each["number"] for each in run_pictures.small_pictures(run)["pictures"]] == [1]
+    for number in (0, 2, 3):
+        with pytest.raises(NotFound):
+            run_pictures.content(run, number)
+    assert run_pictures.content(run, 1) == (shop / "kiwi" / "1.png").read_bytes()
 
 
 def test_no_more_than_two_jobs_run_at_once(site: Site, runs: Path) -> None:
@@ -1084,7 +1259,9 @@ def test_a_map_that_does_not_exist_is_refused(site: Site, runs: Path) -> None:
 def test_the_view_first_graph_gets_images_and_pictures(site: Site) -> None:
     for split, n in (("train", 5000), ("val", 1000)):
         examples = mnist.load(split).first(n)
-        sent = np.frombuffer(site.get(f"/data/mnist-{split}.bin").body, np.uint8)
+        file = site.get(f"/data/mnist-{split}.bin.gz").body
+        assert len(file) < 0.25 * 785 * n  # pupils' connections are slow
+        sent = np.frombuffer(gzip.decompress(file), np.uint8)
         assert np.array_equal(sent[: 784 * n], examples.images[:].reshape(-1))
         assert np.array_equal(sent[784 * n :], examples.labels)
     for name in ("functional", "operations"):
@@ -1092,7 +1269,7 @@ def test_the_view_first_graph_gets_images_and_pictures(site: Site) -> None:
         assert picture.headers["content-type"] == "image/svg+xml"
         assert picture.body.startswith(b"<svg") and b"cost" in picture.body
     assert site.get("/data/digits.onnx").body == DIGITS_MODEL.read_bytes()
-    for missing in ("mnist-test.bin", "..", "mnist-train"):
+    for missing in ("mnist-test.bin.gz", "..", "mnist-train.bin"):
         assert site.get(f"/data/{missing}").status == 404
 
 
@@ -1154,16 +1331,27 @@ def evaluation(data: str, split: str, mistakes: tuple[Mistake, ...] = ()) -> Eva
 
 
 def test_a_stopped_run_may_be_continued_elsewhere(tmp_path: Path) -> None:
-    run, now = Run(tmp_path), time.time()
+    run, now = Run(write_run(tmp_path / "a")), time.time()
+    record = replace(run.record(), status=None, result=None)
+    os.utime(run.record_file, (now - 400, now - 400))
     run.metrics_file.write_text("")
-    assert run_views.run_state(run, False, math.inf) == "running"
-    assert run_views.run_state(run, False, now) == "stopped"
-    assert run_views.run_state(run, False, now - 30) == "elsewhere"
-    assert run_views.run_state(run, False, None) == "elsewhere"
+    assert run_views.run_state(run, record, math.inf) == "running"
+    assert run_views.run_state(run, record, now) == "stopped"
+    assert run_views.run_state(run, record, now - 30) == "elsewhere"
+    assert run_views.run_state(run, record, None) == "elsewhere"
     os.utime(run.metrics_file, (now - 200, now - 200))
-    assert run_views.run_state(run, False, now - 300) == "stopped"
-    assert run_views.run_state(run, False, None) == "stopped"
-    assert run_views.run_state(run, True, None) == "done"
+    assert run_views.run_state(run, record, now - 300) == "stopped"
+    assert run_views.run_state(run, record, None) == "stopped"
+    done = replace(record, result=training_result("mnist", 0.9))
+    assert run_views.run_state(run, done, None) == "done"
+
+
+def test_a_run_that_was_interrupted_is_stopped_at_once(tmp_path: Path) -> None:
+    run = Run(write_run(tmp_path / "a"))
+    record = replace(run.record(), status=TrainingStatus(step=3, stopped=INTERRUPTED), result=None)
+    run.metrics_file.write_text("")  # just now
+    assert run_views.run_state(run, record, None) == "stopped"
+    assert run_views.run_state(run, record, math.inf) == "running"  # it is being continued
 
 
 def test_a_runs_accuracy_is_that_on_its_own_test_images(tmp_path: Path) -> None:

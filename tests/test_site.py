@@ -89,12 +89,25 @@ def test_each_live_part_is_there(site: Path, parsed: dict[str, Parsed]) -> None:
     assert "sheet" in parts and all((site / "page" / f"{part}.js").is_file() for part in parts)
 
 
+def test_each_live_part_is_named_in_the_lists_and_linked_above_it(
+    site: Path, parsed: dict[str, Parsed]
+) -> None:
+    parts = [(chapter, part) for chapter in series() for part in chapter.text.live]
+    assert len(parts) >= 4
+    first_page = (site / "index.html").read_text("utf-8")
+    for chapter, part in parts:
+        assert f"Try it: {part.title}" in first_page
+        links = [link.partition("#")[2] for link in parsed[chapter.address].values("href")]
+        assert links.count(part.slug) == 2  # at the top, and in the outline
+        source = (site / "page" / f"{part.name}.js").read_text("utf-8")
+        assert f'"Try it: {part.title}"' in source
+
+
 def test_no_page_needs_more_than_the_policy_allows(parsed: dict[str, Parsed]) -> None:
     for page, html in parsed.items():
         assert not {"style", "iframe"} & set(html.names()), page
-        assert [given for tag, given in html.tags if tag == "script"] == [
-            {"type": "module", "src": "page/site.js"}
-        ]
+        own = {"type": "module"} | ({} if page == "404.html" else {"src": "page/site.js"})
+        assert [given for tag, given in html.tags if tag == "script"] == [own]
         names = {name for _, given in html.tags for name in given}
         assert not [name for name in names if name == "style" or name.startswith("on")], page
         (policy,) = [each for each in html.values("content") if "default-src 'none'" in each]
@@ -157,7 +170,9 @@ def test_a_folder_with_something_else_is_refused(tmp_path: Path, listing: str | 
     (tmp_path / "work" / "thesis.txt").write_text("years")
     if listing is not None:
         (tmp_path / "site.json").write_text(listing)
-    with pytest.raises(UsageError, match="not of a site of firstlight; choose another folder"):
+    with pytest.raises(
+        UsageError, match=r"holds another file, [a-z.]+; give a new or an empty folder"
+    ):
         write_site(tmp_path)
     assert (tmp_path / "work" / "thesis.txt").read_text() == "years"
 
@@ -195,6 +210,12 @@ class Quiet(SimpleHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         pass
+
+    def send_error(self, code: int, *_: Any) -> None:
+        """Answer with the site's own page, at whatever address: as GitHub Pages does."""
+        self.send_response(code)
+        self.end_headers()
+        self.wfile.write((Path(self.directory) / "some" / "project" / "404.html").read_bytes())
 
 
 @pytest.fixture(scope="module")
@@ -238,16 +259,35 @@ def test_a_digit_is_read_and_a_chapter_found(page: Any, url: str) -> None:
     page.reload()
     page.wait_for_function(IS_AT_TOP, arg="break-it")
     page.evaluate("location.hash = 'exercise-2'")
-    playwright.expect(page.locator("details[open] summary")).to_have_text("Exercise 2")
+    playwright.expect(page.locator(".chapter details[open] summary")).to_have_text("Exercise 2")
     page.evaluate("location.hash = 'the-session?rate=0.5'")
-    page.wait_for_function(IS_AT_TOP, arg="the-session")
+    page.wait_for_function(IS_AT_TOP, arg="try-first")  # the address has settings of the live part
     page.mouse.move(800, 400)
     page.mouse.wheel(0, 3000)  # what a live part has put into the address stays there
-    page.wait_for_url(re.compile(r"#(?!the-session)[\w-]+\?rate=0.5$"))
+    page.wait_for_url(re.compile(r"#(?!try-first)[\w-]+\?rate=0.5$"))
     page.get_by_role("link", name="Next chapter").click()
     playwright.expect(page.get_by_role("heading", level=1)).to_contain_text("2. ")
     page.go_back()
     playwright.expect(page.get_by_role("heading", level=1)).to_have_text("1. A first graph")
+
+
+@in_a_browser
+def test_a_link_to_a_moment_opens_the_live_part_on_a_phone(page: Any, url: str) -> None:
+    page.set_viewport_size(PHONE)
+    page.goto(f"{url}1-a-first-graph.html#the-session?rate=0.5&steps=20")
+    playwright.expect(page.locator(".numbers b").first).to_have_text("20", timeout=20_000)
+    page.wait_for_function(IS_AT_TOP, arg="try-first")
+    playwright.expect(page.locator("#try-first")).to_be_focused()
+    page.wait_for_url("**#try-first?rate=0.5&steps=20")
+    playwright.expect(page.locator(".numbers")).to_be_in_viewport()
+    frame = page.locator(".graph.more-right")
+    assert page.locator(".sideways").is_visible()
+    frame.evaluate("frame => { frame.scrollLeft = frame.scrollWidth; }")
+    playwright.expect(page.locator(".graph.more-left:not(.more-right)")).to_be_attached()
+    page.get_by_label("learning rate").fill("0.2")
+    page.get_by_label("learning rate").press("Enter")
+    said = page.locator(".live .restarted[role=status]")
+    playwright.expect(said).to_have_text("A new learning rate starts again from step 0.")
 
 
 @in_a_browser
@@ -292,4 +332,16 @@ def test_a_page_is_read_without_javascript(chromium: Any, url: str) -> None:
     page.get_by_role("link", name="All chapters").click()
     playwright.expect(page.get_by_text("It needs JavaScript.")).to_be_attached()
     playwright.expect(page.get_by_role("heading", name="Chapters")).to_be_in_viewport()
+    page.close()
+
+
+@in_a_browser
+def test_what_is_not_there_leads_to_the_first_page_from_any_folder(chromium: Any, url: str) -> None:
+    page = chromium.new_page()
+    for missing in ("missing.html", "a/b/missing.html"):
+        page.goto(url + missing)
+        link = page.get_by_role("link")
+        page.wait_for_function("url => document.links[0].href === url", arg=f"{url}index.html")
+        link.click()
+        page.wait_for_url(f"{url}index.html")
     page.close()

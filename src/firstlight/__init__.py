@@ -54,6 +54,8 @@ _MODULES = {  # the module of each public name
     "network": "api",
     "predict": "api",
     "read": "reading",
+    "read_all": "reading.batch",
+    "read_to_file": "reading.table",
     "report": "api",
     "site": "api",
     "train": "api",
@@ -84,6 +86,8 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
     from firstlight.api import train_first_graph as train_first_graph
     from firstlight.datasets import Dataset as Dataset
     from firstlight.reading import read as read
+    from firstlight.reading.batch import read_all as read_all
+    from firstlight.reading.table import read_to_file as read_to_file
     from firstlight.recipe import Recipe as Recipe
     from firstlight.runs.documents import Evaluation as Evaluation
     from firstlight.runs.run import Run as Run

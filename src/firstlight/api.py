@@ -9,15 +9,17 @@ import inspect
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from numpy.typing import NDArray
 
 from firstlight import catalog, classification
+from firstlight.answers import Answers, write_answers
 from firstlight.classification import Classification, Pictures
-from firstlight.datasets import Dataset
+from firstlight.datasets import ALL, Dataset
 from firstlight.errors import GateMissed, UsageError
 from firstlight.evaluation.predictions import check_predictions_file
+from firstlight.images.files import find_pictures
 from firstlight.networks._network import Network
 from firstlight.onnx_model import OnnxModel
 from firstlight.quiet import tensorflow
@@ -227,7 +229,7 @@ def find_lr(
 def evaluate(
     runs: RunChoice | Sequence[RunChoice],
     data: DataChoice = "",
-    split: str = "test",
+    split: str = "",
     views: str = "middle",
     *,
     min_accuracy: float | None = None,
@@ -242,7 +244,8 @@ def evaluate(
         runs: a run, or several: the probabilities of an ensemble are averaged.
         data: data to measure on; "" for the data that the first run was trained on. Of a tuple
             (images, labels) every image is measured, of a `Dataset` a split.
-        split: "test", "val" or "train"; val is measured where the data has no test split.
+        split: "test", "val" or "train"; "" for test, but of pictures that are not the run's own
+            and have no splits, all are measured. Where there is no test split, val is measured.
         views: which crops of a photograph to average: "middle", "ten-crops" or "dense".
         min_accuracy: the accuracy, 0 to 1, below which GateMissed is raised.
         predictions: a file that ends in .csv or .jsonl, for a row for each image of the split:
@@ -269,13 +272,13 @@ def evaluate(
     file = None if predictions is None else as_path(predictions, "predictions")
     if file:
         check_predictions_file(file, chosen)
+    say_unfinished(chosen, quiet)
     with tensorflow(verbose):
         from firstlight.evaluation import accuracy
     evaluation = accuracy.evaluate(chosen, data, split, views, quiet, predictions_file=file)
-    if evaluation.split != split and not quiet:
+    if evaluation.split not in (split or "test", ALL) and not quiet:
         print(
-            f"{evaluation.data} has no {split} split: measured on {evaluation.split}",
-            file=sys.stderr,
+            f"{evaluation.data} has no test split: measured on {evaluation.split}", file=sys.stderr
         )
     require_accuracy(evaluation, min_accuracy)
     return evaluation
@@ -293,7 +296,7 @@ def compare(
     first: RunChoice,
     second: RunChoice,
     data: DataChoice = "",
-    split: str = "test",
+    split: str = "",
     *,
     trust: bool = False,
     quiet: bool = False,
@@ -311,9 +314,11 @@ def compare(
     >>> fl.compare("runs/mlp-mnist-1", "runs/first-graph-mnist-1", quiet=True).verdict[:26]
     'runs/mlp-mnist-1 is better'
     """
+    chosen = [as_run(first, trust), as_run(second, trust)]
+    say_unfinished(chosen, quiet)
     with tensorflow(verbose):
         from firstlight.evaluation import comparison
-    return comparison.compare(as_run(first, trust), as_run(second, trust), data, split, quiet)
+    return comparison.compare(chosen[0], chosen[1], data, split, quiet)
 
 
 def learning_curves(
@@ -353,19 +358,20 @@ def classify(
     top: int = 5,
     *,
     trust: bool = False,
+    quiet: bool = False,
     verbose: bool = False,
 ) -> list[Classification]:
     """Return the most probable classes of each picture.
 
     Args:
         model: a run, or a model in an ONNX file.
-        images: picture files of any size.
+        images: picture files of any size, folders with all that is in them, or patterns.
         top: labels for each picture, at least 1.
 
     A picture that cannot be opened has a `problem` instead of labels.
 
     Raises:
-        DataError: the model is missing or damaged.
+        DataError: the model is missing or damaged, or there is no picture.
         UsageError: the ONNX model was not written by `export`.
 
     >>> (answer,) = fl.classify("runs/mlp-mnist-1", "seven.png", top=1)
@@ -376,18 +382,48 @@ def classify(
     paths = [images] if isinstance(images, str | Path) else images
     if not isinstance(paths, Sequence):
         raise UsageError(f"images is a {type(images).__name__}; it must be paths of pictures")
-    pictures = [as_path(path, "image") for path in paths]
-    return classification.classify(as_classifier(model, trust, verbose), pictures, top=top)
+    pictures = find_pictures([as_path(path, "image") for path in paths]).files
+    classifier = as_classifier(model, trust=trust, quiet=quiet, verbose=verbose)
+    return classification.classify(classifier, pictures, top=top)
+
+
+@overload
+def predict(
+    model: RunChoice | OnnxModel,
+    images: Pictures,
+    *,
+    trust: bool = False,
+    quiet: bool = False,
+    verbose: bool = False,
+) -> NDArray[Any]: ...
+
+
+@overload
+def predict(
+    model: RunChoice | OnnxModel,
+    images: PathChoice | Sequence[PathChoice],
+    *,
+    out: PathChoice,
+    top: int | None = None,
+    trust: bool = False,
+    quiet: bool = False,
+    verbose: bool = False,
+) -> Answers: ...
 
 
 def predict(
     model: RunChoice | OnnxModel,
     images: Pictures,
     *,
+    out: PathChoice | None = None,
+    top: int | None = None,
     trust: bool = False,
+    quiet: bool = False,
     verbose: bool = False,
-) -> NDArray[Any]:
+) -> NDArray[Any] | Answers:
     """Return the probabilities (N, classes) of images: a row for each, which adds up to 1.
+
+    With `out`, the most probable labels are written into a file instead.
 
     Args:
         model: a run, or a model in an ONNX file.
@@ -395,17 +431,37 @@ def predict(
             `Dataset.from_arrays` takes them; a single image (height, width), or (height, width, 3)
             for a network that takes colours; or picture files. Images of another size, or in
             colour for a grey network, are converted. A network of digits takes arrays as MNIST has
-            them, light on black; files may show dark ink on paper.
+            them, light on black; files may show dark ink on paper. With `out`: pictures, folders,
+            patterns such as "scans/*.png", and .csv, .npy or .npz files of images.
+        out: a name that ends in .csv or .jsonl. A row has file, row (from 0, in a file of images),
+            label, probability and note (why a picture cannot be read). For a table of pixels from
+            Kaggle without labels, a .csv has ImageId and Label.
+        top: labels in a row: in CSV label, probability, label_2, probability_2, ...; in JSON lines
+            a list `labels`.
+        quiet: show no progress and no notices.
 
     Raises:
         DataError: a file is missing or not a picture, or the model is missing or damaged.
-        UsageError: an array is not images.
+        UsageError: an array is not images, or `out` has another ending.
 
     >>> probabilities = fl.predict("runs/mlp-mnist-1", ["seven.png"])
     >>> probabilities.shape, int(probabilities.argmax())
     ((1, 10), 7)
+    >>> fl.predict("runs/mlp-mnist-1", "seven.png", out="answers.csv", quiet=True).rows
+    1
+    >>> from pathlib import Path
+    >>> Path("answers.csv").read_text().split()[0]
+    'file,label,probability,note'
     """
-    return classification.predict(as_classifier(model, trust, verbose), images)
+    if top is not None:
+        check_whole_number("top", top, minimum=1)
+    classifier = as_classifier(model, trust=trust, quiet=quiet, verbose=verbose)
+    if out is None:
+        return classification.predict(classifier, images)
+    paths = classification.as_files(images)
+    if paths is None:
+        raise UsageError("with out, images must be paths of files or folders")
+    return write_answers(classifier, paths, as_path(out, "out"), top, quiet)
 
 
 def explain(
@@ -446,6 +502,7 @@ def explain(
     """
     chosen = as_run(run, trust)
     picture = as_path(image, "image")
+    say_unfinished([chosen], quiet)
     with tensorflow(verbose):
         from firstlight.explanation import explain as explanation
     return explanation.explain(
@@ -466,6 +523,7 @@ def export(
     *,
     data: DataChoice = "",
     trust: bool = False,
+    quiet: bool = False,
     verbose: bool = False,
 ) -> "Export":
     """Write a network for other programs; the file is kept only if its answers are the network's.
@@ -486,6 +544,7 @@ def export(
     PosixPath('runs/mlp-mnist-1/model/mlp.onnx')
     """
     chosen = as_run(run, trust)
+    say_unfinished([chosen], quiet)
     with tensorflow(verbose):
         from firstlight.exports import export as exports
 
@@ -520,7 +579,7 @@ def graph(
 def report(
     runs: RunChoice | Sequence[RunChoice],
     data: DataChoice = "",
-    split: str = "test",
+    split: str = "",
     out: PathChoice | None = None,
     *,
     trust: bool = False,
@@ -583,7 +642,10 @@ def network(network: NetworkChoice, *, classes: int = 10, verbose: bool = False)
 
 
 def dataset(data: DataChoice, *, quiet: bool = True) -> Dataset:
-    """Return a dataset by its name, or the one at a path: IDX files, `mnist.npz`, or pictures.
+    """Return a dataset by its name, or the one at a path.
+
+    At a path there may be IDX files, NumPy files, CSV, Parquet, or pictures: docs/pictures.md has a
+    table.
 
     `.classes` names its classes, `.load("train").images[:]` is an array (N, height, width,
     channels) uint8, and `.load("train").labels` an array (N,) of whole numbers.
@@ -681,8 +743,16 @@ def as_path(path: object, what: str) -> Path:
     return Path(path)
 
 
+def say_unfinished(runs: Sequence[Run], quiet: bool) -> None:
+    """Print which weights stand for those of trainings that have not ended."""
+    for run in runs:
+        unfinished = None if quiet else run.unfinished()
+        if unfinished:
+            print(unfinished.notice, file=sys.stderr)
+
+
 def as_classifier(
-    model: RunChoice | OnnxModel, trust: bool, verbose: bool
+    model: RunChoice | OnnxModel, *, trust: bool, quiet: bool, verbose: bool
 ) -> classification.Classifier:
     """Return what classifies images: a run's network, or an ONNX model."""
     if isinstance(model, OnnxModel):
@@ -690,6 +760,7 @@ def as_classifier(
     if opened(model) is None and is_onnx(as_path(model, "model")):
         return OnnxModel(as_path(model, "model"))
     run = as_run(model, trust)
+    say_unfinished([run], quiet)
     with tensorflow(verbose):
         from firstlight.evaluation import accuracy
 

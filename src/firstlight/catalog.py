@@ -11,16 +11,16 @@ import ast
 import importlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from firstlight.errors import DataError, UsageError
 
 if TYPE_CHECKING:  # these modules import NumPy
     from numpy.typing import ArrayLike
 
-    from firstlight.datasets import Dataset, Examples, Listing
+    from firstlight.datasets import Dataset, Listing
     from firstlight.images.crops import Size
     from firstlight.networks._network import Network
     from firstlight.recipe import Recipe
@@ -82,19 +82,6 @@ class DatasetEntry:
 
     def to_json(self) -> dict[str, Any]:
         return {"name": self.name, "classes": self.classes}
-
-
-class ArrayFormat(Protocol):
-    """A module that reads a file format of images and labels: _idx or _npz."""
-
-    def classes(self, path: Path, /) -> tuple[str, ...]:
-        """Return the names of the classes."""
-
-    def load(self, split: str, path: Path, /) -> Examples:
-        """Return the images and labels of a split."""
-
-    def fingerprint(self, path: Path, /) -> dict[str, str]:
-        """Return a SHA-256 for each file."""
 
 
 @cache
@@ -217,7 +204,7 @@ def dataset(
     listing: Listing | None = None,
     quiet: bool = True,
 ) -> Dataset:
-    """Return a dataset by its name, or the one at a path: IDX files, an .npz file, or pictures.
+    """Return a dataset by its name, or the one at a path: see datasets/_kinds.py.
 
     Args:
         data: a name, a path, or (images, labels) as Dataset.from_arrays takes them; a dataset is
@@ -229,7 +216,7 @@ def dataset(
     Raises:
         DataError: the dataset or path does not exist, or is damaged.
     """
-    from firstlight.datasets import Dataset
+    from firstlight.datasets import Dataset, _kinds
 
     if isinstance(data, Dataset):
         return data
@@ -252,69 +239,8 @@ def dataset(
             location=name,
         )
     if not Path(name).exists():
-        raise DataError(f"no dataset or path {name!r}; datasets: {', '.join(names)}")
-    return _dataset_at(Path(name), listing, quiet)
-
-
-def _dataset_at(path: Path, listing: Listing | None, quiet: bool) -> Dataset:
-    """Return the dataset at a path that exists. Raises DataError if there is none."""
-    from firstlight.datasets import _folder, _idx, _npz
-
-    npz_file = path if path.is_file() else path / _npz.NAME
-    if npz_file.is_file():
-        # Every mnist.npz has the same name: its folder's name tells more.
-        name_source = npz_file.parent if npz_file.name == _npz.NAME else npz_file.resolve()
-        return _array_dataset(name_source.name, npz_file, _npz, location=path)
-    if _idx.has_files(path):
-        return _array_dataset(path.resolve().name, path, _idx, location=path)
-    if _folder.has_class_folders(path):
-        return _picture_dataset(path, listing, quiet)
-    files = ", ".join(sorted(file.name for file in path.iterdir())[:6]) or "nothing"
-    raise DataError(
-        f"{path} has no IDX files, no {_npz.NAME} and no class folders of pictures; it has: {files}"
-    )
-
-
-def _array_dataset(name: str, path: Path, file_format: ArrayFormat, location: Path) -> Dataset:
-    """Return the dataset in a file or directory of a format; `location` is what the user named."""
-    from firstlight.datasets import Dataset
-
-    classes = file_format.classes(path)
-
-    def load(split: str) -> Examples:
-        examples = file_format.load(split, path)
-        largest = examples.labels.max()
-        if largest >= len(classes):
-            raise DataError(
-                f"{path}: {split} contains label {largest}, but training labels are 0 to "
-                f"{len(classes) - 1}"
-            )
-        return examples
-
-    return Dataset(
-        name=name or "data",
-        classes=classes,
-        load=load,
-        fingerprint=partial(file_format.fingerprint, path),
-        location=str(location.resolve()),
-    )
-
-
-def _picture_dataset(path: Path, kept: Listing | None, quiet: bool) -> Dataset:
-    """Return the dataset in a folder of pictures; `kept` is the listing of a run, if any."""
-    from firstlight.datasets import Dataset, _folder
-
-    listing = kept or _folder.list_pictures(path, quiet)
-    return Dataset(
-        name=path.resolve().name or "data",
-        classes=listing.classes,
-        load=partial(_folder.load, directory=path, listing=listing),
-        fingerprint=partial(_folder.fingerprint, path, listing, from_files=kept is not None),
-        splits=tuple(listing.splits),
-        listing=listing,
-        made=listing.made,
-        location=str(path.resolve()),
-    )
+        raise DataError(f"there is no folder or file {name}; datasets: {', '.join(names)}")
+    return _kinds.dataset_at(Path(name), listing, quiet)
 
 
 def _files(folder: str, constant: str) -> list[Path]:

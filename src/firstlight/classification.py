@@ -27,9 +27,15 @@ from PIL import Image
 from firstlight.datasets import ArrayImages
 from firstlight.datasets._arrays import as_images
 from firstlight.errors import DataError
-from firstlight.images.crops import CENTER_CROP, CROP_FRACTION, WHOLE_PICTURE, Size, crop_and_resize
+from firstlight.images.crops import (
+    CENTER_CROP,
+    WHOLE_PICTURE,
+    Size,
+    crop_and_resize,
+    shortest_side,
+)
 from firstlight.images.kinds import ImageKind
-from firstlight.images.open import open_photograph
+from firstlight.images.open import open_content, open_photograph
 from firstlight.probabilities import Label, top_labels
 from firstlight.reading.normalize import IMAGE_SIDE
 from firstlight.reading.reader import read
@@ -146,25 +152,40 @@ def classify_batch(
     return [Classification(path, labels.get(path, ()), problems.get(path)) for path in pictures]
 
 
-def preprocess(path: Path, size: Size, image_kind: ImageKind) -> NDArray[np.uint8]:
+def classify_content(classifier: Classifier, content: bytes, *, top: int) -> tuple[Label, ...]:
+    """Return the `top` most probable labels of the picture in a file's bytes.
+
+    Raises:
+        DataError: it is not a picture that can be classified.
+    """
+    path = Path("the picture")  # what messages call it
+    image = preprocess(path, classifier.input, classifier.image_kind, content)
+    (probabilities,) = classifier.probabilities(image[np.newaxis])
+    return top_labels(probabilities, classifier.classes, top)
+
+
+def preprocess(
+    path: Path, size: Size, image_kind: ImageKind, content: bytes | None = None
+) -> NDArray[np.uint8]:
     """Return a picture as the network's input, (height, width, channels), 0..255.
 
     Args:
         size: height, width, channels of the network's input.
         image_kind: what kind of images the network has learned.
+        content: the file's bytes, if they are in memory; `path` is only what it is called.
 
     Raises:
         DataError: the file is missing, not a picture, damaged, too large or too small; or no digit
             is found in it, although the network has learned digits.
     """
-    picture = open_photograph(path, shortest=math.ceil(max(size[:2]) / CROP_FRACTION))
+    picture = open_photograph(path, shortest_side(size), content)
     if image_kind == "pictures":
         return crop_and_resize(picture, CENTER_CROP, size)
     if image_kind == "arrays":
         return crop_and_resize(picture, WHOLE_PICTURE, size)
     grey = np.asarray(picture.convert("L"))
     if grey.shape != (IMAGE_SIDE, IMAGE_SIDE) or not has_dark_frame(grey):
-        grey = single_digit(path)
+        grey = single_digit(path, content)
     return crop_and_resize(Image.fromarray(grey), WHOLE_PICTURE, size)
 
 
@@ -174,13 +195,13 @@ def has_dark_frame(grey: NDArray[np.uint8]) -> bool:
     return bool(np.median(frame) < 128)
 
 
-def single_digit(path: Path) -> NDArray[np.uint8]:
+def single_digit(path: Path, content: bytes | None = None) -> NDArray[np.uint8]:
     """Return the picture's one digit, normalised as MNIST's were, (28, 28).
 
     Raises:
         DataError: no digit is found.
     """
-    reading = read(path, single=True)
+    reading = read(path if content is None else open_content(content), single=True)
     if not reading.lines:
         raise DataError(f"{path}: no digit found, but the network classifies digits")
     return reading.lines[0].digits[0].image[..., 0]

@@ -11,7 +11,7 @@ import sys
 import warnings
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -19,6 +19,13 @@ from typer.exceptions import TyperException
 
 from firstlight import __version__, completion, console, interrupt
 from firstlight.errors import DataError, FirstlightError, GateMissed, UsageError, not_installed
+
+if TYPE_CHECKING:  # imports NumPy
+    from collections.abc import Iterable
+
+    from firstlight.reading import FileReading
+
+FILES_IN_ONE_PROCESS = 16  # for more, `read` starts a process for each core
 
 # "\b" keeps the line breaks of a paragraph.
 HELP = """From a first neural network to one that wins competitions.
@@ -151,7 +158,12 @@ class Format(StrEnum):
     HTML = "html"
 
 
-ChosenSplit = Annotated[Split, typer.Option(help="Which split to measure.")]
+ChosenSplit = Annotated[
+    Split | None,
+    typer.Option(
+        help="Which split to measure; by default test, or all of new pictures without splits."
+    ),
+]
 
 
 def run() -> int:
@@ -429,7 +441,7 @@ def find_lr(
 def evaluate(
     folders: RunFolders,
     data: OtherData = "",
-    split: ChosenSplit = Split.TEST,
+    split: ChosenSplit = None,
     views: Annotated[
         Views,
         typer.Option(
@@ -463,7 +475,7 @@ def evaluate(
 
     runs = [api.as_run(folder, trust) for folder in folders]
     evaluation = api.evaluate(
-        runs, data, split, views, predictions=predictions, quiet=quiet, verbose=verbose
+        runs, data, split or "", views, predictions=predictions, quiet=quiet, verbose=verbose
     )
     lines = console.evaluation(evaluation, runs)
     if predictions:
@@ -483,7 +495,7 @@ def compare(
     first: RunFolder,
     second: RunFolder,
     data: OtherData = "",
-    split: ChosenSplit = Split.TEST,
+    split: ChosenSplit = None,
     trust: Trust = False,
     json_: Json = False,
     quiet: Quiet = False,
@@ -495,7 +507,9 @@ def compare(
     """
     from firstlight import api
 
-    compared = api.compare(first, second, data, split, trust=trust, quiet=quiet, verbose=verbose)
+    compared = api.compare(
+        first, second, data, split or "", trust=trust, quiet=quiet, verbose=verbose
+    )
     show(compared.to_json(), json_, console.comparison(compared))
 
 
@@ -509,7 +523,7 @@ def compare(
 def report(
     folders: RunFolders,
     data: OtherData = "",
-    split: ChosenSplit = Split.TEST,
+    split: ChosenSplit = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -528,7 +542,7 @@ def report(
     """
     from firstlight import api
 
-    written = api.report(folders, data, split, out, trust=trust, quiet=quiet, verbose=verbose)
+    written = api.report(folders, data, split or "", out, trust=trust, quiet=quiet, verbose=verbose)
     show(written.to_json(), json_, console.report(written))
 
 
@@ -638,7 +652,9 @@ def classify(
             autocompletion=completion.runs,
         ),
     ],
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Pictures.")],
+    images: Annotated[
+        list[Path], typer.Argument(metavar="WHAT", help="Pictures, folders, patterns.")
+    ],
     top: Annotated[int, typer.Option(metavar="N", min=1, help="Labels per picture.")] = 5,
     trust: Trust = False,
     json_: Json = False,
@@ -648,9 +664,53 @@ def classify(
     """Print the most probable classes of each picture."""
     from firstlight import api
 
-    results = api.classify(model, images, top, trust=trust, verbose=verbose)
+    results = api.classify(model, images, top, trust=trust, quiet=quiet, verbose=verbose)
     show([result.to_json() for result in results], json_, console.classes(results))
     report_problems([result.problem for result in results if result.problem], len(results))
+
+
+@app.command(
+    rich_help_panel=USE,
+    epilog=examples(
+        "predict runs/convnet-mnist-1 scans/ --out answers.csv",
+        "predict convnet.onnx test.csv --out submission.csv",
+    ),
+)
+def predict(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN|MODEL.onnx",
+            help="A run folder, or a network in a file.",
+            autocompletion=completion.runs,
+        ),
+    ],
+    what: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="WHAT", help="Pictures, folders, patterns; .csv, .npy, .npz files of images."
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="File to write; it ends in .csv or .jsonl.")
+    ],
+    top: Annotated[
+        int | None, typer.Option(metavar="K", min=1, help="Write the K most probable labels.")
+    ] = None,
+    trust: Trust = False,
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Write the label of each picture into a file.
+
+    For a table of pixels from Kaggle, it has Kaggle's form: ImageId,Label.
+    """
+    from firstlight import api
+
+    answers = api.predict(model, what, out=out, top=top, trust=trust, quiet=quiet, verbose=verbose)
+    show(answers.to_json(), json_, console.answers(answers))
+    report_problems(list(answers.problems), answers.rows)
 
 
 @app.command(
@@ -677,23 +737,31 @@ def export(
 ) -> None:
     """Write a network for other programs.
 
-    The file is kept only if its answers are the network's.
+    The file is kept only if its answers are the network's. export needs the training extra:
+    pip install '.[train]' in the folder of firstlight's source.
     """
     from firstlight import api
 
-    exported = api.export(folder, format_, out, data=data, trust=trust, verbose=verbose)
+    exported = api.export(
+        folder, format_, out, data=data, trust=trust, quiet=quiet, verbose=verbose
+    )
     show(exported.to_json(), json_, console.export(exported))
 
 
 @app.command(
     rich_help_panel=USE,
     epilog=examples(
-        "read photo.jpg",
         "read photo.jpg --explain how.png",
+        "read scans/ --out digits.csv",
     ),
 )
 def read(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Pictures.")],
+    images: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="WHAT", help="Pictures, PDF files, folders, patterns; - for standard input."
+        ),
+    ],
     model: Annotated[
         Path | None,
         typer.Option(metavar="MODEL.onnx", help="Model to read with, instead of the built-in one."),
@@ -703,21 +771,56 @@ def read(
         typer.Option(metavar="PICTURE", help="PNG file that shows how the digits were read."),
     ] = None,
     single: Annotated[bool, typer.Option("--single", help="Each picture shows one digit.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write a row for each line into this file, which ends in .csv or .jsonl; "
+            "continues where it was stopped.",
+        ),
+    ] = None,
+    digits: Annotated[
+        bool, typer.Option("--digits", help="With --out: a row for each digit, with its box.")
+    ] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Processes; by default one for each core."),
+    ] = None,
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Read the handwritten digits in pictures."""
-    from firstlight.reading import read_files
+    """Read the handwritten digits in pictures.
 
-    results = read_files(images, model, single)
-    readings = [(each.file.name, each.reading) for each in results if each.reading]
-    if explain and readings:
-        from firstlight.reading.sheet import draw_sheet
+    With -v, the candidates of an unsure digit are printed below its line.
+    """
+    check_read_flags(out, explain=explain is not None, digits=digits)
+    if out:
+        settings = {"model": model, "single": single, "digits": digits, "jobs": jobs}
+        read_into(images, out, quiet=quiet, json_=json_, **settings)
+        return
+    from firstlight.images.files import find_pictures
+    from firstlight.reading.pages import STANDARD_INPUT, read_files
 
-        draw_sheet(readings, explain)
-    show([result.to_json() for result in results], json_, console.reading(results))
-    report_problems([result.problem for result in results if result.problem], len(results))
+    files = find_pictures(images, pdf=True).files
+    results: Iterable[FileReading]
+    one_process = explain or STANDARD_INPUT in files  # both are only here
+    if (jobs or len(files) > FILES_IN_ONE_PROCESS) and not one_process:
+        from firstlight.reading.batch import read_pages
+
+        results = read_pages(files, model, single, jobs=jobs)
+    else:
+        results = read_files(files, model, single, keep_pictures=explain is not None)
+    shown = []
+    for result in results:
+        shown.append(result)
+        if not json_:
+            show_reading(result, named=len(files) > 1, quiet=quiet, verbose=verbose)
+    if explain:
+        draw_readings(shown, explain)
+    if json_:
+        show([result.to_json() for result in shown], json_, [])
+    report_problems([result.problem for result in shown if result.problem], len(shown))
 
 
 @data_app.command(
@@ -837,7 +940,9 @@ def lessons(
 ) -> None:
     """Write the chapters of the series as Jupyter notebooks.
 
-    They have their outputs, and run from top to bottom: pip install jupyterlab.
+    They have their outputs, and run from top to bottom: pip install jupyterlab. This verb, the
+    chapters' code and first-graph need the training extra: pip install '.[train]' in the folder of
+    firstlight's source.
     """
     from firstlight import api
 
@@ -889,6 +994,44 @@ def draws_blocks() -> bool:
     return sys.stdout.isatty() and prints_utf8() and os.environ.get("TERM") != "dumb"
 
 
+def check_read_flags(out: Path | None, *, explain: bool, digits: bool) -> None:
+    """Raises UsageError if flags of `read` exclude each other."""
+    if out and explain:
+        raise UsageError("--explain draws a few pictures, --out is for many: give one of them")
+    if digits and not out:
+        raise UsageError("--digits is for rows in a file: give --out too, or --json instead")
+
+
+def read_into(what: list[Path], out: Path, *, quiet: bool, json_: bool, **settings: Any) -> None:
+    """Read into a file; print how much, and exit as `report_problems` does."""
+    from firstlight.reading.table import read_to_file
+
+    summary = read_to_file(what, out, quiet=quiet, **settings)
+    show(summary.to_json(), json_, console.read_summary(summary))
+    print_problems(summary.problems)
+    if summary.unreadable:  # also before it was continued
+        raise typer.Exit(exit_code_of(summary.unreadable, summary.pages))
+
+
+def show_reading(reading: "FileReading", *, named: bool, quiet: bool, verbose: bool) -> None:
+    """Print what is written on a page; on stderr, what is not in it."""
+    named = named or reading.page is not None
+    lines = console.reading(reading, named, candidates=verbose)
+    if lines:
+        print("\n".join(lines), flush=True)
+    if reading.note and reading.lines and not quiet:
+        print(f"firstlight: {reading.name}: {reading.note}", file=sys.stderr)
+
+
+def draw_readings(results: "list[FileReading]", path: Path) -> None:
+    """Draw how pages were read, if any was."""
+    from firstlight.reading.sheet import draw_sheet
+
+    readings = [(result.file.name, result.reading) for result in results if result.reading]
+    if readings:
+        draw_sheet(readings, path)
+
+
 def command_line() -> str:
     """Return the command that was given, as run.json and the model card record it."""
     return shlex.join(["firstlight", *sys.argv[1:]])
@@ -896,10 +1039,19 @@ def command_line() -> str:
 
 def report_problems(problems: list[str], files: int) -> None:
     """Print why files could not be read; exit with code 1 for some of the files, 4 for all."""
+    print_problems(problems)
+    if problems:
+        raise typer.Exit(exit_code_of(len(problems), files))
+
+
+def print_problems(problems: list[str]) -> None:
     for problem in problems:
         print("firstlight:", problem, file=sys.stderr)
-    if problems:
-        raise typer.Exit(DataError.exit_code if len(problems) == files else 1)
+
+
+def exit_code_of(unreadable: int, files: int) -> int:
+    """Return 4 if none of the files could be read, and 1 if some could not."""
+    return DataError.exit_code if unreadable == files else 1
 
 
 def refuse_beside_resume(context: typer.Context) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # these modules take time to import, and some import TensorFlow
     import numpy as np
 
+    from firstlight.answers import Answers
     from firstlight.catalog import DatasetEntry, NetworkEntry, Reach
     from firstlight.chapters.notebooks import Notebooks
     from firstlight.classification import Classification
@@ -18,6 +21,7 @@ if TYPE_CHECKING:  # these modules take time to import, and some import TensorFl
     from firstlight.exports.export import Export
     from firstlight.graphs.draw import GraphPictures
     from firstlight.reading import FileReading
+    from firstlight.reading.table import ReadSummary
     from firstlight.reports.report import Report
     from firstlight.runs.documents import Evaluation, Mistake, TrainingResult
     from firstlight.runs.run import Run
@@ -26,6 +30,16 @@ if TYPE_CHECKING:  # these modules take time to import, and some import TensorFl
     from firstlight.website.write import Site
 
 MAX_MISTAKES_SHOWN = 5
+MAX_MISTAKES_DRAWN = 25  # in a figure: see figures/evaluation.py
+MAX_NEAR_COPIES = 20
+EXPLAINED = {  # what each picture of `explain` shows
+    "filters": "the weights of the first layer",
+    "maps": "where in the picture the filters of each layer respond",
+    "occlusion": "how the answer changes where the picture is covered",
+    "strongest": "which pixels activate the strongest units",
+    "top_nine": "which other images activate the same maps most",
+    "weights": "how much each pixel counts for each class",
+}
 MAX_PREDICTIONS_SHOWN = 20
 
 
@@ -44,9 +58,16 @@ def training(result: TrainingResult) -> list[str]:
     if result.test_accuracy is None:
         lines.append(f"test accuracy not measured: {result.data} has no test split")
     else:
-        lines.append(f"test accuracy {result.test_accuracy:.2%}")
+        lines.append(f"test accuracy {result.test_accuracy:.2%}{_of_images(result)}")
     lines.append(f"run {result.run}" if result.run else "a dry run: nothing was kept")
     return lines
+
+
+def _of_images(result: TrainingResult) -> str:
+    """Return of how many images the test accuracy is: ", 19 of 31"."""
+    if result.test_images is None or result.test_accuracy is None:
+        return ""
+    return f", {round(result.test_accuracy * result.test_images):,} of {result.test_images:,}"
 
 
 def predictions(predicted: np.ndarray, labels: np.ndarray) -> list[str]:
@@ -72,7 +93,8 @@ def accuracy(measured: Evaluation) -> str:
     """Return the accuracy and its interval."""
     low, high = measured.interval95
     return (
-        f"{measured.network} on {measured.data} ({measured.split}): {measured.accuracy:.2%} right, "
+        f"{measured.network} on {measured.data} ({measured.measured_on}): "
+        f"{measured.accuracy:.2%} right, "
         f"{measured.correct:,} of {measured.examples:,} (95 % confidence interval: {low:.2%} to "
         f"{high:.2%})"
     )
@@ -86,10 +108,22 @@ def evaluation(measured: Evaluation, runs: list[Run]) -> list[str]:
             f"the right class is among the five most probable for {measured.top5:.2%} of the images"
         )
     classes = runs[0].model_info().classes
-    lines += [_mistake(wrong, classes) for wrong in measured.mistakes[:MAX_MISTAKES_SHOWN]]
+    shown = measured.mistakes[:MAX_MISTAKES_SHOWN]
+    if len(shown) < len(measured.mistakes):
+        lines.append(_surest(len(shown), len(measured.mistakes), measured.figures))
+    lines += [_mistake(wrong, classes) for wrong in shown]
     if measured.figures:
         lines.append(f"figures in {measured.figures}")
     return lines
+
+
+def _surest(shown: int, mistakes: int, figures: Path | None) -> str:
+    """Return how many mistakes are printed, and where to find the others."""
+    line = f"the {shown} surest of {mistakes:,} mistakes"
+    if figures is None:
+        return f"{line}:"
+    drawn = "all" if mistakes <= MAX_MISTAKES_DRAWN else f"the {MAX_MISTAKES_DRAWN} surest"
+    return f"{line}; {drawn} are in {figures / 'mistakes.png'}:"
 
 
 def _mistake(mistake: Mistake, classes: tuple[str, ...]) -> str:
@@ -103,29 +137,58 @@ def export(exported: Export) -> list[str]:
     calibration = exported.calibration
     before, after = calibration.calibration_error
     low, high = calibration.error_interval95
+    splits = ", ".join(f"{count:,} {split}" for split, count in exported.splits.items())
     return [
-        f"{exported.path}: {exported.bytes:,} bytes; on {exported.examples:,} images its logits "
-        f"differ from the network's by at most {exported.largest_difference:.2g}",
+        f"{exported.path}: {exported.bytes:,} bytes; on {exported.examples:,} images ({splits}) "
+        f"its logits differ from the network's by at most {exported.largest_difference:.2g}",
         f"not calibrated: {calibration.problem}"
         if calibration.problem
         else f"temperature {calibration.temperature:.3g} (calibration error {before:.2%} → "
         f"{after:.2%})",
-        f"with a threshold of {calibration.threshold:.0%} the model answers "
-        f"{calibration.answers:,} of {counted(calibration.images, 'validation image')}, "
-        f"{calibration.wrong:,} of them wrong (95 % confidence interval: {low:.2%} to {high:.2%})",
+        f"of {counted(calibration.images, 'validation image')}, {calibration.answers:,} have an "
+        f"answer of at least {calibration.threshold:.0%} (the threshold), {calibration.wrong:,} of "
+        f"them a wrong one (95 % confidence interval: {low:.2%} to {high:.2%}); `classify` answers "
+        "below it too",
     ]
 
 
-def reading(results: list[FileReading]) -> list[str]:
-    """Return the lines of text; with several files, each line starts with its file's name."""
-    lines = []
-    for result in results:
-        if result.reading is None:
-            continue
-        prefix = f"{result.file}: " if len(results) > 1 else ""
-        text = result.reading.note or result.reading.text
-        lines += [prefix + line for line in text.split("\n")]
-    return lines
+def reading(result: FileReading, named: bool, candidates: bool = False) -> list[str]:
+    """Return the lines of text, or why there is none.
+
+    Args:
+        named: each line begins with the file's name.
+        candidates: what an unsure digit may be stands below its line.
+    """
+    if result.problem:
+        return []
+    lines = [] if result.lines else [result.note or ""]
+    for line in result.lines:
+        lines.append(line.text)
+        unsure = [(place, each) for place, each in enumerate(line.digits, 1) if each.digit == "?"]
+        for place, digit in unsure if candidates else []:
+            likely = ", ".join(f"{name} {share:.0%}" for name, share in digit.candidates)
+            lines.append(f"  digit {place}: {likely}")
+    prefix = f"{result.name}: " if named else ""
+    return [prefix + line for line in lines]
+
+
+def read_summary(summary: ReadSummary) -> list[str]:
+    """Return how many pages were read into a file, and how many somebody should look at."""
+    pages, files = counted(summary.pages, "page"), counted(summary.files, "file")
+    facts = [
+        (summary.unsure, "unsure digit"),
+        (summary.empty, "page without digits"),
+        (summary.incomplete, "page with marks that were not read"),
+        (summary.unreadable, "unreadable page"),
+        (summary.left_out, "other file left out"),
+    ]
+    noticed = [f"{number:,} {_plural(noun, number)}" for number, noun in facts if number]
+    return [f"{summary.out}: {pages} of {files}" + "".join(f", {each}" for each in noticed)]
+
+
+def _plural(noun: str, number: int) -> str:
+    """Return the noun in the plural, unless the number is 1: its "page", "digit" or "file"."""
+    return noun if number == 1 else re.sub(r"\b(page|digit|file)\b", r"\1s", noun, count=1)
 
 
 def classes(results: list[Classification]) -> list[str]:
@@ -140,10 +203,20 @@ def classes(results: list[Classification]) -> list[str]:
     return lines
 
 
+def answers(written: Answers) -> list[str]:
+    """Return how many answers are in a file, and what has none."""
+    facts = [
+        (len(written.problems), "unreadable file"),
+        (written.left_out, "other file left out"),
+    ]
+    noticed = [f", {number:,} {_plural(noun, number)}" for number, noun in facts if number]
+    return [f"{written.out}: {counted(written.rows, 'row')}{''.join(noticed)}"]
+
+
 def explanation(explained: Explanation) -> list[str]:
-    """Return the most probable labels, then the files that were written."""
+    """Return the most probable labels, then the files that were written, and what they show."""
     labels = [f"{label.probability:6.1%}  {label.label}" for label in explained.labels]
-    return [*labels, *map(str, explained.files)]
+    return [*labels, *(f"{file}: {EXPLAINED[file.stem]}" for file in explained.files)]
 
 
 def report(written: Report) -> list[str]:
@@ -151,7 +224,10 @@ def report(written: Report) -> list[str]:
 
 
 def lessons(written: Notebooks) -> list[str]:
-    return [str(file) for file in written.files]
+    """Return the notebooks, and how to open them."""
+    folder = shlex.quote(str(written.files[0].parent))
+    how = f"to open them: pip install jupyterlab, then jupyter lab {folder}"
+    return [*map(str, written.files), how]
 
 
 def site(written: Site) -> list[str]:
@@ -159,8 +235,8 @@ def site(written: Site) -> list[str]:
     folder = shlex.quote(str(written.folder))
     return [
         f"{written.folder}: {written.files} files, {written.bytes:,} bytes, for any web host",
-        f"to look at it: python -m http.server --directory {folder}, then open "
-        "http://localhost:8000/",
+        f"to look at it: python -m http.server 8080 --directory {folder}, then open "
+        "http://localhost:8080/",
     ]
 
 
@@ -196,13 +272,34 @@ def comparison(compared: Comparison) -> list[str]:
 
 
 def check(checked: DatasetCheck) -> list[str]:
-    """Return a line for each fault, a line for each class, and the totals."""
-    width = 2 + max(map(len, checked.classes), default=0)
+    """Return a line for each fault and near copy, a table of classes by split, and the totals."""
+    near = checked.near_copies
+    classes = "1 class" if len(checked.classes) == 1 else f"{len(checked.classes):,} classes"
     return [
         *(f"{fault.file}: {fault.problem}" for fault in checked.faults),
-        *(f"{name:<{width}}{count:>9,}" for name, count in checked.classes.items()),
-        f"{checked.data}: {counted(checked.examples, 'example')} in {len(checked.classes)} "
-        f"classes, {counted(len(checked.faults), 'fault')}",
+        *(f"{copy.file}: looks the same as {copy.like}" for copy in near[:MAX_NEAR_COPIES]),
+        *([f"{len(near):,} images look the same as one of another split"] if near else []),
+        *checked.remarks,
+        *_class_table(checked),
+        f"{checked.data}: {counted(checked.examples, 'example')} in {classes}, "
+        f"{counted(len(checked.faults), 'fault')}",
+    ]
+
+
+def _class_table(checked: DatasetCheck) -> list[str]:
+    """Return a line for each class: how many examples it has in each split, and in all."""
+    if not checked.splits:
+        return []
+    width = 2 + max(map(len, checked.classes), default=0)
+    splits = list(checked.counts.values())
+    rows = [
+        "".join(f"{count:>9,}" for count in (*(split[name] for split in splits), total))
+        for name, total in checked.classes.items()
+    ]
+    header = "".join(f"{name:>9}" for name in (*checked.splits, "all"))
+    return [
+        f"{'':<{width}}{header}",
+        *(f"{name:<{width}}{row}" for name, row in zip(checked.classes, rows, strict=True)),
     ]
 
 

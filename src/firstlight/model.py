@@ -6,7 +6,9 @@ comes from the user's file or from the run folder, whose copy runs only with `--
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -35,15 +37,45 @@ def save(run: Run, info: ModelInfo, arrays: Arrays) -> None:
 def load(run: Run) -> tuple[keras.Model, tuple[str, ...]]:
     """Return the run's network with its trained weights, and the names of the classes.
 
+    If the training has not ended, the weights are those that it would keep so far.
+
     Raises:
-        DataError: training has not ended, or model/ is damaged or does not fit the network.
+        DataError: no step was trained yet, or model/ is damaged or does not fit the network.
         UsageError: the catalogue has no network of that name (any more), or it is a network of
             the user's own and the run is not trusted: see Run.network.
     """
     info = run.model_info()
     model = run.network().build(len(info.classes))
-    checkpoint.load_into(weight_names(model), run.weights)
+    if unfinished := run.unfinished():
+        load_checkpoint(model, unfinished.weights)
+    else:
+        checkpoint.load_into(weight_names(model), run.weights)
     return model, info.classes
+
+
+def load_checkpoint(network: keras.Model, path: Path) -> None:
+    """Assign the weights that a training would keep at a checkpoint: the averages, if it has any.
+
+    Raises:
+        DataError: the checkpoint is damaged, or does not fit the network.
+    """
+    variables = weight_names(network)
+    with checkpoint.open_arrays(path) as stored:  # the optimizer's variables are in it too
+        weights = {name: stored[name] for name in variables if name in stored}
+        checkpoint.restore(variables, weights, path)
+        for number, variable in enumerate(network.trainable_weights):
+            if (average := f"average/{number}") in stored:
+                variable.assign(stored[average])
+
+
+@contextmanager
+def stored_weights(run: Run) -> Iterator[Mapping[str, np.ndarray]]:
+    """Give the run's weights by name; those in a file are read one at a time."""
+    if run.unfinished():
+        yield arrays(load(run)[0])
+        return
+    with checkpoint.open_arrays(run.weights) as stored:
+        yield stored
 
 
 def copy_weights(network: keras.Model, run: Run) -> str:
@@ -55,9 +87,9 @@ def copy_weights(network: keras.Model, run: Run) -> str:
         DataError: the run has no weights, or is damaged.
         UsageError: no weight matches.
     """
-    run.model_info()  # says how to continue a run that has not ended
+    run.model_info()  # says how to continue a run in which no step was trained
     copied, new = [], []
-    with checkpoint.open_arrays(run.weights) as stored:
+    with stored_weights(run) as stored:
         for name, variable in weight_names(network).items():
             layer = name.rpartition("/")[0]
             if name in stored and stored[name].shape == tuple(variable.shape):
@@ -69,7 +101,9 @@ def copy_weights(network: keras.Model, run: Run) -> str:
         raise UsageError(
             f"no weight of {run.folder} has the name and shape of one of {network.name}'s"
         )
-    line = f"weights from {run.folder}: {', '.join(dict.fromkeys(copied))}"
+    unfinished = run.unfinished()
+    at = f" at step {unfinished.step:,} (its training is not finished)" if unfinished else ""
+    line = f"weights from {run.folder}{at}: {', '.join(dict.fromkeys(copied))}"
     if new:
         line += f"; not from there: {', '.join(dict.fromkeys(new))}"
     return line

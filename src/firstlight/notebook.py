@@ -91,7 +91,9 @@ def reading(read: Reading) -> str:
 
     file = BytesIO()
     annotated_picture(read).save(file, "PNG")
-    return image(file.getvalue(), "the picture") + paragraphs([read.note or read.text])
+    return image(file.getvalue(), "the picture") + paragraphs(
+        [part for part in (read.text, read.note) if part]
+    )
 
 
 def explanation(explained: Explanation) -> str:

@@ -43,7 +43,7 @@ class Progress:
         elif Console(stderr=True).is_terminal:
             self._display = TerminalBar(total, start, unit)
         else:
-            self._display = PlainLines(unit)
+            self._display = PlainLines(total, start, unit)
 
     def at(self, step: int, text: str) -> None:
         """Show that `step` is reached."""
@@ -102,13 +102,16 @@ class TerminalBar:
 class PlainLines:
     """A line every ten seconds: for a file or another program."""
 
-    def __init__(self, unit: str) -> None:
-        self._unit = unit
-        self._due = time.monotonic() + _SECONDS_BETWEEN_LINES
+    def __init__(self, total: int, start: int, unit: str) -> None:
+        self._total, self._start, self._unit = total, start, unit
+        self._began = time.monotonic()
+        self._due = self._began + _SECONDS_BETWEEN_LINES
 
     def at(self, step: int, text: str) -> None:
-        if time.monotonic() >= self._due:
-            self.say(f"{self._unit} {step:,}  {text}")
+        now = time.monotonic()
+        if now >= self._due:
+            left = (now - self._began) * (self._total - step) / max(step - self._start, 1)
+            self.say(f"{self._unit} {step:,} of {self._total:,}  {text}  ({left:.0f} s left)")
 
     def say(self, line: str) -> None:
         self._due = time.monotonic() + _SECONDS_BETWEEN_LINES

@@ -71,8 +71,9 @@ def tensorflow(verbose: bool) -> Iterator[None]:
         ModuleNotFoundError: TensorFlow, or another package of the extra `train`, is not installed.
     """
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    if find_spec("matplotlib") is None:  # figures come last: say so before a training, not after it
-        raise ModuleNotFoundError(not_installed("matplotlib"), name="matplotlib")
+    for package in ("tensorflow", "matplotlib"):  # figures come last: say so before a training
+        if find_spec(package) is None:
+            raise ModuleNotFoundError(not_installed(package), name=package)
     with without_stderr(verbose) as stderr:
         with interrupt.ending_at_once(stderr):
             import_module("tensorflow")

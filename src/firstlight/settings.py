@@ -1,6 +1,7 @@
 """Settings: everything that determines a training. `train` makes them from its flags."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,12 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from firstlight import catalog
-from firstlight.datasets import Dataset
+from firstlight.datasets import EMPTY_CLASS, Dataset
 from firstlight.errors import DataError, UsageError
 from firstlight.networks._network import Network, SourceRecord
 from firstlight.recipe import Recipe, check_choice, check_whole_number
 
+MAX_FAULTS_NAMED = 3  # in a message about data without a picture that can be used
 MAX_SEED = 2**32 - 1
 BALANCED = "balanced"  # class weights: each class counts alike, however many examples it has
 
@@ -127,6 +129,8 @@ def prepare(
     notices = dataset.notices()
     if "test" not in dataset.splits:
         notices.append(f"{dataset.name} has no test split: only validation accuracy is measured")
+    if os.environ.get("TF_CONFIG"):
+        notices.append("TF_CONFIG names a cluster, but this machine trains alone and joins none")
     computed = overridden(base, overrides)
     if computed.precision == "bfloat16" and not multiplies_bfloat16():
         computed = replace(computed, precision="float32")
@@ -173,7 +177,8 @@ def default_recipe(network: Network, dataset: Dataset) -> str:
     It is the network's first recipe; for a folder of photographs it is the recipe "pictures", if
     the network has one: photographs are fewer and harder than the digits of its first recipe.
     """
-    return catalog.suitable_recipes(network.recipes, pictures=dataset.listing is not None)[0]
+    are_pictures = dataset.listing is not None and dataset.listing.size is None
+    return catalog.suitable_recipes(network.recipes, pictures=are_pictures)[0]
 
 
 def overridden(recipe: Recipe, overrides: dict[str, float | None]) -> Recipe:
@@ -195,10 +200,23 @@ def overridden(recipe: Recipe, overrides: dict[str, float | None]) -> Recipe:
 def refuse_single_class(dataset: Dataset) -> None:
     """Raises DataError if the dataset has fewer than two classes."""
     data = dataset.location or dataset.name
-    if not dataset.classes:
-        raise DataError(f"{data}: no picture can be used; `firstlight data check` shows why")
-    if len(dataset.classes) == 1:
-        raise DataError(f"{data} has one class, {dataset.classes[0]}: a network needs at least two")
+    if len(dataset.classes) < 2:
+        raise DataError(too_few_classes(data, dataset.classes) + first_faults(dataset))
+
+
+def first_faults(dataset: Dataset) -> str:
+    """Return what is wrong with the first files, and the command that lists all; "" if nothing."""
+    faults = dataset.listing.faults if dataset.listing else ()
+    files = [fault for fault in faults if EMPTY_CLASS not in fault.problem][:MAX_FAULTS_NAMED]
+    named = "".join(f"; {fault.file}: {fault.problem}" for fault in files)
+    return f"{named}; `{dataset.check_command}` lists every fault" if faults else ""
+
+
+def too_few_classes(data: str, classes: Sequence[str]) -> str:
+    """Return why data with no class, or with one, cannot be trained on."""
+    if not classes:
+        return f"{data}: no picture can be used"
+    return f"{data} has one class, {classes[0]}: a network needs at least two"
 
 
 def multiplies_bfloat16() -> bool:

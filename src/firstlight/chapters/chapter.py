@@ -19,8 +19,9 @@ The form of a chapter:
     $ firstlight first-graph    the same, or something like it, in a shell
     ```
 
-    <!-- live: convolution -->  here the page and the site show a part that one can try out: the
-                                module serve/page/convolution.js
+    <!-- live: convolution, a filter by hand -->
+                                here the page and the site show a part that one can try out: the
+                                module serve/page/convolution.js, and its title
 
 The last sections are "Exercises", "Answers" and "The complete program", which program.py writes.
 """
@@ -36,7 +37,7 @@ from firstlight.chapters.agreement import Tolerance
 
 YOU_LEARN = re.compile(r"^- \*\*You learn:\*\* (.+?)\n(?:-|$)", re.MULTILINE | re.DOTALL)
 EXERCISES, ANSWERS, PROGRAM = "Exercises", "Answers", "The complete program"
-LIVE = re.compile(r"^<!-- live: (?P<name>[\w-]+) -->$", re.MULTILINE)
+LIVE = re.compile(r"^<!-- live: (?P<name>[\w-]+), (?P<title>.+) -->$", re.MULTILINE)
 CODE = re.compile(
     r"^```(?P<language>\w+)\n(?P<source>.*?)^```\n"
     r"(?:```text(?P<tolerance>[^\n]*)\n(?P<printed>.*?)^```\n)?"
@@ -57,6 +58,12 @@ class Live:
     """A part that one can try out, in the browser. Elsewhere the text does without it."""
 
     name: str  # of its JavaScript module
+    title: str  # without "Try it: "
+
+    @property
+    def slug(self) -> str:
+        """Return its name in addresses."""
+        return f"try-{self.name}"
 
 
 @dataclass(frozen=True)
@@ -110,6 +117,11 @@ class Chapter:
         return tuple(cut(self.text))
 
     @property
+    def live(self) -> list[Live]:
+        """Return the parts that one can try out."""
+        return [part for part in self.parts if isinstance(part, Live)]
+
+    @property
     def cells(self) -> list[Code]:
         """Return the Python code that runs, in order: all but the complete program."""
         return [
@@ -142,7 +154,7 @@ def cut_prose(text: str) -> Iterator[Prose | Live]:
     end = 0
     for match in LIVE.finditer(text):
         yield from nonempty(text[end : match.start()])
-        yield Live(match["name"])
+        yield Live(match["name"], match["title"])
         end = match.end()
     yield from nonempty(text[end:])
 

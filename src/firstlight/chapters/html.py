@@ -19,7 +19,7 @@ from PIL import Image
 from firstlight.chapters.chapter import ANSWERS, PROGRAM, Chapter, Code, Live
 from firstlight.chapters.highlight import highlighted
 
-CHAPTER_LINK = re.compile(r"(?P<name>\d+-[\w-]+)\.md")
+CHAPTER_LINK = re.compile(r"(?P<name>\d+-[\w-]+)\.md(?:#(?P<section>[\w-]+))?")
 SVG_SIZE = re.compile(r'<svg[^>]* width="(?P<width>\d+)" height="(?P<height>\d+)"')
 LANGUAGES = {"python": "Python", "console": "Shell"}
 
@@ -34,7 +34,7 @@ class Heading:
     slug: str  # its name in addresses: `what-it-predicts`
 
 
-Block = Heading | str  # a heading, or HTML
+Block = Heading | Live | str  # a heading, a part to try out, or HTML
 # The address of a page or a picture in the Markdown → the address where it is shown; "": nowhere.
 Link = Callable[[str], str]
 LOWER = 1  # the headings on the page, which has a title of its own
@@ -46,7 +46,10 @@ def link_on_page(address: str) -> str:
     The page's address is `/`, so the path of a picture is the address of the picture's route.
     """
     chapter = CHAPTER_LINK.fullmatch(address)
-    return "#learn?chapter=" + chapter["name"] if chapter else address
+    if not chapter:
+        return address
+    section = f"&section={chapter['section']}" if chapter["section"] else ""
+    return f"#learn?chapter={chapter['name']}{section}"
 
 
 def chapter_html(chapter: Chapter, link: Link = link_on_page, lower: int = LOWER) -> str:
@@ -56,7 +59,10 @@ def chapter_html(chapter: Chapter, link: Link = link_on_page, lower: int = LOWER
         lower: by how many levels the headings are lower than in the Markdown.
     """
     introduction, *sections = split_at(2, list(blocks(chapter, link, lower)))
-    intro = f'<section class="intro">\n{joined(introduction)}</section>\n'
+    before, title, *rest = introduction
+    links = "".join(live_link(chapter, part, link) for part in chapter.live)
+    start = joined([before, title, links, *rest])
+    intro = f'<section class="intro">\n{start}</section>\n'
     return intro + "".join(map(section_html, sections))
 
 
@@ -93,12 +99,37 @@ def folded(summary: str, content: str, attributes: str = "") -> str:
 
 
 def joined(some: Sequence[Block]) -> str:
-    return "".join(block if isinstance(block, str) else heading_html(block) for block in some)
+    return "".join(map(block_html, some))
+
+
+def block_html(block: Block) -> str:
+    if isinstance(block, Heading):
+        return heading_html(block)
+    return live_html(block) if isinstance(block, Live) else block
 
 
 def heading_html(heading: Heading) -> str:
     tag = heading.tag
     return f'<{tag} id="{heading.slug}" tabindex="-1">{heading.html}</{tag}>\n'
+
+
+def live_html(part: Live) -> str:
+    """Return the place of a part that one can try out; a script puts it in (serve/page/live.js).
+
+    Without JavaScript there is a sentence: links lead here.
+    """
+    title = f"Try it: {escape(part.title)}"
+    return (
+        f'<div class="live" data-live="{part.name}" id="{part.slug}" tabindex="-1" '
+        f'role="group" aria-label="{title}">\n'
+        f'<p class="quiet">{title}. This part needs JavaScript.</p>\n</div>\n'
+    )
+
+
+def live_link(chapter: Chapter, part: Live, link: Link) -> str:
+    """Return the link from a chapter's start to a part that one can try out."""
+    address = escape(link(f"{chapter.path.name}#{part.slug}"))
+    return f'<p class="try"><a href="{address}">Try it: {escape(part.title)}</a></p>\n'
 
 
 def split_at(level: int, all_blocks: Sequence[Block]) -> list[list[Block]]:
@@ -135,7 +166,7 @@ def rendered(chapter: Chapter, link: Link, lower: int) -> Iterator[Block]:
             if part.picture:
                 yield markdown.render(f"![{part.picture.alt}]({part.picture.path})")
         elif isinstance(part, Live):
-            yield f'<div class="live" data-live="{part.name}"></div>\n'
+            yield part
         else:
             yield from prose_blocks(markdown, part.text, lower)
 

@@ -1,15 +1,20 @@
 """IMAGES IN. A dataset is a file here: CLASSES, SHA256, load(split) of "train", "val", "test".
 
 mnist, cutouts              datasets that firstlight knows by name
-_idx, _npz, _folder         formats of a user's own data
-_dataset                    what they have in common: a Dataset
+_kinds                      a user's own data: which kind lies at a path
+  _idx, _npz, _csv          arrays in files; _array_files: what these have in common; _emnist
+  _folder, _parquet         pictures; _pictures: what these have in common; _label_table
+_arrays                     what arrays mean: their shapes, values and labels
+_names                      what the names of files, folders and arrays mean
+_dataset, _near_copies      a Dataset, and what checking it finds
 _examples, _images          what a split is: images with labels, in memory or in files
 _batches                    the order in which training uses them
 """
 
 from firstlight.datasets._batches import ahead, shuffled
-from firstlight.datasets._dataset import Dataset, DatasetCheck, Fault, Listing
+from firstlight.datasets._dataset import EMPTY_CLASS, Dataset, DatasetCheck, Fault, Listing
 from firstlight.datasets._examples import (
+    ALL,
     SPLITS,
     Examples,
     array_examples,
@@ -20,6 +25,8 @@ from firstlight.datasets._examples import (
 from firstlight.datasets._images import ArrayImages, FolderImages, Images
 
 __all__ = [
+    "ALL",
+    "EMPTY_CLASS",
     "SPLITS",
     "ArrayImages",
     "Dataset",

@@ -11,6 +11,7 @@ from firstlight.errors import DataError
 from firstlight.images.crops import Size
 
 SPLITS = ("train", "val", "test")
+ALL = "all"  # instead of a split: all pictures of data that has no splits of its own
 HOLD_OUT_EVERY = 12  # one of twelve training images is for validation: 5,000 of MNIST's 60,000
 
 

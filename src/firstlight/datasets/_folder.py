@@ -1,113 +1,93 @@
-"""A folder of pictures, a folder for each class: DIR/{train,val,test}/CLASS/* or DIR/CLASS/*.
+"""A folder of pictures, a folder for each class: DIR/CLASS/*, or DIR/{train,val,test}/CLASS/*.
 
-    find_files ── every file, its split and class ── examine ── copies ── make_splits ── a Listing
-
-Every picture is decoded once before it is used, so that none stops a training in its middle. A
-picture that cannot be used is a fault, with its name and the reason, and is left out.
-
-Missing splits are made here, by each file's SHA-256. So they depend on neither names nor seeds, and
-every seed's training has the same test pictures.
+Splits have many names (valid, testing, Train_Set: see _names), and archives put folders around
+them. Pictures may lie deeper than the folder of their class. If a CSV beside the pictures says
+their labels, see _label_table.
 """
 
-import hashlib
 import os
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
 
-import numpy as np
-
-from firstlight.datasets._dataset import Fault, Listing
-from firstlight.datasets._examples import SPLITS, Examples
-from firstlight.datasets._images import FolderImages
+from firstlight.datasets import _label_table
+from firstlight.datasets._dataset import Listing
+from firstlight.datasets._examples import SPLITS
+from firstlight.datasets._names import place_of, split_named
+from firstlight.datasets._pictures import File, PictureFiles
+from firstlight.datasets._pictures import list_pictures as examine_and_list
 from firstlight.errors import DataError
-from firstlight.images.open import is_picture, open_photograph
+from firstlight.images.files import PICTURE_ENDINGS, natural
+from firstlight.images.open import is_picture
 
-PICTURES_PER_HELD_OUT = 10  # one in ten pictures of a class goes into each split that is made here
-_QUEUED_FILES = 256  # files that wait for a thread at the same time
+# Folders that hold classes and are none: parts of a collection.
+PART = re.compile(r"(fold|part|batch|session|chunk|group|set|day|camera)[ _-]*\d+", re.IGNORECASE)
+NO_FOLDERS = ("__MACOSX", "@eaDir")  # what a Mac or a Synology puts into folders
+BESIDE = (".db", ".ini", ".txt", ".xml", ".json", ".csv", ".md", ".html", ".yaml", ".mat", ".npy")
+NO_CLASSES = ("images", "image", "imgs", "img", "pictures", "photos", "jpegimages")
+OUTSIDE = "in no class folder"  # the fault of a picture
+MAX_WRAPPERS = 3  # folders around the one that holds the classes
+MAX_LOOSE = 20  # pictures outside of classes that are named one by one
+MAX_NESTED_NAMED = 3
 
-Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class File:
-    """A file that should be a picture: its path below the folder, its split ("" if none), class."""
-
-    path: str
-    split: str
-    label: str
-
-
-def load(split: str, directory: Path, listing: Listing) -> Examples:
-    """Return the pictures and labels of a split.
-
-    The first picture of each class comes first, then the second of each: any beginning is a fair
-    sample of the classes.
-
-    Raises:
-        DataError: the split does not exist, or is empty.
-    """
-    number = {label: i for i, label in enumerate(listing.classes)}
-    files = list(listing.splits.get(split, {}))  # those of a class in their natural order
-    if not files:
-        splits = ", ".join(listing.splits) or "none at all"
-        raise DataError(f"{directory} has no {split} pictures; it has: {splits}")
-    labels = np.array([number[class_of(file)] for file in files], np.int32)
-    ranks = np.empty_like(labels)  # the position of each picture within its class
-    for label in number.values():
-        ranks[labels == label] = np.arange((labels == label).sum())
-    order = np.lexsort((labels, ranks))
-    return Examples(FolderImages(directory, [files[i] for i in order]), labels[order])
+Container = tuple[Path, str]  # a folder that holds class folders, and its split
 
 
-def fingerprint(directory: Path, listing: Listing, from_files: bool) -> dict[str, str]:
-    """Return a SHA-256 for each split: of the lines `SHA-256 path` of its pictures.
+def find(path: Path) -> PictureFiles | None:
+    """Return the pictures at a path, None if there are none with classes.
 
-    Args:
-        from_files: hash the files as they are now, not as they were when they were listed.
+    A split without class folders may have a table: the folders say the labels of train, and the
+    table those of test, for example.
 
     Raises:
-        DataError: a picture can no longer be read.
+        DataError: the pictures have no classes, in a way that is known.
     """
-    hashes = {}
-    for split, files in listing.splits.items():
-        names = sorted(files)
-        if from_files:
-            digests = _map_files(_sha256, directory, names)
-        else:
-            digests = iter(files[name] for name in names)
-        split_hash = hashlib.sha256()
-        for name, digest in zip(names, digests, strict=True):
-            split_hash.update(f"{digest} {name}\n".encode("utf-8", "surrogateescape"))
-        hashes[f"{split}, {len(files):,} pictures"] = split_hash.hexdigest()
-    return hashes
+    if path.is_file():
+        return _label_table.find(path)
+    containers = _containers(path)
+    folders = _find_files(path, containers)
+    if not any(map(_is_like_a_picture, (path / file.path for file in folders.files))):
+        folders = replace(folders, files=[])  # folders of something else
+    present = {file.split for file in folders.files}
+    missing = {split for _, split in containers if split} - present
+    labels = {file.label for file in folders.files}
+    if len(labels) > 1 and not missing:
+        return folders
+    table = _label_table.find(path)
+    if table and len(labels) > 1:
+        return _with_table(folders, table, missing)
+    if table or folders.files:
+        return table or folders
+    for place, problem in folders.faults.items():
+        if OUTSIDE in problem:
+            raise DataError(f"{path}: {_without_classes(path)}")
+        raise DataError(f"{path}: {place}: {problem}; {_arrangement(path)}")
+    return None
 
 
-def _map_files(
-    function: Callable[[Path], Result], directory: Path, names: list[str]
-) -> Iterator[Result]:
-    """Yield `function(file)` for each file: a thread for each core, few files queued at a time."""
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        for start in range(0, len(names), _QUEUED_FILES):
-            paths = [directory / name for name in names[start : start + _QUEUED_FILES]]
-            yield from threads.map(function, paths)
+def _without_classes(path: Path) -> str:
+    """Return what to do with pictures of which no folder says the class."""
+    count = sum(map(_is_like_a_picture, _files_below(path)))
+    return (
+        f"{count:,} {'picture' if count == 1 else 'pictures'} {OUTSIDE}; make a folder for each "
+        f"class, such as {path / 'apple'}/, and move the pictures into them; or write a CSV with "
+        "the columns file,label. `firstlight predict` takes pictures without labels"
+    )
 
 
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
-
-
-def has_class_folders(directory: Path) -> bool:
-    """Return whether the directory has a subfolder, which may be a class or a split."""
-    return any(_subfolders(directory))
+def _with_table(folders: PictureFiles, table: PictureFiles, missing: set[str]) -> PictureFiles:
+    """Return the pictures in class folders, and those of the missing splits as a table says."""
+    files = [file for file in table.files if file.split in missing]
+    found = {file.path for file in files}
+    places = found | {parent.as_posix() for path in found for parent in Path(path).parents}
+    return replace(
+        folders,
+        files=folders.files + files,
+        faults={place: fault for place, fault in folders.faults.items() if place not in places},
+    )
 
 
 def list_pictures(directory: Path, quiet: bool = True) -> Listing:
@@ -116,218 +96,222 @@ def list_pictures(directory: Path, quiet: bool = True) -> Listing:
     Raises:
         DataError: no class folder holds a file.
     """
-    files, faults = find_files(directory)
-    if not files:
-        raise DataError(
-            f"{directory}: no files in class folders; expected {directory}/CLASS/* or "
-            f"{directory}/train/CLASS/*, val and test beside it"
-        )
-    digests, unusable = examine(directory, files, quiet)
-    faults |= unusable
-    good = [file for file in files if file.path in digests]
-    faults |= copies(good, digests)
-    good = [file for file in good if file.path not in faults]
-    classes = sorted({file.label for file in good if file.split in ("", "train")}, key=natural)
-    if not classes:  # a folder to measure on, without train
-        classes = sorted({file.label for file in good}, key=natural)
-    faults = _not_in_train(good, classes) | _empty_classes(directory, good) | faults
-    good = [file for file in good if file.label in classes]
-    splits, made = make_splits(good, digests)
-    return Listing(
-        classes=tuple(classes),
-        splits=splits,
-        made=made,
-        faults=tuple(Fault(file, faults[file]) for file in sorted(faults, key=natural)),
+    found = find(directory)
+    if found is None:
+        raise DataError(f"{directory}: no files in class folders; {_arrangement(directory)}")
+    return examine_and_list(found, quiet)
+
+
+def _find_files(directory: Path, containers: list[Container]) -> PictureFiles:
+    """Return every file in a class folder, the faults of the others, and the class folders."""
+    folders, faults = _class_folders(directory, containers)
+    files: list[File] = []
+    beside: list[str] = []
+    for place, (split, label) in folders.items():
+        names: dict[int, list[str]] = {}  # by their depth
+        for path in _files_below(directory / place):
+            name = path.relative_to(directory).as_posix()
+            if _is_beside(path):
+                beside.append(name)
+            else:
+                names.setdefault(name.count("/"), []).append(name)
+        direct = names.pop(place.count("/") + 1, None)
+        deeper = [name for each in names.values() for name in each]
+        files += [File(name, split, label) for name in (direct or deeper)]
+        if direct:  # the others are stray: those of the class lie where they belong
+            stray = [name for name in deeper if is_picture(directory / name)]
+            faults |= dict.fromkeys(stray, f"too deep: expected {place}/FILE")
+    return PictureFiles(
+        source=directory,
+        files=files,
+        faults=faults | _stray(directory, containers),
+        class_folders=folders,
+        remarks=(*_nested(files), *_named_beside(beside)),
     )
 
 
-def find_files(directory: Path) -> tuple[list[File], dict[str, str]]:
-    """Return every file in a class folder, and the faults of those that lie elsewhere."""
-    splits = _split_folders(directory)
-    files: list[File] = []
+def _class_folders(
+    directory: Path, containers: list[Container]
+) -> tuple[dict[str, tuple[str, str]], dict[str, str]]:
+    """Return the split and class of each class folder; and the faults of those that are none."""
+    folders: dict[str, tuple[str, str]] = {}
     faults: dict[str, str] = {}
-    for split in splits:
-        root = directory / split
-        for label in _subfolders(root):
-            place = Path(split, label).as_posix()
-            if label != label.encode(errors="ignore").decode():
+    for container, split in containers:
+        for name in _subfolders(container):
+            place = (container / name).relative_to(directory).as_posix()
+            if name != name.encode(errors="ignore").decode():
                 faults[place] = "a class is named in UTF-8; rename the folder"
-                continue
-            files += [
-                File(Path(split, label, name).as_posix(), split, label)
-                for name in _names(root / label)
-                if not (root / label / name).is_dir()
-            ]
-            for path in _pictures_below(directory, root / label, _subfolders(root / label)):
-                faults[path] = f"too deep: expected {place}/FILE"
-    for folder in {directory, *(directory / split for split in splits)}:
-        faults |= dict.fromkeys(_pictures_in(directory, folder), "in no class folder")
-    if splits != [""]:
-        faults |= _unknown_splits(directory, splits)
-    return files, faults
+            elif name.lower() not in NO_CLASSES:
+                label = unicodedata.normalize("NFC", name)  # a Mac writes é as e and an accent
+                inner = {each: split_named(each) for each in _subfolders(container / name)}
+                if inner and all(inner.values()):  # CLASS/train/*
+                    folders |= {f"{place}/{each}": (inner[each], label) for each in inner}
+                    faults |= _beside_splits(directory, container / name)
+                else:
+                    folders[place] = (split, label)
+    return folders, faults
 
 
-def _split_folders(directory: Path) -> list[str]:
-    """Return the splits that have a folder; [""] if none has."""
-    return [split for split in SPLITS if (directory / split).is_dir()] or [""]
-
-
-def _unknown_splits(directory: Path, splits: list[str]) -> dict[str, str]:
-    """Return the faults of folders beside the splits that hold pictures but are not a split."""
-    return {
-        name: f"not the name of a split, so it is left out; the splits are: {', '.join(SPLITS)}"
-        for name in _subfolders(directory)
-        if name not in splits and any(_pictures_below(directory, directory, [name]))
-    }
-
-
-def examine(
-    directory: Path, files: list[File], quiet: bool
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Decode every file; return the SHA-256 of each good one, and what is wrong with the others."""
-    from firstlight.progress import Progress  # `read` starts sooner without it
-
-    digests: dict[str, str] = {}
+def _stray(directory: Path, containers: list[Container]) -> dict[str, str]:
+    """Return the faults of pictures that lie in no class folder, or in no split."""
+    places = [container for container, _ in containers]
     faults: dict[str, str] = {}
-    names = [file.path for file in files]
-    examined = _map_files(_examine_file, directory, names)
-    with Progress(len(names), quiet=quiet, unit="picture") as progress:
-        for name, (digest, problem) in zip(names, examined, strict=True):
-            if problem:
-                faults[name] = problem
-            else:
-                digests[name] = digest
-            progress.at(len(digests) + len(faults), f"examined, {len(faults):,} faults")
-    return digests, faults
-
-
-def _examine_file(path: Path) -> tuple[str, str]:
-    """Return a file's SHA-256, or "" and what is wrong with it."""
-    try:
-        if not path.is_file():
-            return "", "not a file"
-        digest = _sha256(path)
-        open_photograph(path, shortest=1)  # all bytes are decoded, at an eighth of the size
-        return digest, ""
-    except DataError as error:
-        return "", str(error).removeprefix(f"{path}: ")
-    except OSError as error:
-        return "", f"cannot be read ({error.strerror})"
-
-
-def copies(files: list[File], digests: dict[str, str]) -> dict[str, str]:
-    """Return the faults of copies: the same bytes again in another class or split."""
-    originals: dict[str, File] = {}
-    faults = {}
-    for file in files:
-        original = originals.setdefault(digests[file.path], file)
-        if original.label != file.label:
-            faults[file.path] = f"same picture as {original.path}, in another class"
-        elif original.split != file.split:
-            faults[file.path] = f"same picture as {original.path}, in another split"
+    for folder in dict.fromkeys([directory, *places]):
+        faults |= _loose_pictures(directory, folder)
+        for name in _subfolders(folder):
+            if name.lower() in NO_CLASSES:
+                holds_classes = any(place.is_relative_to(folder / name) for place in places)
+                find_faults = _loose_pictures if holds_classes else _in_no_class
+                faults |= find_faults(directory, folder / name)
+    if any(split for _, split in containers):
+        faults |= _unknown_splits(directory, places)
     return faults
 
 
-def make_splits(
-    files: list[File], digests: dict[str, str]
-) -> tuple[dict[str, dict[str, str]], str]:
-    """Return the files of each split, and how missing splits were made ("" if none was)."""
-    missing = _missing_splits({file.split for file in files})
-    splits: dict[str, dict[str, str]] = {split: {} for split in SPLITS}
-    by_class: dict[str, dict[str, str]] = defaultdict(dict)
-    for file in files:
-        if missing and file.split in ("", "train"):
-            by_class[file.label][file.path] = digests[file.path]
-        else:
-            splits[file.split][file.path] = digests[file.path]
-    for class_files in by_class.values():
-        for path, split in _assign_splits(class_files, missing):
-            splits[split][path] = class_files[path]
-    splits = {split: split_files for split, split_files in splits.items() if split_files}
-    if not by_class:
-        return splits, ""
-    names = " and ".join(reversed(missing))
-    return splits, f"{names} made here: one picture in {PICTURES_PER_HELD_OUT} of each class"
+def _is_beside(path: Path) -> bool:
+    """Return whether a file only lies beside pictures: what a system or an annotator leaves."""
+    return path.suffix.lower() in BESIDE and path.is_file() and not is_picture(path)
 
 
-def _missing_splits(splits: set[str]) -> tuple[str, ...]:
-    if splits == {""}:
-        return ("test", "val")
-    if "val" in splits:
+def _is_like_a_picture(path: Path) -> bool:
+    return path.suffix.lower() in PICTURE_ENDINGS or (path.is_file() and is_picture(path))
+
+
+def _named_beside(files: list[str]) -> tuple[str, ...]:
+    if not files:
         return ()
-    return ("val",)
+    return (f"{len(files):,} files beside the pictures are no pictures, such as {files[0]}",)
 
 
-def _assign_splits(files: dict[str, str], missing: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Yield each file of a class and its split; copies of a picture go into the same split."""
-    digests = sorted(set(files.values()))
-    per_split = 0
-    if len(digests) > len(missing):
-        per_split = max(1, round(len(digests) / PICTURES_PER_HELD_OUT))
-    split_of = {}
-    for number, split in enumerate(missing):
-        for digest in digests[number * per_split : (number + 1) * per_split]:
-            split_of[digest] = split
-    for path, digest in files.items():
-        yield path, split_of.get(digest, "train")
+def _containers(directory: Path) -> list[Container]:
+    """Return the folders that hold class folders: the splits, the parts, or the one itself."""
+    root = _unwrapped(directory)
+    names = _subfolders(root)
+    splits = _splits_among(root, names)
+    if splits:
+        return [(_unwrapped(root / name), split) for name, split in splits.items()]
+    if names and all(PART.fullmatch(name) and _subfolders(root / name) for name in names):
+        return [(root / name, "") for name in names]
+    return [(root, "")]
 
 
-def _not_in_train(files: list[File], classes: list[str]) -> dict[str, str]:
-    """Return the faults of pictures whose class has no training picture."""
+def _unwrapped(folder: Path) -> Path:
+    """Return the folder inside of folders that hold nothing else, as archives unpack."""
+    for _ in range(MAX_WRAPPERS):
+        with_pictures = (name for name in _subfolders(folder) if _has_pictures(folder / name))
+        names = list(islice(with_pictures, 2))
+        if len(names) != 1 or not _subfolders(folder / names[0]):
+            break
+        if split_named(names[0]) and not split_named(folder.name):
+            break
+        if any(is_picture(folder / name) for name in _names(folder) if name not in names):
+            break
+        folder = folder / names[0]
+    return folder
+
+
+def _has_pictures(folder: Path) -> bool:
+    return any(is_picture(file) for file in _files_below(folder))
+
+
+def _splits_among(root: Path, names: list[str]) -> dict[str, str]:
+    """Return the folders that are splits: train, Validation, or seg_train beside seg_test.
+
+    A class may be called "train" too: a split holds folders, or all of its neighbours are splits.
+    """
+    places = {name: place for name in names if (place := place_of(name)).split}
+    relatives: dict[str, set[str]] = {}
+    for place in places.values():
+        relatives.setdefault(place.collection, set()).add(place.split)
+    splits = {
+        name: place.split
+        for name, place in places.items()
+        if not place.collection or len(relatives[place.collection]) > 1
+    }
+    if len(splits) < len(names) and not any(_subfolders(root / name) for name in splits):
+        return {}
+    return {name: splits[name] for name in sorted(splits, key=lambda n: SPLITS.index(splits[n]))}
+
+
+def _unknown_splits(directory: Path, containers: list[Path]) -> dict[str, str]:
+    """Return the faults of folders beside the splits that hold pictures but are not a split."""
+    root = _unwrapped(directory)
     return {
-        file.path: f"class {file.label} is in {file.split} and not in train"
-        for file in files
-        if file.label not in classes
+        (root / name).relative_to(directory).as_posix(): (
+            f"not the name of a split, so it is left out; the splits are: {', '.join(SPLITS)}"
+        )
+        for name in _subfolders(root)
+        if not any(container.is_relative_to(root / name) for container in containers)
+        and _has_pictures(root / name)
     }
 
 
-def _empty_classes(directory: Path, good: list[File]) -> dict[str, str]:
-    """Return the faults of class folders in which no picture can be used."""
-    used = {Path(file.path).parent.as_posix() for file in good}
-    faults = {}
-    for split in _split_folders(directory):
-        for name in _subfolders(directory / split):
-            place = Path(split, name).as_posix()
-            if place not in used:
-                faults[place] = "empty class: no picture in it can be used"
-    return faults
+def _beside_splits(directory: Path, folder: Path) -> dict[str, str]:
+    """Return the faults of a class's pictures that lie beside its folders of splits."""
+    loose = _loose_pictures(directory, folder)
+    return dict.fromkeys(loose, "beside folders of splits; move it into one of them")
 
 
-def natural(text: str) -> tuple[list[Any], str]:
-    """Return a key to sort by: 10 follows 9, capitals stand beside small letters."""
-    parts = re.split(r"(\d+)", text.casefold())  # every other part is a number, in every text
-    return [int(part) if part.isdecimal() else part for part in parts], text
+def _in_no_class(directory: Path, folder: Path) -> dict[str, str]:
+    """Return the faults of pictures in a folder whose name is that of no class, at any depth."""
+    deeper = {
+        (folder / name).relative_to(directory).as_posix(): (
+            f"the pictures in it are {OUTSIDE}: {folder.name} is not taken for a class; "
+            "rename or move it"
+        )
+        for name in _subfolders(folder)
+        if _has_pictures(folder / name)
+    }
+    return _loose_pictures(directory, folder) | deeper
 
 
-def class_of(path: str) -> str:
-    """Return a picture's class: the name of the folder that it lies in."""
-    return path.split("/")[-2]
-
-
-def _pictures_in(directory: Path, folder: Path) -> list[str]:
-    """Return the pictures that lie in a folder itself, as paths below the directory."""
+def _loose_pictures(directory: Path, folder: Path) -> dict[str, str]:
+    """Return the faults of pictures that lie in a folder that holds classes."""
     paths = [folder / name for name in _names(folder)]
-    return [
-        path.relative_to(directory).as_posix()
-        for path in paths
-        if path.is_file() and is_picture(path)
-    ]
+    loose = [path for path in paths if path.is_file() and is_picture(path)]
+    if len(loose) > MAX_LOOSE:
+        place = folder.relative_to(directory).as_posix()
+        return {place: f"{len(loose):,} pictures {OUTSIDE}; `firstlight predict` takes them"}
+    return {path.relative_to(directory).as_posix(): OUTSIDE for path in loose}
 
 
-def _pictures_below(directory: Path, root: Path, folders: list[str]) -> Iterator[str]:
-    """Yield the pictures at any depth in these folders of `root`, as paths below the directory."""
-    for name in folders:
-        for folder, subfolders, files in os.walk(root / name):
-            subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-            for file in sorted(files):
-                path = Path(folder, file)
-                if not file.startswith(".") and path.is_file() and is_picture(path):
-                    yield path.relative_to(directory).as_posix()
+def _arrangement(directory: Path) -> str:
+    return (
+        f"expected {directory}/CLASS/* or {directory}/train/CLASS/*, val and test beside it; or a "
+        "CSV with the columns file,label"
+    )
+
+
+def _nested(files: list[File]) -> tuple[str, ...]:
+    """Return what must be said of pictures that lie deeper than their class folder."""
+    below: dict[str, set[str]] = {}
+    for file in files:
+        parts = [unicodedata.normalize("NFC", part) for part in file.path.split("/")[:-1]]
+        if parts[-1] != file.label and not split_named(parts[-1]):
+            below.setdefault(file.label, set()).add(parts[-1])
+    if not below:
+        return ()
+    label, folders = min(below.items())
+    named = ", ".join(sorted(folders, key=natural)[:MAX_NESTED_NAMED])
+    return (f"pictures in folders below a class belong to the class: {label} has those in {named}",)
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Yield the files at any depth in a folder, without hidden ones, in natural order."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted((name for name in folders if _is_shown(name)), key=natural)
+        for name in sorted(names, key=natural):
+            if _is_shown(name):
+                yield Path(parent, name)
 
 
 def _names(directory: Path) -> list[str]:
     """Return the names in a directory in natural order, without hidden ones."""
-    return sorted((name for name in os.listdir(directory) if name[0] != "."), key=natural)
+    return sorted(filter(_is_shown, os.listdir(directory)), key=natural)
+
+
+def _is_shown(name: str) -> bool:
+    return not name.startswith(".") and name not in NO_FOLDERS
 
 
 def _subfolders(directory: Path) -> list[str]:

@@ -7,7 +7,6 @@ This is the only place that makes images of the size that a network takes. Pictu
 several threads when they are needed, and are not kept in memory.
 """
 
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +25,7 @@ from firstlight.images.crops import (
     Size,
     crop_and_resize,
     random_crop,
+    shortest_side,
 )
 from firstlight.images.kinds import ImageKind
 from firstlight.images.open import open_photograph
@@ -33,6 +33,7 @@ from firstlight.images.open import open_photograph
 Array = NDArray[np.uint8]
 PICTURE_SIZE = (224, 224, 3)  # what pictures become unless a network asks for another size
 DIGIT_CLASSES = {*"0123456789", "none"}
+Source = Path | Mapping[str, bytes]  # a directory; or the contents of pictures by their names
 
 
 class Images(Protocol):
@@ -75,12 +76,14 @@ class Images(Protocol):
 
 
 class ArrayImages:
-    """Images (N, height, width, channels) uint8 in memory."""
+    """Images (N, height, width, channels) uint8 in memory; `files` are those that they are from."""
 
     are_crops = False
 
-    def __init__(self, array: Array, size: Size | None = None) -> None:
-        self.array = array
+    def __init__(
+        self, array: Array, size: Size | None = None, files: list[str] | None = None
+    ) -> None:
+        self.array, self.files = array, files
         self.size: Size = size or array.shape[1:]
 
     @property
@@ -107,16 +110,16 @@ class ArrayImages:
         return self[rows]
 
     def first(self, count: int | None) -> "ArrayImages":
-        return ArrayImages(self.array[:count], self.size)
+        return ArrayImages(self.array[:count], self.size, self.files and self.files[:count])
 
     def resized(self, size: Size) -> "ArrayImages":
-        return ArrayImages(self.array, size)
+        return ArrayImages(self.array, size, self.files)
 
     def picture(self, row: int, shortest: int) -> Image.Image:
         return _as_picture(self.array[row])
 
-    def file(self, row: int) -> None:
-        return None
+    def file(self, row: int) -> str | None:
+        return self.files[row] if self.files else None
 
     def kind(self, classes: Sequence[str]) -> ImageKind:
         # IDX files do not name their classes: clothes too are 0 to 9. MNIST has a black margin.
@@ -130,12 +133,12 @@ class ArrayImages:
 
 
 class FolderImages:
-    """Pictures in files below a directory."""
+    """Pictures in files below a directory, or in memory as they were in their files."""
 
     are_crops = True
 
-    def __init__(self, directory: Path, files: list[str], size: Size = PICTURE_SIZE) -> None:
-        self.directory, self.files, self.size = directory, files, size
+    def __init__(self, source: Source, files: list[str], size: Size = PICTURE_SIZE) -> None:
+        self.source, self.files, self.size = source, files, size
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -157,13 +160,22 @@ class FolderImages:
         return self._crops(rows, crops)
 
     def first(self, count: int | None) -> "FolderImages":
-        return FolderImages(self.directory, self.files[:count], self.size)
+        return FolderImages(self.source, self.files[:count], self.size)
 
     def resized(self, size: Size) -> "FolderImages":
-        return FolderImages(self.directory, self.files, size)
+        return FolderImages(self.source, self.files, size)
 
     def picture(self, row: int, shortest: int) -> Image.Image:
-        return open_photograph(self.directory / self.files[row], shortest)
+        path, content = content_of(self.source, self.files[row])
+        return open_photograph(path, shortest, content)
+
+    def whole(self, size: Size) -> Array:
+        """Return all pictures, uncropped, as an array (N, *size)."""
+        return _in_threads(
+            lambda row: crop_and_resize(self.picture(row, max(size[:2])), WHOLE_PICTURE, size),
+            len(self),
+            size,
+        )
 
     def file(self, row: int) -> str:
         return self.files[row]
@@ -177,8 +189,15 @@ class FolderImages:
         )
 
     def _crop(self, row: int, crop: Crop) -> Array:
-        shortest = math.ceil(max(self.size[:2]) / crop.fraction)
+        shortest = shortest_side(self.size, crop.fraction)
         return crop_and_resize(self.picture(row, shortest), crop, self.size)
+
+
+def content_of(source: Source, name: str) -> tuple[Path, bytes | None]:
+    """Return the path of a picture, for messages too, and its content if it is in memory."""
+    if isinstance(source, Path):
+        return source / name, None
+    return Path(name), source[name]
 
 
 def _as_picture(image: Array) -> Image.Image:

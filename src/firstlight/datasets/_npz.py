@@ -1,79 +1,293 @@
-"""Keras's own file of MNIST, `mnist.npz`: arrays x_train, y_train, x_test, y_test."""
+"""NumPy's files: .npz with several arrays, .npy with one, in a file or side by side in a folder.
 
-import hashlib
+What an array is, its name says, and the name of its file: x_train, train_images, X and y in
+digits.npz, arr_0 in kmnist-train-imgs.npz, train_labels.npy. Pickled objects are never opened.
+"""
+
+import math
 import zipfile
-import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from tokenize import TokenError
+from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from firstlight.datasets._examples import Examples, array_examples, hold_out
+from firstlight.datasets._array_files import (
+    MAX_BYTES,
+    ArrayFiles,
+    RawSplit,
+    is_all_there_is,
+    refuse_several,
+)
+from firstlight.datasets._names import Place, place_of, words_of
 from firstlight.errors import DataError
 
-NAME = "mnist.npz"
-# What NumPy raises for a file that is damaged or of another kind; a lone array is a TypeError.
-_UNREADABLE = (
-    ValueError, TypeError, OSError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile,
-    zlib.error,
-)  # fmt: skip
-MAX_LABEL = 9_999  # each number up to the largest label is a class
+NAME = "mnist.npz"  # as Keras calls it
+ENDINGS = (".npz", ".npy")
+EXPECTED = (
+    "images and labels: x_train and y_train, train_images and train_labels, images and labels"
+)
 
 
-def load(split: str, path: Path) -> Examples:
-    """Return the images and labels of a split.
+@dataclass(frozen=True)
+class Array:
+    """An array in a file that has not been read; its header has."""
+
+    file: Path
+    key: str  # "" in an .npy file
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def name(self) -> str:
+        return f"{self.file.name}: {self.key}" if self.key else self.file.name
+
+    @property
+    def place(self) -> Place:
+        """What its name says; where it says nothing, the name of its file."""
+        of_key, of_file = place_of(self.key), place_of(self.file.stem)
+        return Place(of_file.collection, of_key.split or of_file.split, of_key.role or of_file.role)
+
+    def refuse_objects(self) -> None:
+        """Raises DataError if the array holds Python objects."""
+        if self.dtype.hasobject:
+            raise DataError(
+                f"{self.file}: {self.key or 'the array'} holds Python objects (a pickle), which "
+                "could run foreign code; save plain arrays: np.savez(FILE, images=images, "
+                "labels=labels)"
+            )
+
+    def read(self) -> NDArray[Any]:
+        """Return the values. Raises DataError if the file is damaged, or holds Python objects."""
+        self.refuse_objects()
+        if math.prod(self.shape) * self.dtype.itemsize > MAX_BYTES:
+            raise DataError(
+                f"{self.name}: {self.shape} {self.dtype}: more than {MAX_BYTES >> 30} GiB"
+            )
+        with _members(self.file) as members:
+            with members[self.key]() as content:
+                array: NDArray[Any] = np.lib.format.read_array(content, allow_pickle=False)
+                return array
+
+
+def find(path: Path) -> ArrayFiles | None:
+    """Return the arrays at a path, None if there are none that are named as images.
 
     Raises:
-        DataError: the file is damaged, lacks an array, or an array is not what it should be.
+        DataError: a file is damaged, or the arrays are of several data sets, or lack labels.
     """
-    part = "test" if split == "test" else "train"
-    images, labels = _array(path, f"x_{part}"), _labels(path, f"y_{part}")
-    if images.ndim != 3 or images.dtype != np.uint8:
-        raise DataError(
-            f"{path}: x_{part} is {images.dtype} {images.shape}, not uint8 images (N, 28, 28)"
-        )
-    if labels.shape != images.shape[:1]:
-        raise DataError(
-            f"{path}: y_{part} is {labels.dtype} {labels.shape}, not {len(images):,} labels"
-        )
-    if split != "test":
-        images, labels = hold_out(images, labels, split)
-    return array_examples(images, labels)
+    arrays = _arrays_at(path)
+    if path.is_file():
+        for array in arrays:
+            array.refuse_objects()
+    places = _places(arrays)
+    if not any(place.role == "images" for place in places):
+        if path.is_file() and arrays:
+            found = ", ".join(f"{each.key or each.file.name} {each.shape}" for each in arrays[:8])
+            raise DataError(f"{path} has {found}; it must have {EXPECTED}")
+        return _class_in_each_file(path, arrays)
+    has_labels = any(place.role == "labels" for place in places)
+    if not has_labels and not is_all_there_is(path):
+        return None  # arrays beside folders of pictures
+    refuse_several(path, {place.collection for place in places}, next(iter(places.values())).file)
+    splits = _splits(path, places)
+    files = tuple(dict.fromkeys(a.file for parts in splits.values() for a in parts.values()))
+    return ArrayFiles(
+        path=path,
+        name=_name(path, files),
+        splits={split: partial(_read_split, parts) for split, parts in splits.items()},
+        files=files,
+        classes=_class_names(places),
+    )
 
 
-def classes(path: Path) -> tuple[str, ...]:
-    """Return the numbers up to the largest label: the file does not name its classes."""
-    return tuple(str(label) for label in range(int(_labels(path, "y_train").max()) + 1))
+def images_of(file: Path) -> NDArray[Any]:
+    """Return the images of a file, of its test split if it has several.
+
+    Raises:
+        DataError: it holds none, or is damaged.
+    """
+    arrays = _headers(file)
+    images = {p.split: each for p, each in _places(arrays).items() if p.role == "images"}
+    if not images and len(arrays) == 1 and arrays[0].place.role != "labels":
+        return arrays[0].read()
+    for split in ("test", "", "val", "train"):
+        if split in images:
+            return images[split].read()
+    found = ", ".join(f"{each.key or each.file.name} {each.shape}" for each in arrays[:8])
+    raise DataError(f"{file} has {found or 'no arrays'}; name one of images: x_test, images")
 
 
-def fingerprint(path: Path) -> dict[str, str]:
-    """Return the SHA-256 of the file."""
+def _splits(path: Path, places: dict[Place, Array]) -> dict[str, dict[str, Array]]:
+    """Return images and labels of each split. Raises DataError if images have no labels."""
+    splits: dict[str, dict[str, Array]] = {}
+    for place, array in places.items():
+        if place.role in ("images", "labels"):
+            splits.setdefault(place.split or "train", {})[place.role] = array
+    usable = {split: parts for split, parts in splits.items() if "images" in parts}
+    for split, parts in usable.items():
+        if "labels" not in parts:
+            have = ", ".join(array.key or array.file.name for array in places.values())
+            raise DataError(
+                f"{path}: no labels beside {parts['images'].name} ({split}); it has: {have}; it "
+                f"must have {EXPECTED}"
+            )
+    return usable
+
+
+def _class_in_each_file(path: Path, arrays: list[Array]) -> ArrayFiles | None:
+    """Return .npy files of images, one for each class, as Quick, Draw! has them: cat.npy, ..."""
+    if len(arrays) < 2 or any(array.key or array.dtype != np.uint8 for array in arrays):
+        return None
+    if len({array.shape[1:] for array in arrays}) > 1 or len(arrays[0].shape) < 2:
+        return None
+    words = [words_of(array.file.stem) for array in arrays]
+    common = set.intersection(*map(set, words))
+    classes = tuple(
+        " ".join(w for w in each if w not in common) or "-".join(each) for each in words
+    )
+
+    def read() -> RawSplit:
+        parts = [array.read() for array in arrays]
+        labels = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+        return RawSplit(np.concatenate(parts), labels)
+
+    return ArrayFiles(
+        path=path,
+        name=_name(path, ()),
+        splits={"train": read},
+        files=tuple(array.file for array in arrays),
+        classes=classes,
+        remarks=(f"each .npy file is taken as a class: {', '.join(classes[:6])}",),
+    )
+
+
+def _name(path: Path, files: tuple[Path, ...]) -> str:
+    """Return what the data is called: every mnist.npz has the same name, its folder tells more."""
+    resolved = path.resolve()
+    if path.is_dir():
+        return resolved.name or "data"
+    if resolved.name == NAME or resolved.suffix == ".npy":
+        return resolved.parent.name or "data"
+    return resolved.name
+
+
+def _arrays_at(path: Path) -> list[Array]:
+    """Return the arrays in a file, or in the NumPy files of a folder.
+
+    A file that holds only images, or only labels, belongs to the files beside it.
+    """
+    if path.is_dir():
+        return [array for file in _files(path) for array in _headers(file)]
+    if not _is_numpy(path):
+        return []
+    arrays = _headers(path)
+    if len({array.place.role for array in arrays} & {"images", "labels"}) == 2 or len(arrays) > 1:
+        return arrays
+    collection = place_of(path.stem).collection
+    siblings = [
+        file for file in _files(path.parent) if place_of(file.stem).collection == collection
+    ]
+    return [array for file in siblings for array in _headers(file)]
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix in ENDINGS and path.is_file())
+
+
+def _is_numpy(path: Path) -> bool:
+    """Return whether a file is one of NumPy's, by its name or its content."""
+    if path.suffix in ENDINGS:
+        return True
     with path.open("rb") as file:
-        return {path.name: hashlib.file_digest(file, "sha256").hexdigest()}
+        start = file.read(6)
+    if start == b"\x93NUMPY":
+        return True
+    return start[:4] == b"PK\3\4" and _has_only_arrays(path)
 
 
-def _labels(path: Path, name: str) -> np.ndarray:
-    """Return an array of labels. Raises DataError if they are not whole numbers in the range."""
-    labels = _array(path, name)
-    if labels.dtype.kind not in "iu" or not labels.size:
-        raise DataError(f"{path}: {name} is {labels.dtype} {labels.shape}, not whole numbers")
-    if labels.min() < 0 or labels.max() > MAX_LABEL:
-        raise DataError(
-            f"{path}: {name} holds labels from {labels.min()} to {labels.max()}; labels are 0 to "
-            f"{MAX_LABEL:,}"
-        )
-    return labels
-
-
-def _array(path: Path, name: str) -> np.ndarray:
-    """Return an array of the file. Raises DataError if it is missing or the file is damaged."""
+def _has_only_arrays(path: Path) -> bool:
+    """Return whether a zip archive holds nothing but arrays; a damaged one does not."""
     try:
-        # A pickle would run foreign code.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return np.asarray(arrays[name])
-    except KeyError:
-        raise DataError(f"{path}: has no array {name}, as Keras's mnist.npz has") from None
-    except _UNREADABLE as error:
+        with zipfile.ZipFile(path) as archive:
+            return all(name.endswith(".npy") for name in archive.namelist())
+    except Exception:  # zipfile raises many kinds
+        return False
+
+
+def _places(arrays: list[Array]) -> dict[Place, Array]:
+    """Return where each array belongs. Arrays without a name are told apart by their shapes."""
+    places: dict[Place, Array] = {}
+    for array in arrays:
+        if array.place.role:
+            places.setdefault(array.place, array)
+    if places or len({array.file for array in arrays}) != 1:
+        return places
+    images = [array for array in arrays if len(array.shape) > 1 and array.shape[1] > 1]
+    labels = [array for array in arrays if array not in images]
+    if len(images) == len(labels) <= 2:
+        for split, image, label in zip(("train", "test"), images, labels, strict=False):
+            places[Place("", split, "images")] = image
+            places[Place("", split, "labels")] = label
+    return places
+
+
+def _class_names(places: dict[Place, Array]) -> tuple[str, ...] | None:
+    """Return the names of the classes, if an array holds them."""
+    for place, array in places.items():
+        if place.role == "classes" and array.dtype.kind in "US" and len(array.shape) == 1:
+            return tuple(map(str, array.read().astype("U").tolist()))
+    return None
+
+
+def _read_split(parts: dict[str, Array]) -> RawSplit:
+    return RawSplit(parts["images"].read(), parts["labels"].read())
+
+
+def _headers(file: Path) -> list[Array]:
+    """Return the arrays of a file. Raises DataError if it is damaged."""
+    arrays = []
+    with _members(file) as members:
+        for key, open_member in members.items():
+            with open_member() as content:
+                major, _ = np.lib.format.read_magic(content)
+                read = np.lib.format.read_array_header_1_0
+                if major > 1:
+                    read = np.lib.format.read_array_header_2_0
+                shape, _, dtype = read(content)
+            arrays.append(Array(file, key, shape, dtype))
+    return arrays
+
+
+@contextmanager
+def _members(file: Path) -> Iterator[dict[str, Callable[[], IO[bytes]]]]:
+    """Give a function for each array of a file, which opens it; "" is the only one of an .npy.
+
+    Raises:
+        DataError: the file is damaged, or of another kind; also while it is read.
+    """
+    try:
+        with file.open("rb") as start:
+            is_array = start.read(6) == b"\x93NUMPY"
+        if is_array:
+            yield {"": lambda: file.open("rb")}
+        else:
+            with zipfile.ZipFile(file) as archive:
+                names = [name for name in archive.namelist() if name.endswith(".npy")]
+                yield {name.removesuffix(".npy"): partial(archive.open, name) for name in names}
+    except DataError:
+        raise
+    except Exception as error:  # readers of NumPy and zip raise anything, even TokenError
         fault = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if "pickle" in fault:  # NumPy recommends to load it unsafely
-            fault = "it is no archive of numbers"
-        raise DataError(f"{path}: not a readable .npz file ({fault})") from None
+        if isinstance(error, SyntaxError | TokenError):  # of Python's parser, which NumPy uses
+            fault = "its header is damaged"
+        kind = file.suffix if file.suffix in ENDINGS else ".npz"
+        raise DataError(
+            f"{file}: not a readable {kind} file ({fault}); save it with NumPy again: "
+            "np.savez(FILE, images=images, labels=labels)"
+        ) from None

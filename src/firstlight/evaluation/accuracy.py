@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from firstlight import catalog, model
-from firstlight.datasets import SPLITS, Dataset, Examples
+from firstlight.datasets import ALL, SPLITS, Dataset, Examples
 from firstlight.datasets._arrays import test_dataset
 from firstlight.errors import UsageError
 from firstlight.evaluation.crops import PREDICT_WITH_CROPS
@@ -30,7 +30,7 @@ Z95 = 1.959964  # standard deviations to each side that hold 95 % of a normal di
 def evaluate(
     runs: list[Run],
     data: DataChoice = "",
-    split: str = "test",
+    split: str = "",
     crops: str = "middle",
     quiet: bool = True,
     *,
@@ -42,7 +42,7 @@ def evaluate(
 
     Args:
         data: a dataset's name or path; "" for the data that the first run was trained on.
-        split: test, val or train; val is measured where the data has no test split.
+        split: test, val or train, or "": see `open_dataset`.
         crops: which crops of a picture are averaged: one of CROPS.
         predictions_file: a file for each image's prediction, .csv or .jsonl.
 
@@ -50,11 +50,8 @@ def evaluate(
         UsageError: the data's classes are not the network's, or its images have no crops.
         DataError: a run or the data is missing or damaged.
     """
-    check_choice("split", split, SPLITS)
     check_choice("views", crops, tuple(PREDICT_WITH_CROPS))
-    dataset = open_dataset(runs[0], data, quiet)
-    if split == "test":
-        split = dataset.evaluation_split
+    dataset, split = open_dataset(runs[0], data, split, quiet)
     examples = dataset.load(split)
     predictions = [predict_probabilities(run, dataset, examples, crops, quiet) for run in runs]
     if len({probabilities.shape for probabilities in predictions}) > 1:
@@ -69,26 +66,56 @@ def evaluate(
         crops=crops,
         classes=runs[0].model_info().classes,
     )
+    measured = Measured(examples, probabilities, runs[0].network().input)
+    evaluation = replace(evaluation, measured=measured)
     if predictions_file:
         write_predictions(predictions_file, examples, probabilities, evaluation.classes)
     if len(runs) == 1:
         own_split = dataset.evaluation_split if is_own_data(runs[0], data) else None
         name = file_name(evaluation, dataset, own_split)
+        if unfinished := runs[0].unfinished():  # evaluation.json is about a finished training
+            name += f"-step-{unfinished.step}"
         return keep(runs[0], evaluation, examples, probabilities, name)
     return evaluation
 
 
-def open_dataset(run: Run, data: DataChoice, quiet: bool) -> Dataset:
-    """Return the data to measure on; print which pictures of a folder are left out."""
+def open_dataset(run: Run, data: DataChoice, split: str, quiet: bool) -> tuple[Dataset, str]:
+    """Return the data to measure on, and its split; print which pictures of a folder are left out.
+
+    "" is the test split; but of pictures that are not the run's own and have no splits, all are
+    measured. Where there is no test split, val is measured.
+
+    Raises:
+        UsageError: there is no such split.
+    """
+    if split:
+        check_choice("split", split, SPLITS)
     if isinstance(data, tuple):
-        return test_dataset(*data, classes=run.model_info().classes)
-    if not data:
-        return run.dataset()
-    dataset = catalog.dataset(data, quiet=quiet)
-    if not quiet:
-        for notice in dataset.notices():
+        dataset = test_dataset(*data, classes=run.model_info().classes)
+        return dataset, dataset.evaluation_split
+    dataset = catalog.dataset(data, quiet=quiet) if data else run.dataset()
+    if not split and dataset.is_unsplit and not is_own_data(run, data):
+        split = ALL
+    if data and not quiet:
+        notices = dataset.notices(of_splits=split != ALL)
+        if split == ALL:
+            notices += seen_pictures(run, dataset)
+        for notice in notices:
             print(notice, file=sys.stderr)
-    return dataset
+    return dataset, dataset.evaluation_split if split in ("", "test") else split
+
+
+def seen_pictures(run: Run, dataset: Dataset) -> list[str]:
+    """Return what must be said if pictures of other data are some that the run was trained on."""
+    own, other = run.listing(), dataset.listing
+    if own is None or other is None:
+        return []
+    trained = set(own.splits.get("train", {}).values())
+    digests = [digest for files in other.splits.values() for digest in files.values()]
+    seen = sum(digest in trained for digest in digests)
+    if not seen:
+        return []
+    return [f"{seen:,} of the {len(digests):,} pictures are some that {run.folder} was trained on"]
 
 
 def refuse_other_classes(run: Run, dataset: Dataset) -> None:
@@ -252,7 +279,7 @@ def classifier(run: Run) -> KerasClassifier:
     """Return a run's network in the form that `classify` needs.
 
     Raises:
-        DataError: training has not ended, or the run is damaged.
+        DataError: no step was trained yet, or the run is damaged.
     """
     network, classes = model.load(run)
     return KerasClassifier(network, classes, run.model_info().image_kind)

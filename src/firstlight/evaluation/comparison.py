@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from firstlight.datasets import SPLITS
 from firstlight.errors import UsageError
 from firstlight.evaluation.accuracy import open_dataset, predict_probabilities
-from firstlight.recipe import check_choice
 from firstlight.runs.run import Run
 from firstlight.settings import DataChoice
 
@@ -76,7 +74,7 @@ class Comparison:
 
 
 def compare(
-    first: Run, second: Run, data: DataChoice = "", split: str = "test", quiet: bool = True
+    first: Run, second: Run, data: DataChoice = "", split: str = "", quiet: bool = True
 ) -> Comparison:
     """Find the images that only one of two runs gets right.
 
@@ -85,12 +83,9 @@ def compare(
             and `data` does not choose.
         DataError: a run or the data is missing or damaged.
     """
-    check_choice("split", split, SPLITS)
     if not data:
         refuse_different_data(first, second)
-    dataset = open_dataset(first, data, quiet)
-    if split == "test":
-        split = dataset.evaluation_split
+    dataset, split = open_dataset(first, data, split, quiet)
     examples = dataset.load(split)
     first_right, second_right = (
         predict_probabilities(run, dataset, examples, quiet=quiet).argmax(1) == examples.labels

@@ -1,8 +1,5 @@
 """Predictions as a file: a row for each image of a split, as CSV or as JSON lines."""
 
-import csv
-import io
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,18 +8,14 @@ import numpy as np
 
 from firstlight.datasets import Examples
 from firstlight.errors import UsageError
-from firstlight.runs.files import write_text
+from firstlight.runs.files import atomic_write
 from firstlight.runs.run import Run
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet computes a cell that begins with these
+from firstlight.tables import check_table, csv_line, encoded, is_csv
 
 
 def check_predictions_file(path: Path, runs: Sequence[Run]) -> None:
     """Raises UsageError unless predictions can be written there: see `write_predictions`."""
-    if path.suffix.lower() not in (".csv", ".jsonl") or path.is_dir():
-        raise UsageError(
-            f"--predictions {path}: give the name of a file that ends in .csv or .jsonl"
-        )
+    check_table(path, "--predictions")
     if path.resolve() in {file.resolve() for run in runs for file in run.own_files()}:
         raise UsageError(f"--predictions {path} is the run's own file; give another name")
 
@@ -40,10 +33,10 @@ def write_predictions(
         probabilities: (N, classes).
     """
     rows = list(predictions(examples, probabilities, classes))
-    if path.suffix.lower() == ".csv":
-        write_text(path, as_csv(rows))
-    else:
-        write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    with atomic_write(path) as file:
+        if is_csv(path):
+            file.write(csv_line(list(rows[0])).encode())
+        file.write(encoded(rows, as_csv=is_csv(path)))
 
 
 def predictions(
@@ -62,20 +55,3 @@ def predictions(
             "probability": round(float(highest[index]), 6),
             "right": bool(predicted[index] == label),
         }
-
-
-def as_csv(rows: Sequence[dict[str, Any]]) -> str:
-    """Return rows as CSV with a header; true and false are 1 and 0."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(rows[0])
-    table.writerows([cell(value) for value in row.values()] for row in rows)
-    return text.getvalue()
-
-
-def cell(value: Any) -> Any:
-    """Return a value as a cell that is no formula: an apostrophe says that it is a text."""
-    if isinstance(value, bool):
-        return int(value)
-    is_formula = isinstance(value, str) and value.startswith(FORMULA)
-    return f"'{value}" if is_formula else value

@@ -1,7 +1,8 @@
 """What a run's network looks at in a picture, as arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,12 +55,17 @@ class Explanation:
     feature_maps: dict[str, np.ndarray]  # layer → (height, width, maps)
     projections: dict[str, list[MapProjections]]  # layer → its strongest maps, strongest first
     data: str  # the dataset that the top nine are from
-    occlusion: Occlusion
+    occlude: Callable[[], Occlusion]  # takes long for large networks; computes it once
     files: tuple[Path, ...] = ()  # the pictures that were written
 
     def __repr__(self) -> str:
         labels = ", ".join(f"{label.label} {label.probability:.1%}" for label in self.labels)
         return f"Explanation({str(self.file)!r}: {labels})"
+
+    @property
+    def occlusion(self) -> Occlusion:
+        """How the answer changes where the picture is covered."""
+        return self.occlude()
 
     @property
     def probabilities(self) -> np.ndarray:
@@ -106,7 +112,10 @@ def compute_explanation(
     label: str = "",
     quiet: bool = False,
 ) -> Explanation:
-    """Compute what `explain` returns; see there. No file is written."""
+    """Compute what `explain` returns; see there. No file is written.
+
+    The occlusion is computed when it is first asked for.
+    """
     network, classes = model.load(run)
     stages = network_layers.stages(network)
     chosen = choose_stages(stages, layers)
@@ -120,7 +129,6 @@ def compute_explanation(
     label_index = class_index(label, classes) if label else int(logits.argmax())
     predict, watched_map = occlusion_predictor(network, stages, image)
     color = GREY if image_kind == "pictures" else PAPER
-    occlusion = occlude(predict, watched_map, image, label_index, color, quiet=quiet)
     projections = project_maps(chosen, image, outputs, examples.images, quiet=quiet)
     return Explanation(
         run=run.folder,
@@ -136,7 +144,9 @@ def compute_explanation(
         feature_maps={name: maps for name, maps in outputs.items() if has_feature_maps(maps)},
         projections=projections,
         data=data_name,
-        occlusion=occlusion,
+        occlude=cache(
+            lambda: occlude(predict, watched_map, image, label_index, color, quiet=quiet)
+        ),
     )
 
 

@@ -9,6 +9,9 @@ ours. The paper's occluder is grey, the mean colour of photographs. On a digit, 
 ink. So for digits the occluder is black, as MNIST's paper is, and removes ink.
 """
 
+import math
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,6 +22,8 @@ from firstlight.progress import in_batches
 
 SIDE_RATIO = 3.5  # the image's side ÷ the occluder's: 8 of 28 pixels, 64 of 224
 POSITIONS_PER_SIDE = 28  # each of 28 pixels, every eighth of 224
+MIN_POSITIONS_PER_SIDE = 7  # for a slow network
+MAX_SECONDS = 60.0  # for all positions
 GREY, PAPER = 128, 0
 OCCLUSION_BATCH_SIZE = 32  # positions of the occluder that the network classifies at a time
 
@@ -61,7 +66,12 @@ def occlude(
         color: the occluder's, 0 to 255.
         quiet: show no progress.
     """
-    regions = occluders(image)
+    uncovered, baseline = predict(image[None])  # the first time, it is compiled too
+    per_side = affordable_positions(predict, image)
+    if per_side < POSITIONS_PER_SIDE and not quiet:
+        notice = "this network is slow, so the picture is covered in larger steps"
+        print(f"{notice}: {per_side} per side, not {POSITIONS_PER_SIDE}", file=sys.stderr)
+    regions = occluders(image, per_side)
     outputs = []
     text = "covering one part after another"
     for batch in in_batches(len(regions), OCCLUSION_BATCH_SIZE, text, quiet):
@@ -69,10 +79,9 @@ def occlude(
         outputs.append(predict(covered))
     probabilities = np.concatenate([part for part, _ in outputs])
     activity = np.concatenate([part for _, part in outputs])
-    uncovered, baseline = predict(image[None])
     change = np.abs(probabilities[:, label] - uncovered[0, label])
     strongest = regions[int(change.argmax())]
-    rows, columns = positions(image)
+    rows, columns = positions(image, per_side)
     shape = len(rows), len(columns)
     return Occlusion(
         covered=cover(image, strongest, color),
@@ -85,17 +94,26 @@ def occlude(
     )
 
 
-def positions(image: ImageArray) -> tuple[range, range]:
+def affordable_positions(predict: PredictAndWatch, image: ImageArray) -> int:
+    """Return how many positions per side can be tried in MAX_SECONDS; one batch is timed."""
+    began = time.monotonic()
+    predict(np.repeat(image[None], OCCLUSION_BATCH_SIZE, axis=0))
+    seconds = (time.monotonic() - began) / OCCLUSION_BATCH_SIZE  # for a position
+    affordable = math.isqrt(int(MAX_SECONDS / max(seconds, 1e-9)))
+    return max(MIN_POSITIONS_PER_SIDE, min(POSITIONS_PER_SIDE, affordable))
+
+
+def positions(image: ImageArray, per_side: int) -> tuple[range, range]:
     """Return the rows and the columns at which the occluder is centred."""
     height, width, _ = image.shape
-    step = max(1, max(height, width) // POSITIONS_PER_SIDE)
+    step = max(1, math.ceil(max(height, width) / per_side))
     return range(step // 2, height, step), range(step // 2, width, step)
 
 
-def occluders(image: ImageArray) -> list[Region]:
+def occluders(image: ImageArray, per_side: int) -> list[Region]:
     """Return the occluder's region at each position, row by row."""
     side = round(max(image.shape[:2]) / SIDE_RATIO)
-    rows, columns = positions(image)
+    rows, columns = positions(image, per_side)
     return [square(image, row, column, side) for row in rows for column in columns]
 
 

@@ -61,6 +61,7 @@ class Export:
     path: Path
     largest_difference: float  # between the file's logits and the network's
     examples: int  # the number of images on which it was measured
+    splits: dict[str, int]  # split → the number of examples from it
     calibration: Calibration
     bytes: int
 
@@ -98,7 +99,8 @@ def export(run: Run, format: str, out: Path | None = None, data: DataChoice = ""
         chosen.refuse(network, info)
     dataset = catalog.dataset(data) if data else run.dataset()
     refuse_other_classes(run, dataset)
-    images = real_images(dataset, network)
+    by_split = real_images(dataset, network)
+    images = np.concatenate([*by_split.values()])
     calibration = measure_calibration(network, dataset, run.record().settings.recipe)
     metadata = Metadata.of(run, network, dataset.name, calibration)
     with replacing(path) as new:
@@ -113,6 +115,7 @@ def export(run: Run, format: str, out: Path | None = None, data: DataChoice = ""
         path=path,
         largest_difference=difference,
         examples=len(images),
+        splits={split: len(each) for split, each in by_split.items()},
         calibration=calibration,
         bytes=sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file()),
     )
@@ -134,14 +137,15 @@ def validation_logits(
     return predict(augmented(examples.images[:], recipe.augment)), examples.labels
 
 
-def real_images(dataset: Dataset, network: keras.Model) -> np.ndarray:
+def real_images(dataset: Dataset, network: keras.Model) -> dict[str, np.ndarray]:
     """Return EXAMPLES images: of the test split, then of val and train if it is too small."""
-    images = np.empty((0, *network.input_shape[1:]), np.uint8)
+    images: dict[str, np.ndarray] = {}
+    missing = EXAMPLES
     for split in ("test", "val", "train"):
-        missing = EXAMPLES - len(images)
         if missing and split in dataset.splits:
             examples = dataset.load(split).first(missing).resized(network.input_shape[1:])
-            images = np.concatenate([images, examples.images[:]])
+            images[split] = examples.images[:]
+            missing -= len(examples)
     return images
 
 

@@ -62,7 +62,11 @@ def metadata(network: keras.Model, steps: int) -> Metadata:
         data="lines composed of MNIST's training digits",
         preprocessing="See reading/strip.py and reading/finder.py.",
         trained=Provenance(
-            seed=lines.SEED, steps=steps, test_accuracy=None, firstlight=__version__
+            seed=lines.SEED,
+            steps=steps,
+            finished=True,
+            test_accuracy=None,
+            firstlight=__version__,
         ),
         calibration=NOT_CALIBRATED,
     )

@@ -18,6 +18,7 @@ class Provenance:
 
     seed: int
     steps: int | None  # None if its training has no result
+    finished: bool  # False: the weights of these steps are not those that the training will keep
     test_accuracy: float | None
     firstlight: str  # the version
 
@@ -39,6 +40,8 @@ class Metadata:
     def of(cls, run: Run, network: keras.Model, data: str, calibration: Calibration) -> "Metadata":
         """Return the metadata of a run's network; `data` is the dataset's name."""
         record, info = run.record(), run.model_info()
+        unfinished = run.unfinished()
+        steps = record.result.steps if record.result else None
         size: Size = network.input_shape[1:]
         return cls(
             network=info.network,
@@ -49,7 +52,8 @@ class Metadata:
             preprocessing=card.describe_preprocessing(info.image_kind, size, data),
             trained=Provenance(
                 seed=record.settings.seed,
-                steps=record.result.steps if record.result else None,
+                steps=unfinished.step if unfinished else steps,
+                finished=unfinished is None,
                 test_accuracy=record.result.test_accuracy if record.result else None,
                 firstlight=record.versions["firstlight"],
             ),

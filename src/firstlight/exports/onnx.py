@@ -20,7 +20,7 @@ import tf2onnx
 from firstlight.exports._onnx_stream import bytes_before_values
 from firstlight.exports.check import Opened, Tensors
 from firstlight.exports.metadata import Metadata
-from firstlight.onnx_model import open_session
+from firstlight.onnx_model import logits_of, open_session
 
 OPSET = 17  # the newest that passes ONNX's full check here; tf2onnx would take an older one
 
@@ -43,7 +43,8 @@ def write_onnx(network: keras.Model, path: Path, metadata: Metadata) -> None:
     for tensor in (*proto.graph.input, *proto.graph.output):
         tensor.type.tensor_type.shape.dim[0].dim_param = "N"
     proto.graph.name = network.name
-    proto.doc_string = f"{network.name}, trained on {metadata.data}. {metadata.preprocessing}"
+    trained = "trained" if metadata.trained.finished else "not yet fully trained"
+    proto.doc_string = f"{network.name}, {trained} on {metadata.data}. {metadata.preprocessing}"
     onnx.helper.set_model_props(proto, {"firstlight": metadata.json_text()})
     with path.open("wb") as file:
         file.write(proto.SerializeToString())
@@ -100,7 +101,7 @@ def open_onnx(path: Path) -> Opened:
     session = open_session(path)  # as `classify` and `read` do
 
     def logits(images: np.ndarray) -> np.ndarray:
-        return np.asarray(session.run(["logits"], {"image": images})[0])
+        return logits_of(session, images, path)
 
     return Opened(_tensors(session.get_inputs()), _tensors(session.get_outputs()), logits)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from firstlight.console import MAX_MISTAKES_DRAWN
 from firstlight.datasets import Examples
 from firstlight.figures.page import (
     CAPTION,
@@ -34,11 +35,12 @@ from firstlight.figures.style import (
     styled,
 )
 from firstlight.figures.text import fitted, text_width, widest
+from firstlight.images.crops import Size
 from firstlight.runs import checkpoint
 from firstlight.runs.documents import Evaluation
 from firstlight.runs.run import Run
 
-MAX_MISTAKES, MAX_PREDICTIONS = 25, 40  # images in a figure
+MAX_MISTAKES, MAX_PREDICTIONS = MAX_MISTAKES_DRAWN, 40  # images in a figure
 MAX_COUNTED_CLASSES = 20  # a confusion matrix with more has no numbers in it
 MAX_ROWS = 100  # of a confusion matrix
 MIN_MATRIX_SIDE, MAX_MATRIX_SIDE, CELL_SIDE = 240, 840, 34  # pixels
@@ -60,7 +62,7 @@ def draw_evaluation(
     """
     classes = run.model_info().classes
     title = evaluation_title(evaluation)
-    answered = Answers(examples, classes, probabilities)
+    answered = Answers(examples, classes, probabilities, run.network().input)
     first = np.arange(min(MAX_PREDICTIONS, len(examples)))
     figures = {
         "confusion_matrix.png": confusion_matrix(np.array(evaluation.confusion), classes, title),
@@ -76,7 +78,7 @@ def draw_evaluation(
 
 def evaluation_title(evaluation: Evaluation) -> str:
     return (
-        f"{evaluation.network} on {evaluation.data} ({evaluation.split}), "
+        f"{evaluation.network} on {evaluation.data} ({evaluation.measured_on}), "
         f"{evaluation.accuracy:.2%} right"
     )
 
@@ -200,6 +202,17 @@ class Answers:
     examples: Examples
     classes: Sequence[str]
     probabilities: np.ndarray  # (N, classes)
+    input: Size | None = None  # of the network, which sees pictures at this size
+
+    @property
+    def seen(self) -> list[str]:
+        """What must be said of pictures that are shown otherwise than the network sees them."""
+        images = self.examples.images
+        if self.input is None or not images.are_crops or images.size == self.input:
+            return []
+        height, width, channels = self.input
+        colour = "grey" if channels == 1 else "colour"
+        return [f"The network sees each picture at {height}×{width} pixels in {colour}."]
 
     @cached_property
     def have_long_names(self) -> bool:
@@ -234,10 +247,11 @@ def answers(answered: Answers, indices: np.ndarray, title: str) -> NotebookFigur
     side, caption = DIGIT_SIDE, CAPTION
     if answered.have_long_names:  # they need more room, and lines of their own
         side, caption = PICTURE_SIDE, 3 * CAPTION
+    lines = answered.seen
     columns = columns_for(len(indices), most=5 if len(indices) <= MAX_MISTAKES else 8)
     grid = Grid(
         left=PAGE_MARGIN,
-        top=PAGE_MARGIN + TITLE_HEIGHT + caption,
+        top=PAGE_MARGIN + TITLE_HEIGHT + LINE_HEIGHT * len(lines) + caption,
         side=side,
         across=side + IMAGE_GAP,
         down=side + IMAGE_GAP + caption,
@@ -246,6 +260,7 @@ def answers(answered: Answers, indices: np.ndarray, title: str) -> NotebookFigur
         width=grid.right(columns) + PAGE_MARGIN,
         height=grid.bottom(math.ceil(len(indices) / columns)) - caption + PAGE_MARGIN,
         title=title,
+        lines=lines,
     )
     images = answered.examples.images
     for number, index in enumerate(indices):
@@ -303,6 +318,8 @@ def class_weights(weights: np.ndarray, classes: Sequence[str]) -> NotebookFigure
 
 def weights_as_images(run: Run, size: tuple[int, int]) -> np.ndarray | None:
     """Return the weights (classes, height, width) of a network of one layer; None for others."""
+    if run.unfinished():  # a checkpoint has more in it than weights
+        return None
     arrays, _ = checkpoint.load(run.weights)
     kernel = arrays.get("layer1/kernel")  # softmax keeps a row for each class
     if kernel is None or len(arrays) != 2 or kernel.shape[1] != math.prod(size):

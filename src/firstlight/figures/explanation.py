@@ -1,7 +1,7 @@
 """The pictures of what a network looks at, drawn from an `Explanation`."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,30 +44,32 @@ MIN_CHANGE = 0.1  # smaller changes of a probability do not get the full colour
 NO_CHANGE = 0.0005  # of a probability: what is written as 0.1 % or more is a change
 ROUNDING = 1e-5  # smaller changes, as a fraction of an activity, are float32's rounding
 LEGEND_GAP = 20  # pixels: a colour, and the gaps beside it
+Draw = Callable[[Explanation], NotebookFigure]
 
 
 def draw_explanation(explanation: Explanation, folder: Path) -> list[Path]:
     """Write the pictures to the folder, and return their paths, sorted."""
-    figures = explanation_figures(explanation)
-    for name, figure in figures.items():
-        save_figure(figure, folder / f"{name}.png")
-    return [folder / f"{name}.png" for name in sorted(figures)]
+    drawings = drawings_of(explanation)
+    for name, draw in drawings.items():
+        save_figure(draw(explanation), folder / f"{name}.png")
+    return [folder / f"{name}.png" for name in sorted(drawings)]
 
 
 def explanation_figures(explanation: Explanation) -> dict[str, NotebookFigure]:
     """Return the pictures by their names: those of the files, without .png."""
-    figures = {
-        "strongest": strongest_units(explanation),
-        "top_nine": top_nine(explanation),
-        "occlusion": occlusion(explanation),
-    }
+    return {name: draw(explanation) for name, draw in drawings_of(explanation).items()}
+
+
+def drawings_of(explanation: Explanation) -> dict[str, Draw]:
+    """Return what draws each picture; occlusion, which must first be computed, comes last."""
+    drawings: dict[str, Draw] = {"strongest": strongest_units, "top_nine": top_nine}
     if explanation.feature_maps:
-        figures["maps"] = feature_maps(explanation)
+        drawings["maps"] = feature_maps
     if explanation.first_layer.contributions is None:
-        figures["filters"] = filter_weights(explanation)
+        drawings["filters"] = filter_weights
     else:
-        figures["weights"] = contributions(explanation)
-    return figures
+        drawings["weights"] = contributions
+    return drawings | {"occlusion": occlusion}
 
 
 @styled
@@ -90,7 +92,7 @@ def filter_weights(explanation: Explanation) -> NotebookFigure:
     if len(filters) < explanation.first_layer.filter_count:
         title += f"; {len(filters)} of {explanation.first_layer.filter_count:,} filters"
     if channels == 1:
-        meaning = "Blue: ink here activates the unit; red: ink here inhibits it."
+        meaning = what_activates(explanation)
     else:
         meaning = "Grey is a weight of zero. What has the filter's colours activates the unit."
     page = Page(
@@ -120,6 +122,7 @@ def contributions(explanation: Explanation) -> NotebookFigure:
         raise UsageError(f"{explanation.network} has several layers; draw its filter_weights")
     probable = np.argsort(-explanation.probabilities, kind="stable")[:MAX_CLASSES]
     chosen = sorted(probable.tolist())
+    light = "light" if explanation.image_kind == "pictures" else "ink"
     side = 100
     grid = Grid(
         left=170, top=PAGE_HEADER + 20, side=side, across=side + IMAGE_GAP, down=side + IMAGE_GAP
@@ -129,8 +132,8 @@ def contributions(explanation: Explanation) -> NotebookFigure:
         height=grid.bottom(2) + CAPTION + PAGE_MARGIN,
         title=f"Why {predicted_text(explanation)}",
         lines=[
-            "Each class has one weight for each pixel. Blue: ink there counts for the class; red: "
-            "against it. A pixel without ink does not count.",
+            f"Each class has one weight for each pixel. Blue: {light} there counts for the class; "
+            f"red: against it. A pixel without {light} does not count.",
             "The products and the class's bias are added up. The class with the largest sum is "
             "the prediction.",
         ],
@@ -239,7 +242,8 @@ def strongest_units(explanation: Explanation) -> NotebookFigure:
             page.region(picture, projection.receptive_field, explanation.image, ACCENT, 0.7)
             projection_pair(page, cell, projection, image, gap=4)
             name = unit_name(explanation, layer, projections)
-            caption = f"{name}, activation {projection.activation:.1f}"
+            value = "largest value" if layer in explanation.feature_maps else "value"
+            caption = f"{name}, {value} {projection.activation:.1f}"
             page.text(cell.x, cell.bottom + 3, caption, color=GREY_TEXT, size=7)
     return page.figure
 
@@ -347,8 +351,14 @@ def unit_name(explanation: Explanation, layer: str, projections: MapProjections)
 def projection_meaning(explanation: Explanation) -> str:
     """Return what the colours of a projection mean."""
     if explanation.image.shape[-1] == 1:
-        return "Blue: ink here activates the unit; red: ink here inhibits it."
+        return what_activates(explanation)
     return "Grey: this pixel does not matter."
+
+
+def what_activates(explanation: Explanation) -> str:
+    """Return what the colours of a unit mean that sees grey images."""
+    light = "light" if explanation.image_kind == "pictures" else "ink"  # 255 is what it says
+    return f"Blue: {light} here activates the unit; red: {light} here inhibits it."
 
 
 @styled
@@ -412,7 +422,7 @@ def largest_change(explanation: Explanation) -> float:
 def activity_panel(page: Page, panel: Square, explanation: Explanation) -> None:
     """Draw the watched feature map's activity for each position of the square."""
     measured = explanation.occlusion
-    panel_title(page, panel, f"Activity of {measured.feature_map}")
+    panel_title(page, panel, f"Sum of {measured.feature_map}")
     change = measured.activity - measured.baseline
     largest = float(np.abs(change).max())
     if largest <= ROUNDING * abs(measured.baseline):

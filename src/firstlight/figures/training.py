@@ -41,6 +41,7 @@ from firstlight.training.augment import augmented
 MAX_SAMPLED_CLASSES = 20
 MAX_LABEL_WIDTH = 200  # pixels: of the text beside a row of images
 TOGETHER = ("all together", "again", "and again")  # random draws of one recipe
+GREY_NOTE = " (light, contrast)"  # in grey, what is left of the augmentation `colour`
 SMOOTHED_FRACTION = 20  # the running mean averages a twentieth of the steps
 PANEL_WIDTH, PANEL_HEIGHT, LEGEND_HEIGHT = 540, 400, 20  # pixels: of the learning curves
 
@@ -258,7 +259,11 @@ def augmentations(images: Images, strengths: Mapping[str, float]) -> NotebookFig
     side, columns = _side_and_columns(images)
     count = min(columns, len(images))
     indices = np.linspace(0, len(images) - 1, count).astype(int)  # not of the first class alone
-    alone = {f"{name} {strength:g}": {name: strength} for name, strength in strengths.items()}
+    is_grey = images.size[2] == 1
+    alone = {
+        f"{name} {strength:g}{GREY_NOTE if is_grey and name == 'colour' else ''}": {name: strength}
+        for name, strength in strengths.items()
+    }
     rows = {"unchanged": images[indices]}
     rows |= {label: _augmented(images, indices, chosen) for label, chosen in alone.items()}
     drawn = _augmented(images, np.tile(indices, len(TOGETHER)), strengths)

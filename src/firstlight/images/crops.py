@@ -7,6 +7,7 @@
 256 and 224 are ZFNet's (arXiv 1311.2901, section 3).
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -55,6 +56,11 @@ def random_crop(strengths: Mapping[str, float], seed: int, number: int) -> Crop:
         down=float(0.5 + anywhere * (random[2] - 0.5)),
         mirrored=bool(random[3] < strengths.get("mirror", 0.0)),
     )
+
+
+def shortest_side(size: Size, fraction: float = CROP_FRACTION) -> int:
+    """Return the pixels that the shortest side of a picture needs for a crop of the size."""
+    return math.ceil(max(size[:2]) / fraction)
 
 
 def crop_and_resize(picture: Image.Image, crop: Crop, size: Size) -> NDArray[np.uint8]:

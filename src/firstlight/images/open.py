@@ -1,17 +1,19 @@
 """Opens pictures safely: photographs, scans, drawings and arrays, at a size we can work with.
 
-Foreign pictures are not trusted. Pillow tries only the six formats of PICTURE_FORMATS, the size is
-checked before any pixel is decoded, and a huge JPEG is reduced while it is decoded.
+Foreign pictures are not trusted. Pillow tries only the formats of PICTURE_FORMATS, the size is
+checked before any pixel is decoded, and a huge JPEG is reduced while it is decoded. A phone's HEIC
+needs the extra `heic`, and is tried only for a file that begins as one.
 
-    open_picture      for the reader: colour and grey, small pictures enlarged
+    open_picture      for the reader: colour and grey, small pictures enlarged; a page of a file
     open_photograph   for classification and training: colour, refused if too small or too narrow
 """
 
+import io
 import math
-import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,9 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from firstlight import file_types
 from firstlight.errors import DataError, UsageError
 
-PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 MAX_PIXELS = 40_000_000  # decoded, they take 160 MB
 WORKING_PIXELS = 1_600_000  # digits of a full page are 30 pixels high; the reader needs 0.1 s
 MIN_WORKING_SIDE = 96  # smaller pictures are enlarged: on coarse pixels a threshold breaks strokes
@@ -30,16 +34,9 @@ MAX_ENLARGEMENT = 8
 MIN_PHOTOGRAPH_SIDE = 8  # pixels
 MAX_ASPECT_RATIO = 20  # of a photograph
 MIN_OPACITY = 128  # 0 to 255: more transparent pixels do not count as ink
+MAX_PAGES = 2000  # of a file; a TIFF's pages are a chain that is followed from the first
+PDF_BEGINS = b"%PDF-"
 MIN_WHITE = 201  # 0 to 255: if all ink is lighter, the paper is black
-
-# What files of other formats begin with, and what to do about them.
-FOREIGN_FORMATS = (
-    (rb"%PDF", "a PDF; save its page as a PNG or JPEG picture"),
-    (rb"....ftyp(hei|hev|mif1|msf1)", "a HEIC photograph; save or export it as JPEG"),
-    (rb"....ftypavi", "an AVIF picture; save it as PNG or JPEG"),
-    (rb"\s*<(\?xml|svg)", "an SVG drawing; save it as PNG"),
-)
-LONGEST_START = 64  # bytes, of what FOREIGN_FORMATS look at
 
 Source = str | PathLike[str] | Image.Image | NDArray[Any]
 
@@ -51,39 +48,89 @@ class Picture(NamedTuple):
     grey: NDArray[np.uint8]  # (h, w), the same picture
     size: tuple[int, int]  # width, height of the original, after its EXIF rotation
     scale: float  # original pixels per working pixel
+    pages: int = 1  # of the file
 
 
-def open_picture(source: Source) -> Picture:
+def open_picture(source: Source, page: int = 1) -> Picture:
     """Open a file, a Pillow image or an array: upright, over white paper, at the working size.
 
     Arrays are (h, w), (h, w, 1), (h, w, 3) or (h, w, 4): integers, booleans, or floats in 0..1 or
     0..255.
 
+    Args:
+        page: of a TIFF or PDF file, from 1.
+
     Raises:
-        DataError: the file is missing, not a picture, damaged, or too large.
+        DataError: the file is missing, not a picture, damaged, or too large, or has no such page.
         UsageError: the array has another shape or type.
     """
     if isinstance(source, np.ndarray):
         return _working_picture(Image.fromarray(_as_uint8(source)))
     if isinstance(source, Image.Image):
         return _working_picture(source)
+    path = Path(source)
+    if is_pdf(path):
+        from firstlight.images import pdf  # costs time, and needs a package
+
+        return pdf.open_page(path, page, _working_picture)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of large pictures; we check the size too
-        with _opened(Path(source)) as image:
-            return _working_picture(image)
+        with _opened(path) as image:
+            pages = pages_in(image)
+            check_page(page, pages)
+            image.seek(page - 1)
+            return _working_picture(image)._replace(pages=pages)
 
 
-def open_photograph(path: Path, shortest: int) -> Image.Image:
+def count_pages(path: Path) -> int:
+    """Return how many pages a TIFF or PDF file has; 1 for any other picture. Decodes no pixel.
+
+    Raises:
+        DataError: the file is missing, not a picture, damaged, or has more than MAX_PAGES.
+    """
+    if is_pdf(path):
+        from firstlight.images import pdf
+
+        return pdf.count_pages(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with _opened(path) as image:
+            pages = pages_in(image)
+            check_page(1, pages)
+            return pages
+
+
+def is_pdf(path: Path) -> bool:
+    """Return whether a file is a PDF, by its first bytes."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(PDF_BEGINS)) == PDF_BEGINS
+    except OSError:  # whoever opens it next says why
+        return False
+
+
+def check_page(page: int, pages: int) -> None:
+    """Raises DataError if a file of so many pages has no such page, or too many of them."""
+    if pages > MAX_PAGES:
+        raise DataError(f"more than {MAX_PAGES:,} pages; split the file")
+    if not 1 <= page <= pages:
+        raise DataError(f"no page {page}; it has {pages}")
+
+
+def open_photograph(path: Path, shortest: int, content: bytes | None = None) -> Image.Image:
     """Open a file as RGB, upright, over white paper.
 
     A large JPEG is decoded at a fraction of its size, but its shortest side keeps at least
     `shortest` pixels, if the file has as many. Several threads may call this at once.
 
+    Args:
+        content: the file's bytes, if they are in memory; `path` is only what it is called.
+
     Raises:
         DataError: the file is missing, not a picture, damaged, too large, too small, too narrow,
             or holds several pictures.
     """
-    with _opened(path) as image:
+    with _opened(path, content) as image:
         _refuse_large(image)
         _refuse_unusual(image)
         image.draft(None, (shortest, shortest))  # decode a JPEG at 1/2, 1/4 or 1/8 of its size
@@ -104,19 +151,80 @@ def is_picture(path: Path) -> bool:
     except Image.DecompressionBombError:
         return True
     except (OSError, ValueError, SyntaxError):
-        return False
+        return path.is_file() and _is_heic(_start(path))
+    except Exception:  # a decoder's own: the file is of its kind, and damaged
+        return True
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(path: Path, content: bytes | None = None) -> Iterator[Image.Image]:
     """Open a file without decoding it; turn every error into a DataError that names the file."""
     try:
-        with Image.open(path, formats=PICTURE_FORMATS) as image:
+        source = path if content is None else io.BytesIO(content)
+        with Image.open(source, formats=_formats(_start(path, content))) as image:
             yield image
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
     except Exception as error:  # Pillow's decoders raise anything, even struct.error
-        raise DataError(f"{path}: {_problem(path, error)}") from None
+        raise DataError(f"{path}: {_problem(path, content, error)}") from None
+
+
+def open_content(content: bytes) -> Image.Image:
+    """Open the content of a file without decoding it. Pillow's errors are raised as they are.
+
+    Raises:
+        DataError: it is HEIC, and the package that reads HEIC is not installed.
+    """
+    return Image.open(io.BytesIO(content), formats=_formats(content))
+
+
+def _formats(start: bytes) -> tuple[str, ...]:
+    """Return the formats that are tried for a file that begins with these bytes."""
+    return (_heic_format(),) if _is_heic(start) else PICTURE_FORMATS
+
+
+def _start(path: Path, content: bytes | None = None) -> bytes:
+    if content is not None:
+        return content[: file_types.LENGTH]
+    with path.open("rb") as file:
+        return file.read(file_types.LENGTH)
+
+
+def _is_heic(start: bytes) -> bool:
+    """Return whether a file begins as HEIC does, which phones write; AVIF begins much alike."""
+    return start[4:8] == b"ftyp" and start[8:12] in HEIC_BRANDS and b"avif" not in start[:64]
+
+
+@cache
+def _heic_format() -> str:
+    """Teach Pillow to read HEIC; return its name of the format.
+
+    Raises:
+        DataError: the package that can is not installed.
+    """
+    try:
+        import pi_heif
+    except ImportError:
+        raise DataError(
+            "a HEIC picture, as phones take them: install the extra `heic` (pip install pi-heif), "
+            "or save it as JPEG"
+        ) from None
+    pi_heif.register_heif_opener(thumbnails=False)
+    return "HEIF"
+
+
+def pages_in(image: Image.Image) -> int:
+    """Return the number of a TIFF's pages, at most MAX_PAGES + 1; 1 for every other format."""
+    if image.format != "TIFF":
+        return 1
+    current = image.tell()
+    pages = 1
+    with suppress(EOFError):  # one after the other: a chain may be of any length
+        while pages <= MAX_PAGES:
+            image.seek(pages)
+            pages += 1
+    image.seek(current)
+    return pages
 
 
 def _refuse_large(image: Image.Image) -> None:
@@ -139,16 +247,15 @@ def _refuse_unusual(image: Image.Image) -> None:
         raise DataError(f"{size}: too narrow; at most {MAX_ASPECT_RATIO} times as long as wide")
     # A phone's JPEG may hold a second version of the same picture (MPO). That is allowed.
     several = getattr(image, "is_animated", False)
-    if several and image.format in ("GIF", "PNG", "WEBP", "TIFF"):
+    if several and image.format in ("GIF", "PNG", "WEBP", "TIFF", "AVIF"):
         raise DataError("animated, or with several pages; save one of its pictures as a file")
 
 
-def _problem(path: Path, error: Exception) -> str:
+def _problem(path: Path, content: bytes | None, error: Exception) -> str:
     """Describe in a few words why a file cannot be opened."""
     if isinstance(error, OSError) and error.strerror:  # from the system: missing, a directory, ...
         return error.strerror[0].lower() + error.strerror[1:]
-    with path.open("rb") as file:
-        return problem_of(file.read(LONGEST_START), error)
+    return problem_of(_start(path, content), error)
 
 
 def problem_of(start: bytes, error: Exception) -> str:
@@ -157,10 +264,9 @@ def problem_of(start: bytes, error: Exception) -> str:
         return f"too large, more than {MAX_PIXELS // 10**6} million pixels; make it smaller"
     if not start:
         return "empty file"
-    for pattern, description in FOREIGN_FORMATS:
-        if re.match(pattern, start, re.DOTALL | re.IGNORECASE):
-            return f"not a picture that can be read, but {description}"
     if isinstance(error, UnidentifiedImageError):
+        if known := file_types.describe(start):
+            return f"not a picture that can be read, but {known}"
         return f"not a picture; {', '.join(PICTURE_FORMATS)} can be read"
     return f"damaged picture ({' '.join(str(error).split())})"
 

@@ -22,8 +22,15 @@ A model of digits that the user gives reads alone, and needs digits that are cut
 
     locate.py       connected ink becomes blobs, in lines
     split.py        blobs are split and joined into candidates for digits
+
+Many pictures at once:
+
+    pages.py        files become pages, which are read one after the other
+    batch.py        or in a process for each core, whose program is worker.py
+    table.py        what was read as a file that can be continued
 """
 
-from firstlight.reading.reader import Digit, FileReading, Line, Reading, read, read_files
+from firstlight.reading.reader import read
+from firstlight.reading.result import Digit, FileReading, Line, Reading
 
-__all__ = ["Digit", "FileReading", "Line", "Reading", "read", "read_files"]
+__all__ = ["Digit", "FileReading", "Line", "Reading", "read"]

@@ -6,6 +6,7 @@ Cells in the middle of a line touch each other, so a line is a connected compone
 """
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from PIL import Image
 
 from firstlight.onnx_model import open_session
 from firstlight.reading import components
+from firstlight.reading.blobs import Blob, merge
 from firstlight.reading.strip import Area
 
 FINDER_MODEL = Path(__file__).parent / "finder.onnx"
@@ -45,6 +47,11 @@ class FoundLine:
     height: float  # of the digits
     dark: float  # the logit of dark ink on light paper
     score: float  # the mean logit of its cells
+
+    @property
+    def is_dark(self) -> bool:
+        """Whether it is dark ink on light paper."""
+        return self.dark > 0
 
     def overlaps(self, other: "FoundLine") -> bool:
         """Return whether the middle of one is in the other."""
@@ -100,6 +107,13 @@ class LineFinder:
 def line_finder() -> LineFinder:
     """Return the bundled network."""
     return LineFinder(FINDER_MODEL)
+
+
+def around(blobs: Sequence[Blob]) -> FoundLine:
+    """Return the line of dark ink that all blobs are in."""
+    ink = merge(blobs)
+    x, y = ink.center
+    return FoundLine(ink.x, ink.right, x, y, slope=0.0, height=ink.height, dark=1.0, score=0.0)
 
 
 def reduce(grey: NDArray[np.uint8], side: int) -> tuple[NDArray[np.uint8], float]:

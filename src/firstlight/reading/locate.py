@@ -26,6 +26,7 @@ MIN_RELATIVE_DARKNESS = 0.35  # compared with the average ink; a pencil beside a
 MAX_LINE_SLOPE = 0.12  # for ruled lines: the sheet may be turned by 7 degrees
 STRIP_WIDTH = 400  # pixels; within a strip, all ruled lines have the same slope
 MAX_BLOBS = 400  # in a picture: foliage has thousands, which would take minutes
+MAX_COVERING = 3  # times that the boxes of blobs may cover the picture
 MAX_SINGLE_BLOBS = 8  # in a picture of one digit: the digit's parts and its neighbours
 
 
@@ -36,14 +37,21 @@ class MeasuredBlob(NamedTuple):
     darkness: float
 
 
-def find_lines(contrast: Floats) -> list[list[Blob]]:
-    """Return the blobs that may be digits, in reading order."""
-    return group_into_lines(join_strokes(find_blobs(contrast)))
+class Marks(NamedTuple):
+    """All connected ink of a picture, without specks and ruled lines."""
+
+    blobs: list[MeasuredBlob]  # the MAX_BLOBS largest
+    others: Ints  # (n, 4): left, top, right, bottom of those that are too many to be cut out
 
 
-def find_single(contrast: Floats) -> list[Blob]:
+def find_lines(marks: Marks, shape: tuple[int, ...]) -> list[list[Blob]]:
+    """Return the blobs that may be digits, in reading order, of a picture (h, w)."""
+    return group_into_lines(join_strokes(digit_blobs(marks, shape)))
+
+
+def find_single(marks: Marks, shape: tuple[int, ...]) -> list[Blob]:
     """Return the blobs that may be the one digit of a picture, or parts of it, left to right."""
-    blobs = find_blobs(contrast)
+    blobs = digit_blobs(marks, shape)
     largest = max((blob.longest_side for blob in blobs), default=0)
     without_specks = [blob for blob in blobs if blob.longest_side >= 0.2 * largest]
     return sorted(without_specks, key=lambda blob: blob.center)[:MAX_SINGLE_BLOBS]
@@ -52,8 +60,8 @@ def find_single(contrast: Floats) -> list[Blob]:
 # Ink → blobs
 
 
-def find_blobs(contrast: Floats) -> list[Blob]:
-    """Return connected ink, as blobs.
+def find_marks(contrast: Floats) -> Marks:
+    """Return connected ink.
 
     What is less than half as dark as the ink that it is connected to is not ink.
     """
@@ -63,11 +71,18 @@ def find_blobs(contrast: Floats) -> list[Blob]:
     labels, boxes = components.label(mask)
     darkness = component_darkness(contrast, labels, len(boxes))
     blobs = []
-    for number in large_components(boxes):
+    numbers = large_components(boxes)
+    used = beside_each_other(numbers[:MAX_BLOBS], boxes, contrast.size)
+    for number in used:
         level = darkness[number]
         blob = component_blob(contrast, labels, number, boxes[number - 1], level)
         blobs.append(MeasuredBlob(blob, float(level)))
-    kept = without_pale_blobs(without_border_blobs(blobs, contrast.shape))
+    return Marks(blobs, others=boxes[np.setdiff1d(numbers, used, assume_unique=True) - 1])
+
+
+def digit_blobs(marks: Marks, shape: tuple[int, ...]) -> list[Blob]:
+    """Return the ink that may be digits of a picture (h, w)."""
+    kept = without_pale_blobs(without_border_blobs(marks.blobs, shape))
     return [part for blob in kept for part in without_frame(blob)]
 
 
@@ -85,13 +100,23 @@ def component_darkness(contrast: Floats, labels: Labels, count: int) -> Floats:
 
 
 def large_components(boxes: Ints) -> Ints:
-    """Return the numbers (from 1) of the components that are not specks, the largest first.
-
-    At most MAX_BLOBS components are returned.
-    """
+    """Return the numbers (from 1) of the components that are not specks, the largest first."""
     longest_side = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0)
-    order = np.argsort(-longest_side, kind="stable")[:MAX_BLOBS]
+    order = np.argsort(-longest_side, kind="stable")
     return np.asarray(order[longest_side[order] >= MIN_DIGIT_HEIGHT / 2] + 1)
+
+
+def beside_each_other(numbers: Ints, boxes: Ints, pixels: int) -> Ints:
+    """Return components without the largest, if together their boxes cover the picture too often.
+
+    Writing lies side by side. Rings in rings would take minutes, and gigabytes.
+
+    Args:
+        numbers: of components, the largest first.
+    """
+    areas = np.prod(boxes[numbers - 1, 2:] - boxes[numbers - 1, :2], axis=1)
+    covered = np.cumsum(areas[::-1])[::-1]  # by this component and all smaller ones
+    return numbers[covered <= MAX_COVERING * pixels]
 
 
 def component_blob(
@@ -163,7 +188,7 @@ def without_frame(blob: Blob) -> list[Blob]:
     labels, boxes = components.label(mask & ~frame)
     parts = [
         component_blob(blob.ink, labels, number, boxes[number - 1], darkness=1.0)
-        for number in large_components(boxes)
+        for number in large_components(boxes)[:MAX_BLOBS]
     ]
     return [replace(part, x=part.x + blob.x, y=part.y + blob.y) for part in parts]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from firstlight.reading.reader import UNSURE, Digit, Reading
+from firstlight.reading.result import UNSURE, Digit, Reading
 from firstlight.runs.files import atomic_write
 
 PAGE_WIDTH, PAGE_MARGIN = 1200, 32  # pixels, as all sizes here
@@ -65,8 +65,8 @@ def draw_section(name: str, reading: Reading) -> Image.Image:
 
 def section_title(name: str, reading: Reading) -> str:
     """Return the file's name and what is written in it, on one line."""
-    text = reading.note or reading.text.replace("\n", "  /  ")
-    return truncated(f"{name}:  {text}", MAX_TITLE)
+    text = reading.text.replace("\n", "  /  ")
+    return truncated(f"{name}:  {', '.join(filter(None, (text, reading.note)))}", MAX_TITLE)
 
 
 def truncated(text: str, max_length: int) -> str:
@@ -86,28 +86,42 @@ def side_by_side(left: Image.Image, right: Image.Image) -> Image.Image:
 
 
 def annotated_picture(reading: Reading) -> Image.Image:
-    """Draw the picture, paler, with a box around each digit and the digit that was read above."""
+    """Draw the picture, paler, with a box around each digit and the digit that was read above.
+
+    What may be a digit and was not read has a box alone.
+    """
     picture = reading.picture.image
     # It is drawn at its final size; otherwise lines and letters would be shrunk with the picture.
     scale = half_page_scale(picture)
     picture = picture.resize(scaled_size(picture, scale))
     picture = Image.blend(picture, Image.new("RGB", picture.size, PAGE_COLOR), 0.25)
+    scale /= reading.picture.scale
     for line in reading.lines:
         for digit in line.digits:
-            annotate(picture, digit, scale / reading.picture.scale)
+            draw_box(picture, digit.box, digit_color(digit), scale)
+            annotate(picture, digit, scale)
+    for box in reading.unread:
+        draw_box(picture, box, DOUBTFUL_COLOR, scale)
     return picture
 
 
-def annotate(picture: Image.Image, digit: Digit, scale: float) -> None:
-    """Draw a digit's box into a picture, and what was read above it, or below it at the top.
+def draw_box(
+    picture: Image.Image, box: tuple[int, int, int, int], color: str, scale: float
+) -> None:
+    """Draw a box into a picture.
 
     Args:
         scale: pixels of this picture per pixel of the original.
     """
+    x, y, width, height = (side * scale for side in box)
+    corners = x - 2, y - 2, x + width + 1, y + height + 1
+    ImageDraw.Draw(picture).rectangle(corners, outline=color, width=2)
+
+
+def annotate(picture: Image.Image, digit: Digit, scale: float) -> None:
+    """Draw what was read above a digit's box, or below it at the top; `scale` as for the box."""
     pen = ImageDraw.Draw(picture)
     x, y, width, height = (side * scale for side in digit.box)
-    color = digit_color(digit)
-    pen.rectangle((x - 2, y - 2, x + width + 1, y + height + 1), outline=color, width=2)
     font_size = min(max(14.0, height * 0.4), 30.0)
     text_y = y - font_size - 5
     if text_y <= 0:
@@ -115,7 +129,7 @@ def annotate(picture: Image.Image, digit: Digit, scale: float) -> None:
     pen.text(
         (x + width / 2, text_y),
         digit.digit,
-        fill=color,
+        fill=digit_color(digit),
         font=sized_font(font_size),
         anchor="ma",
         stroke_width=2,

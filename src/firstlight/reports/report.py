@@ -9,11 +9,9 @@ from typing import Any
 
 import jinja2
 
-from firstlight.datasets import SPLITS
 from firstlight.errors import UsageError
 from firstlight.evaluation.accuracy import open_dataset
 from firstlight.evaluation.comparison import Comparison, compare_answers
-from firstlight.recipe import check_choice
 from firstlight.reports.contents import RunContents, gather
 from firstlight.runs.files import check_suffix, write_text
 from firstlight.runs.run import Run
@@ -44,7 +42,7 @@ class Report:
 def report(
     runs: Sequence[Run],
     data: DataChoice = "",
-    split: str = "test",
+    split: str = "",
     out: Path | None = None,
     quiet: bool = True,
 ) -> Report:
@@ -52,7 +50,7 @@ def report(
 
     Args:
         data: data to measure on; "" for the data that each run was trained on.
-        split: test, val or train; val is measured where the data has no test split.
+        split: test, val or train, or "": see `open_dataset`.
         out: the HTML file; by default report.html in the folder of the first run.
 
     Raises:
@@ -62,13 +60,11 @@ def report(
     """
     if not 1 <= len(runs) <= MAX_RUNS:
         raise UsageError(f"{len(runs)} runs; a report is about 1 to {MAX_RUNS}")
-    check_choice("split", split, SPLITS)
     path = out or runs[0].folder / "report.html"
     check_suffix(path, ".html")
     contents = []
     for run in runs:
-        dataset = open_dataset(run, data, quiet)
-        measured = dataset.evaluation_split if split == "test" else split
+        dataset, measured = open_dataset(run, data, split, quiet)
         contents.append(gather(run, dataset, measured, quiet))
     text = render(contents, compared_with_best(contents))
     write_text(path, text)

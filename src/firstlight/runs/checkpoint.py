@@ -46,6 +46,13 @@ def load(path: Path) -> tuple[Arrays, dict[str, Any]]:
         return arrays, json.loads(stored[_DOCUMENT].tobytes())
 
 
+def document(path: Path) -> dict[str, Any]:
+    """Return the document that `save` wrote, without the arrays. Raises what `load` raises."""
+    with open_arrays(path) as stored:
+        written: dict[str, Any] = json.loads(stored[_DOCUMENT].tobytes())
+        return written
+
+
 def load_into(variables: Mapping[str, Variable], path: Path) -> dict[str, Any]:
     """Assign each variable its array, one at a time: memory never holds all of them twice.
 

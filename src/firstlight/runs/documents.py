@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from firstlight.datasets import Examples
     from firstlight.figures.style import NotebookFigure
+    from firstlight.images.crops import Size
 
+INTERRUPTED = "interrupted"  # in run.json, why a training has stopped that can be continued
 FORMAT = 1  # of run folders; folders of another format are refused
 
 
@@ -63,6 +65,7 @@ class TrainingResult:
     test_accuracy: float | None  # None if it was not measured
     seconds: float
     run: str | None  # the run folder; None for a dry run
+    test_images: int | None = None  # on which it was measured; None also in older runs
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -76,7 +79,7 @@ class RunRecord:
     total_steps: int
     versions: dict[str, str]
     machine: str
-    status: TrainingStatus | None = None  # None until training has ended
+    status: TrainingStatus | None = None  # None while it trains
     result: TrainingResult | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -132,7 +135,10 @@ class ModelInfo:
         with undamaged(path):
             if "/" in document["network"]:  # files are named by it
                 raise DataError(f"{document['network']!r} is no name of a network")
-            return cls(document["network"], tuple(document["classes"]), document["image_kind"])
+            classes = tuple(document["classes"])
+            if not all(isinstance(name, str) for name in classes):
+                raise DataError("a class has no name")
+            return cls(document["network"], classes, document["image_kind"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,6 +205,7 @@ class Measured:
 
     examples: Examples
     probabilities: NDArray[Any]  # (N, classes)
+    input: Size | None = None  # of the network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,6 +249,11 @@ class Evaluation:
         return self.correct / self.examples
 
     @property
+    def measured_on(self) -> str:
+        """What was measured, in words: the split, or "all 104 pictures"."""
+        return f"all {self.examples:,} pictures" if self.split == "all" else self.split
+
+    @property
     def _class_names(self) -> tuple[str, ...]:
         """The names of the classes; their numbers if a file has left the names out."""
         return self.classes or tuple(str(number) for number in range(len(self.confusion)))
@@ -252,7 +264,7 @@ class Evaluation:
 
         from firstlight.figures.evaluation import confusion_matrix
 
-        title = f"{self.network} on {self.data} ({self.split})"
+        title = f"{self.network} on {self.data} ({self.measured_on})"
         return confusion_matrix(np.array(self.confusion), self._class_names, title)
 
     def mistakes_figure(self) -> NotebookFigure:
@@ -264,7 +276,8 @@ class Evaluation:
         from firstlight.figures.evaluation import Answers, surest_mistakes
 
         measured = self._measured()
-        answered = Answers(measured.examples, self._class_names, measured.probabilities)
+        probabilities = measured.probabilities
+        answered = Answers(measured.examples, self._class_names, probabilities, measured.input)
         return surest_mistakes(self, answered)
 
     def reliability_diagram(self) -> NotebookFigure:

@@ -7,7 +7,7 @@ import os
 import platform
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
@@ -17,11 +17,13 @@ from firstlight import catalog
 from firstlight.datasets import Dataset, Listing
 from firstlight.errors import DataError, UsageError
 from firstlight.networks._network import Network
+from firstlight.runs import checkpoint
 from firstlight.runs.documents import (
     LoggedStep,
     ModelInfo,
     RunRecord,
     TrainingResult,
+    TrainingStatus,
     undamaged,
 )
 from firstlight.runs.files import read_json, write_json, write_text
@@ -37,6 +39,23 @@ if TYPE_CHECKING:  # for the types of methods that import what they need
     from firstlight.graphs.draw import GraphPictures
     from firstlight.reports.report import Report
     from firstlight.runs.documents import Evaluation
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """The weights of a training that has not ended: those that it would keep so far."""
+
+    run: Path  # the run folder
+    weights: Path  # a checkpoint
+    step: int
+    total_steps: int
+
+    @property
+    def notice(self) -> str:
+        return (
+            f"the training of {self.run} is not finished: these are the weights of step "
+            f"{self.step:,} of {self.total_steps:,}"
+        )
 
 
 class Run:
@@ -59,6 +78,7 @@ class Run:
         self.metrics_file = folder / "metrics.jsonl"
         self.last = folder / "checkpoints" / "last.npz"
         self.best = folder / "checkpoints" / "best.npz"
+        self.unfinished_model_file = folder / "checkpoints" / "model.json"
         self.model_file = folder / "model" / "model.json"
         self.weights = folder / "model" / "weights.npz"
         self.figures = folder / "figures"
@@ -169,7 +189,7 @@ class Run:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The names of the network's classes. Raises DataError if training has not ended."""
+        """The names of the network's classes. Raises DataError if no step was trained yet."""
         return self.model_info().classes
 
     def __repr__(self) -> str:
@@ -191,6 +211,7 @@ class Run:
             self.metrics_file,
             self.last,
             self.best,
+            self.unfinished_model_file,
             self.model_file,
             self.weights,
             self.evaluation_file,
@@ -216,7 +237,7 @@ class Run:
     def validation_accuracy(self) -> float | None:
         """The accuracy of the kept weights on val, 0 to 1; with class weights the mean recall."""
         status = self.record().status
-        return status.best_accuracy if status else None
+        return status.best_accuracy if status and status.best_step else None
 
     @property
     def stopped(self) -> str:
@@ -242,13 +263,32 @@ class Run:
         write_json(self.record_file, record.to_json())
 
     def model_info(self) -> ModelInfo:
-        """Raises DataError if training has not ended, or model.json is damaged."""
-        if not self.model_file.is_file():
-            raise DataError(
-                f"{self.folder} has no model yet; continue its training with: "
-                f"{self.resume_command()}"
-            )
-        return ModelInfo.from_json(read_json(self.model_file), self.model_file)
+        """Raises DataError if no step was trained yet, or model.json is damaged."""
+        file = self.model_file
+        if not file.is_file():
+            if self.unfinished() is None:
+                raise DataError(
+                    f"{self.folder} has no model yet; continue its training with: "
+                    f"{self.resume_command()}"
+                )
+            file = self.unfinished_model_file
+        return ModelInfo.from_json(read_json(file), file)
+
+    def unfinished(self) -> Unfinished | None:
+        """Return the weights that stand for those of a training that has not ended.
+
+        None if it has ended, or no step was trained yet. Raises DataError if a checkpoint is
+        damaged.
+        """
+        if self.model_file.is_file() or not self.unfinished_model_file.is_file():
+            return None
+        record = self.record()
+        status = TrainingStatus(**checkpoint.document(self.last))
+        file, step = self.last, status.step
+        # What has stopped is kept as the best, also if that is the last.
+        if (record.settings.recipe.keep == "best" or status.stopped) and self.best.is_file():
+            file, step = self.best, checkpoint.document(self.best).get("step", status.best_step)
+        return Unfinished(self.folder, file, step, record.total_steps) if step else None
 
     def listing(self) -> Listing | None:
         """Return the pictures that the run was trained on; None for other data."""

@@ -16,11 +16,18 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from firstlight import __version__, catalog
-from firstlight.errors import FirstlightError, NotFound, UsageError, not_installed
+from firstlight.errors import FirstlightError, NotFound, UsageError
 from firstlight.reading.recognizer import DIGITS_MODEL, Recognizer, recognizer
 from firstlight.recipe import LIMITS, MAX_LEARNING_RATE
 from firstlight.runs.run import Run
-from firstlight.serve import chapter_views, digits, public_files, run_views
+from firstlight.serve import (
+    chapter_views,
+    classifying,
+    digits,
+    public_files,
+    run_pictures,
+    run_views,
+)
 from firstlight.serve.content import Content
 from firstlight.serve.data_checks import DataChecks
 from firstlight.serve.fields import int_field, int_query, json_body
@@ -35,7 +42,13 @@ from firstlight.serve.questions import (
     Samples,
 )
 from firstlight.serve.run_views import MetricsJson, RunFolders, RunSummary
-from firstlight.serve.sharing import Sharing, qr_as_svg
+from firstlight.serve.sharing import (
+    FIRST_VIEW,
+    MAX_QR_LENGTH,
+    Sharing,
+    check_moment,
+    qr_as_svg,
+)
 from firstlight.serve.worker import Worker, has_tensorflow
 from firstlight.settings import MAX_SEED
 
@@ -43,10 +56,12 @@ READER_THREADS = 2  # pictures that are read at the same time
 # The POST routes that change nothing. A server that is read-only refuses all others.
 LOOKING = (
     "/api/read",
+    "/api/classify",
     "/api/occlusion",
     "/api/projections",
     "/api/graph",
     "/api/runs/{name}/samples",
+    "/api/runs/{name}/prepare",
 )
 READ_ONLY = "this server is read-only: it starts, stops, continues and evaluates no trainings"
 WORKER_SECONDS_TO_ANSWER = 100.0  # less than the guard's limit
@@ -59,6 +74,8 @@ MEDIA_TYPES = {
     "svg": "image/svg+xml",
 }
 
+OPENAPI = Content.of(files(__package__).joinpath("openapi.json").read_bytes(), "application/json")
+
 Handler = Callable[[Request], Any]
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -69,7 +86,7 @@ class AboutJson(TypedDict):
     networks: list[dict[str, Any]]  # as `firstlight list` has them
     model: str  # the name of the model that reads
     classes: list[str]  # the classes of that model
-    cannot_train: str  # why nothing can be trained, and what to do; "" if TensorFlow is installed
+    has_tensorflow: bool  # without it nothing can be trained
     opens_paths: bool  # whether paths of this machine can be trained on
     limits: dict[str, tuple[float, float]]  # number of a training → smallest, largest
     run: str | None  # the run that the page looks inside at first
@@ -79,7 +96,7 @@ class AboutJson(TypedDict):
 class ShareJson(TypedDict):
     link: str
     token: str
-    qr: str  # of the link, as SVG
+    qr: str | None  # of the link, as SVG; None if the link is too long for one
 
 
 class RunRow(RunSummary):
@@ -113,6 +130,13 @@ class Service:
         self.worker = Worker(WORKER_SECONDS_TO_ANSWER, WORKER_SECONDS_IDLE, trust)
         self.threads = ThreadPoolExecutor(READER_THREADS, "reader")
 
+    def chosen_run(self, request: Request) -> Run | None:
+        """Return the run of `?run=`, without it the one that `serve` was given. Raises NotFound."""
+        name = request.query_params.get("run")
+        if not name:
+            return Run(self.folders.extra) if self.folders.extra else None
+        return self.folders.find(name)
+
     async def in_thread(
         self,
         work: Callable[Parameters, Result],
@@ -141,7 +165,9 @@ def build(service: Service, sharing: Sharing, page_token: str) -> Starlette:
         Route("/api/share", share),
         Route("/api/chapters", list_chapters),
         Route("/api/chapters/{name}", show_chapter),
+        Route("/api/openapi.json", openapi),
         Route("/api/read", read, methods=["POST"]),
+        Route("/api/classify", classify, methods=["POST"]),
         Route("/api/occlusion", occlusion, methods=["POST"]),
         Route("/api/projections", projections, methods=["POST"]),
         Route("/api/runs", list_runs),
@@ -150,6 +176,8 @@ def build(service: Service, sharing: Sharing, page_token: str) -> Starlette:
         Route("/api/runs/{name}/evaluation", run_evaluation),
         Route("/api/runs/{name}/mistakes", run_mistakes),
         Route("/api/runs/{name}/samples", run_samples, methods=["POST"]),
+        Route("/api/runs/{name}/pictures", list_pictures),
+        Route("/api/runs/{name}/prepare", prepare, methods=["POST"]),
         Route("/api/runs/{name}/{action:str}", act_on_run, methods=["POST"]),
         Route("/api/data", look_at_data, methods=["POST"]),
         Route("/api/recipes", list_recipes),
@@ -260,7 +288,7 @@ async def about(request: Request) -> Response:
         "networks": [entry.to_json() for entry in catalog.networks()],
         "model": "firstlight's own reader" if is_own_model else service.model.name,
         "classes": list(service.network.classes),
-        "cannot_train": "" if has_tensorflow() else not_installed("tensorflow"),
+        "has_tensorflow": has_tensorflow(),
         "opens_paths": not service.data.private,
         "limits": {**LIMITS, "learning_rate": (0, MAX_LEARNING_RATE), "seed": (0, MAX_SEED)},
         "run": extra.name if extra else None,
@@ -272,15 +300,17 @@ async def about(request: Request) -> Response:
 async def share(request: Request) -> Response:
     """Return a link that opens the page for visitors, and its QR code, to be projected.
 
-    It has the address at which the page was opened, if visitors can open that one too.
+    It has the address at which the page was opened, if visitors can open that one too. With
+    `?moment=`, what follows the # in an address of the page, it opens the page at that moment.
     """
     sharing: Sharing = request.app.state.sharing
     if sharing.token is None:
         raise NotFound("only this machine can open this page: start it with --host 0.0.0.0")
     host = request.headers["host"]
-    is_own = is_loopback(without_port(host))
-    link = sharing.link if is_own else sharing.link_at(f"http://{host}/")
-    answer: ShareJson = {"link": link, "token": sharing.token, "qr": qr_as_svg(link)}
+    url = sharing.urls[0] if is_loopback(without_port(host)) else f"http://{host}/"
+    link = sharing.link_at(url, check_moment(request.query_params.get("moment", FIRST_VIEW)))
+    code = qr_as_svg(link) if len(link) <= MAX_QR_LENGTH else None
+    answer: ShareJson = {"link": link, "token": sharing.token, "qr": code}
     return JSONResponse(answer)
 
 
@@ -295,6 +325,45 @@ async def read(request: Request) -> Response:
     else:
         reading = await service.in_thread(digits.read_picture, body, service.network, service.model)
     return JSONResponse(reading)
+
+
+async def classify(request: Request) -> Response:
+    """Return the classes of a picture: of a run's network, or without `?run=` of the reader."""
+    service = service_of(request)
+    top = int_query(request, "top") or classifying.TOP
+    run = service.chosen_run(request)
+    body = await chosen_picture(request, run)
+    file = service.model if run is None else classifying.exported_file(run)
+    if file is not None:
+        return JSONResponse(await service.in_thread(classifying.with_onnx, file, body, top))
+    assert run is not None
+    return JSONResponse(await service.worker.ask(classifying.question(run, body, top)))
+
+
+async def chosen_picture(request: Request, run: Run | None) -> bytes:
+    """Return the picture that was sent, or the run's own one of `?picture=`. Raises NotFound."""
+    number = int_query(request, "picture")
+    if number is None or run is None:
+        return await request.body()
+    return await service_of(request).in_thread(run_pictures.content, run, number)
+
+
+async def list_pictures(request: Request) -> Response:
+    """Return some test pictures of a run, to be looked at with its network."""
+    service, run = service_of(request), run_of(request)
+    return JSONResponse(await service.in_thread(run_pictures.small_pictures, run))
+
+
+async def prepare(request: Request) -> Response:
+    """Return what a run's network gets of a picture: 28×28 pixels."""
+    service, run = service_of(request), run_of(request)
+    picture = await chosen_picture(request, run)
+    return JSONResponse(await service.in_thread(run_pictures.prepared, run, picture))
+
+
+async def openapi(request: Request) -> Response:
+    """Return what other programs need to know of these routes, as OpenAPI."""
+    return OPENAPI.answer(request)
 
 
 async def occlusion(request: Request) -> Response:

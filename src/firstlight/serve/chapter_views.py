@@ -19,6 +19,7 @@ class ChapterRow(TypedDict):
     number: int
     title: str  # without the number
     subject: str  # what the reader learns
+    live: list[str]  # the titles of the parts that one can try out
 
 
 def rows() -> list[ChapterRow]:
@@ -32,6 +33,7 @@ def rows() -> list[ChapterRow]:
                 "number": int(number),
                 "title": title,
                 "subject": chapter.subject,
+                "live": [part.title for part in chapter.live],
             }
         )
     return found

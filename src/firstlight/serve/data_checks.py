@@ -16,6 +16,7 @@ from firstlight import catalog
 from firstlight.catalog import NetworkEntry
 from firstlight.errors import DataError, FirstlightError, UsageError
 from firstlight.images.crops import Size
+from firstlight.settings import too_few_classes
 
 SECONDS_TO_CHECK = 100.0  # less than the guard's limit
 MAX_PATH_LENGTH = 4096
@@ -33,6 +34,9 @@ class DataJson(TypedDict):
     splits: dict[str, int]  # name → number of examples
     faults: list[dict[str, str]]  # at most MAX_FAULTS_SHOWN of them: file, problem
     fault_count: int
+    near_copies: list[dict[str, str]]  # at most MAX_FAULTS_SHOWN: file, like
+    near_copy_count: int
+    remarks: list[str]  # how the data was understood
     recipes: dict[str, list[str]]  # network → its recipes for such data, the default first
 
 
@@ -47,6 +51,7 @@ class DataChecks:
         self.private = private
         self.found: dict[str, DataJson] = {}  # by location
         self.lock = asyncio.Lock()  # held while a process looks at data: one at a time
+        self.process: asyncio.subprocess.Process | None = None  # that looks at data, or has
 
     async def look(self, data: Any) -> DataJson:
         """Look at data by its name or path.
@@ -59,7 +64,7 @@ class DataChecks:
         location = self.location(data)
         if location not in self.found or Path(location).is_absolute():  # a folder may change
             async with self.lock:
-                found = await check(location)
+                found = await self.check(location)
             refuse_single_class(found)
             self.found[location] = found
         return self.found[location]
@@ -74,7 +79,7 @@ class DataChecks:
         if data in names:
             return str(data)
         if not isinstance(data, str) or not data.strip() or len(data) > MAX_PATH_LENGTH:
-            raise UsageError(f"data is {str(data)[:40]!r}; give the path of a folder, or a name")
+            raise UsageError(f"data is {str(data)[:40]!r}; give the path of data, or a name")
         if self.private:
             raise HTTPException(
                 403,
@@ -88,26 +93,30 @@ class DataChecks:
         except (OSError, ValueError, RuntimeError) as error:
             raise DataError(f"{data[:80]}: not a path that can be used ({error})") from None
 
+    async def check(self, location: str) -> DataJson:
+        """Run `firstlight data check`.
 
-async def check(location: str) -> DataJson:
-    """Run `firstlight data check`.
+        Raises:
+            DataError: the data does not exist, or cannot be read.
+            FirstlightError: it takes longer than SECONDS_TO_CHECK.
+        """
+        self.process = process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-P", "-m", "firstlight", "data", "check", "--json", "--quiet", "--", location),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C in the server's terminal must not reach it
+        )
+        output, errors = await printed_in_time(process, location)
+        if process.returncode not in (0, HAS_FAULTS):
+            raise DataError(problem(errors.decode(errors="replace")))
+        return described(json.loads(output), location)
 
-    Raises:
-        DataError: the data does not exist, or cannot be read.
-        FirstlightError: it takes longer than SECONDS_TO_CHECK.
-    """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "firstlight", "data", "check", "--json", "--quiet", "--", location),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C in the server's terminal must not reach it
-    )
-    output, errors = await printed_in_time(process, location)
-    if process.returncode not in (0, HAS_FAULTS):
-        raise DataError(problem(errors.decode(errors="replace")))
-    return described(json.loads(output), location)
+    def close(self) -> None:
+        """End the process that looks at data: who waits for it gets an error."""
+        if self.process and self.process.returncode is None:
+            self.process.kill()
 
 
 async def printed_in_time(
@@ -133,13 +142,10 @@ async def printed_in_time(
 
 def refuse_single_class(found: DataJson) -> None:
     """Raises UsageError if there is nothing to tell apart: the message has the first fault."""
-    classes = len(found["classes"])
-    if classes < 2:
-        first = "".join(f"; {fault['file']}: {fault['problem']}" for fault in found["faults"][:1])
-        raise UsageError(
-            f"{found['location']} has {classes} class{'' if classes == 1 else 'es'} with pictures; "
-            f"it needs at least two folders, each with the pictures of a class{first}"
-        )
+    if len(found["classes"]) < 2:
+        of_files = [fault for fault in found["faults"] if fault["file"] != found["data"]]
+        first = "".join(f"; {fault['file']}: {fault['problem']}" for fault in of_files[:1])
+        raise UsageError(too_few_classes(found["location"], list(found["classes"])) + first)
 
 
 def problem(errors: str) -> str:
@@ -160,6 +166,9 @@ def described(checked: dict[str, Any], location: str) -> DataJson:
         "splits": checked["splits"],
         "faults": checked["faults"][:MAX_FAULTS_SHOWN],
         "fault_count": len(checked["faults"]),
+        "near_copies": checked["near_copies"][:MAX_FAULTS_SHOWN],
+        "near_copy_count": len(checked["near_copies"]),
+        "remarks": checked["remarks"],
         "recipes": {
             entry.name: list(catalog.suitable_recipes(entry.recipes, pictures=size is None))
             for entry in catalog.networks()

@@ -1,10 +1,9 @@
 """Reads the digits of a picture that the page sent, and returns each digit's network input too."""
 
 import base64
-import io
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypedDict
@@ -13,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from firstlight.errors import DataError
+from firstlight.errors import DataError, FirstlightError
 from firstlight.explanation.occlusion import PAPER, occlude
-from firstlight.images.open import PICTURE_FORMATS, open_picture, problem_of
-from firstlight.reading import ink, locate, reader
-from firstlight.reading.reader import Digit, Line
+from firstlight.images.open import open_content, open_picture, pages_in, problem_of
+from firstlight.reading import ink, reader
 from firstlight.reading.recognizer import DIGITS_MODEL, NOT_A_DIGIT, Recognizer
+from firstlight.reading.result import Digit, Line, Reading, note
 
 Pixels = NDArray[np.uint8]
 PredictProbabilities = Callable[[Pixels], np.ndarray]  # (N, 28, 28, 1) → (N, classes)
@@ -28,6 +27,7 @@ MAX_DRAWING_PIXELS = 1_000_000
 MAX_HEADER_BYTES = 17  # what PGM_HEADER can match
 GZIP = 16 + zlib.MAX_WBITS  # zlib's number for a file of gzip
 SIDE = 28
+INPUT_SHAPE = (SIDE, SIDE, 1)  # of the networks whose layers the page shows
 MIN_INK = 64  # 0 to 255: a sheet whose strongest ink is fainter counts as empty
 
 
@@ -45,6 +45,7 @@ class ReadingJson(TypedDict):
     size: tuple[int, int]  # width, height of the picture
     classes: list[str]
     digits: list[DigitJson]
+    unread: list[tuple[int, int, int, int]]  # boxes of ink that may be a digit and was not read
 
 
 def read_picture(body: bytes, network: Recognizer, model: Path) -> ReadingJson:
@@ -53,25 +54,21 @@ def read_picture(body: bytes, network: Recognizer, model: Path) -> ReadingJson:
     Raises:
         DataError: the body is not a picture, is damaged, or is too large.
     """
+    own_model = None if model == DIGITS_MODEL else model
     drawing = decode_drawing(body)
     if drawing is not None:
-        return read_drawing(drawing, network)
+        return reading_json(reader.read_drawing(drawing, own_model), network)
     with decode_errors(body):
-        reading = reader.read(decode_photograph(body), None if model == DIGITS_MODEL else model)
+        photograph = decode_photograph(body)
+        return reading_json(reader.read(photograph, own_model), network, pages_in(photograph))
+
+
+def reading_json(reading: Reading, network: Recognizer, pages: int = 1) -> ReadingJson:
+    """Return the answer for a reading of the first of some pages."""
     lines = [list(line.digits) for line in reading.lines]
-    return to_json(lines, reading.picture.size, network)
-
-
-def read_drawing(drawing: Pixels, network: Recognizer) -> ReadingJson:
-    """Read a drawing (height, width), black on white.
-
-    Its ink is known exactly, so paper and shadows need not be removed.
-    """
-    blobs = locate.find_lines(np.asarray((255 - drawing) / 255, np.float32))
-    chains = reader.read_lines(blobs, network)
-    lines = [reader.to_digits(chain, network, 1.0) for chain in chains]
-    height, width = drawing.shape
-    return to_json([line for line in lines if line], (width, height), network)
+    answer = to_json(lines, reading.picture.size, network, reading.unread)
+    answer["note"] = note(len(lines), len(reading.unread), pages)
+    return answer
 
 
 def read_squashed(body: bytes, network: Recognizer) -> ReadingJson:
@@ -100,7 +97,12 @@ def read_squashed(body: bytes, network: Recognizer) -> ReadingJson:
     return to_json([[digit]], picture.size, network)
 
 
-def to_json(lines: list[list[Digit]], size: tuple[int, int], network: Recognizer) -> ReadingJson:
+def to_json(
+    lines: list[list[Digit]],
+    size: tuple[int, int],
+    network: Recognizer,
+    unread: Sequence[tuple[int, int, int, int]] = (),
+) -> ReadingJson:
     """Return the answer for lines of digits in a picture of a size (width, height)."""
     digits = [digit for line in lines for digit in line]
     images = np.array([digit.image for digit in digits], np.uint8).reshape(-1, SIDE, SIDE, 1)
@@ -108,10 +110,11 @@ def to_json(lines: list[list[Digit]], size: tuple[int, int], network: Recognizer
     probabilities = network.probabilities(images)[:, indexes].round(4).tolist()
     return {
         "text": "\n".join(Line(tuple(line)).text for line in lines),
-        "note": None if digits else "no digits found",
+        "note": note(len(lines), len(unread)),
         "size": size,
         "classes": [network.classes[index] for index in indexes],
         "digits": [digit_json(*pair) for pair in zip(digits, probabilities, strict=True)],
+        "unread": list(unread),
     }
 
 
@@ -164,7 +167,7 @@ def decompress_drawing(body: bytes) -> bytes:
 
 
 def decode_photograph(body: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(body), formats=PICTURE_FORMATS)
+    return open_content(body)
 
 
 @contextmanager
@@ -172,14 +175,9 @@ def decode_errors(body: bytes) -> Iterator[None]:
     """Turn what Pillow raises for a foreign file into a DataError of one line."""
     try:
         yield
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        MemoryError,
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-    ) as error:
+    except FirstlightError:
+        raise
+    except Exception as error:  # Pillow's decoders raise anything
         raise DataError(f"this file cannot be read: {problem_of(body, error)}") from error
 
 

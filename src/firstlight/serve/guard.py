@@ -2,7 +2,8 @@
 
 A page of another site can make a browser send requests to this server, and its host name can
 resolve to this machine (DNS rebinding). So the Host must be ours, a POST must come from our own
-page and carry a token that only our page knows, and no response header invites other sites.
+page and carry a token that only our page knows, and no response header invites other sites. Another
+program gives the token as `Authorization: Bearer TOKEN`.
 """
 
 import asyncio
@@ -42,6 +43,11 @@ SECURITY_HEADERS = {
     "cache-control": "no-store",
 }
 
+NOT_OUR_PAGE = (
+    "not sent by this server's own page; another program gives the token of `serve --token TOKEN`: "
+    "Authorization: Bearer TOKEN"
+)
+
 Refusal = tuple[int, str]  # HTTP status, reason
 
 
@@ -65,6 +71,21 @@ def without_port(host: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0].lower()
+
+
+def bearer_token(headers: Headers) -> str:
+    """Return the token of `Authorization: Bearer TOKEN`, "" without one."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def is_from_program(headers: Headers) -> bool:
+    """Return whether a request is a program's: it names no origin, which every browser does.
+
+    A page of another site cannot make a browser send the header Authorization: the browser asks
+    this server first, and is refused.
+    """
+    return "origin" not in headers and bool(bearer_token(headers))
 
 
 def media_type(headers: Headers) -> str:
@@ -98,6 +119,7 @@ class Guard:
     hosts: tuple[str, ...]  # the address that the server is bound to, and the name it was given by
     token: str
     private: bool  # True beyond loopback: then GET requests to /api/ need the token too
+    ignores_case: bool = False  # whether capital letters in a sent token count as small ones
     open_requests: int = field(default=0, init=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -139,10 +161,11 @@ class Guard:
 
     def refusal_of_post(self, headers: Headers, host: str) -> Refusal | None:
         """Return why a POST is refused: another origin, no token, or another media type."""
-        if headers.get("origin") not in (f"http://{host}", f"https://{host}"):
-            return 403, "not sent by this server's own page"
+        own = (f"http://{host}", f"https://{host}")
+        if not is_from_program(headers) and headers.get("origin") not in own:
+            return 403, NOT_OUR_PAGE
         if headers.get("sec-fetch-site", "same-origin") != "same-origin":
-            return 403, "not sent by this server's own page"
+            return 403, NOT_OUR_PAGE
         if not self.has_token(headers):
             return 401, "the token is missing, or from an earlier start: reload the page"
         body_type = media_type(headers)
@@ -159,7 +182,9 @@ class Guard:
         return any(each in ALL_ADDRESSES for each in self.hosts) and is_ip_address(host)
 
     def has_token(self, headers: Headers) -> bool:
-        return secrets.compare_digest(headers.get(TOKEN_HEADER, "").encode(), self.token.encode())
+        given = headers.get(TOKEN_HEADER) or bearer_token(headers)
+        given = given.lower() if self.ignores_case else given
+        return secrets.compare_digest(given.encode(), self.token.encode())
 
 
 class LimitedBody:

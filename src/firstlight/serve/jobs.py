@@ -197,7 +197,7 @@ class Jobs:
         """Start `firstlight train` with these arguments as the job of a run."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "firstlight", "train", *arguments),
+            *("-P", "-m", "firstlight", "train", *arguments),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,

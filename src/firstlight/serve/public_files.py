@@ -1,8 +1,11 @@
 """Files that the browser computes with: they hold nothing private, so they need no token.
 
 The page and the static site offer them at the same addresses below their own: `data/digits.onnx`.
+Images are compressed here, since few hosts of static sites do it; the browser unpacks a file whose
+name ends in `.gz` (serve/page/files.js).
 """
 
+import gzip
 from collections.abc import Callable
 from functools import cache, partial
 
@@ -20,10 +23,15 @@ def examples(split: str, n: int) -> bytes:
     return first.images[:].tobytes() + first.labels.astype(np.uint8).tobytes()
 
 
+def packed(split: str, n: int) -> bytes:
+    """Return the images and labels of `examples`, as a file of gzip: the same bytes each time."""
+    return gzip.compress(examples(split, n), mtime=0)
+
+
 PUBLIC_FILES: dict[str, Callable[[], bytes]] = {
     "mnist-few.bin": partial(examples, "train", 20),
-    "mnist-train.bin": partial(examples, "train", 5000),
-    "mnist-val.bin": partial(examples, "val", 1000),
+    "mnist-train.bin.gz": partial(packed, "train", 5000),
+    "mnist-val.bin.gz": partial(packed, "val", 1000),
     "digits.onnx": DIGITS_MODEL.read_bytes,  # the reader's network
 }
 

@@ -53,6 +53,10 @@ class SamplesJson(TypedDict):
     modified: float  # when the weights were written, in seconds since 1970
 
 
+class ClassesJson(TypedDict):
+    labels: list[dict[str, Any]]  # label and probability; the most probable first
+
+
 class RecipeJson(TypedDict):
     """The fields of a recipe that the page can change."""
 
@@ -97,6 +101,15 @@ class Samples(Question[SamplesJson]):
 
 
 @dataclass(frozen=True)
+class Classify(Question[ClassesJson]):
+    """Which classes does a run's network see in a picture?"""
+
+    run: str  # the run folder
+    picture: str  # the file in base64
+    top: int  # labels in the answer
+
+
+@dataclass(frozen=True)
 class Recipes(Question[dict[str, dict[str, RecipeJson]]]):
     """What is in the recipes? The answer: network → recipe → its fields."""
 
@@ -116,7 +129,8 @@ class Evaluate(Question[Done]):
 
 
 QUESTIONS: dict[str, type[Question[Any]]] = {
-    kind.__name__: kind for kind in (LayerMaps, Projections, Samples, Recipes, DrawGraph, Evaluate)
+    kind.__name__: kind
+    for kind in (LayerMaps, Projections, Samples, Classify, Recipes, DrawGraph, Evaluate)
 }
 
 

@@ -149,7 +149,7 @@ def _summary_of_files(run: Run, name: str, ended_at: float | None) -> RunSummary
     evaluation = read_evaluation(run) if run.evaluation_file.is_file() else None
     summary: RunSummary = {
         "name": name,
-        "state": run_state(run, record.result is not None, ended_at),
+        "state": run_state(run, record, ended_at),
         "network": record.settings.network,
         "data": Path(record.settings.data).name,
         "pictures": run.pictures_file.is_file(),
@@ -221,7 +221,7 @@ def test_accuracy(record: RunRecord, evaluation: Evaluation | None) -> float | N
     return record.result.test_accuracy
 
 
-def run_state(run: Run, has_result: bool, ended_at: float | None) -> State:
+def run_state(run: Run, record: RunRecord, ended_at: float | None) -> State:
     """Return done, running (in this server), elsewhere (not in this server), or stopped.
 
     If `ended_at` does not decide, the files do: a training that has written nothing for a while, or
@@ -233,9 +233,13 @@ def run_state(run: Run, has_result: bool, ended_at: float | None) -> State:
     """
     if ended_at == RUNNING:
         return "running"
-    if has_result:
+    if record.result is not None:
         return "done"
+    if record.status is not None:  # the training has written that it was interrupted
+        return "stopped"
     last_write = max(map(modified_at, (run.metrics_file, run.last, run.weights)))
+    if run.last.is_file():  # a training that is continued writes run.json at first
+        last_write = max(last_write, modified_at(run.record_file))
     silent = time.time() - last_write > MAX_SECONDS_BETWEEN_WRITES
     ended_since = ended_at is not None and last_write <= ended_at + 1
     return "stopped" if silent or ended_since else "elsewhere"

@@ -69,6 +69,7 @@ def create_server(
     """
     check_token(token)
     private = not guard.is_loopback(host) or bool(token)
+    is_made_to_type = private and not token  # telephones begin with a capital letter
     token = token or (new_token() if private else secrets.token_urlsafe(24))
     service = create_service(model, private=private, trust=trust, read_only=read_only)
     listener = bind(host, port)
@@ -76,7 +77,7 @@ def create_server(
     application = app.build(service, sharing, "" if private else token)
     hosts = (host.lower(), listener.getsockname()[0])
     config = uvicorn.Config(
-        guard.Guard(application, hosts, token, private),
+        guard.Guard(application, hosts, token, private, ignores_case=is_made_to_type),
         http=TimeLimitedProtocol,
         ws="none",
         log_level="error",
@@ -87,7 +88,7 @@ def create_server(
         timeout_keep_alive=SECONDS_KEPT_ALIVE,
         timeout_graceful_shutdown=SECONDS_TO_SHUT_DOWN,
     )
-    return uvicorn.Server(config), listener, sharing
+    return Server(config, service), listener, sharing
 
 
 def check_token(token: str) -> None:
@@ -137,6 +138,19 @@ def bind(host: str, port: int) -> socket.socket:
             listener.close()
         reason = error.strerror or str(error)
         raise FirstlightError(f"{host}, port {port}: {reason}; give another --port") from None
+
+
+class Server(uvicorn.Server):
+    """Uvicorn's server; at its end nobody waits for a process that still computes."""
+
+    def __init__(self, config: uvicorn.Config, service: app.Service) -> None:
+        super().__init__(config)
+        self.service = service
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.service.data.close()
+        self.service.worker.kill()
+        await super().shutdown(sockets)
 
 
 class TimeLimitedProtocol(H11Protocol):

@@ -15,9 +15,9 @@ from firstlight.networks._weight_names import weight_names
 from firstlight.probabilities import softmax
 from firstlight.runs import checkpoint
 from firstlight.runs.run import Run
-from firstlight.serve import digits, run_views
+from firstlight.serve import run_views
+from firstlight.serve.digits import INPUT_SHAPE
 
-INPUT_SHAPE = (digits.SIDE, digits.SIDE, 1)
 # Layers that only hand on what they get, as far as one sees: they are not shown.
 NOT_SHOWN = {"InputLayer", "Rescaling", "ZeroPadding2D", "Flatten", "Dropout"}
 TRUST = "--trust" in sys.argv[1:]

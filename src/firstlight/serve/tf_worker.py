@@ -6,6 +6,7 @@ It reads a question per line on stdin and writes an answer per line on stdout, b
 questions.py). An error is answered as {"error": "..."}.
 """
 
+import base64
 import json
 import os
 import sys
@@ -15,12 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from firstlight import catalog
+from firstlight.classification import Classifier
 from firstlight.datasets import Examples
 from firstlight.errors import FirstlightError, UsageError
 from firstlight.quiet import tensorflow
 from firstlight.recipe import Recipe
 from firstlight.serve import digits
+from firstlight.serve.classifying import classes_json
+from firstlight.serve.digits import INPUT_SHAPE
 from firstlight.serve.questions import (
+    ClassesJson,
+    Classify,
     Done,
     DrawGraph,
     Evaluate,
@@ -35,10 +41,10 @@ from firstlight.serve.questions import (
 )
 
 with tensorflow(verbose=False):
-    from firstlight.evaluation.accuracy import evaluate as evaluate_runs
+    from firstlight.evaluation import accuracy
     from firstlight.graphs.draw import draw_graph
     from firstlight.serve.tf_layers import layer_maps, projections
-    from firstlight.serve.tf_network import INPUT_SHAPE, TRUST, newest_network, open_run
+    from firstlight.serve.tf_network import TRUST, newest_network, open_run
 
 SAMPLES = 100  # test images whose predictions are watched
 MAX_ERROR_LENGTH = 300
@@ -71,6 +77,8 @@ def answer(question: Question[Any]) -> Any:
             return projections(question)
         case Samples():
             return predict_samples(question)
+        case Classify():
+            return classify(question)
         case Recipes():
             return recipes()
         case DrawGraph():
@@ -88,6 +96,18 @@ def predict_samples(question: Samples) -> SamplesJson:
         "images": digits.encode(examples.images[:]),
         "modified": network.loaded[1] if network.loaded else 0.0,
     }
+
+
+def classify(question: Classify) -> ClassesJson:
+    modified = open_run(question.run).weights.stat().st_mtime
+    network = trained_network(question.run, modified)
+    return classes_json(network, base64.b64decode(question.picture), question.top)
+
+
+@lru_cache(maxsize=2)
+def trained_network(folder: str, modified: float) -> Classifier:
+    """Return a run's network; when its weights were written tells whether it is the newest one."""
+    return accuracy.classifier(open_run(folder))
 
 
 @lru_cache(maxsize=2)
@@ -132,7 +152,7 @@ def graph_pictures(question: DrawGraph) -> dict[str, str]:
 
 def evaluate(question: Evaluate) -> Done:
     """Do what `firstlight evaluate RUN` does: leave evaluation.json and figures in the folder."""
-    evaluate_runs([open_run(question.run)], quiet=False)
+    accuracy.evaluate([open_run(question.run)], quiet=False)
     return {}
 
 

@@ -10,10 +10,14 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import cast
 
-from firstlight.errors import FirstlightError, UsageError, not_installed
+from firstlight.errors import FirstlightError, UsageError
 from firstlight.serve.questions import Answer, Question, to_line
 
 MAX_ANSWER_BYTES = 64 * 2**20
+NO_TENSORFLOW = (  # the page shows it
+    "TensorFlow is not installed where this server runs; run pip install '.[train]' in the folder "
+    "of firstlight's source, then start firstlight serve again"
+)
 MAX_LINE_LENGTH = 500  # characters of a line that the process prints on stderr
 
 OnOutput = Callable[[str], object]
@@ -26,7 +30,7 @@ def has_tensorflow() -> bool:
 def require_tensorflow() -> None:
     """Raises UsageError if TensorFlow is not installed."""
     if not has_tensorflow():
-        raise UsageError(not_installed("tensorflow"))
+        raise UsageError(NO_TENSORFLOW)
 
 
 def printed_line(line: bytes) -> str:
@@ -117,6 +121,7 @@ class Worker:
         if self.process is None or self.process.returncode is not None:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
+                "-P",  # no module comes from the folder of the runs
                 "-m",
                 "firstlight.serve.tf_worker",
                 *(["--trust"] if self.trust else []),

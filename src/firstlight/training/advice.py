@@ -28,19 +28,24 @@ def description(state: TrainState) -> list[str]:
 def worse_than_guessing(state: TrainState, loss: float, rate: float) -> str | None:
     """Return a warning with a remedy if equal probabilities would be better predictions.
 
+    A cost that falls is only spoken of at the end; one that does not, after a third of the steps.
+
     Args:
         loss: on the validation images, in nats.
         rate: the learning rate.
     """
     classes = len(state.dataset.classes)
-    guess = math.log(classes)
-    if loss <= guess:
+    shown, guess = f"{loss:.3g}", f"{math.log(classes):.3g}"
+    if float(shown) <= float(guess):
         return None
-    remedy = f"if it does not fall soon, {lower_rate(state, rate)}"
-    if loss < state.status.first_cost:
-        remedy = "it falls, so train longer (--epochs or --steps)"
+    falls, step = loss < state.status.first_cost, state.status.step
+    if step < (state.total_steps if falls else state.total_steps / 3):
+        return None
+    remedy = lower_rate(state, rate)
+    if falls:
+        remedy = "it has fallen, so train longer (--epochs or --steps)"
     return (
-        f"the validation cost {loss:.3g} is worse than guessing, which costs {guess:.3g} with "
+        f"the validation cost {shown} is worse than guessing, which costs {guess} with "
         f"{classes:,} classes: {remedy}"
     )
 

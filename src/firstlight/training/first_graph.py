@@ -186,6 +186,7 @@ def write_results(first: FirstRun, status: TrainingStatus, examples: Examples) -
         test_accuracy=first.accuracy,
         seconds=status.seconds,
         run=str(run.folder),
+        test_images=len(first.labels),
     )
     status.stopped = f"all {status.step:,} steps are done"
     run.write_record(replace(run.record(), status=status, result=result))

@@ -31,7 +31,8 @@ from firstlight.errors import DataError, FirstlightError, Interrupted
 from firstlight.graphs.operations import trace
 from firstlight.progress import Progress
 from firstlight.runs import card, checkpoint
-from firstlight.runs.documents import LoggedStep, ModelInfo, TrainingResult
+from firstlight.runs.documents import INTERRUPTED, LoggedStep, ModelInfo, TrainingResult
+from firstlight.runs.files import write_json
 from firstlight.runs.run import Run
 from firstlight.settings import Plan
 from firstlight.training import advice
@@ -89,6 +90,7 @@ def resume(run: Run, quiet: bool = False, arrays: Dataset | None = None) -> Run:
         raise DataError(f"{settings.data} has changed since {run.folder} was made; train again")
     state = TrainState(Plan(settings, run.network(), dataset)).into(run)
     state.restore()
+    run.write_record(replace(run.record(), status=None))  # it is no longer interrupted
     run.forget_after(state.status.step)
     finish(state, quiet)
     return run
@@ -113,23 +115,43 @@ def dry_run(plan: Plan, start: Run | None = None, quiet: bool = False) -> Run:
 
 
 def finish(state: TrainState, quiet: bool, test_limit: int | None = None) -> None:
-    """Run the steps that are left; write model, result, model card and figures."""
+    """Run the steps that are left; write model, result, model card and figures.
+
+    Raises:
+        Interrupted: also after the last step, before all of it is written.
+    """
     from firstlight.figures.training import draw_training  # matplotlib takes 0.3 s to import
 
-    run, dataset = state.run, state.dataset
+    kind = state.val.images.kind(state.dataset.classes)
+    info = ModelInfo(state.settings.network, state.dataset.classes, kind)
+    write_json(state.run.unfinished_model_file, info.to_json())
     with Progress(state.total_steps, state.status.step, quiet) as progress:
         for line in (*advice.description(state), *state.settings.notices):
             progress.say(line)
-        run_training(state, progress)
+        try:
+            run_training(state, progress)
+        except Interrupted:
+            card.write(state.run, state.network.input_shape[1:], result_of(state))
+            raise
         progress.say(f"stopped: {state.status.stopped}")
-    kind = state.val.images.kind(dataset.classes)
-    info = ModelInfo(state.settings.network, dataset.classes, kind)
+    try:
+        write_result(state, info, test_limit, quiet)
+        draw_training(state.run, state.train, state.dataset.name, state.dataset.classes)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "interrupted; the training is finished, and its weights are kept; measure them with: "
+            f"{state.run.resume_command()}"
+        ) from None
+
+
+def write_result(state: TrainState, info: ModelInfo, test_limit: int | None, quiet: bool) -> None:
+    """Write model, result and model card of a training that has ended."""
+    run = state.run
     weights, _ = checkpoint.load(run.best)
     model.save(run, info, weights)
     result = measure(state, test_limit, quiet)
     run.write_record(replace(run.record(), status=state.status, result=result))
     card.write(run, state.network.input_shape[1:], result)
-    draw_training(run, state.train, dataset.name, dataset.classes)
 
 
 def measure(state: TrainState, test_limit: int | None, quiet: bool) -> TrainingResult:
@@ -138,12 +160,20 @@ def measure(state: TrainState, test_limit: int | None, quiet: bool) -> TrainingR
     Args:
         test_limit: the number of test images to measure; None for all.
     """
-    status, test_accuracy = state.status, None
+    accuracy, images = None, None
     if "test" in state.dataset.splits:
         network, _ = model.load(state.run)
         test = state.dataset.load("test").first(test_limit).resized(network.input_shape[1:])
         logits = model.predictor(network, quiet)(test.images)
-        test_accuracy = float((logits.argmax(1) == test.labels).mean())
+        accuracy, images = float((logits.argmax(1) == test.labels).mean()), len(test)
+    return result_of(state, accuracy, images)
+
+
+def result_of(
+    state: TrainState, test_accuracy: float | None = None, test_images: int | None = None
+) -> TrainingResult:
+    """Return what the training has come to so far; None: the accuracy was not measured."""
+    status = state.status
     return TrainingResult(
         network=state.settings.network,
         data=state.dataset.name,
@@ -151,6 +181,7 @@ def measure(state: TrainState, test_limit: int | None, quiet: bool) -> TrainingR
         first_cost=status.first_cost,
         final_cost=status.final_cost,
         test_accuracy=test_accuracy,
+        test_images=test_images,
         seconds=round(status.seconds, 3),
         run=str(state.run.folder),
     )
@@ -185,6 +216,8 @@ def run_training(
             if state.status.stopped:
                 return
             if is_interrupted:
+                status = replace(state.status, stopped=INTERRUPTED)
+                state.run.write_record(replace(state.run.record(), status=status))
                 raise Interrupted(
                     f"interrupted after step {state.status.step:,}; continue with: "
                     f"{state.run.resume_command()}"
@@ -344,7 +377,7 @@ def validate(state: TrainState, log: Log, rate: float) -> None:
     is_last = status.step == state.total_steps
     if is_better or (is_last and state.recipe.keep == "last"):
         status.best_step, status.best_accuracy, status.best_loss = status.step, accuracy, loss
-        checkpoint.save(state.run.best, model.arrays(state.eval_model))
+        checkpoint.save(state.run.best, model.arrays(state.eval_model), {"step": status.step})
     if is_better:
         status.epochs_without_better = 0
     else:

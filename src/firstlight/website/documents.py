@@ -2,11 +2,12 @@
 
 import posixpath
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from html import escape
 from pathlib import Path
 
-from firstlight.chapters.chapter import Chapter, chapters, root
+from firstlight.chapters.chapter import Chapter, Live, chapters, root
 from firstlight.chapters.html import Heading, blocks, chapter_html
 
 # The guides: the file in the repository, the name of its page, and what it is about.
@@ -16,6 +17,7 @@ GUIDES = (
     ("docs/pictures.md", "pictures", "Train networks on pictures and arrays of your own."),
     ("docs/reading.md", "reading", "What the reader reads, and how it was trained."),
     ("docs/page.md", "page", "The page that firstlight serves, for yourself and for others."),
+    ("docs/deploy.md", "deploy", "Serve for other programs, in a container or as a service."),
     ("docs/api.md", "api", "Every name, with examples that the tests run."),
     ("docs/compared.md", "compared", "What the same work needs in Keras and in Ultralytics."),
     ("benchmarks/README.md", "benchmarks", "All tables, and the programs that measure them again."),
@@ -28,6 +30,7 @@ TARGET = re.compile(r"\]\(([^)\s]+)\)")  # of a link or a picture
 ELSEWHERE = re.compile(r"[a-z]+:|#")  # the start of a target that is no file
 MARK = re.compile(r"^<!-- /?[\w-]+ -->\n", re.MULTILINE)  # around a table that a benchmark writes
 LINK_TAG = re.compile(r"</?a[^>]*>")
+LIVE_LEVEL = 3  # of a part to try out, in the outline: below its section
 LOWER = 0  # the levels of the headings are those of the Markdown: a page has no other title
 
 
@@ -49,12 +52,15 @@ class Document:
         return chapter_html(self.text, self.link, LOWER)
 
     def outline(self) -> list[Heading]:
-        """Return the headings of the outline; their text has no links."""
-        return [
-            Heading(block.level, block.tag, LINK_TAG.sub("", block.html), block.slug)
-            for block in blocks(self.text, self.link, LOWER)
-            if isinstance(block, Heading) and block.level in self.outline_levels
-        ]
+        """Return the headings and parts to try that the outline has; their text has no links."""
+        shown: list[Heading] = []
+        for block in blocks(self.text, self.link, LOWER):
+            if isinstance(block, Live):
+                title = f"Try it: {escape(block.title)}"
+                shown.append(Heading(LIVE_LEVEL, "h3", title, block.slug))
+            elif isinstance(block, Heading) and block.level in self.outline_levels:
+                shown.append(replace(block, html=LINK_TAG.sub("", block.html)))
+        return shown
 
     def link(self, target: str) -> str:
         """Return where a link or a picture is on the site; "" if it is not there."""

@@ -1,6 +1,8 @@
 """The documents → the HTML of each page, from the files in templates/."""
 
+from base64 import b64encode
 from collections.abc import Sequence
+from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -9,6 +11,7 @@ from firstlight import __version__
 from firstlight.chapters.html import Heading
 from firstlight.website.documents import Document, guides, series
 
+LISTING = "site.json"  # it names all files, so that a site can be told from other folders
 ABOUT = (
     "firstlight leads you from a first neural network to one that wins competitions. Draw a digit "
     "and see it read, read nine chapters, and try their networks in the browser."
@@ -20,10 +23,17 @@ def pages() -> dict[str, str]:
     """Return the HTML of each page, by its address."""
     return {
         "index.html": index(),
-        "404.html": framed("This page is not here", ABOUT, filled("404.html")),
+        "404.html": not_found(),
         **documents(series(), "learn", "chapter"),
         **documents(guides(), "guides", "guide"),
     }
+
+
+def not_found() -> str:
+    """Return the page that hosts show at any address that is not there: it needs no other file."""
+    script = filled("404.js", listing=LISTING)
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    return filled("404.html", about=ABOUT, script=script, hash=f"sha256-{digest}")
 
 
 def index() -> str:
@@ -48,7 +58,9 @@ def guide_card(guide: Document) -> str:
 
 def card(document: Document, title: str) -> str:
     about = f'<p class="quiet">{escape(document.about)}</p>'
-    return f'<li><a class="card" href="{document.address}">{title}{about}</a></li>\n'
+    titles = [escape(part.title) for part in document.text.live]
+    live = "".join(f'<p class="try">Try it: {title}</p>' for title in titles)
+    return f'<li><a class="card" href="{document.address}">{title}{about}{live}</a></li>\n'
 
 
 def documents(group: Sequence[Document], view: str, kind: str) -> dict[str, str]:

@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from firstlight import __version__
-from firstlight.chapters.chapter import Live
 from firstlight.errors import UsageError
 from firstlight.runs.files import replacing
 from firstlight.serve.page_modules import PAGE, modules
 from firstlight.serve.public_files import PUBLIC_FILES, public_file
 from firstlight.website.documents import guides, series
-from firstlight.website.pages import pages
+from firstlight.website.pages import LISTING, pages
 
-LISTING = "site.json"  # it names all files, so that a site can be told from other folders
 ENTRIES = ("site.js", "sheet.js")  # what every page loads, and the first page's sheet
 
 
@@ -60,7 +58,9 @@ def refuse_to_replace(folder: Path) -> None:
     for file in folder.rglob("*"):
         is_folder = file.is_dir() and not file.is_symlink()
         if not is_folder and file.relative_to(folder).as_posix() not in own:
-            raise UsageError(f"{file} is not of a site of firstlight; choose another folder")
+            raise UsageError(
+                f"{folder} holds another file, {file.name}; give a new or an empty folder"
+            )
 
 
 def listed(folder: Path) -> set[str]:
@@ -92,12 +92,7 @@ def all_files() -> dict[str, bytes]:
 
 def scripts() -> dict[str, str]:
     """Return the JavaScript modules that the pages load, by their file's name."""
-    live = {
-        f"{part.name}.js"
-        for document in (*series(), *guides())
-        for part in document.text.parts
-        if isinstance(part, Live)
-    }
+    live = {f"{part.name}.js" for document in (*series(), *guides()) for part in document.text.live}
     return modules(*ENTRIES, *sorted(live))
 
 

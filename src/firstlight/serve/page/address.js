@@ -21,11 +21,16 @@ function takeToken() {
   remember({ token: "" });
 }
 
+/** What stands after the #, without a token. */
+export function moment() {
+  const query = address.query.toString().replaceAll("%2C", ",");
+  return address.view + (query && `?${query}`);
+}
+
 /** Does nothing if the user has just followed a link: its address is about to be read. */
 function write() {
   if (location.hash !== known) return;
-  const query = address.query.toString().replaceAll("%2C", ",");
-  const state = address.view + (query && `?${query}`);
+  const state = moment();
   history.replaceState(null, "", state ? `#${state}` : location.pathname);
   known = location.hash;
   dispatchEvent(new Event("address-written"));

@@ -4,6 +4,7 @@ import { h, percent, svg } from "./dom.js";
 import { decode, greyPicture } from "./pixels.js";
 
 const MIN_PROBABILITY = 0.1; // of a third digit that is named when the network is not sure
+const CAPTION = "What the network sees: 28\u00a0×\u00a028 pixels.";
 const BAR_WIDTH = 18;
 const BAR_HEIGHT = 58;
 const LABEL_HEIGHT = 18;
@@ -33,16 +34,25 @@ export function headline(answer) {
   return answer.text;
 }
 
-/** A card for each digit. */
+/** What is not in the text: marks that were not read, pages that were not opened. */
+export function remark(answer) {
+  const note = answer?.note ?? "";
+  return note === "no digits found" ? "" : note; // the headline says that
+}
+
+/** A card for each digit; the first one explains its picture. */
 export const cards = (answer) =>
-  (answer?.digits ?? []).map((digit) => card(digit, answer.classes, decode(digit.image)));
+  (answer?.digits ?? []).map((digit, i) =>
+    card(digit, answer.classes, decode(digit.image), i === 0 ? CAPTION : ""),
+  );
 
 /** The network's input (784 pixels) and what the network says about it. */
-export function card(digit, classes, pixels) {
+export function card(digit, classes, pixels, caption = "") {
   const shown = greyPicture(pixels, 28, "the network's input: 28 by 28 pixels");
   const text = verdictLine(verdict(digit, classes), digit.confidence);
   const details = h("div", {}, text, bars(digit, classes));
-  return h("article", { class: "card digit" }, h("div", {}, shown), details);
+  const note = caption ? h("p", { class: "quiet" }, caption) : null;
+  return h("article", { class: "card digit" }, h("div", {}, shown), details, note);
 }
 
 export const verdictLine = (text, confidence) =>

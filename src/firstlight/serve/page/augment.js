@@ -9,25 +9,30 @@ const KNOTS = 7; // along each side of an image, for a smooth random field
 /** One image, changed at random, up to the strengths: { rotate, scale, shear, shift, elastic, … }. */
 export function augmented(pixels, strengths, random) {
   const change = drawn(strengths, random);
-  const image = warped(stroked(Float32Array.from(pixels), change.stroke), change);
-  const noise = strengths.noise * random() ** 3;
+  const clear = stroked(Float32Array.from(pixels), change.stroke);
+  const image = warped(blurred(clear, change.blur), change);
   return Uint8ClampedArray.from(image, (value) =>
-    Math.round(value + (noise && noise * normal(random))),
+    Math.round(value + (change.noise && change.noise * normal(random))),
   );
 }
 
-/** What is done to one image: angle in radians, factors, pixels, and knots of a field. */
-function drawn({ rotate, scale, shear, shift, elastic, stroke }, random) {
+/**
+ * What is done to one image: angle in radians, factors, pixels, and knots of a field. The random
+ * numbers are as many for all strengths: who changes one strength sees the same versions.
+ */
+function drawn({ rotate, scale, shear, shift, elastic, stroke, blur, noise }, random) {
   const within = (strength) => strength * (2 * random() - 1);
-  const knots = () =>
-    Array.from({ length: KNOTS * KNOTS }, () => elastic && elastic * normal(random));
+  const seldomHard = (strength) => strength * random() ** 3; // 79 % are below half of the strength
+  const knots = () => Array.from({ length: KNOTS * KNOTS }, () => elastic * normal(random));
   return {
     angle: (within(rotate) * Math.PI) / 180,
-    scale: [1 + within(scale), 1 + within(scale)],
+    scale: [within(scale) + 1, within(scale) + 1],
     slant: within(shear),
     shift: [within(shift), within(shift)],
     knots: [knots(), knots()],
     stroke: within(stroke),
+    blur: [seldomHard(blur), seldomHard(blur)], // across, down
+    noise: seldomHard(noise),
   };
 }
 
@@ -51,8 +56,28 @@ function neighbours(image, i) {
   return values;
 }
 
+/** Each pixel is mixed with the mean of five, as far as they lie in the image: across, then down. */
+function blurred(image, [across, down]) {
+  return mixedWithMean(mixedWithMean(image, across, [0, 1]), down, [1, 0]);
+}
+
+function mixedWithMean(image, amount, [stepDown, stepAcross]) {
+  if (!amount) return image;
+  return image.map((value, i) => {
+    const [row, column] = [Math.floor(i / SIDE), i % SIDE];
+    const values = [-2, -1, 0, 1, 2]
+      .map((offset) => [row + offset * stepDown, column + offset * stepAcross])
+      .filter(isInside)
+      .map(([y, x]) => image[SIDE * y + x]);
+    const mean = values.reduce((sum, each) => sum + each, 0) / values.length;
+    return value + amount * (mean - value);
+  });
+}
+
+const isInside = ([row, column]) => row >= 0 && row < SIDE && column >= 0 && column < SIDE;
+
 /** Each pixel comes from elsewhere: rotated, scaled, slanted, shifted, and bent by a field. */
-export function warped(image, { angle, scale, slant, shift, knots }) {
+function warped(image, { angle, scale, slant, shift, knots }) {
   const middle = (SIDE - 1) / 2;
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
   const [bentX, bentY] = knots.map(smoothField);
@@ -67,8 +92,7 @@ export function warped(image, { angle, scale, slant, shift, knots }) {
 /** Between four pixels; beyond the edge an image is 0. */
 function valueAt(image, x, y) {
   const [left, top] = [Math.floor(x), Math.floor(y)];
-  const pixel = (row, column) =>
-    row < 0 || row >= SIDE || column < 0 || column >= SIDE ? 0 : image[SIDE * row + column];
+  const pixel = (row, column) => (isInside([row, column]) ? image[SIDE * row + column] : 0);
   const [right, below] = [x - left, y - top];
   const upper = pixel(top, left) * (1 - right) + pixel(top, left + 1) * right;
   const lower = pixel(top + 1, left) * (1 - right) + pixel(top + 1, left + 1) * right;

@@ -2,27 +2,56 @@
 
 import { recall, remember } from "./address.js";
 import { augmented } from "./augment.js";
+import { DigitChoice } from "./choice.js";
 import { errorLine, h } from "./dom.js";
-import { fileBytes } from "./files.js";
-import { normalize } from "./normalize.js";
-import { Pad, padCanvas } from "./pad.js";
-import { digitPictures, greyPicture } from "./pixels.js";
-import { decodeExamples, randomNumbers } from "./session.js";
+import { greyPicture } from "./pixels.js";
+import { randomNumbers } from "./session.js";
 
-const PIXELS = 784;
 const VERSIONS = 16;
-const SHOWN_DIGITS = 8;
 const KNOBS = {
-  rotate: { max: 180, step: 1, unit: "°", meaning: "turned by up to so many degrees" },
-  scale: { max: 0.5, step: 0.01, unit: "", meaning: "larger or smaller by up to this fraction" },
-  shear: { max: 1, step: 0.05, unit: "", meaning: "slanted, as writing is" },
-  shift: { max: 8, step: 0.1, unit: " pixels", meaning: "moved by up to so many pixels" },
-  elastic: { max: 6, step: 0.1, unit: " pixels", meaning: "bent by a smooth random field" },
-  stroke: { max: 1, step: 0.05, unit: "", meaning: "strokes thicker or thinner" },
-  noise: { max: 100, step: 1, unit: " of 255", meaning: "random grey on each pixel" },
+  rotate: { max: 180, step: 1, unit: "°", meaning: "turned either way, up to this angle" },
+  scale: {
+    max: 0.5,
+    step: 0.01,
+    unit: " of the size",
+    meaning: "wider or narrower, higher or lower, by up to this fraction",
+  },
+  shear: {
+    max: 1,
+    step: 0.05,
+    unit: " of the height",
+    meaning: "slanted either way, as handwriting is",
+  },
+  shift: { max: 8, step: 0.1, unit: " pixels", meaning: "moved across and down, up to so far" },
+  elastic: {
+    max: 6,
+    step: 0.1,
+    unit: " pixels",
+    meaning:
+      "bent by a smooth field: its 7 × 7 knots are shifted at random, with this standard " +
+      "deviation; a pixel moves about half as far",
+  },
+  stroke: {
+    max: 1,
+    step: 0.05,
+    unit: " pixels",
+    meaning: "strokes thicker or thinner, up to so far at each edge",
+  },
+  blur: {
+    max: 1,
+    step: 0.05,
+    unit: " of the mean",
+    meaning: "each pixel mixed with the mean of five in its row, then in its column",
+  },
+  noise: {
+    max: 100,
+    step: 1,
+    unit: " of 255",
+    meaning: "random grey on each pixel, with up to this standard deviation",
+  },
 };
-const CHAPTER = { rotate: 8, scale: 0.08, shear: 0.1, shift: 0.7, elastic: 1, stroke: 0, noise: 0 };
-const NOTHING = { rotate: 0, scale: 0, shear: 0, shift: 0, elastic: 0, stroke: 0, noise: 0 };
+const NOTHING = Object.fromEntries(Object.keys(KNOBS).map((name) => [name, 0]));
+const CHAPTER = { ...NOTHING, rotate: 8, scale: 0.08, shear: 0.1, shift: 0.7, elastic: 1 };
 const EXPLANATION =
   "In each pass the network sees another version of the image. Change the strengths, and look " +
   "whether a person would still give each version the same label.";
@@ -32,7 +61,7 @@ const TOO_FAR =
 
 export function mount(element) {
   const view = new Augmentation();
-  element.classList.add("card", "stack", "augmentation");
+  element.classList.add("augmentation");
   element.append(...view.elements());
   view.start().catch(({ message }) => {
     view.error.textContent = message;
@@ -43,27 +72,31 @@ export function mount(element) {
 class Augmentation {
   constructor() {
     this.error = errorLine();
-    this.digits = [];
-    this.pixels = new Uint8Array(PIXELS);
+    this.choice = new DigitChoice("aug", () => this.change());
     this.seed = 0;
     this.knobs = Object.fromEntries(Object.keys(KNOBS).map((name) => [name, this.knob(name)]));
-    this.chips = h("div", { class: "chips", role: "group", "aria-label": "Digits" });
     this.original = h("div");
     this.versions = h("div", { class: "versions" });
+    this.pictures = h("div", { class: "from" }, this.original, this.versions);
     this.warning = h("p", { "aria-live": "polite" });
-    this.padCanvas = padCanvas("Sheet to draw a digit of your own on.");
-    this.sheet = h("div", { class: "sheet", hidden: true }, this.padCanvas);
-    this.pad = new Pad(this.padCanvas, (lifted) => lifted && this.drawn());
   }
 
   knob(name) {
     const { max, step } = KNOBS[name];
-    const input = h("input", { type: "range", min: 0, max, step, oninput: () => this.change() });
+    const input = h("input", {
+      type: "range",
+      min: 0,
+      max,
+      step,
+      "aria-label": name,
+      "aria-describedby": `aug-meaning-${name}`,
+      oninput: () => this.show(),
+      onchange: () => this.save(), // a browser refuses an address that changes with each step
+    });
     return { input, value: h("output") };
   }
 
   elements() {
-    const button = (text, onclick) => h("button", { onclick }, text);
     const rows = Object.entries(this.knobs).map(([name, { input, value }]) =>
       h(
         "label",
@@ -71,96 +104,66 @@ class Augmentation {
         h("b", {}, name),
         input,
         value,
-        h("span", { class: "quiet" }, KNOBS[name].meaning),
+        h("span", { class: "quiet", id: `aug-meaning-${name}` }, KNOBS[name].meaning),
       ),
     );
     return [
       h("h4", {}, "Try it: many from one"),
       h("p", {}, EXPLANATION),
+      ...this.choice.elements,
       h(
         "div",
-        { class: "tools" },
-        this.chips,
-        button("Draw your own", () => this.openSheet()),
+        { class: "both" },
+        h("div", { class: "stack" }, this.pictures, this.buttons(), this.warning),
+        h("div", { class: "knobs" }, ...rows),
       ),
-      this.sheet,
-      h("div", { class: "knobs" }, ...rows),
-      h(
-        "div",
-        { class: "tools" },
-        button("Draw again", () => this.again()),
-        button("As in the chapter", () => this.choose(CHAPTER)),
-        button("No change", () => this.choose(NOTHING)),
-        button("Too much", () => this.choose({ ...CHAPTER, rotate: 180 })),
-      ),
-      this.warning,
-      h("div", { class: "from" }, this.original, this.versions),
       this.error,
     ];
   }
 
+  buttons() {
+    const button = (text, onclick) => h("button", { onclick }, text);
+    return h(
+      "div",
+      { class: "tools" },
+      button("New versions", () => this.again()),
+      button("As in the chapter", () => this.choose(CHAPTER)),
+      button("No change", () => this.choose(NOTHING)),
+      button("Too much", () => this.choose({ ...CHAPTER, rotate: 180 })),
+    );
+  }
+
   async start() {
-    const { pixels } = decodeExamples(await fileBytes("data/mnist-few.bin"));
-    this.digits = Array.from({ length: SHOWN_DIGITS }, (_, i) =>
-      pixels.subarray(PIXELS * i, PIXELS * (i + 1)),
-    );
-    const chips = this.digits.map((digit, i) =>
-      h(
-        "button",
-        { "aria-label": `digit ${i + 1}`, onclick: () => this.take(i) },
-        ...digitPictures(digit),
-      ),
-    );
-    this.chips.replaceChildren(...chips);
     this.readAddress();
+    await this.choice.load();
+    this.show();
   }
 
   readAddress() {
-    if (!this.digits.length) return;
-    const ink = recall("aug-ink");
-    if (ink !== this.pad.text) this.pad.text = ink;
-    this.sheet.hidden = !ink;
-    const number = Math.floor(Number(recall("aug-digit"))) || 0;
-    this.pixels = this.ownDigit() ?? this.digits[Math.min(SHOWN_DIGITS - 1, Math.max(0, number))];
-    this.seed = Math.floor(Number(recall("aug-seed"))) || 0;
-    for (const [name, { input }] of Object.entries(this.knobs))
-      input.value = recall(`aug-${name}`, String(CHAPTER[name]));
+    this.choice.readAddress();
+    this.seed = Math.max(0, Math.floor(Number(recall("aug-seed"))) || 0);
+    for (const [name, { input }] of Object.entries(this.knobs)) {
+      const strength = Number(recall(`aug-${name}`, CHAPTER[name]));
+      input.value = Number.isFinite(strength) ? strength : CHAPTER[name];
+    }
     this.show();
   }
 
-  change() {
-    this.show();
+  save() {
     const strengths = Object.entries(this.strengths()).map(([name, strength]) => [
       `aug-${name}`,
       strength === CHAPTER[name] ? "" : strength,
     ]);
-    const ink = this.sheet.hidden ? "" : this.pad.text;
-    remember({ ...Object.fromEntries(strengths), "aug-ink": ink, "aug-seed": this.seed || "" });
+    remember({
+      ...this.choice.state(),
+      ...Object.fromEntries(strengths),
+      "aug-seed": this.seed || "",
+    });
   }
 
-  take(number) {
-    this.sheet.hidden = true;
-    this.pixels = this.digits[number];
-    remember({ "aug-digit": number || "" });
-    this.change();
-  }
-
-  openSheet() {
-    this.sheet.hidden = false;
-    this.pad.clear();
-    this.padCanvas.focus();
-  }
-
-  drawn() {
-    if (this.sheet.hidden) return;
-    this.pixels = this.ownDigit() ?? new Uint8Array(PIXELS);
-    this.change();
-  }
-
-  /** The user's drawing as a network gets it; null if nothing is drawn. */
-  ownDigit() {
-    const { values, width, height } = this.pad.ink();
-    return normalize(values, width, height);
+  change() {
+    this.show();
+    this.save();
   }
 
   again() {
@@ -181,22 +184,24 @@ class Augmentation {
 
   show() {
     const strengths = this.strengths();
-    for (const [name, { value }] of Object.entries(this.knobs))
-      value.textContent = `${strengths[name]}${KNOBS[name].unit}`;
+    for (const [name, { input, value }] of Object.entries(this.knobs)) {
+      value.textContent = withUnit(strengths[name], KNOBS[name].unit);
+      input.setAttribute("aria-valuetext", value.textContent);
+    }
     const warning = strengths.rotate > 90 ? TOO_FAR : "";
     if (this.warning.textContent !== warning) this.warning.textContent = warning; // it is read aloud
-    [...this.chips.children].forEach((chip, i) => {
-      chip.setAttribute("aria-pressed", this.pixels === this.digits[i]);
+    const { pixels } = this.choice;
+    const versions = Array.from({ length: VERSIONS }, (_, i) => {
+      const random = randomNumbers(VERSIONS * this.seed + i);
+      return greyPicture(augmented(pixels, strengths, random), 28, `version ${i + 1}`);
     });
-    const random = randomNumbers(this.seed);
-    const versions = Array.from({ length: VERSIONS }, (_, i) =>
-      greyPicture(augmented(this.pixels, strengths, random), 28, `version ${i + 1}`),
-    );
-    this.original.replaceChildren(greyPicture(this.pixels, 28, "the image itself"));
+    this.original.replaceChildren(greyPicture(pixels, 28, "the image itself"));
     this.versions.replaceChildren(...versions);
   }
 
   leave() {
-    this.pad.release();
+    this.choice.release();
   }
 }
+
+const withUnit = (strength, unit) => `${strength}${strength === 1 ? unit.replace(/s$/, "") : unit}`;

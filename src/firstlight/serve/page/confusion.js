@@ -5,7 +5,6 @@ import { errorLine, h, integer, percent, sleep } from "./dom.js";
 import { decode, photograph } from "./pixels.js";
 import { about, get, post, runPath } from "./server.js";
 
-const READ_ONLY = "This run has not been evaluated. This server is read-only and evaluates none.";
 const POLL = 700; // milliseconds between two requests about an evaluation that is running
 
 /** Show a run's evaluation in `element`, or a button that starts it. */
@@ -18,12 +17,13 @@ export async function showEvaluation(element, run, refresh) {
     h("a", { href: `#train?${query}` }, "curves and weights"),
     h("code", {}, run.command ?? ""),
   );
-  const card = h("section", { class: "card stack" }, h("h2", {}, run.name), links);
+  const title = h("h2", { tabindex: -1 }, run.name);
+  const card = h("section", { class: "card stack" }, title, links);
   element.replaceChildren(card);
   try {
     if (!run.evaluated) {
       const { read_only: isReadOnly } = await about();
-      card.append(isReadOnly ? h("p", {}, READ_ONLY) : startEvaluation(element, run, refresh));
+      card.append(isReadOnly ? notEvaluated(run) : startEvaluation(element, run, refresh));
       return;
     }
     const evaluation = await get(`${runPath(run.name)}/evaluation`);
@@ -32,6 +32,20 @@ export async function showEvaluation(element, run, refresh) {
   } catch (problem) {
     card.append(h("p", { class: "error" }, problem.message));
   }
+}
+
+/** What a visitor of a read-only server sees, and what to type on its computer. */
+function notEvaluated({ name, state }) {
+  if (state !== "done") return h("p", {}, "This run can be evaluated when its training is done.");
+  const command = h("code", {}, `firstlight evaluate runs/${name}`);
+  return h(
+    "p",
+    {},
+    "This run has not been evaluated. This server is read-only and evaluates none. ",
+    "In a terminal of its computer, type ",
+    command,
+    ", and then choose Runs again.",
+  );
 }
 
 function startEvaluation(element, run, refresh) {

@@ -1,35 +1,37 @@
 // A live part of chapter 5: a filter slides over a digit, by hand.
 
 import { recall, remember } from "./address.js";
+import { DigitChoice } from "./choice.js";
 import { errorLine, h } from "./dom.js";
-import { fileBytes } from "./files.js";
 import { array, convolution, relu } from "./network.js";
-import { normalize } from "./normalize.js";
-import { Pad, padCanvas } from "./pad.js";
-import { colors, digitPictures, mix } from "./pixels.js";
-import { decodeExamples } from "./session.js";
+import { colors, mix } from "./pixels.js";
 
 const SIDE = 28; // pixels of the digit
 const SIZE = 3; // of the filter
 const PLACES = SIDE - SIZE + 1; // of the filter below each other, and side by side
 const CELL = 12; // pixels of a canvas for each pixel of a picture
-const SHOWN_DIGITS = 8;
+const NINTH = 1 / 9;
 const WINDOW = { size: [SIZE, SIZE], strides: [1, 1], pads: [0, 0, 0, 0] };
 const ARROWS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 const FILTERS = {
   upper: { title: "upper edges", weights: [-1, -1, -1, 0, 0, 0, 1, 1, 1] },
   left: { title: "left edges", weights: [-1, 0, 1, -1, 0, 1, -1, 0, 1] },
-  blur: { title: "blur", weights: Array(SIZE * SIZE).fill(0.11) },
+  blur: { title: "blur", weights: Array(SIZE * SIZE).fill(NINTH) },
   sharpen: { title: "sharpen", weights: [0, -1, 0, -1, 5, -1, 0, -1, 0] },
 };
 const MAX_WEIGHT = 10;
+const EQUAL_CONTRAST = 0.179; // luminance on which black and white text have the same contrast
+const HINT = "Each weight of blur is 1/9: the sum is the mean of the nine pixels.";
+const LEGEND =
+  "In the products and in the map, blue is above 0, and grey is below 0. The stronger the colour, " +
+  "the farther from 0.";
 const EXPLANATION =
   "Slide the frame over the digit, with the mouse, a finger or the arrow keys. Each pixel in the " +
   "frame is multiplied by the weight at its place. The sum of the nine products is one pixel of the map.";
 
 export function mount(element) {
   const view = new Convolution();
-  element.classList.add("card", "stack", "convolution");
+  element.classList.add("convolution");
   element.append(...view.elements());
   view.start().catch(({ message }) => {
     view.error.textContent = message;
@@ -40,8 +42,8 @@ export function mount(element) {
 class Convolution {
   constructor() {
     this.error = errorLine();
-    this.digits = []; // 784 pixels each, 0 to 255
-    this.pixels = new Uint8Array(SIDE * SIDE);
+    this.choice = new DigitChoice("conv", () => this.begin());
+    this.kernel = FILTERS.upper.weights;
     this.visited = new Set(); // places of the map that are filled
     this.place = [0, 0]; // row and column of the frame's upper left pixel
     this.canvas = this.makeCanvas(SIDE, "The digit. The arrow keys move the frame.");
@@ -50,14 +52,11 @@ class Convolution {
     this.filterButtons = Object.entries(FILTERS).map(([key, { title }]) =>
       h("button", { "data-key": key, onclick: () => this.choose(key) }, title),
     );
-    this.chips = h("div", { class: "chips", role: "group", "aria-label": "Digits" });
     this.under = h("div", { class: "nine" });
     this.products = h("div", { class: "nine" });
+    this.hint = h("p", { class: "quiet", hidden: true }, HINT);
     this.sum = h("p", { class: "sum", "aria-live": "polite" });
     this.relu = h("input", { type: "checkbox", role: "switch", onchange: () => this.change() });
-    this.padCanvas = padCanvas("Sheet to draw a digit of your own on.");
-    this.sheet = h("div", { class: "sheet", hidden: true }, this.padCanvas);
-    this.pad = new Pad(this.padCanvas, (lifted) => lifted && this.drawn());
     this.released = new AbortController();
     const isDark = matchMedia("(prefers-color-scheme: dark)");
     isDark.addEventListener("change", () => this.show(), { signal: this.released.signal });
@@ -73,6 +72,9 @@ class Convolution {
       role: "application",
       "aria-label": label,
       onkeydown: (event) => this.key(event),
+      onkeyup: () => this.save(), // a browser refuses an address that changes with each step
+      onpointerup: () => this.save(),
+      onpointercancel: () => this.save(),
       onpointerdown: (event) => canvas.setPointerCapture(event.pointerId),
     });
     const follow = (event) => event.buttons && this.moveTo(placeUnder(event, canvas, side));
@@ -88,18 +90,16 @@ class Convolution {
       min: -MAX_WEIGHT,
       max: MAX_WEIGHT,
       "aria-label": `weight in row ${row}, column ${column}`,
-      onchange: () => this.change(),
+      onchange: () => this.readWeights(),
     });
   }
 
   elements() {
     const figure = (title, content) => h("figure", {}, h("figcaption", {}, title), content);
-    const own = h("button", { onclick: () => this.openSheet() }, "Draw your own");
     return [
       h("h4", {}, "Try it: a filter by hand"),
       h("p", {}, EXPLANATION),
-      h("div", { class: "tools" }, this.chips, own),
-      this.sheet,
+      ...this.choice.elements,
       h("div", { class: "tools" }, h("span", {}, "Filter:"), ...this.filterButtons),
       h("div", { class: "two" }, figure("digit", this.canvas), figure("map", this.mapCanvas)),
       h(
@@ -111,6 +111,7 @@ class Convolution {
         h("b", { "aria-hidden": "true" }, "="),
         figure("products", this.products),
       ),
+      this.hint,
       this.sum,
       h(
         "div",
@@ -119,7 +120,7 @@ class Convolution {
         h("button", { onclick: () => this.empty() }, "Empty it"),
         h("label", { class: "switch" }, this.relu, "ReLU: below 0 becomes 0"),
       ),
-      h("p", { class: "quiet" }, "In the map, blue is above 0, and grey is below 0."),
+      h("p", { class: "quiet" }, LEGEND),
       this.error,
     ];
   }
@@ -127,79 +128,56 @@ class Convolution {
   // --- What it does --------------------------------------------------------------------------
 
   async start() {
-    const { pixels } = decodeExamples(await fileBytes("data/mnist-few.bin"));
-    this.digits = Array.from({ length: SHOWN_DIGITS }, (_, i) =>
-      pixels.subarray(SIDE * SIDE * i, SIDE * SIDE * (i + 1)),
-    );
-    const chips = this.digits.map((digit, i) =>
-      h(
-        "button",
-        { "aria-label": `digit ${i + 1}`, onclick: () => this.take(i) },
-        ...digitPictures(digit),
-      ),
-    );
-    this.chips.replaceChildren(...chips);
     this.readAddress();
+    await this.choice.load();
+    this.show();
   }
 
   /** The address says digit, filter, place, and which places of the map are filled. */
   readAddress() {
-    if (!this.digits.length) return;
-    const ink = recall("conv-ink");
-    if (ink !== this.pad.text) this.pad.text = ink;
-    this.pixels = this.ownDigit() ?? this.digits[chosen(recall("conv-digit"))];
-    this.sheet.hidden = !ink;
-    const weights =
-      FILTERS[recall("conv-filter", "upper")]?.weights ?? numbers(recall("conv-filter"));
-    this.weights.forEach((input, i) => {
-      input.value = weights[i] ?? 0;
-    });
+    this.choice.readAddress();
+    const filter = recall("conv-filter", "upper");
+    this.setKernel(FILTERS[filter]?.weights ?? kernelOf(filter));
     this.relu.checked = recall("conv-relu") === "on";
-    this.place = numbers(recall("conv-at", "6,11")).map(insideMap);
-    this.visited = new Set(recall("conv-map") === "all" ? allPlaces() : [indexOf(this.place)]);
+    const [row, column] = numbers(recall("conv-at", "6,11"));
+    this.place = [insideMap(row), insideMap(column)];
+    this.visited = placesOf(recall("conv-map")).add(indexOf(this.place));
     this.show();
   }
 
   save() {
-    const isFull = this.visited.size === PLACES * PLACES;
     remember({
-      "conv-ink": this.sheet.hidden ? "" : this.pad.text,
-      "conv-filter": this.filterName() ?? this.kernel().join(","),
+      ...this.choice.state(),
+      "conv-filter": this.filterName() ?? this.kernel.join(","),
       "conv-at": this.place.join(","),
-      "conv-map": isFull ? "all" : "",
+      "conv-map": this.visited.size > 1 ? runLengths(this.visited) : "",
       "conv-relu": this.relu.checked ? "on" : "",
     });
   }
 
-  take(number) {
-    this.sheet.hidden = true;
-    this.pixels = this.digits[number];
-    remember({ "conv-digit": number || "" });
-    this.begin();
+  setKernel(kernel) {
+    this.kernel = kernel;
+    this.error.textContent = "";
+    this.weights.forEach((input, i) => {
+      input.value = shownWeight(kernel[i]);
+    });
   }
 
-  openSheet() {
-    this.sheet.hidden = false;
-    this.pad.clear();
-    this.padCanvas.focus();
-  }
-
-  drawn() {
-    if (this.sheet.hidden) return;
-    this.pixels = this.ownDigit() ?? new Uint8Array(SIDE * SIDE);
-    this.begin();
-  }
-
-  /** The user's drawing as a network gets it; null if nothing is drawn. */
-  ownDigit() {
-    const { values, width, height } = this.pad.ink();
-    return normalize(values, width, height);
+  /** What the user has typed; a weight that was left as it is shown stays exact. */
+  readWeights() {
+    const isWrong = this.weights.some((input) => input.value === "" || !input.checkValidity());
+    this.error.textContent = isWrong
+      ? `a weight is a number from −${MAX_WEIGHT} to ${MAX_WEIGHT}`
+      : "";
+    if (isWrong) return;
+    this.kernel = this.weights.map(({ value }, i) =>
+      value === shownWeight(this.kernel[i]) ? this.kernel[i] : Number(value),
+    );
+    this.change();
   }
 
   choose(key) {
-    FILTERS[key].weights.forEach((weight, i) => {
-      this.weights[i].value = weight;
-    });
+    this.setKernel(FILTERS[key].weights);
     this.change();
   }
 
@@ -210,11 +188,6 @@ class Convolution {
   }
 
   change() {
-    const wrong = this.weights.find((input) => input.value === "" || !input.checkValidity());
-    this.error.textContent = wrong
-      ? `a weight is a number from −${MAX_WEIGHT} to ${MAX_WEIGHT}`
-      : "";
-    if (wrong) return;
     this.show();
     this.save();
   }
@@ -229,7 +202,7 @@ class Convolution {
   moveTo(place) {
     this.place = place.map(insideMap);
     this.visited.add(indexOf(this.place));
-    this.change();
+    this.show();
   }
 
   fill() {
@@ -237,18 +210,14 @@ class Convolution {
     this.change();
   }
 
+  /** What is under the frame stays: the numbers below the pictures are about it. */
   empty() {
     this.visited = new Set([indexOf(this.place)]);
     this.change();
   }
 
-  kernel() {
-    return this.weights.map((input) => Number(input.value));
-  }
-
   filterName() {
-    const kernel = this.kernel();
-    const isShown = ([, { weights }]) => weights.every((weight, i) => weight === kernel[i]);
+    const isShown = ([, { weights }]) => weights.every((weight, i) => weight === this.kernel[i]);
     return Object.entries(FILTERS).find(isShown)?.[0];
   }
 
@@ -258,33 +227,39 @@ class Convolution {
     const name = this.filterName();
     for (const button of this.filterButtons)
       button.setAttribute("aria-pressed", button.dataset.key === name);
-    [...this.chips.children].forEach((chip, i) => {
-      chip.setAttribute("aria-pressed", this.pixels === this.digits[i]);
-    });
+    this.hint.hidden = name !== "blur";
     this.showSum();
     this.showDigit();
     this.showMap();
   }
 
   showSum() {
-    const [top, left] = this.place;
-    const kernel = this.kernel();
-    const pixels = kernel.map((_, i) => {
-      const [row, column] = [top + Math.floor(i / SIZE), left + (i % SIZE)];
-      return this.pixels[SIDE * row + column] / 255;
-    });
-    const products = pixels.map((pixel, i) => pixel * kernel[i]);
+    const pixels = this.pixelsInFrame();
+    const products = pixels.map((pixel, i) => pixel * this.kernel[i]);
     const sum = products.reduce((total, product) => total + product, 0);
-    this.under.replaceChildren(...pixels.map((value) => h("span", {}, shown(value))));
-    this.products.replaceChildren(...products.map((value) => h("span", {}, shown(value))));
+    const largest = Math.max(...this.kernel.map(Math.abs)) || 1;
+    const colorOf = signedColors(largest);
+    const grey = (pixel) => Array(3).fill(255 * pixel);
+    this.under.replaceChildren(...pixels.map((pixel) => coloredNumber(pixel, grey(pixel))));
+    this.products.replaceChildren(...products.map((each) => coloredNumber(each, colorOf(each))));
+    const [row, column] = this.place;
     const after = this.relu.checked ? `, and ${shown(Math.max(0, sum))} after ReLU` : "";
-    this.sum.textContent = `Row ${top}, column ${left}: the sum is ${shown(sum)}${after}.`;
+    this.sum.textContent = `Row ${row}, column ${column}: the sum is ${shown(sum)}${after}.`;
+  }
+
+  /** The nine pixels, 0 to 1. */
+  pixelsInFrame() {
+    const [top, left] = this.place;
+    return Array.from({ length: SIZE * SIZE }, (_, i) => {
+      const [row, column] = [top + Math.floor(i / SIZE), left + (i % SIZE)];
+      return this.choice.pixels[SIDE * row + column] / 255;
+    });
   }
 
   showDigit() {
     const { accent } = colors();
     const context = this.canvas.getContext("2d");
-    this.pixels.forEach((value, i) => {
+    this.choice.pixels.forEach((value, i) => {
       paintCell(context, SIDE, i, [value, value, value]);
     });
     const [top, left] = this.place;
@@ -295,9 +270,9 @@ class Convolution {
   sums() {
     const image = array(
       [1, 1, SIDE, SIDE],
-      Float32Array.from(this.pixels, (value) => value / 255),
+      Float32Array.from(this.choice.pixels, (value) => value / 255),
     );
-    const kernels = array([1, 1, SIZE, SIZE], Float32Array.from(this.kernel()));
+    const kernels = array([1, 1, SIZE, SIZE], Float32Array.from(this.kernel));
     const map = convolution(image, kernels, WINDOW);
     return (this.relu.checked ? relu(map) : map).values;
   }
@@ -306,11 +281,11 @@ class Convolution {
     const { accent, ink, paper } = colors();
     const sums = this.sums();
     const largest = Math.max(...sums.map(Math.abs)) || 1;
+    const colorOf = signedColors(largest);
     const context = this.mapCanvas.getContext("2d");
     sums.forEach((sum, i) => {
-      const color = mix(paper, sum > 0 ? accent : ink, Math.abs(sum) / largest);
       const isFilled = this.visited.has(i);
-      paintCell(context, PLACES, i, isFilled ? color : mix(paper, ink, 0.08));
+      paintCell(context, PLACES, i, isFilled ? colorOf(sum) : mix(paper, ink, 0.08));
     });
     const [top, left] = this.place;
     paintFrame(context, [left, top], 1, accent);
@@ -318,7 +293,7 @@ class Convolution {
 
   leave() {
     this.released.abort();
-    this.pad.release();
+    this.choice.release();
   }
 }
 
@@ -328,14 +303,69 @@ const indexOf = ([row, column]) => PLACES * row + column;
 
 const allPlaces = () => Array.from({ length: PLACES * PLACES }, (_, i) => i);
 
+/** The places of the map that are filled, as text: how many are empty, filled, empty, … */
+function runLengths(visited) {
+  const lengths = [0];
+  for (const place of allPlaces()) {
+    const isFilled = lengths.length % 2 === 0;
+    if (visited.has(place) === isFilled) lengths[lengths.length - 1] += 1;
+    else lengths.push(1);
+  }
+  return lengths.join(",");
+}
+
+/** What `runLengths` has written → the places that are filled. */
+function placesOf(text) {
+  const visited = new Set();
+  let place = 0;
+  numbers(text).forEach((length, i) => {
+    const end = Math.min(PLACES * PLACES, place + Math.max(0, length));
+    for (; place < end; place++) {
+      if (i % 2) visited.add(place);
+    }
+  });
+  return visited;
+}
+
 const numbers = (text) => text.split(",").map((part) => Number(part) || 0);
 
-const chosen = (text) => Math.min(SHOWN_DIGITS - 1, Math.max(0, Math.floor(Number(text)) || 0));
+/** Weights that stand in an address: "1,0,-1,…". */
+function kernelOf(text) {
+  const given = numbers(text);
+  return Array.from({ length: SIZE * SIZE }, (_, i) =>
+    Math.min(MAX_WEIGHT, Math.max(-MAX_WEIGHT, given[i] ?? 0)),
+  );
+}
+
+const shownWeight = (weight) => (weight === NINTH ? "0.11" : String(weight));
 
 /** "0.5", "−1", "0". */
 function shown(value) {
   const rounded = Math.round(100 * value) / 100 || 0; // no −0
   return String(rounded).replace("-", "−");
+}
+
+/** A function of a number, which returns its colour; at ±`largest` the colour is full. */
+function signedColors(largest) {
+  const { accent, ink, paper } = colors();
+  return (value) => mix(paper, value > 0 ? accent : ink, Math.abs(value) / largest);
+}
+
+/** A number on its colour, black or white: the one with more contrast. */
+function coloredNumber(value, color) {
+  const cell = h("span", {}, shown(value));
+  cell.style.backgroundColor = `rgb(${color.map(Math.round)})`;
+  cell.style.color = luminance(color) > EQUAL_CONTRAST ? "#000" : "#fff";
+  return cell;
+}
+
+/** From 0 (black) to 1 (white), as WCAG 2 defines it. */
+function luminance(color) {
+  const [red, green, blue] = color.map((value) => {
+    const part = value / 255;
+    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }
 
 /** The place whose middle is under the pointer. */

@@ -11,15 +11,16 @@ export function copyButtons(article) {
   article.append(said);
 }
 
-function copyButton(code, said) {
-  const button = h("button", { onclick: copy }, "Copy");
+/** A button that copies the text of an element; `said` is read aloud. */
+export function copyButton(code, said, name = "Copy") {
+  const button = h("button", { onclick: copy }, name);
 
   async function copy() {
     const text = await copied(code);
     button.textContent = text;
     said.textContent = text;
     setTimeout(() => {
-      button.textContent = "Copy";
+      button.textContent = name;
       said.textContent = "";
     }, MILLISECONDS_SHOWN);
   }

@@ -17,13 +17,15 @@ const VALUE_LINE_HEIGHT = 16;
 /**
  * Draw curves into `frame`, and again when its width changes.
  *
- * `log` draws values on a logarithmic scale; `format` makes a value's text.
+ * `log` draws values on a logarithmic scale; `isFraction` is for values from 0 to 1, whose axis is in
+ * percent; `format` makes a value's text; `empty` is shown while there is no point.
  */
-export function drawCurves(frame, title, curves, { log = false, format = String } = {}) {
+export function drawCurves(frame, title, curves, options = {}) {
+  const { format = String, empty = "nothing yet" } = options;
   frame.classList.add("curve");
   redraws.set(frame, () => {
-    const chart = new Chart(frame.clientWidth || 400, curves, log);
-    frame.replaceChildren(chart.draw(title, format), legend(curves));
+    const chart = new Chart(frame.clientWidth || 400, curves, options);
+    frame.replaceChildren(chart.draw(title, { format, empty }), legend(curves));
   });
   redraws.get(frame)();
   resizeObserver.observe(frame);
@@ -45,14 +47,16 @@ function legend(curves) {
 }
 
 class Chart {
-  constructor(width, curves, log) {
+  constructor(width, curves, { log = false, isFraction = false }) {
     const points = curves.flatMap((curve) => curve.points);
     this.width = width;
     this.curves = curves;
     this.log = log;
+    this.isFraction = isFraction;
     this.isEmpty = !points.length;
     this.lastStep = Math.max(...points.map(([step]) => step), 1);
     [this.low, this.high] = padded(points.map(([, value]) => this.onScale(value)));
+    if (!log) this.low = Math.max(this.low, 0); // no cost and no accuracy is below 0
   }
 
   onScale(value) {
@@ -68,7 +72,7 @@ class Chart {
     return TOP + (1 - fraction) * (HEIGHT - TOP - BOTTOM);
   }
 
-  draw(title, format) {
+  draw(title, { format, empty }) {
     const lastValues = this.curves.map((curve) => lastValue(curve, format));
     const picture = svg("svg", {
       viewBox: `0 0 ${this.width} ${HEIGHT}`,
@@ -76,22 +80,35 @@ class Chart {
       role: "img",
       "aria-label": `${title}: ${lastValues.join("; ") || "nothing yet"}`,
     });
-    if (this.isEmpty) return picture;
-    picture.append(...this.horizontalGrid(format), ...this.stepLabels());
+    if (this.isEmpty) {
+      const middle = { x: this.width / 2, y: HEIGHT / 2, "text-anchor": "middle" };
+      picture.append(svg("text", middle, empty));
+      return picture;
+    }
+    picture.append(...this.horizontalGrid(), ...this.stepLabels());
     for (const curve of this.curves) picture.append(...this.line(curve));
     picture.append(this.cursor(picture, format));
     return picture;
   }
 
-  horizontalGrid(format) {
-    const values = this.log ? logTicks(this.low, this.high) : ticks(this.low, this.high, 4);
+  /** The values of the axis, and their texts. */
+  axis() {
+    const powers = this.log ? logTicks(this.low, this.high) : [];
+    if (powers.length > 1) return powers.map((value) => [value, shortNumber(value)]);
+    const [low, high] = [this.low, this.high].map((each) => (this.log ? 10 ** each : each));
+    const values = ticks(low, this.isFraction ? Math.min(high, 1) : high, 4);
+    const texts = exactTexts(values.map((value) => (this.isFraction ? 100 * value : value)));
+    return values.map((value, i) => [value, texts[i] + (this.isFraction ? "\u00a0%" : "")]);
+  }
+
+  horizontalGrid() {
     const right = this.width - RIGHT;
-    return values.flatMap((value) => {
+    return this.axis().flatMap(([value, text]) => {
       const y = this.y(value);
       const label = { x: LEFT - 6, y: y + 4, "text-anchor": "end" };
       return [
         svg("line", { class: "grid", x1: LEFT, x2: right, y1: y, y2: y }),
-        svg("text", label, format(value)),
+        svg("text", label, text),
       ];
     });
   }
@@ -174,6 +191,16 @@ function ticks(low, high, count) {
   for (let value = Math.ceil(low / distance) * distance; value <= high + 1e-9; value += distance)
     values.push(Number(value.toPrecision(12)));
   return values;
+}
+
+/** The texts of an axis' values, with as many decimals as the distance between them needs. */
+function exactTexts(values) {
+  const distance = values.length > 1 ? values[1] - values[0] : values[0];
+  const digits = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+  const isExact = (n) => Math.abs(Number(distance.toFixed(n)) - distance) < 1e-6 * distance;
+  const decimals = digits.find(isExact) ?? digits.at(-1);
+  const options = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
+  return values.map((value) => value.toLocaleString("en", options));
 }
 
 /** The powers of ten between two logarithms; 2 and 5 times them too if the range is small. */

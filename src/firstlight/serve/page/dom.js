@@ -31,6 +31,8 @@ export const integer = (value) => value.toLocaleString("en");
 
 export const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
+export const NO_ANSWER = "the server does not answer; is it still running?";
+
 /** A <p> for an error message: read aloud when it is filled, not shown while it is empty. */
 export const errorLine = () => h("p", { class: "error", role: "alert" });
 

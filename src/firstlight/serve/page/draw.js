@@ -1,7 +1,7 @@
 // The view Draw: a sheet, and what is read on it while the user draws.
 
 import { recall, remember } from "./address.js";
-import { cards, headline } from "./answer.js";
+import { cards, headline, remark } from "./answer.js";
 import { h } from "./dom.js";
 import { DIGITS, examples, paperButton, STAR } from "./drawings.js";
 import { Pad, padCanvas } from "./pad.js";
@@ -29,6 +29,7 @@ export function enter(page) {
   const normalize = h("input", { type: "checkbox", role: "switch" });
   normalize.addEventListener("change", () => setNormalize(normalize.checked));
   const note = h("p", { class: "note" });
+  const unread = h("p", { class: "note" });
 
   page.append(
     sheet,
@@ -48,7 +49,7 @@ export function enter(page) {
         "Drop or paste a photograph to read it. Nothing that you draw or open is stored.",
       ),
     ),
-    h("div", { class: "read" }, h("div", { class: "answer" }, result, note), details),
+    h("div", { class: "read" }, h("div", { class: "answer" }, result, unread, note), details),
   );
 
   const tries = examples([...DIGITS, STAR], drawExample, paperButton(openPhoto));
@@ -75,6 +76,7 @@ export function enter(page) {
     const text = headline(answer);
     result.textContent = text;
     result.classList.toggle("words", !/^[\d?\n]+$/.test(text));
+    unread.textContent = remark(answer);
     details.replaceChildren(...(pad.empty && !photograph ? [tries] : cards(answer)));
     photograph?.view.mark(answer);
     undo.disabled = clear.disabled = pad.empty && !photograph;

@@ -11,5 +11,17 @@ async function read(path, content) {
 
 export const fileText = (path) => read(path, (response) => response.text());
 
-export const fileBytes = async (path) =>
-  new Uint8Array(await read(path, (response) => response.arrayBuffer()));
+/** The bytes of a file; one whose name ends in `.gz` is unpacked. */
+export const fileBytes = (path) =>
+  read(path, async (response) => {
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    return path.endsWith(".gz") && isPacked(bytes) ? unpacked(bytes) : bytes;
+  });
+
+/** Some hosts declare such a file as compressed; the browser has unpacked it then. */
+const isPacked = ([first, second]) => first === 0x1f && second === 0x8b;
+
+async function unpacked(bytes) {
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}

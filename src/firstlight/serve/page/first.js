@@ -12,9 +12,23 @@ import { decodeExamples, Session } from "./session.js";
 import { stages, walk } from "./walk.js";
 
 const KNOBS = {
-  rate: { label: "learning rate", standard: 0.01, min: 0.0001, max: 100, step: "any" },
-  batch: { label: "images in a batch", standard: 100, min: 1, max: 1000, step: 1 },
-  seed: { label: "seed", standard: 0, min: 0, max: 2 ** 32 - 1, step: 1 },
+  rate: {
+    label: "learning rate",
+    name: "learning rate",
+    standard: 0.01,
+    min: 0.0001,
+    max: 100,
+    step: "any",
+  },
+  batch: {
+    label: "images in a batch",
+    name: "batch size",
+    standard: 100,
+    min: 1,
+    max: 1000,
+    step: 1,
+  },
+  seed: { label: "seed", name: "seed", standard: 0, min: 0, max: 2 ** 32 - 1, step: 1 },
 };
 const BETTER_RATE = 0.5;
 const LOW_RATE = 0.1; // below it, the better rate is offered
@@ -25,12 +39,14 @@ const MAX_STEPS_IN_ADDRESS = 20_000;
 const SINGLE_STEPS = 50; // these first steps are run one at a time, so that they can be watched
 const STEPS_AT_ONCE = 10; // between two pictures, when it runs fast
 const PAUSE_BETWEEN_STEPS = 20; // milliseconds
-const PAUSE_BETWEEN_BOXES = 700;
+const PAUSE_BETWEEN_BOXES = 400; // nine of them: a slow step takes some four seconds
 const WEIGHT_VIEWS = { weights: "current values", learned: "change by training" };
 
-const ABOUT =
-  "Your browser computes all of this, with 5,000 training images. " +
-  "The random numbers of a seed are not TensorFlow's.";
+const NO_COST = "Take a step: its cost appears here.";
+const NO_ACCURACY = "Take 10 steps: the accuracy appears here.";
+const ABOUT = "Your browser computes all of this, with 5,000 training images.";
+const START =
+  "Its first weights are random, not TensorFlow's: its costs differ from the chapter's.";
 const TRY =
   "Take some steps, and see the cost fall. To see the values pass through the graph, and the " +
   "gradient come back, switch on “slowly, box by box” and take one step.";
@@ -50,9 +66,15 @@ class View {
   constructor(isView) {
     this.isView = isView; // otherwise a part of the chapter, without the details
     this.error = errorLine();
+    this.error.id = "first-error";
     this.knobs = Object.fromEntries(Object.keys(KNOBS).map((name) => [name, this.knob(name)]));
+    this.restarted = h("p", { class: "restarted", role: "status" });
     this.slowly = h("input", { type: "checkbox", role: "switch", onchange: () => this.save() });
-    this.playButton = h("button", { class: "main", onclick: () => this.play() }, "Run");
+    this.playButton = h(
+      "button",
+      { class: "main", onclick: () => this.play(), disabled: true },
+      "Run",
+    );
     this.stepButtons = [1, 10, 100].map((count) =>
       h(
         "button",
@@ -78,6 +100,7 @@ class View {
     this.session = null; // until the images are there
     this.playing = null; // an object for each time that the user presses Run
     this.busy = null; // the session whose steps are being taken
+    this.asked = 0; // how many steps are being taken because the user pressed a button
     this.hasLeft = false;
   }
 
@@ -85,8 +108,11 @@ class View {
 
   knob(name) {
     const { min, max, step } = KNOBS[name];
-    const onchange = () => this.begin();
-    return h("input", { type: "number", min, max, step, onchange });
+    const onchange = () => this.change(name);
+    const oninput = () => {
+      if (!this.session) this.change(name); // a wrong number is put right: Run must be there at once
+    };
+    return h("input", { type: "number", min, max, step, onchange, oninput });
   }
 
   elements() {
@@ -105,7 +131,6 @@ class View {
       h("p", {}, TRY),
       this.controls(),
       this.graph,
-      this.largeNumbers(),
       curve,
       h("p", { class: "quiet" }, ABOUT),
     ];
@@ -124,6 +149,13 @@ class View {
         this.playButton,
         ...this.stepButtons,
         h("button", { onclick: () => this.begin() }, "Start again"),
+      ),
+      this.restarted,
+      this.largeNumbers(),
+      h("p", { class: "quiet" }, START),
+      h(
+        "div",
+        { class: "tools" },
         ...knobs,
         h("label", { class: "switch" }, this.slowly, h("span", {}, "slowly, box by box")),
         this.lowRate,
@@ -146,7 +178,6 @@ class View {
     return h(
       "section",
       { class: "card stack" },
-      this.largeNumbers(),
       h("div", {}, h("h2", {}, "Cost of each step"), this.curves.cost),
       h("div", {}, h("h2", {}, "Accuracy every 10 steps"), this.curves.accuracy),
       h("p", { class: "quiet" }, ABOUT),
@@ -193,8 +224,8 @@ class View {
     this.readAddress();
     const [svg, train, val] = await Promise.all([
       graphPicture("functional"),
-      fileBytes("data/mnist-train.bin"),
-      fileBytes("data/mnist-val.bin"),
+      fileBytes("data/mnist-train.bin.gz"),
+      fileBytes("data/mnist-val.bin.gz"),
     ]);
     if (this.hasLeft) return;
     this.svg = svg;
@@ -228,14 +259,29 @@ class View {
     if (steps >= 1 && this.session) await this.take(Math.floor(steps));
   }
 
+  /** A knob was changed: begin with it. What is running, or was asked for, is done from there. */
+  async change(name) {
+    const { playing, asked } = this;
+    const hadSteps = this.session?.step > 0;
+    this.begin();
+    if (!this.session) return;
+    if (hadSteps)
+      this.restarted.textContent = `A new ${KNOBS[name].name} starts again from step 0.`;
+    if (playing) await this.play();
+    else if (asked) await this.take(asked);
+  }
+
   /** Build a new session from the knobs. */
   begin() {
     this.pause();
-    const wrong = Object.keys(KNOBS).find((name) => !isValid(this.knobs[name]));
-    this.error.textContent = wrong ? knobError(wrong) : "";
+    this.asked = 0;
+    this.restarted.textContent = "";
+    const isRight = this.checkKnobs();
     this.session = null;
+    this.playButton.disabled = true;
     this.enableSteps(false);
-    if (wrong || !this.train) return;
+    this.lowRate.replaceChildren();
+    if (!isRight || !this.train) return;
     const [rate, batchSize, seed] = Object.values(this.knobs).map(({ value }) => Number(value));
     this.session = new Session(this.train, { rate, batchSize, seed });
     this.costs = [];
@@ -247,15 +293,30 @@ class View {
     this.measure();
     this.show();
     this.save();
+    this.playButton.disabled = false;
     this.enableSteps(true);
+  }
+
+  /** Mark the knobs that are wrong, and say what the first of them may be. */
+  checkKnobs() {
+    const wrong = Object.keys(KNOBS).filter((name) => !isValid(this.knobs[name]));
+    for (const [name, input] of Object.entries(this.knobs)) {
+      const attributes = { "aria-invalid": "true", "aria-describedby": this.error.id };
+      for (const [attribute, value] of Object.entries(attributes))
+        if (wrong.includes(name)) input.setAttribute(attribute, value);
+        else input.removeAttribute(attribute);
+    }
+    const [first] = wrong;
+    this.error.textContent = first ? knobError(first, this.knobs[first].value) : "";
+    return !first;
   }
 
   offerBetterRate(rate) {
     const use = () => {
       this.knobs.rate.value = BETTER_RATE;
-      this.begin();
+      this.change("rate");
     };
-    const text = `At ${rate}, a hundred steps change little. `;
+    const text = `At ${rate}, the accuracy hardly rises in a hundred steps. `;
     const offer = h("button", { onclick: use }, `Use ${BETTER_RATE}`);
     this.lowRate.replaceChildren(...(rate < LOW_RATE ? [text, offer] : []));
   }
@@ -288,13 +349,16 @@ class View {
   async take(count) {
     const { session } = this;
     const end = session.step + count;
+    this.asked = count;
     while (session.step < end && this.session === session && !this.hasLeft) {
       const steps = Math.min(count === 1 ? 1 : STEPS_AT_ONCE, end - session.step);
       const wereTaken = await this.takeSome(steps, count > 1);
-      if (!wereTaken) return;
+      if (!wereTaken) break;
       if (count > 1) await sleep(0); // the page stays responsive
     }
-    if (this.session === session && !this.hasLeft) this.save();
+    if (this.session !== session || this.hasLeft) return;
+    this.asked = 0;
+    this.save();
   }
 
   /** Returns whether the steps were taken; none are while others are being taken. */
@@ -321,18 +385,24 @@ class View {
   /** Light the boxes of the graph one after the other; stops when the user pauses. */
   async animate() {
     const { session, playing } = this;
-    for (const stage of stages(session, this.lastValues)) {
+    const all = stages(session, this.lastValues);
+    for (const [i, stage] of all.entries()) {
       const goesOn = this.session === session && this.slowly.checked && this.playing === playing;
       if (!goesOn || this.hasLeft) return;
-      this.walk.light(stage);
+      this.walk.light(stage, `${i + 1} of ${all.length}`);
+      if ("cost" in stage.boxes) this.showCost(); // it is known before the step is over
       await sleep(PAUSE_BETWEEN_BOXES);
     }
   }
 
   measure() {
+    this.accuracies.push([this.session.step, this.accuracy()]);
+  }
+
+  /** Of the network as it is now, on the validation images. */
+  accuracy() {
     const predicted = this.session.predict(this.val.images);
-    const correct = predicted.filter((digit, i) => digit === this.val.labels[i]).length;
-    this.accuracies.push([this.session.step, correct / predicted.length]);
+    return predicted.filter((digit, i) => digit === this.val.labels[i]).length / predicted.length;
   }
 
   enableSteps(enabled) {
@@ -342,24 +412,30 @@ class View {
   // --- What it shows -------------------------------------------------------------------------
 
   show() {
-    const [, accuracy] = this.accuracies.at(-1);
+    const [step, measured] = this.accuracies.at(-1);
+    const accuracy = step === this.session.step ? measured : this.accuracy();
     this.numbers.step.textContent = integer(this.session.step);
-    this.numbers.cost.textContent = this.costs.at(-1)?.toFixed(4) ?? "–";
     this.numbers.accuracy.textContent = percent(accuracy, 1);
     if (this.lastValues) this.walk.fill(stages(this.session, this.lastValues));
-    this.showCurves();
+    this.showCost();
+    this.showAccuracies();
     if (!this.isView) return;
     this.showWeights(this.weightView);
     this.showImages();
   }
 
-  showCurves() {
+  showCost() {
+    this.numbers.cost.textContent = this.costs.at(-1)?.toFixed(4) ?? "–";
     const costs = smooth(this.costs.map((cost, i) => [i + 1, cost]));
     const cost = [{ name: "cost", color: "var(--line1)", points: costs }];
-    drawCurves(this.curves.cost, "Cost", cost, { format: shortNumber });
+    drawCurves(this.curves.cost, "Cost", cost, { format: shortNumber, empty: NO_COST });
+  }
+
+  showAccuracies() {
     const accuracies = this.accuracies.length > 1 ? smooth(this.accuracies) : [];
     const accuracy = [{ name: "accuracy", color: "var(--line2)", points: accuracies }];
-    drawCurves(this.curves.accuracy, "Accuracy", accuracy, { format: accuracyText });
+    const options = { format: accuracyText, isFraction: true, empty: NO_ACCURACY };
+    drawCurves(this.curves.accuracy, "Accuracy", accuracy, options);
   }
 
   showWeights(key) {
@@ -403,9 +479,11 @@ const graphPicture = (name) => fileText(`pictures/1/${name}.svg`);
 
 const isValid = (input) => input.value !== "" && input.checkValidity();
 
-function knobError(name) {
-  const { label, min, max } = KNOBS[name];
-  return `${label}: a number from ${min} to ${integer(max)}`;
+/** What the user gave, if it is a number, and what the knob may be. */
+function knobError(name, value) {
+  const { label, min, max, step } = KNOBS[name];
+  const given = value === "" ? `${label}:` : `${label} is ${value};`;
+  return `${given} type a ${step === 1 ? "whole " : ""}number from ${min} to ${integer(max)}`;
 }
 
 /** Weights (784, 10) → a picture for each digit. */

@@ -4,10 +4,13 @@ import { dataFields } from "./data.js";
 import { accuracyText, errorLine, field, h, integer } from "./dom.js";
 import { duration, expectedTime } from "./duration.js";
 import { get } from "./server.js";
+import { howToInstall } from "./tensorflow.js";
 
 const EXPLANATION =
   "Choose data, a network, and a recipe: numbers that were tried out for this network. You can " +
   "change each of them.";
+
+const FIRST_CHOICE = "convnet"; // if it takes the data: good and quick
 
 /** The numbers of a training: each is the recipe's own until the user changes it. */
 const NUMBERS = {
@@ -35,7 +38,7 @@ export function trainingForm(onStart) {
   const error = errorLine();
   const dataPart = dataFields(useData);
 
-  let server = { networks: [], limits: {}, cannot_train: "" };
+  let server = { networks: [], limits: {}, has_tensorflow: true };
   let recipes = {}; // network → recipe → its own numbers; empty until the server has read them
   let data = null; // what the server has found in the chosen data
   let areReading = false; // whether the recipes are awaited
@@ -97,7 +100,8 @@ export function trainingForm(onStart) {
   function useData(found) {
     data = found;
     const names = data ? Object.keys(data.recipes) : [];
-    const kept = names.includes(network.value) ? network.value : names[0];
+    const usual = names.includes(FIRST_CHOICE) ? FIRST_CHOICE : names[0];
+    const kept = names.includes(network.value) ? network.value : usual;
     network.replaceChildren(...names.map((name) => h("option", {}, name)));
     if (kept) network.value = kept;
     showRecipes();
@@ -146,7 +150,7 @@ export function trainingForm(onStart) {
   }
 
   function describe() {
-    showProblem(server.cannot_train);
+    error.replaceChildren(...(server.has_tensorflow ? [] : howToInstall()));
     for (const [name, { input, hint }] of Object.entries(numbers)) {
       const label = name === "length" ? unit.value : NUMBERS[name].label;
       setLimits(input, label, server.limits[name === "length" ? unit.value : name]);
@@ -155,7 +159,7 @@ export function trainingForm(onStart) {
     choices.hidden = !data;
     about.textContent = networkText();
     time.textContent = timeText();
-    start.disabled = !data || isStarting || server.cannot_train !== "";
+    start.disabled = !data || isStarting || !server.has_tensorflow;
   }
 
   function hintText(name, value) {
@@ -216,10 +220,10 @@ export function trainingForm(onStart) {
   /** Show what the server offers. It needs TensorFlow to read the recipes' numbers. */
   async function begin(answer) {
     server = answer;
-    areReading = !server.cannot_train;
+    areReading = server.has_tensorflow;
     dataPart.start(server);
     describe();
-    if (server.cannot_train) return;
+    if (!server.has_tensorflow) return;
     recipes = await get("recipes").finally(() => {
       areReading = false;
     });

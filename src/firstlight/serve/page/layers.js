@@ -115,7 +115,12 @@ export function flow(layers, chosen, choose) {
  * @param onLayer is called with a name, onMap with a number
  * @returns { element, detail, map }: `detail` is to be filled with what activates the map
  */
-export function layerPanel(layers, name, { image, classes, weights, map }, { onLayer, onMap }) {
+export function layerPanel(
+  layers,
+  name,
+  { image, classes, weights, map, words },
+  { onLayer, onMap },
+) {
   const layer = layers.find((each) => each.name === name);
   const stage = stageOf(layers, name);
   const first = kind(stage[0], stage[0] === layers[0]);
@@ -134,7 +139,7 @@ export function layerPanel(layers, name, { image, classes, weights, map }, { onL
     first.does ? h("p", {}, first.does) : null,
     steps(stage, layer, onLayer),
     h("p", { class: "quiet" }, lookText(layer, values, isOutput)),
-    weightsBlock(weights, image, layer),
+    weightsBlock(weights, image, layer, words),
     h("div", { class: "choices" }, choices, detail),
   );
   return { element, detail, map: chosen };
@@ -192,7 +197,7 @@ function lookText(layer, values, isOutput) {
   if (isFlat(layer)) return `${shades} Choose a neuron to see what it responds to.`;
   const look =
     layer.shape[1] > COARSE
-      ? "The maps still look like the drawing: see what each keeps of it."
+      ? "The maps still look like the picture: see what each keeps of it."
       : "The maps are coarse: each value says whether the pattern was found in that part.";
   return `${shades} ${look} Choose a map to see what it responds to.`;
 }

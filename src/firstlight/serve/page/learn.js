@@ -3,8 +3,8 @@
 import { recall, remember } from "./address.js";
 import { copyButtons } from "./copy.js";
 import { errorLine, h } from "./dom.js";
-import { liveParts } from "./live.js";
-import { markSection, readingPosition, stayOnPage } from "./reading.js";
+import { liveParts, sectionToShow } from "./live.js";
+import { foldOutline, markSection, readingPosition, stayOnPage } from "./reading.js";
 import { get } from "./server.js";
 
 export function enter(page) {
@@ -16,12 +16,13 @@ export function enter(page) {
   let chapters = [];
   let position = null; // where the reader is in the chapter
   let live = null; // the live parts of the chapter
+  let stopFolding = () => {}; // the outline of the chapter
   let requests = 0;
 
   async function onAddress() {
     const name = recall("chapter");
     if (name === shown) {
-      position?.goTo(recall("section"));
+      position?.goTo(sectionToShow(content, recall("section")));
       live?.onAddress();
       return;
     }
@@ -46,7 +47,8 @@ export function enter(page) {
     if (chapter) showChapter(chapter, html);
     else content.replaceChildren(tableOfContents(chapters));
     if (!isFirst) focusStart();
-    if (chapter && recall("section")) position.goTo(recall("section"));
+    const section = sectionToShow(content, recall("section"));
+    if (chapter && section) position.goTo(section);
     else if (!isFirst) scrollTo(0, 0);
   }
 
@@ -56,14 +58,16 @@ export function enter(page) {
     const outline = outlineOf(article, chapter);
     const text = h("div", { class: "stack" }, article, neighbours(chapters, chapter));
     content.replaceChildren(h("div", { class: "reading" }, outline, text));
-    const sections = [...article.querySelectorAll("section")];
+    const sections = [...article.querySelectorAll("section, .live")];
     position = readingPosition(article, sections, (section) => {
       remember({ section });
       markSection(outline, addressOf(chapter, section));
     });
-    outline.addEventListener("click", (event) => stayOnPage(event, position));
+    stopFolding = foldOutline(outline);
+    for (const links of [outline, ...article.querySelectorAll(".try")])
+      links.addEventListener("click", (event) => stayOnPage(event, position));
     markSection(outline, addressOf(chapter, recall("section")));
-    live = liveParts(article);
+    live = liveParts(article, position.enter);
   }
 
   /** After a link was followed, the keyboard and a screen reader go on at the new title. */
@@ -81,12 +85,21 @@ export function enter(page) {
   function stopReading() {
     position?.stop();
     live?.leave();
+    stopFolding();
     position = live = null;
+  }
+
+  /** Ask again for what did not arrive. */
+  function again() {
+    if (!error.textContent) return;
+    shown = null;
+    onAddress();
   }
 
   onAddress();
   return {
     onAddress,
+    again,
     leave() {
       requests += 1;
       stopReading();
@@ -102,6 +115,13 @@ const addressOf = ({ name }, section) =>
 /** The elements of a text in HTML, which the server has made; no script in it would run. */
 const elementsOf = (html) => new DOMParser().parseFromString(html, "text/html").body.childNodes;
 
+/** What one needs to run the chapters' code, as the parts of a sentence. */
+const needs = () => [
+  "To run the code yourself, you need ",
+  h("code", {}, "pip install '.[train]'"),
+  " in the folder of firstlight's source. To read, and to try the live parts, you need nothing but this page.",
+];
+
 function tableOfContents(chapters) {
   const cards = chapters.map((chapter) =>
     h(
@@ -113,33 +133,37 @@ function tableOfContents(chapters) {
         h("span", { class: "big", "aria-hidden": "true" }, String(chapter.number)),
         h("h3", {}, chapter.title),
         h("p", { class: "quiet" }, chapter.subject),
+        ...chapter.live.map((title) => h("p", { class: "try" }, `Try it: ${title}`)),
       ),
     ),
   );
   const introduction =
     "Nine chapters lead from the smallest network that learns to networks that win competitions. " +
-    "Each takes about a quarter of an hour. Read them here, and run their code in Python's " +
+    "Each takes about twenty minutes. Read them here, and run their code in Python's " +
     "shell or in notebooks, which this command writes: ";
   return h(
     "div",
     { class: "stack" },
     h("h2", { tabindex: -1 }, "Chapters"),
     h("p", { class: "introduction" }, introduction, h("code", {}, "firstlight lessons notebooks")),
+    h("p", { class: "introduction" }, ...needs()),
     h("ol", { class: "contents" }, ...cards),
   );
 }
 
-/** Links to the sections of a chapter. */
+/** Links to the sections of a chapter, and to its live part. */
 function outlineOf(article, chapter) {
-  const links = [...article.querySelectorAll("section[id]")].map((section) => {
-    const title = section.querySelector("h3").textContent;
-    return h("li", {}, h("a", { href: addressOf(chapter, section.id) }, title));
+  const links = [...article.querySelectorAll("section[id], .live")].map((section) => {
+    const isLive = section.matches(".live");
+    const title = isLive ? section.ariaLabel : section.querySelector("h3").textContent;
+    const link = h("a", { href: addressOf(chapter, section.id) }, title);
+    return h("li", { class: isLive && "level3" }, link);
   });
   return h(
     "nav",
     { class: "outline", "aria-label": "Sections of this chapter" },
     h("a", { href: "#learn" }, "All chapters"),
-    h("ol", {}, ...links),
+    h("details", {}, h("summary", {}, "In this chapter"), h("ol", {}, ...links)),
   );
 }
 

@@ -1,22 +1,49 @@
 // Live parts: what one can try out in the middle of a text. Each is a module that exports
 // `mount(element)`, which returns `{ onAddress, leave }`; both may be missing.
 
-import { errorLine } from "./dom.js";
+import { address } from "./address.js";
+import { errorLine, h, NO_ANSWER } from "./dom.js";
 
-/** Put in the live parts of a text, each when it comes near the window. */
-export function liveParts(article) {
+const OF_THE_PAGE = ["chapter", "section"]; // all other names in the address are a live part's
+
+/**
+ * The section to show for the one that the address names: the live part, if the address has
+ * settings of it. A reader who has gone on to another section after using it stays there.
+ */
+export function sectionToShow(article, section) {
+  const part = article.querySelector("[data-live]"); // a chapter has one, or none
+  const hasSettings = [...address.query.keys()].some((name) => !OF_THE_PAGE.includes(name));
+  if (!part || !hasSettings) return section;
+  return section === "" || section === part.closest("section").id ? part.id : section;
+}
+
+/**
+ * Put in the live parts of a text, each when it comes near the window.
+ *
+ * `onUse(id)` is called when the reader begins to use one, and again at each click in it.
+ */
+export function liveParts(article, onUse = () => {}) {
   const mounted = [];
   let left = false;
 
   async function mount(element) {
     try {
-      const part = await import(`./${element.dataset.live}.js`);
-      if (!left) mounted.push(part.mount(element) ?? {});
+      const part = await import(`./${element.dataset.live}.js`).catch(() => {
+        throw new Error(NO_ANSWER);
+      });
+      if (left) return;
+      element.replaceChildren(); // the sentence for browsers without JavaScript
+      mounted.push(part.mount(element) ?? {});
     } catch (problem) {
       const error = errorLine();
-      element.replaceChildren(error);
+      element.replaceChildren(error, h("button", { onclick: () => again(element) }, "Try again"));
       error.textContent = problem.message;
     }
+  }
+
+  function again(element) {
+    element.replaceChildren();
+    mount(element);
   }
 
   const watcher = new IntersectionObserver(
@@ -29,7 +56,11 @@ export function liveParts(article) {
     },
     { rootMargin: "600px" },
   );
-  for (const element of article.querySelectorAll("[data-live]")) watcher.observe(element);
+  for (const element of article.querySelectorAll("[data-live]")) {
+    watcher.observe(element);
+    for (const type of ["focusin", "click"])
+      element.addEventListener(type, () => onUse(element.id));
+  }
 
   return {
     onAddress() {

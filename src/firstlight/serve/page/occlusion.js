@@ -5,12 +5,12 @@ import { colors, greyPicture, mix, picture } from "./pixels.js";
 
 const MIN_RANGE = 0.05; // of a probability, so that a network that is always sure shows no noise
 
-/** `name` is the digit that the network predicts. */
-export function occlusionPanel(image, { probabilities, occlusion }, name) {
+/** `name` is the class that the network predicts, `cover` what is laid over: "blank" paper. */
+export function occlusionPanel(image, { probabilities, occlusion }, name, cover) {
   const highest = Math.max(...probabilities);
   const covered = occlusion.flat();
   const input = greyPicture(image, 28, "the network's input");
-  const paragraphs = explanation(name, highest, Math.min(...covered)).map((text) =>
+  const paragraphs = explanation({ name, cover }, highest, Math.min(...covered)).map((text) =>
     h("p", {}, text),
   );
   return h(
@@ -27,10 +27,10 @@ export function occlusionPanel(image, { probabilities, occlusion }, name) {
   );
 }
 
-function explanation(name, highest, lowest) {
+function explanation({ name, cover }, highest, lowest) {
   const after = percent(Math.min(lowest, highest));
   return [
-    "A cover of 8×8 pixels, as blank as paper, slides over the picture. At each place the network " +
+    `A cover of 8×8 pixels, ${cover === "blank" ? "as blank as paper" : "black"}, slides over the picture. At each place the network ` +
       "answers again.",
     `A pixel is blue if the network is less sure of ${name} while the cover is centred there. The ` +
       "bluer it is, the more the answer depends on what was covered.",

@@ -36,7 +36,6 @@ const EXPLANATION =
 
 export function mount(element) {
   const view = new Overfitting();
-  element.classList.add("card", "stack");
   element.append(...view.elements());
   view.readAddress();
   return { onAddress: () => view.readAddress(), leave: () => view.leave() };
@@ -221,7 +220,7 @@ class Overfitting {
   async prepare() {
     this.data ??= Promise.all(
       ["train", "val"].map(async (split) =>
-        decodeExamples(await fileBytes(`data/mnist-${split}.bin`)),
+        decodeExamples(await fileBytes(`data/mnist-${split}.bin.gz`)),
       ),
     );
     const [train, val] = await this.data.catch((problem) => {

@@ -60,12 +60,12 @@ export class Pad {
     return !this.strokes.length;
   }
 
-  /** Where an event happened, in units of the sheet. */
+  /** Where an event happened, in whole units of the sheet: an address has no others. */
   position(event) {
     const box = this.canvas.getBoundingClientRect();
     return [
-      ((event.clientX - box.left) / box.width) * WIDTH,
-      ((event.clientY - box.top) / box.height) * HEIGHT,
+      Math.round(((event.clientX - box.left) / box.width) * WIDTH),
+      Math.round(((event.clientY - box.top) / box.height) * HEIGHT),
     ];
   }
 

@@ -30,7 +30,7 @@ export function photo(file) {
 }
 
 /** A box around each digit, with its label; lines and letters are as large on every screen. */
-function boxes({ digits, size, classes }, element) {
+function boxes({ digits, unread = [], size, classes }, element) {
   const [width, height] = size;
   const pixel = Math.max(width / element.clientWidth, height / element.clientHeight);
   const texts = digits.map((digit) => (digit.digit === "?" ? "?" : verdict(digit, classes)));
@@ -40,18 +40,25 @@ function boxes({ digits, size, classes }, element) {
     pixel,
   );
   const groups = digits.map((digit, i) => {
-    const [x, y, boxWidth, boxHeight] = digit.box;
-    const frame = { x, y, width: boxWidth, height: boxHeight, rx: 4 * pixel };
     const { fontSize, ...place } = labels[i];
     return svg(
       "g",
       { class: digit.digit === "?" ? "unsure" : "" },
-      svg("rect", { ...frame, "stroke-width": 2 * pixel }),
+      frame(digit.box, pixel),
       svg("text", { ...place, "font-size": fontSize, "stroke-width": 4 * pixel }, texts[i]),
     );
   });
-  return svg("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, ...groups);
+  const marks = unread.map((box) => svg("g", { class: "unsure" }, frame(box, pixel)));
+  return svg(
+    "svg",
+    { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" },
+    ...groups,
+    ...marks,
+  );
 }
+
+const frame = ([x, y, width, height], pixel) =>
+  svg("rect", { x, y, width, height, rx: 4 * pixel, "stroke-width": 2 * pixel });
 
 /**
  * Calls `onFile(file)` for each file that is dropped on the page or pasted into it: of several, the

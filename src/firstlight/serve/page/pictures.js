@@ -1,13 +1,12 @@
 // Which files can be read, and what to do about the others: said before a file is sent.
 
-const READABLE = "PNG, JPEG, WebP, BMP, GIF and TIFF";
+const READABLE = "PNG, JPEG, WebP, BMP, GIF, TIFF and AVIF";
 const MAX_MEGABYTES = 16;
 const FOREIGN = {
-  pdf: "a PDF. Save its page as a picture (PNG or JPEG), or take a screenshot of it.",
-  heic: "a HEIC photograph. Open it and save or export it as JPEG.",
-  heif: "a HEIC photograph. Open it and save or export it as JPEG.",
-  avif: "an AVIF picture. Save it as PNG or JPEG.",
-  svg: "an SVG drawing. Save it as PNG.",
+  pdf: "a PDF; save its pages as pictures.",
+  heic: "a HEIC picture, as phones take them; save it as JPEG.",
+  heif: "a HEIC picture, as phones take them; save it as JPEG.",
+  svg: "an SVG drawing; save it as PNG.",
 };
 
 /** Why a file cannot be read, in a sentence or two; "" if it may be a picture that can. */

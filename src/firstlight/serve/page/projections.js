@@ -24,30 +24,36 @@ export const NO_SWITCHES = "deconvnet: what makes it large"; // the same for eac
 export const WEIGHTS = "its weights";
 export const NOTHING = "";
 
-function inDrawing({ place, drawing }, { noun, map, weights, pixels }) {
+function inDrawing({ place, drawing }, { noun, map, weights, pixels, words }) {
   const isActive = drawing.activation > 0;
   const value = drawing.activation.toFixed(1).replace("-", "−");
   const [row, column] = place;
-  const shown = greyPicture(decode(drawing.image), 28, "the drawing");
+  const shown = greyPicture(decode(drawing.image), 28, `the ${words.image}`);
   const figures = [];
   if (map) {
     const largest = isActive ? framed(map, [row, column, row + 1, column + 1]) : map;
     figures.push(figure(largest, `the map; its largest value is ${value}`));
   }
-  if (!isActive || seesAll(drawing)) figures.push(figure(shown, "the drawing"));
+  if (!isActive || seesAll(drawing)) figures.push(figure(shown, `the ${words.image}`));
   else figures.push(figure(framed(shown, drawing.region), "this value sees what is in the frame"));
   if (isActive && pixels) figures.push(figure(deconvnet(drawing, sideOf([drawing])), pixels));
   if (weights) figures.push(figure(weights, "the weights of its filter"));
   const pictures = h("div", { class: "figures" }, figures);
-  return h("div", { class: "stack" }, pictures, note(meaning(isActive && pixels, noun, value)));
+  return h(
+    "div",
+    { class: "stack" },
+    pictures,
+    note(meaning(isActive && pixels, { noun, words }, value)),
+  );
 }
 
-function meaning(pixels, noun, value) {
-  const colours = "ink at the blue pixels makes it larger, ink at the grey ones smaller";
+function meaning(pixels, { noun, words }, value) {
+  const { light, image } = words;
+  const colours = `${light} at the blue pixels makes it larger, ${light} at the grey ones smaller`;
   if (pixels === WEIGHTS) return `The neuron's value is ${value}: ${colours}.`;
   if (pixels)
     return `Deconvnet goes back from the ${noun}'s value, ${value}, to the pixels: ${colours}.`;
-  return `The ${noun}'s value for this drawing is ${value}.`;
+  return `The ${noun}'s value for this ${image} is ${value}.`;
 }
 
 const note = (text) => h("p", { class: "quiet" }, text);

@@ -1,10 +1,11 @@
 // Where the reader of a text is: the section at the top of the window.
 
+const besideText = matchMedia("(min-width: 1100px)"); // as in style.css
 const TOP_PART = 0.3; // of the window: a section that begins in it is the one that is read
 
 /**
  * Calls `onSection(id)` when the reader scrolls into another section; "" is the introduction, the
- * first of the sections. Parts that scroll sideways get a place in the order of the Tab key.
+ * first of the sections. A live part is a section as long as it is on the screen. Parts that scroll sideways get a place in the order of the Tab key.
  */
 export function readingPosition(article, sections, onSection) {
   let current = null;
@@ -15,8 +16,10 @@ export function readingPosition(article, sections, onSection) {
       jumped = false;
       return;
     }
-    const isRead = (section) => section.getBoundingClientRect().top < TOP_PART * innerHeight;
-    const { id } = sections.findLast(isRead) ?? sections[0];
+    enter((sections.findLast(isRead) ?? sections[0]).id);
+  }
+
+  function enter(id) {
     if (id !== current) onSection(id);
     current = id;
   }
@@ -25,14 +28,14 @@ export function readingPosition(article, sections, onSection) {
     const target = id ? document.getElementById(id) : sections[0];
     if (!article.contains(target)) return;
     if (target.matches("details")) target.open = true;
-    current = target.closest("section").id;
+    current = target.closest("section, .live").id;
     jumped = true;
     setTimeout(() => {
       jumped = false;
     }, 200);
     target.scrollIntoView();
-    const title = target.querySelector("summary, [tabindex]") ?? target;
-    title.focus({ preventScroll: true });
+    const title = target.matches("[tabindex]") ? null : target.querySelector("summary, [tabindex]");
+    (title ?? target).focus({ preventScroll: true });
     onSection(id);
   }
 
@@ -45,6 +48,7 @@ export function readingPosition(article, sections, onSection) {
   addEventListener("scroll", onScroll, { passive: true });
   return {
     goTo,
+    enter,
     stop() {
       watcher.disconnect();
       removeEventListener("scroll", onScroll);
@@ -52,15 +56,39 @@ export function readingPosition(article, sections, onSection) {
   };
 }
 
+/** Whether a section begins at the top of the window or above it; a live part must end below. */
+function isRead(section) {
+  const { top, bottom } = section.getBoundingClientRect();
+  const line = TOP_PART * innerHeight;
+  return top < line && (bottom > line || !section.matches(".live"));
+}
+
 /**
- * Go to the section of an outline's link that was clicked. The address keeps what the live parts
+ * Go to the section of a link that was clicked, in an outline or to a live part. The address keeps what the live parts
  * have put into it; the link's own address is for another tab.
  */
 export function stayOnPage(event, position) {
-  const link = event.target.closest("li a");
+  const link = event.target.closest("li a, .try a");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
+  const outline = link.closest("details");
+  if (outline && !besideText.matches) outline.open = false; // the text moves up, then scrolls
   position.goTo(new URLSearchParams(link.hash.split("?")[1]).get("section") ?? link.hash.slice(1));
+}
+
+/**
+ * Fold an outline (<details>): open where it stands beside the text, and closed above the text.
+ *
+ * Returns a function that stops it.
+ */
+export function foldOutline(outline) {
+  const details = outline.querySelector("details");
+  const update = () => {
+    details.open = besideText.matches;
+  };
+  update();
+  besideText.addEventListener("change", update);
+  return () => besideText.removeEventListener("change", update);
 }
 
 /** Mark the link of an outline that leads to the section that is read. */

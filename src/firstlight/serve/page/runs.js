@@ -3,10 +3,12 @@
 import { recall, remember } from "./address.js";
 import { showEvaluation } from "./confusion.js";
 import { costAndAccuracy, drawCurves, shortNumber } from "./curves.js";
-import { accuracyText, errorLine, h, integer, percent } from "./dom.js";
+import { accuracyText, errorLine, h, integer, percent, repeat } from "./dom.js";
 import { about, get, runPath } from "./server.js";
 
 const COLORS = [1, 2, 3, 4, 5, 6].map((n) => `var(--line${n})`);
+const POLL = 2000; // milliseconds between two looks at runs that are training
+const isTraining = ({ state }) => state === "running" || state === "elsewhere";
 const RUNS_SHOWN_AT_FIRST = 3;
 const EXPLANATION =
   "Each training is a run. Tick runs to compare their curves and settings; open one by its name to " +
@@ -51,6 +53,8 @@ export function enter(page) {
     h("section", { class: "card" }, h("h2", {}, "Cost"), costs),
     h("section", { class: "card" }, h("h2", {}, "Accuracy"), accuracyNote, accuracies),
   );
+  const table = h("div", { class: "wide", hidden: true }, h("table", {}, tableHead(), tableBody));
+  const noRuns = h("p", { class: "no-runs" });
   const comparison = h("p", { "aria-live": "polite" });
   const evaluation = h("div", { class: "stack" });
   page.append(
@@ -59,7 +63,8 @@ export function enter(page) {
       "section",
       { class: "card stack" },
       h("p", { class: "quiet" }, EXPLANATION),
-      h("div", { class: "wide" }, h("table", {}, tableHead(), tableBody)),
+      table,
+      noRuns,
       comparison,
     ),
     curves,
@@ -80,7 +85,8 @@ export function enter(page) {
       row.update(run, checked.indexOf(run.name));
       return row.element;
     });
-    if (!runs.length) elements.push(emptyRow(isReadOnly));
+    table.hidden = !runs.length;
+    noRuns.replaceChildren(...(runs.length ? [] : emptyText(isReadOnly)));
     const compared = runs.filter(({ name }) => checked.includes(name));
     const differing = differences(compared);
     comparison.textContent = sentence(compared, differing);
@@ -125,7 +131,7 @@ export function enter(page) {
     const allCosts = all.flatMap((run) => run.costs);
     const allAccuracies = all.flatMap((run) => run.accuracies);
     drawCurves(costs, "Cost", allCosts, { log: true, format: shortNumber });
-    drawCurves(accuracies, "Accuracy", allAccuracies, { format: accuracyText });
+    drawCurves(accuracies, "Accuracy", allAccuracies, { format: accuracyText, isFraction: true });
   }
 
   function open(name) {
@@ -133,7 +139,10 @@ export function enter(page) {
     for (const [other, { element }] of rows)
       element.toggleAttribute("data-selected", other === name);
     const run = runs.find((each) => each.name === name);
-    showEvaluation(evaluation, run, refresh);
+    const shown = showEvaluation(evaluation, run, refresh);
+    const title = evaluation.querySelector("h2");
+    title.focus({ preventScroll: true });
+    shown.then(() => scrollTo(title));
   }
 
   async function refresh() {
@@ -142,7 +151,23 @@ export function enter(page) {
     return runs;
   }
 
+  /** Show the details, which may be below the curves. */
+  function scrollTo(title) {
+    if (!title.isConnected) return; // the user has chosen another run meanwhile
+    const { top } = title.getBoundingClientRect();
+    if (top < 0 || top > 0.8 * innerHeight) evaluation.scrollIntoView();
+  }
+
   async function onAddress() {
+    try {
+      await showAddress();
+      error.textContent = "";
+    } catch (problem) {
+      error.textContent = problem.message;
+    }
+  }
+
+  async function showAddress() {
     runs = (await get("runs")).runs;
     isReadOnly = (await about()).read_only;
     if (left) return;
@@ -156,13 +181,26 @@ export function enter(page) {
     else evaluation.replaceChildren();
   }
 
-  onAddress().catch((problem) => {
-    error.textContent = problem.message;
-  });
+  /** While a run trains: show how far it is, and what can be done with it when it has ended. */
+  async function followTrainings() {
+    if (!runs.some(isTraining)) return;
+    const before = runs.find(({ name }) => name === recall("run"));
+    await refresh().catch((problem) => {
+      error.textContent = problem.message;
+    });
+    const now = runs.find(({ name }) => name === before?.name);
+    if (!left && now && recall("run") === now.name && now.state !== before.state)
+      showEvaluation(evaluation, now, refresh);
+  }
+
+  onAddress();
+  const stopFollowing = repeat(POLL, followTrainings);
   return {
     onAddress,
+    again: onAddress,
     leave() {
       left = true;
+      stopFollowing();
     },
   };
 }
@@ -181,13 +219,11 @@ function tableHead() {
   return h("thead", {}, h("tr", {}, ...cells));
 }
 
-function emptyRow(isReadOnly) {
+/** The sentence that stands in place of an empty table. */
+function emptyText(isReadOnly) {
+  if (isReadOnly) return ["No runs yet."];
   const link = h("a", { href: "#train" }, "Train a network");
-  const text = isReadOnly
-    ? ["No runs yet."]
-    : ["No runs yet. ", link, ", and its run appears here."];
-  const cell = { class: "empty", colspan: COLUMNS.length + 2 };
-  return h("tr", {}, h("td", cell, h("div", {}, ...text)));
+  return ["No runs yet. ", link, ", and its run appears here."];
 }
 
 function tableRow(name, { open, toggle }) {

@@ -1,12 +1,13 @@
 // Requests to the server that this page came from, and to no other.
 
-import { forget, isShared, token } from "./token.js";
+import { NO_ANSWER } from "./dom.js";
+import { forget, isShared, keep, token } from "./token.js";
 
 const INCOMPLETE = "the server's answer is incomplete";
 
 async function answerTo(address, options) {
   return fetch(address, options).catch(() => {
-    throw new Error("the server does not answer; is it still running?");
+    throw new Error(NO_ANSWER);
   });
 }
 
@@ -23,6 +24,7 @@ async function request(path, options = {}) {
   const headers = { ...options.headers, "x-firstlight-token": sent };
   const response = await answerTo(`/api/${path}`, { ...options, headers });
   if (response.status === 401 && forget(sent)) return request(path, options);
+  if (response.ok) keep(sent);
   return accepted(response);
 }
 

@@ -3,15 +3,16 @@
 
 import { address, onAddress, rememberView } from "./address.js";
 import { copyButtons } from "./copy.js";
-import { liveParts } from "./live.js";
-import { markSection, readingPosition, stayOnPage } from "./reading.js";
+import { liveParts, sectionToShow } from "./live.js";
+import { foldOutline, markSection, readingPosition, stayOnPage } from "./reading.js";
 
-const live = liveParts(document.querySelector("main"));
 const article = document.querySelector(".chapter");
 const position = article ? reading(article, document.querySelector(".outline")) : null;
+const live = liveParts(document.querySelector("main"), position?.enter);
 
 function reading(article, outline) {
   copyButtons(article);
+  foldOutline(outline);
   const linked = [...outline.querySelectorAll("li a")].map((link) => link.hash.slice(1));
   const sections = linked.map((id) => document.getElementById(id));
   sections.unshift(article.querySelector(".intro"));
@@ -19,12 +20,14 @@ function reading(article, outline) {
     rememberView(section);
     markSection(outline, `#${section}`);
   });
-  outline.addEventListener("click", (event) => stayOnPage(event, position));
-  if (address.view) position.goTo(address.view);
+  for (const links of [outline, ...article.querySelectorAll(".try")])
+    links.addEventListener("click", (event) => stayOnPage(event, position));
+  const section = sectionToShow(article, address.view);
+  if (section) position.goTo(section);
   return position;
 }
 
 onAddress(() => {
-  position?.goTo(address.view);
+  position?.goTo(sectionToShow(article, address.view));
   live.onAddress();
 });

@@ -11,16 +11,18 @@ import { samples } from "./samples.js";
 import { about, get, post, runPath } from "./server.js";
 
 const POLL = 500; // milliseconds between two requests about a run that is training
+const LIST_POLL = 3000; // and about all runs: one may begin
 const SLOW_POLL = 5000; // and about one that is not: the command line may continue it
 const COLORS = ["var(--line1)", "var(--line2)"];
 const OUTPUT_LINES = 4;
 const WATCH_SAMPLES = "Watch 100 test images";
 const NO_SAMPLES =
-  "Only images of 28×28 pixels are shown here, and this run has learned from photographs. " +
-  "The photographs that it gets wrong are among its mistakes.";
+  "Photographs are not shown here. Those that the run gets wrong are among its mistakes.";
 const MEAN_RECALL =
   "In this run each class counts alike: the validation curve is the mean recall, the mean of the " +
   "shares of each class's images that are right.";
+const STOPPED =
+  "The training is stopped and its checkpoint is written. Continue goes on from there.";
 const EXIT_INTERRUPTED = 130;
 const READ_ONLY =
   "This server is read-only: here you watch trainings, and cannot start, stop or continue them.";
@@ -36,7 +38,8 @@ const STATES = {
 
 export function enter(page) {
   const form = trainingForm(startTraining);
-  const watched = h("select", { onchange: () => watch(watched.value) });
+  const watched = h("select", { onchange: choose });
+  const offer = h("p", { role: "status" });
   const error = errorLine();
   const runView = h("div", { class: "stack" });
   const note = h("p", { class: "note" });
@@ -48,18 +51,23 @@ export function enter(page) {
       { class: "card stack" },
       h("div", { class: "tools" }, field("watch a run", watched)),
       note,
+      offer,
       error,
     ),
     runView,
   );
 
   let stopWatching = () => {};
+  let names = null; // of the runs in the list
+  let isChosen = false; // whether the user has chosen a run, or none
+  let hasBegun = false; // whether the server has said what it offers
+  let addressIsRead = false;
   let left = false;
 
   async function startTraining(question) {
     const { name } = await post("trainings", question);
     if (left) return; // the user chose another view; the training goes on
-    watched.prepend(h("option", { value: name }, name));
+    showNames([name, ...(names ?? [])]);
     watch(name);
     runView.scrollIntoView({ block: "start" });
   }
@@ -72,35 +80,89 @@ export function enter(page) {
     stopWatching = name ? watchRun(runView, name) : () => {};
   }
 
-  async function onAddress() {
-    const { runs } = await get("runs");
-    if (left) return;
-    const names = runs.map(({ name }) => name);
-    const options = names.map((name) => h("option", { value: name }, name));
-    watched.replaceChildren(h("option", { value: "" }, "none"), ...options);
-    const training = runs.find(({ state }) => state === "running" || state === "elsewhere");
-    watch(names.includes(recall("run")) ? recall("run") : (training?.name ?? ""));
+  function choose() {
+    isChosen = true;
+    offer.replaceChildren();
+    watch(watched.value);
   }
 
+  /** Put the runs into the list; an open list that is as it was stays open. */
+  function showNames(now) {
+    if (names?.join("/") === now.join("/")) return;
+    const shown = watched.value;
+    const options = now.map((name) => h("option", { value: name }, name));
+    watched.replaceChildren(h("option", { value: "" }, "none"), ...options);
+    watched.value = now.includes(shown) ? shown : "";
+    names = now;
+  }
+
+  /** Follow the newest run that is training, or offer it to somebody who looks at another run. */
+  function follow(runs) {
+    const training = runs.filter(isTraining);
+    const isFollowed = training.some(({ name }) => name === watched.value);
+    if (!training.length || isFollowed) offer.replaceChildren();
+    else if (watched.value || isChosen) offerRun(training[0].name);
+    else watch(training[0].name);
+  }
+
+  function offerRun(name) {
+    const text = `Watch ${name}`;
+    if (offer.querySelector("button")?.textContent === text) return; // it keeps its focus
+    const button = h("button", { onclick: () => chooseRun(name) }, text);
+    offer.replaceChildren("A training is running: ", button);
+  }
+
+  function chooseRun(name) {
+    watched.value = name;
+    choose();
+  }
+
+  /** Ask for the runs. While a run is watched, that part says that the server does not answer. */
+  async function refresh() {
+    try {
+      const { runs } = await get("runs");
+      if (left) return;
+      showNames(runs.map(({ name }) => name));
+      if (!addressIsRead) watch(names.includes(recall("run")) ? recall("run") : "");
+      addressIsRead = true;
+      follow(runs);
+      error.textContent = "";
+      await begin();
+    } catch (problem) {
+      error.textContent = watched.value ? "" : problem.message;
+    }
+  }
+
+  function onAddress() {
+    addressIsRead = false;
+    return refresh();
+  }
+
+  /** Show what the server offers, once. */
   async function begin() {
     const server = await about();
+    if (hasBegun) return;
+    hasBegun = true;
     form.element.hidden = server.read_only;
     note.textContent = server.read_only ? READ_ONLY : "";
-    if (!server.read_only) form.begin(server);
+    if (server.read_only) return;
+    form.begin(server).catch(({ message }) => form.showProblem(message));
   }
 
-  begin().catch(({ message }) => form.showProblem(message));
-  onAddress().catch((problem) => {
-    error.textContent = problem.message;
-  });
+  begin().catch(() => {}); // `refresh` tries again, and says what is wrong
+  const stopRefreshing = repeat(LIST_POLL, refresh);
   return {
     onAddress,
+    again: refresh,
     leave() {
       left = true;
+      stopRefreshing();
       stopWatching();
     },
   };
 }
+
+const isTraining = ({ state }) => state === "running" || state === "elsewhere";
 
 /** Watches a run; returns a function that ends the watching. */
 function watchRun(element, name) {
@@ -212,13 +274,18 @@ function watchRun(element, name) {
       samplesTools.hidden = true;
       samplesNote.textContent = NO_SAMPLES;
     }
-    output.textContent = (job?.output ?? []).slice(-OUTPUT_LINES).join("\n");
+    const wasStopped = run.state === "stopped" && job?.exit_code === EXIT_INTERRUPTED;
+    const printed = wasStopped ? [STOPPED] : (job?.output ?? []).slice(-OUTPUT_LINES);
+    output.textContent = printed.join("\n");
   }
 
   function showCurves() {
     const curves = costAndAccuracy(lines, COLORS);
     drawCurves(costs, "Cost", curves.costs, { log: true, format: shortNumber });
-    drawCurves(accuracies, "Accuracy", curves.accuracies, { format: accuracyText });
+    drawCurves(accuracies, "Accuracy", curves.accuracies, {
+      format: accuracyText,
+      isFraction: true,
+    });
     curvesAreDrawn = true;
   }
 
@@ -287,8 +354,12 @@ function runNumbers(lines, run) {
   if (!ENDED.includes(run.state) && remaining !== null)
     texts["time left, about"] = duration(remaining);
   const isRecall = run.validated_by === "mean recall";
-  const measured = isRecall ? "best mean recall on validation" : "best validation accuracy";
-  if (validation.length) texts[measured] = percent(Math.max(...validation), 2);
+  const keepsLast = run.recipe_fields?.keep === "last" && !run.settings.patience; // as `train` does
+  const measured = isRecall ? "mean recall on validation" : "validation accuracy";
+  if (validation.length)
+    texts[keepsLast ? measured : `best ${measured}`] = keepsLast
+      ? percent(validation.at(-1), 2)
+      : percent(Math.max(...validation), 2);
   if (run.accuracy) texts["test accuracy"] = percent(run.accuracy, 2);
   return Object.entries(texts).map(([label, text]) =>
     largeNumber(label, h("b", { class: "big" }, text)),

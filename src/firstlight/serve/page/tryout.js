@@ -11,10 +11,15 @@ import { recognize } from "./recognizer.js";
 const SHOWN_MAPS = 32;
 const HOW =
   "Draw one digit on the sheet: with the mouse, a finger or a pen, or with the arrow keys and the " +
-  "space bar. Or take this one:";
+  "space bar. Or try this one:";
 const INPUT =
   "Left: all that the network gets, your digit in 28×28 pixels. Right: its probabilities.";
+const NO_DIGIT =
+  "This small network reads one digit at a time: if you have drawn two, undo one. If you have drawn " +
+  "one, it looks like no digit to the network.";
 const COLOURS = "Blue: the pattern is there. Grey: its opposite is.";
+
+const STEPS = { norm: "batch normalisation", relu: "ReLU" };
 
 // A 2, as a pad writes its strokes.
 const EXAMPLE =
@@ -130,7 +135,8 @@ class TryOut {
 function explained(answer, classes, pixels) {
   const note = [INPUT, `Below ${percent(answer.threshold)} it says "not sure".`];
   if (classes.includes("none")) note.push("The bar above the dash means: no digit.");
-  return [card(answer, classes, pixels), h("p", { class: "quiet" }, note.join(" "))];
+  const reason = answer.digit === "none" ? [h("p", {}, NO_DIGIT)] : [];
+  return [...reason, card(answer, classes, pixels), h("p", { class: "quiet" }, note.join(" "))];
 }
 
 /** The maps of the first layer that makes several of the image; a network of neurons has none. */
@@ -144,10 +150,21 @@ function firstLayer(maps) {
     h(
       "article",
       { class: "card stack" },
-      h("div", {}, h("h2", {}, `The first layer: ${name}`), h("p", { class: "quiet" }, note)),
+      h(
+        "div",
+        {},
+        h("h2", {}, `The first layer: ${readable(name)}`),
+        h("p", { class: "quiet" }, note),
+      ),
       h("div", { class: "maps" }, ...pictures(first)),
     ),
   ];
+}
+
+/** "conv1_norm" → "conv1, after batch normalisation": in an exported file, layers are merged. */
+function readable(name) {
+  const [, stage, step] = name.match(/^(.+)_(norm|relu)$/) ?? [];
+  return stage ? `${stage}, after ${STEPS[step]}` : name;
 }
 
 /** The first maps as pictures, with one scale of colours. */

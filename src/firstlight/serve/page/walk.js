@@ -9,14 +9,18 @@ const NUMBERS_IN_BOX = 3;
 const CENTRE = 14 * 28 + 14; // the pixel in the middle of an image: there is ink
 const TITLE_HEIGHT = 58; // of the picture; the page has its own title
 const HINT = "One step lights the boxes up, in the order in which it computes their values.";
+const SIDEWAYS = "The picture is wider than the screen: swipe it sideways.";
 const ALT =
   "The graph: matmul takes input and layer1_weights; adding layer1_biases gives the logits; " +
   "softmax cross entropy takes the logits and the labels; its mean is the cost; the optimizer " +
   "changes the variables";
 const FORWARD = "forward:";
-const BACKWARD = "backwards: the gradient flows from the cost to the variables;";
+const BACKWARD = "backwards:";
 const UPDATE = "update:";
-const AFTERWARDS = "Each box shows its value in the last step; variables, after it.";
+const WAITING = "The grey buttons wait until the step is over.";
+const AFTERWARDS =
+  "A step goes forward to the cost and backwards to the slopes, and then updates all weights. Each " +
+  "box shows its value in the last step; variables, after it.";
 
 /**
  * The parts of a step, in order: what each computes, and the boxes and arrows that light up.
@@ -26,31 +30,31 @@ const AFTERWARDS = "Each box shows its value in the last step; variables, after 
  */
 export const stages = (session, values) => [
   {
-    text: "input: the images of the batch, and their labels",
+    text: "the images of the batch come in, with their labels",
     value: values.input,
     boxes: { input: values.input, labels: values.labels },
     arrows: [],
   },
   {
-    text: "matmul: input · weights; the first image",
+    text: "each image times the weights; the first image",
     value: values.product,
     boxes: { matmul: values.product },
     arrows: ["input matmul", "layer1_weights matmul"],
   },
   {
-    text: "logits: + biases; the first image",
+    text: "adding the biases gives the logits; the first image",
     value: values.logits,
     boxes: { logits: values.logits },
     arrows: ["matmul logits", "layer1_biases logits"],
   },
   {
-    text: "softmax cross entropy: how wrong is each answer? The first images",
+    text: "how wrong is each answer? The first images",
     value: values.losses,
     boxes: { softmax_cross_entropy: values.losses },
     arrows: ["logits softmax_cross_entropy", "labels softmax_cross_entropy"],
   },
   {
-    text: "cost: the mean of the batch",
+    text: "the mean of the batch is the cost",
     value: values.cost,
     boxes: { cost: values.cost },
     arrows: ["softmax_cross_entropy cost"],
@@ -61,25 +65,25 @@ export const stages = (session, values) => [
 const backwardStages = (session, { slopes }) =>
   [
     {
-      text: "slopes of the logits: (probabilities − labels) / N; the first image",
+      text: "slopes of the logits, (probabilities − labels) / N; the first image",
       value: slopes.logits,
       boxes: { softmax_cross_entropy: null, logits: null },
       arrows: ["softmax_cross_entropy cost", "logits softmax_cross_entropy"],
     },
     {
-      text: "slopes of the biases: the sums over the batch",
+      text: "slopes of the biases, the sums over the batch",
       value: slopes.biases,
       boxes: { layer1_biases: null },
       arrows: ["layer1_biases logits"],
     },
     {
-      text: "slopes of the weights: inputᵀ · slopes of the logits; the pixel in the middle",
+      text: "slopes of the weights, inputᵀ · slopes of the logits; the pixel in the middle",
       value: slopes.weights,
       boxes: { matmul: null, layer1_weights: null },
       arrows: ["matmul logits", "layer1_weights matmul"],
     },
     {
-      text: `new weights: weights − ${session.rate} · slopes; the pixel in the middle`,
+      text: `new weights, weights − ${session.rate} · slopes; the pixel in the middle`,
       value: session.weights,
       boxes: { optimizer: null, layer1_weights: session.weights, layer1_biases: session.biases },
       arrows: ["optimizer layer1_weights", "optimizer layer1_biases"],
@@ -100,21 +104,25 @@ export function walk(svgText) {
       arrow,
     ]),
   );
-  const element = scrollingFrame(drawing);
+  const frame = scrollingFrame(drawing);
+  const sideways = h("p", { class: "quiet sideways" }, SIDEWAYS);
+  const element = h("div", { class: "walk" }, frame, sideways);
   const text = h("p", {}, HINT);
   const image = h("div");
   const note = h("div", { class: "arrived" }, image, text);
 
-  /** Light the boxes and arrows of a stage, and show its value. */
-  function light({ text: meaning, value, boxes: shown, arrows: passed, direction = FORWARD }) {
+  /** Light the boxes and arrows of a stage, and show its value. `part` is "2 of 9". */
+  function light(stage, part) {
+    const { text: meaning, value, boxes: shown, arrows: passed, direction = FORWARD } = stage;
     putOut();
     const litBoxes = Object.keys(shown).map((name) => boxes.get(name));
     const classes = { [BACKWARD]: ["lit", "backward"], [UPDATE]: ["lit", "update"] };
     for (const part of [...litBoxes, ...passed.map((ends) => arrows.get(ends))])
       part?.classList.add(...(classes[direction] ?? ["lit"]));
     fillBoxes(shown);
-    scrollTo(element, litBoxes[0]);
-    text.replaceChildren(h("b", {}, direction), ` ${meaning}${description(value)}`);
+    scrollTo(frame, litBoxes[0]);
+    const waiting = h("span", { class: "quiet" }, `Part ${part}. ${WAITING}`);
+    text.replaceChildren(h("b", {}, direction), ` ${meaning}${description(value)}`, waiting);
     image.replaceChildren(...(isImages(value) ? [firstImage(value)] : []));
   }
 
@@ -150,9 +158,18 @@ function scrollingFrame(drawing) {
   const watcher = new ResizeObserver(() => {
     if (frame.scrollWidth > frame.clientWidth) frame.tabIndex = 0;
     else frame.removeAttribute("tabindex");
+    fadeEdges(frame);
   });
   watcher.observe(frame);
+  frame.addEventListener("scroll", () => fadeEdges(frame), { passive: true });
   return frame;
+}
+
+/** Mark the edges behind which there is more of the picture. */
+function fadeEdges(frame) {
+  const hidden = frame.scrollWidth - frame.clientWidth;
+  frame.classList.toggle("more-left", frame.scrollLeft > 1);
+  frame.classList.toggle("more-right", frame.scrollLeft < hidden - 1);
 }
 
 /** Move the box to the middle of its frame, as far as the frame scrolls. */

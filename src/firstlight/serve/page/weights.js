@@ -17,22 +17,22 @@ export function weightsPicture(weights, layer, number) {
 }
 
 /** All weights of the layer, if they are known: of softmax, times the image too. */
-export function weightsBlock(weights, image, layer) {
+export function weightsBlock(weights, image, layer, words) {
   if (!weights || !isWeightsOf(weights, layer)) return null;
   if (layer.shape[2] === 10 && weights.shape[0] === 10 && weights.shape[1] === 28)
     return products(weights, image);
-  return h("details", {}, h("summary", {}, "Its weights"), filters(weights));
+  return h("details", {}, h("summary", {}, "Its weights"), filters(weights, words));
 }
 
 /** Each filter's weights as a picture. */
-export function filters(weights) {
+export function filters(weights, { light }) {
   const [n, height, width] = weights.shape;
   const grid = h("div", { class: "maps" }, ...mapPictures(weights, (i) => `filter ${i}`));
   grid.style.setProperty("--size", height > 12 ? "64px" : "44px");
   const some = weights.count > n ? `The first ${n} of ${weights.count}` : `The ${n}`;
   const text =
     `${some} units of ${weights.name.split("/")[0]}, ${height}×${width} weights each. ` +
-    "Blue: ink here makes the unit's value larger. Grey: ink here makes it smaller.";
+    `Blue: ${light} here makes the unit's value larger. Grey: ${light} here makes it smaller.`;
   return h("div", { class: "stack" }, h("p", { class: "quiet" }, text), grid);
 }
 

@@ -1,0 +1,78 @@
+"""Which kind of data lies at a path: each is asked in turn, and the first that finds some is it.
+
+A kind is a module with `find(path)`, which returns what it has found, or None. What it finds is
+either arrays, which are read into memory, or pictures, which are examined and listed.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from firstlight import file_types
+from firstlight.datasets import _csv, _folder, _idx, _npz, _parquet
+from firstlight.datasets._array_files import ArrayFiles, dataset_of_files
+from firstlight.datasets._dataset import Dataset, Listing
+from firstlight.datasets._pictures import PictureFiles, dataset_of_pictures
+from firstlight.errors import DataError
+
+ARRAY_KINDS: dict[str, Callable[[Path], ArrayFiles | None]] = {
+    "IDX files, as MNIST is published": _idx.find,
+    "NumPy's .npz or .npy": _npz.find,
+    "CSV with a row for each image": _csv.find,
+}
+PICTURE_KINDS: dict[str, Callable[[Path], PictureFiles | None]] = {
+    "Parquet, as Hugging Face keeps pictures": _parquet.find,
+    "pictures in class folders, or with a CSV of file,label": _folder.find,
+}
+MAX_LOOKED_AT = 100  # files of a folder that is no data
+MAX_NAMES = 6  # of a folder's files in a message
+
+
+def dataset_at(path: Path, kept: Listing | None, quiet: bool) -> Dataset:
+    """Return the dataset at a path that exists; `kept` is the listing of a run's pictures, if any.
+
+    Raises:
+        DataError: there is none, or it is damaged.
+    """
+    if kept is not None:
+        return dataset_of_pictures(_kept_pictures(path), path, kept, quiet)
+    for find_arrays in ARRAY_KINDS.values():
+        if arrays := find_arrays(path):
+            return dataset_of_files(arrays, path)
+    for find_pictures in PICTURE_KINDS.values():
+        if pictures := find_pictures(path):
+            return dataset_of_pictures(pictures, path, None, quiet)
+    raise DataError(f"{path}: {_what_it_is(path)}")
+
+
+def _kept_pictures(path: Path) -> PictureFiles:
+    """Return where the pictures lie that a run has listed: a folder is not searched again."""
+    folder = path.parent if path.is_file() else path
+    return _parquet.find(path) or PictureFiles(source=folder, files=[])
+
+
+def _what_it_is(path: Path) -> str:
+    """Return what there is where no data was found, and what to do."""
+    kinds = "; ".join([*ARRAY_KINDS, *PICTURE_KINDS])
+    expected = f"{kinds}; save other arrays: np.savez(FILE, images=images, labels=labels)"
+    if path.is_file():
+        return file_types.describe_file(path) or f"not a dataset; data can be {expected}"
+    files = list(islice(_shown_below(path), MAX_LOOKED_AT))
+    for file in files:
+        if file.is_file() and (known := file_types.describe_file(file)):
+            return f"{file.relative_to(path)} is {known}"
+    if not files:
+        return "the folder is empty" if not any(path.iterdir()) else "no file is in its folders"
+    names = ", ".join(
+        f"{file.relative_to(path)}{' (text)' if file_types.is_text(file) else ''}"
+        for file in files[:MAX_NAMES]
+    )
+    return f"no picture and no other data that is known; it has: {names}; data can be {expected}"
+
+
+def _shown_below(path: Path) -> Iterator[Path]:
+    """Yield the files in a folder and in its folders, without hidden ones."""
+    for parent, folders, names in os.walk(path):
+        folders.sort()
+        yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
