@@ -30,6 +30,7 @@ MIN_CELLS = 2  # of a line
 MIN_SCORE = 0.5  # the mean of the logits of a line's cells; of scraps it is lower
 MAX_LINES = 60
 OVERLAPPING = 1.4  # heights: lines are never as near to each other as half of this
+MAX_SHARED = 0.5  # of the smaller of two lines that are not the same
 MIN_SLOPE = 0.01  # rows per column: less is not worth a correction
 
 Floats = NDArray[np.float32]
@@ -54,9 +55,25 @@ class FoundLine:
         return self.dark > 0
 
     def overlaps(self, other: "FoundLine") -> bool:
-        """Return whether the middle of one is in the other."""
+        """Return whether the middle of one is in the other, or half of the smaller one is."""
         one, two = self.area(OVERLAPPING), other.area(OVERLAPPING)
-        return one.contains(other.x, other.y) or two.contains(self.x, self.y)
+        if one.contains(other.x, other.y) or two.contains(self.x, self.y):
+            return True
+        smaller = min(self.size, other.size)
+        return self.shared(other) > MAX_SHARED * smaller
+
+    @property
+    def size(self) -> float:
+        """Its area in pixels."""
+        return (self.right - self.left) * self.height
+
+    def shared(self, other: "FoundLine") -> float:
+        """Return the area that two lines share."""
+        left, right = max(self.left, other.left), min(self.right, other.right)
+        middles = [each.y + each.slope * ((left + right) / 2 - each.x) for each in (self, other)]
+        halves = (self.height + other.height) / 2
+        lower = min(self.height, other.height)
+        return max(0.0, right - left) * min(max(0.0, halves - abs(middles[0] - middles[1])), lower)
 
     def area(self, relative_height: float = 1.0) -> Area:
         """Return the line with margins: its digits are not all equally high."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from firstlight.images.open import Picture, Source, open_picture
 from firstlight.reading import cut_reader, ink, locate
 from firstlight.reading.blobs import Blob
-from firstlight.reading.finder import FoundLine, around, line_finder
+from firstlight.reading.finder import FoundLine, line_finder
 from firstlight.reading.line_reader import digit_blobs, line_reader
 from firstlight.reading.recognition import (
     Recognition,
@@ -30,7 +30,7 @@ from firstlight.reading.recognition import (
 )
 from firstlight.reading.recognizer import DIGITS_MODEL, Recognizer, recognizer
 from firstlight.reading.result import UNSURE, Line, Reading
-from firstlight.reading.strip import cut_area, cut_strip
+from firstlight.reading.strip import Area, cut_area, cut_strip
 
 SAY, MIN_SAY = 0.3, 0.003  # the recogniser's weight beside the line reader, its lowest word
 MIN_CONFIDENCE = 0.5  # of a digit that both have read: more probable than not
@@ -56,6 +56,7 @@ class ReadLine(NamedTuple):
     place: FoundLine
     recognized: list[Recognition]
     line: Line
+    whole: float  # how much of the marks that it consists of is in it, 0..1
 
 
 def read(
@@ -114,9 +115,8 @@ def read_drawing(drawing: NDArray[np.uint8], model: Path | None = None) -> Readi
         return read_cut(picture, found, network, single=False)
     inks = {True: FoundInk.of(found)}
     places = [place for place in line_finder().find(picture.grey) if place.is_dark]
-    if not places and inks[True].blobs:
-        places = [around(inks[True].blobs)]
-    return read_lines(picture, places, inks, network)
+    reading = read_lines(picture, places, inks, network)
+    return reading if reading.lines else read_single(picture, found, network)
 
 
 # A page
@@ -169,7 +169,9 @@ def read_places(
         recognized = read_place(place, inks[place.is_dark], network)
         digits = to_digits(recognized, network, scale, MIN_CONFIDENCE)
         if digits:
-            lines.append(ReadLine(place, recognized, Line(tuple(digits))))
+            line = Line(tuple(digits))
+            whole = inner_fraction(place, inks[place.is_dark].blobs)
+            lines.append(ReadLine(place, recognized, line, whole))
     return surest(lines)
 
 
@@ -188,10 +190,29 @@ def read_place(place: FoundLine, found: FoundInk, network: Recognizer) -> list[R
 def surest(lines: Sequence[ReadLine]) -> list[ReadLine]:
     """Return the lines from top to bottom; of those that overlap, the one read most surely."""
     kept: list[ReadLine] = []
-    for line in sorted(lines, key=lambda each: -line_certainty(each.line)):
+    for line in sorted(lines, key=lambda each: -line_certainty(each.line) * each.whole):
         if not any(line.place.overlaps(other.place) for other in kept):
             kept.append(line)
     return sorted(kept, key=lambda each: each.place.y)
+
+
+def inner_fraction(place: FoundLine, blobs: Sequence[Blob]) -> float:
+    """Return how much of its marks is in a line, 0..1: in a part of a digit it is little.
+
+    It is the mean over the line's ink. Without marks it is 1: what is too pale is read too.
+    """
+    area = place.area(STRIP_HEIGHTS[-1])
+    mass = np.array([blob.mass for blob in blobs])
+    inside = np.array([mass_in(area, blob) for blob in blobs])
+    return float((inside**2 / mass).sum() / inside.sum()) if inside.any() else 1.0
+
+
+def mass_in(area: Area, blob: Blob) -> float:
+    """Return the ink of a blob that is in an area, which is taken to be level there."""
+    top = area.top + area.slope * (blob.center[0] - area.middle)
+    rows = slice(max(0, round(top) - blob.y), max(0, round(top + area.height) - blob.y))
+    columns = slice(max(0, round(area.left) - blob.x), max(0, round(area.right) - blob.x))
+    return float(blob.ink[rows, columns].sum())
 
 
 def combine(
