@@ -70,10 +70,20 @@ class FoundLine:
     def shared(self, other: "FoundLine") -> float:
         """Return the area that two lines share."""
         left, right = max(self.left, other.left), min(self.right, other.right)
-        middles = [each.y + each.slope * ((left + right) / 2 - each.x) for each in (self, other)]
-        halves = (self.height + other.height) / 2
+        if right <= left:
+            return 0.0
+        return (right - left) * self.shared_height(other, (left + right) / 2)
+
+    def beside(self, other: "FoundLine") -> float:
+        """Return how much of the lower line is as high as the other, which is on its right."""
+        shared = self.shared_height(other, (self.right + other.left) / 2)
+        return shared / min(self.height, other.height)
+
+    def shared_height(self, other: "FoundLine", x: float) -> float:
+        """Return how many rows two lines share in a column."""
+        one, two = (line.y + line.slope * (x - line.x) for line in (self, other))
         lower = min(self.height, other.height)
-        return max(0.0, right - left) * min(max(0.0, halves - abs(middles[0] - middles[1])), lower)
+        return min(max(0.0, (self.height + other.height) / 2 - abs(one - two)), lower)
 
     def area(self, relative_height: float = 1.0) -> Area:
         """Return the line with margins: its digits are not all equally high."""

@@ -53,12 +53,17 @@ def line_reader() -> LineReader:
     return LineReader(LINES_MODEL)
 
 
+def column_of(digit: AlignedDigit) -> float:
+    """Return the column of the strip that is the middle of a digit."""
+    return COLUMNS_PER_STEP * digit.step + FIRST_STEP_MIDDLE
+
+
 def digit_blobs(line: Sequence[Blob], strip: Strip, digits: Sequence[AlignedDigit]) -> list[Blob]:
     """Return the ink of each digit: the line's ink, cut between the middles of neighbours.
 
     Where a digit has no ink in the line's blobs, the place without ink is returned.
     """
-    columns = [COLUMNS_PER_STEP * digit.step + FIRST_STEP_MIDDLE for digit in digits]
+    columns = [column_of(digit) for digit in digits]
     places = [place_without_ink(strip, column) for column in columns]
     if not line or not digits:
         return places

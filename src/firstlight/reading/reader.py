@@ -20,7 +20,7 @@ from firstlight.images.open import Picture, Source, open_picture
 from firstlight.reading import cut_reader, ink, locate
 from firstlight.reading.blobs import Blob
 from firstlight.reading.finder import FoundLine, line_finder
-from firstlight.reading.line_reader import digit_blobs, line_reader
+from firstlight.reading.line_reader import column_of, digit_blobs, line_reader
 from firstlight.reading.recognition import (
     Recognition,
     find_unread,
@@ -29,11 +29,12 @@ from firstlight.reading.recognition import (
     to_digits,
 )
 from firstlight.reading.recognizer import DIGITS_MODEL, Recognizer, recognizer
-from firstlight.reading.result import UNSURE, Line, Reading
-from firstlight.reading.strip import Area, cut_area, cut_strip
+from firstlight.reading.result import UNSURE, Digit, Line, Reading
+from firstlight.reading.strip import Area, Strip, cut_area, cut_strip
 
 SAY, MIN_SAY = 0.3, 0.003  # the recogniser's weight beside the line reader, its lowest word
 MIN_CONFIDENCE = 0.5  # of a digit that both have read: more probable than not
+MIN_BESIDE = 0.4  # of the lower of two lines in one row, the part that is as high as the other
 STRIP_HEIGHTS = (1.2, 1.5)  # over the digits' height: each line is read with these margins
 
 
@@ -146,7 +147,7 @@ def read_lines(
     most = inks.get(2 * dark_lines >= len(lines), next(iter(inks.values())))
     missed = find_unread(most.marks, [line.recognized for line in lines], network)
     return Reading(
-        lines=tuple(each.line for each in lines),
+        lines=tuple(joined(row) for row in rows_of(lines)),
         picture=picture,
         contrast=most.of_pixels.contrast,
         unread=tuple(scaled_box(box, picture.scale) for box in missed),
@@ -159,30 +160,37 @@ def read_places(
     network: Recognizer,
     scale: float,
 ) -> list[ReadLine]:
-    """Return the lines in which digits were read, from top to bottom.
+    """Return the lines in which digits were read, from top to bottom, the surest ones.
 
     Args:
         scale: pixels of the original picture per pixel of the working picture.
     """
     lines = []
     for place in places:
-        recognized = read_place(place, inks[place.is_dark], network)
+        strips = cut_strips(place, inks[place.is_dark])
+        recognized = read_strips(strips, place, inks[place.is_dark], network)
         digits = to_digits(recognized, network, scale, MIN_CONFIDENCE)
         if digits:
-            line = Line(tuple(digits))
+            line = Line(tuple(digits), strips[0].pixels)
             whole = inner_fraction(place, inks[place.is_dark].blobs)
             lines.append(ReadLine(place, recognized, line, whole))
     return surest(lines)
 
 
-def read_place(place: FoundLine, found: FoundInk, network: Recognizer) -> list[Recognition]:
-    """Recognise the digits of a line that was found, in strips with different margins."""
-    strips = [cut_area(found.of_pixels.measured, place.area(height)) for height in STRIP_HEIGHTS]
+def cut_strips(place: FoundLine, found: FoundInk) -> list[Strip]:
+    """Cut a line out of the picture, with different margins."""
+    return [cut_area(found.of_pixels.measured, place.area(height)) for height in STRIP_HEIGHTS]
+
+
+def read_strips(
+    strips: Sequence[Strip], place: FoundLine, found: FoundInk, network: Recognizer
+) -> list[Recognition]:
+    """Recognise the digits of a line: how many and where says the line reader alone."""
     inside = [blob for blob in found.blobs if place.area().contains(*blob.center)]
     digits = line_reader().read(strips)
     recognized = recognize(digit_blobs(inside, strips[0], digits), network)
     return [
-        combine(recognition, digit.probabilities, network)
+        combine(recognition, digit.probabilities, network)._replace(column=column_of(digit))
         for recognition, digit in zip(recognized, digits, strict=True)
     ]
 
@@ -194,6 +202,31 @@ def surest(lines: Sequence[ReadLine]) -> list[ReadLine]:
         if not any(line.place.overlaps(other.place) for other in kept):
             kept.append(line)
     return sorted(kept, key=lambda each: each.place.y)
+
+
+def rows_of(lines: Sequence[ReadLine]) -> list[list[ReadLine]]:
+    """Group lines that are beside each other, from top to bottom, each row from left to right."""
+    rows: list[list[ReadLine]] = []
+    for line in sorted(lines, key=lambda each: each.place.left):
+        beside = [row[-1].place.beside(line.place) for row in rows]
+        if beside and max(beside) > MIN_BESIDE:
+            rows[int(np.argmax(beside))].append(line)
+        else:
+            rows.append([line])
+    return sorted(rows, key=lambda row: float(np.mean([each.place.y for each in row])))
+
+
+def joined(row: Sequence[ReadLine]) -> Line:
+    """Return lines that are beside each other as one; its strip is theirs, one after the other."""
+    digits: list[Digit] = []
+    strips: list[NDArray[np.uint8]] = []
+    width = 0
+    for _, _, line, _ in row:
+        assert line.strip is not None
+        digits += [replace(digit, column=width + (digit.column or 0.0)) for digit in line.digits]
+        strips.append(line.strip)
+        width += line.strip.shape[1]
+    return Line(tuple(digits), np.hstack(strips))
 
 
 def inner_fraction(place: FoundLine, blobs: Sequence[Blob]) -> float:

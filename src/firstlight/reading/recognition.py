@@ -22,6 +22,7 @@ class Recognition(NamedTuple):
     blob: Blob
     image: NDArray[np.uint8]  # (28, 28, 1)
     probabilities: NDArray[np.float32]  # (classes,)
+    column: float | None = None  # of its line's strip
 
 
 def recognize(blobs: Sequence[Blob], network: Recognizer) -> list[Recognition]:
@@ -50,7 +51,7 @@ def to_digits(
     """
     least = network.threshold if threshold is None else threshold
     digits = []
-    for blob, image, probabilities in recognized:
+    for blob, image, probabilities, column in recognized:
         order = np.argsort(-probabilities)[:CANDIDATES]
         candidates = tuple((network.classes[i], float(probabilities[i])) for i in order)
         name, confidence = candidates[0]
@@ -63,6 +64,8 @@ def to_digits(
                 box=scaled_box(Box.of(blob), scale),
                 candidates=candidates,
                 image=image,
+                probabilities=tuple(probabilities.tolist()),
+                column=column,
             )
         )
     return digits

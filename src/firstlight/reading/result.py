@@ -21,7 +21,9 @@ class Digit:
     confidence: float  # 0..1, the probability of the most probable class
     box: tuple[int, int, int, int]  # x, y, width, height in pixels of the original picture
     candidates: tuple[tuple[str, float], ...]  # the three most probable classes, probabilities
-    image: NDArray[np.uint8] = field(repr=False)  # (28, 28, 1), 0..255: the network's input
+    image: NDArray[np.uint8] = field(repr=False)  # (28, 28, 1), 0..255: the recogniser's input
+    probabilities: tuple[float, ...] = field(repr=False)  # of all classes of the model
+    column: float | None = None  # of its line's strip: where the line reader sees it
 
     def to_json(self) -> dict[str, Any]:
         document: dict[str, Any] = {
@@ -42,6 +44,8 @@ class Line:
     """A line of digits, from left to right."""
 
     digits: tuple[Digit, ...]
+    # (32, width), 0..255: the line reader's input; None if the digits were cut out instead.
+    strip: NDArray[np.uint8] | None = field(default=None, repr=False)
 
     @property
     def text(self) -> str:
