@@ -49,6 +49,31 @@ def test_lines_are_in_reading_order_and_boxes_in_the_pictures_pixels(write: Any)
     assert (x, y) == pytest.approx((30, 30), abs=3) and height == pytest.approx(80, abs=6)
 
 
+def test_digits_far_apart_in_a_row_are_one_line_from_left_to_right(write: Any) -> None:
+    page = np.full((400, 1000), 255, np.uint8)
+    for text, x, y in (("3", 700, 36), ("1", 30, 44), ("2", 350, 30), ("405", 60, 200)):
+        digits = write(text)
+        page[y : y + digits.shape[0], x : x + digits.shape[1]] = digits
+    assert read(page).text == "123\n405"
+
+
+def test_ink_as_light_as_the_paper_is_seen_by_its_colour(write: Any) -> None:
+    ink = (255 - write("2019").astype(float))[..., None] / 255
+    green, red = np.array([54, 117, 76.0]), np.array([132, 81, 65.0])
+    picture = (green * (1 - ink) + red * ink).round().astype(np.uint8)
+    assert np.ptp(np.asarray(Image.fromarray(picture).convert("L")).astype(int)) <= 3
+    assert read(picture).text == "2019"
+
+
+def test_a_line_has_the_readers_strip_and_the_places_of_its_digits(write: Any) -> None:
+    (line,) = read(write("4071")).lines
+    assert line.strip is not None and line.strip.shape[0] == 32
+    columns = [digit.column for digit in line.digits]
+    assert columns == sorted(columns) and 0 < columns[0] < columns[-1] < line.strip.shape[1]
+    boxes = [digit.box[0] + digit.box[2] / 2 for digit in line.digits]
+    assert np.corrcoef(columns, boxes)[0, 1] > 0.99
+
+
 def test_uneven_light_and_a_hard_shadow_do_no_harm(write: Any) -> None:
     page = write("50324")
     light = np.linspace(1, 0.5, page.shape[1]) * np.where(np.arange(page.shape[1]) < 220, 0.6, 1)
@@ -378,7 +403,7 @@ def test_slanted_lines_are_kept_apart() -> None:
 def test_a_pale_digit_that_is_left_out_is_named(
     firstlight: Firstlight, write: Any, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A model of the user's reads so; the line finder finds the pale digit, so it is hidden."""
+    """The line finder finds this one; so it is made to look at the left of the page alone."""
     find = finder.LineFinder.find
     monkeypatch.setattr(
         finder.LineFinder, "find", lambda self, grey: [x for x in find(self, grey) if x.left < 300]
@@ -402,7 +427,7 @@ def test_small_digits_beside_large_ones_are_read_as_a_line(write: Any) -> None:
     page = np.hstack([large[:, :440], np.full((400, 200), 255, np.uint8)])
     page[150:226, 440:540] = small
     reading = read(page)
-    assert reading.text == "49\n72" and reading.note is None
+    assert reading.text == "4972" and reading.note is None
 
 
 def test_a_letter_between_digits_is_named_as_not_read(

@@ -1,6 +1,6 @@
 """The line finder: a network that says where lines of digits are on a page, dark or light.
 
-    grey (h, w)  →  reduced to three sizes  →  answers for cells of 4×4 pixels  →  lines
+    grey (h, w)  →  reduced to four sizes  →  answers for cells of 4×4 pixels  →  lines
 
 Cells in the middle of a line touch each other, so a line is a connected component of such cells.
 """
@@ -20,9 +20,9 @@ from firstlight.reading.blobs import Blob, merge
 from firstlight.reading.strip import Area
 
 FINDER_MODEL = Path(__file__).parent / "finder.onnx"
-# Pixels to which the longer side is reduced, and which heights of digits are looked for there: most
-# digits, large ones, and one that fills the picture.
-PAGE_SIDES = ((512, 0, 300), (176, 28, 110), (64, 18, 64))
+# Pixels to which the longer side is reduced, and which heights of digits are looked for there: small
+# digits, most, large ones, and one that fills the picture.
+PAGE_SIDES = ((1024, 0, 80), (512, 0, 300), (176, 28, 110), (64, 18, 64))
 MULTIPLE = 32  # pixels: the network halves a page five times
 CELL = 4  # pixels for each answer
 MIN_LOGIT = 0.0  # of a cell in the middle of a line
