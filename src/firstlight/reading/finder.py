@@ -20,8 +20,8 @@ from firstlight.reading.blobs import Blob, merge
 from firstlight.reading.strip import Area
 
 FINDER_MODEL = Path(__file__).parent / "finder.onnx"
-# Pixels to which the longer side is reduced, and which heights of digits are looked for there: small
-# digits, most, large ones, and one that fills the picture.
+# Pixels to which the longer side is reduced, and which heights of digits are looked for there:
+# small ones, most of them, large ones, and one that fills the picture.
 PAGE_SIDES = ((1024, 0, 80), (512, 0, 300), (176, 28, 110), (64, 18, 64))
 MULTIPLE = 32  # pixels: the network halves a page five times
 CELL = 4  # pixels for each answer
