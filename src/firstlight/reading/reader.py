@@ -32,7 +32,7 @@ from firstlight.reading.recognizer import DIGITS_MODEL, Recognizer, recognizer
 from firstlight.reading.result import UNSURE, Digit, Line, Reading
 from firstlight.reading.strip import Area, Strip, cut_area, cut_strip
 
-SAY, MIN_SAY = 0.3, 0.003  # the recogniser's weight beside the line reader, its lowest word
+SAY, MIN_SAY = 0.3, 0.001  # the recogniser's weight beside the line reader, its lowest word
 MIN_CONFIDENCE = 0.5  # of a digit that both have read: more probable than not
 MIN_BESIDE = 0.4  # of the lower of two lines in one row, the part that is as high as the other
 STRIP_HEIGHTS = (1.2, 1.5)  # over the digits' height: each line is read with these margins
@@ -254,15 +254,13 @@ def combine(
     """Return what both networks say of a digit: the product of their probabilities.
 
     Args:
-        line_probabilities: (11,) of the digits and of none, which the recogniser has no say in: it
-            sees only what was cut out.
+        line_probabilities: (11,) of the digits and of none.
     """
-    digits = network.digit_probabilities(recognition.probabilities)
-    say = SAY if recognition.blob.mass else 0.0
-    product = line_probabilities[:10] * np.maximum(digits, MIN_SAY) ** say
-    total = 1 - line_probabilities[10]
-    probabilities = np.append(product / product.sum() * total, line_probabilities[10])
-    return recognition._replace(probabilities=probabilities.astype(np.float32))
+    if not recognition.blob.mass:  # the recogniser has seen nothing
+        return recognition._replace(probabilities=line_probabilities.astype(np.float32))
+    says = np.maximum(network.digits_and_none(recognition.probabilities), MIN_SAY) ** SAY
+    product = line_probabilities * says
+    return recognition._replace(probabilities=(product / product.sum()).astype(np.float32))
 
 
 # A picture of one digit

@@ -47,10 +47,10 @@ class Recognizer:
         calibrated = self._model.logits(images) / np.float32(self._model.metadata.temperature)
         return softmax(calibrated + self._log_ratios)
 
-    def digit_probabilities(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the probabilities of the digits, if it is one: (classes,) → (digits,)."""
-        digits = probabilities[self._is_digit]
-        return np.asarray(digits / max(float(digits.sum()), 1e-6))
+    def digits_and_none(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the probabilities of the ten digits and of "none", (11,), in this order."""
+        none = probabilities[~self._is_digit].sum(keepdims=True)
+        return np.concatenate([probabilities[self._is_digit], none])
 
     def digit_confidence(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probability of the most probable digit: (n, classes) → (n,).
