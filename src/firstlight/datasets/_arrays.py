@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from firstlight.datasets._dataset import Dataset
 from firstlight.datasets._examples import HOLD_OUT_EVERY, Examples, array_examples
+from firstlight.datasets._names import decoded
 from firstlight.errors import DataError, UsageError
 
 HOLD_OUT_SEED = 0  # validation examples do not depend on the seed of a training
@@ -328,7 +329,7 @@ def plain_labels(labels: ArrayLike, what: str) -> NDArray[Any]:
         _check_one_hot(plain, what)
         plain = plain.argmax(1)
     if plain.dtype.kind == "S":
-        plain = np.char.decode(plain, "utf-8", "replace")
+        plain = np.array([decoded(name) for name in plain.ravel().tolist()]).reshape(plain.shape)
     if plain.dtype.kind in "fb" and np.isfinite(plain).all() and _are_whole(plain * 1):
         plain = plain.astype(np.int64)
     if plain.dtype.kind not in "iuU" or plain.ndim != 1:
@@ -372,7 +373,18 @@ def class_names(
         raise UsageError(
             f"labels: {len(values):,} different ones; there can be {MAX_CLASSES:,} classes"
         )
-    return tuple(map(str, values)), values
+    names = tuple(map(str, values))
+    check_names(names, "labels")
+    return names, values
+
+
+def check_names(names: Iterable[str], what: str) -> None:
+    """Raises UsageError if the name of a class is empty, or cannot be written as UTF-8."""
+    for name in names:
+        if not name.strip():
+            raise UsageError(f"{what}: an empty name; each image needs the name of its class")
+        if name != name.encode(errors="ignore").decode():
+            raise UsageError(f"{what}: {name!a} cannot be written as UTF-8; give another name")
 
 
 def _given_names(classes: Sequence[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:
@@ -381,6 +393,7 @@ def _given_names(classes: Sequence[str]) -> tuple[tuple[str, ...], tuple[int, ..
     names = tuple(map(str, classes))
     if len(set(names)) < len(names):
         raise UsageError(f"classes names a class twice: {', '.join(names)}")
+    check_names(names, "classes")
     return names, tuple(range(len(names)))
 
 

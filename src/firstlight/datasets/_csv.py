@@ -24,10 +24,11 @@ from firstlight.datasets._array_files import (
     opened,
     plain_name,
     refuse_several,
+    refuse_two,
 )
 from firstlight.datasets._arrays import is_square
 from firstlight.datasets._examples import SPLITS
-from firstlight.datasets._names import place_of, split_named
+from firstlight.datasets._names import decoded, place_of, split_named
 from firstlight.errors import DataError
 
 ENDINGS = (".csv", ".tsv", ".txt", ".data", ".tra", ".tes")
@@ -107,15 +108,19 @@ def find(path: Path) -> ArrayFiles | None:
     collections = {place_of(plain_name(file)).collection for file in labelled}
     refuse_several(path, collections, labelled[0])
     read_once = cache(read)
-    splits: dict[str, Callable[[], RawSplit]] = {}
+    file_of: dict[str, Path] = {}  # split → file
     for file in labelled:
         for split in _splits_of(file, tables[file], read_once):
-            splits.setdefault(split, partial(_rows_of, file, split, read_once))
+            first = file_of.setdefault(split, file)
+            if first != file:
+                refuse_two(first, file, f"{split} images")
     return ArrayFiles(
         path=path,
         name=_name(path, collections.pop()),
-        splits=splits,
-        files=tuple(labelled),
+        splits={
+            split: partial(_rows_of, file, split, read_once) for split, file in file_of.items()
+        },
+        files=tuple(dict.fromkeys(file_of.values())),
         remarks=tuple(
             f"{file.name} has no labels, so it is left out; {_answered_by(file)}"
             for file in tables
@@ -171,7 +176,7 @@ def _splits_of(file: Path, columns: Columns, read_once: Callable[[Path], Table])
 def _rows_of(file: Path, split: str, read_once: Callable[[Path], Table]) -> RawSplit:
     table = read_once(file)
     if table.labels is None:
-        raise DataError(f"{file}: no labels")
+        raise DataError(f"{file}: no column of labels; call one `label`")
     if table.splits is None:
         return RawSplit(table.images, table.labels)
     rows = table.splits == split
@@ -295,11 +300,11 @@ def read(file: Path) -> Table:
         raise DataError(f"{file}: images of different sizes")
     images = np.concatenate(blocks)
     if columns.is_guess:
-        return _choose_label(images, *map(_labels, others))
+        return _choose_label(images, *(_labels(file, each) for each in others))
     label, split = columns.place("label"), columns.place("split")
     return Table(
         images,
-        None if label is None else _labels(others[label]),
+        None if label is None else _labels(file, others[label]),
         None if split is None else _named_splits(file, others[split]),
     )
 
@@ -438,18 +443,19 @@ def _whole_numbers(
     return values.astype(np.uint8).reshape(shape)
 
 
-def _labels(cells: list[bytes]) -> NDArray[Any]:
+def _labels(file: Path, cells: list[bytes]) -> NDArray[Any]:
     """Return cells as whole numbers if all are, as names otherwise.
 
     Raises:
         DataError: a label is empty.
     """
     if b"" in cells:
-        raise DataError(f"row {cells.index(b'') + 1:,} of the images has no label; remove the row")
+        row = cells.index(b"") + 1
+        raise DataError(f"{file}: row {row:,} of the images has no label; remove the row")
     try:
         numbers = np.array(cells, np.float64) if cells else np.empty(0)
     except ValueError:
-        return np.array([cell.decode("utf-8", "replace") for cell in cells])
+        return np.array(list(map(decoded, cells)))
     if np.isfinite(numbers).all() and (numbers == np.round(numbers)).all():
         return numbers.astype(np.int64)
     return numbers

@@ -20,7 +20,7 @@ from firstlight.datasets._names import place_of, split_named
 from firstlight.datasets._pictures import File, PictureFiles
 from firstlight.datasets._pictures import list_pictures as examine_and_list
 from firstlight.errors import DataError
-from firstlight.images.files import PICTURE_ENDINGS, natural
+from firstlight.images.files import PICTURE_ENDINGS, natural, refuse_unreadable, walk
 from firstlight.images.open import is_picture
 
 # Folders that hold classes and are none: parts of a collection.
@@ -88,6 +88,13 @@ def _with_table(folders: PictureFiles, table: PictureFiles, missing: set[str]) -
         files=folders.files + files,
         faults={place: fault for place, fault in folders.faults.items() if place not in places},
     )
+
+
+def holds_classes(directory: Path) -> bool:
+    """Return whether a folder has class folders with pictures, of at least two classes."""
+    folders, _ = _class_folders(directory, _containers(directory))
+    labels = {label for place, (_, label) in folders.items() if _has_pictures(directory / place)}
+    return len(labels) > 1
 
 
 def list_pictures(directory: Path, quiet: bool = True) -> Listing:
@@ -211,7 +218,8 @@ def _unwrapped(folder: Path) -> Path:
 
 
 def _has_pictures(folder: Path) -> bool:
-    return any(is_picture(file) for file in _files_below(folder))
+    """Return whether a folder has pictures at any depth, perhaps all of them damaged."""
+    return any(map(_is_like_a_picture, _files_below(folder)))
 
 
 def _splits_among(root: Path, names: list[str]) -> dict[str, str]:
@@ -298,16 +306,23 @@ def _nested(files: list[File]) -> tuple[str, ...]:
 
 def _files_below(folder: Path) -> Iterator[Path]:
     """Yield the files at any depth in a folder, without hidden ones, in natural order."""
-    for parent, folders, names in os.walk(folder):
+    for parent, folders, names in walk(folder):
         folders[:] = sorted((name for name in folders if _is_shown(name)), key=natural)
         for name in sorted(names, key=natural):
             if _is_shown(name):
-                yield Path(parent, name)
+                yield parent / name
 
 
 def _names(directory: Path) -> list[str]:
-    """Return the names in a directory in natural order, without hidden ones."""
-    return sorted(filter(_is_shown, os.listdir(directory)), key=natural)
+    """Return the names in a directory in natural order, without hidden ones.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        return sorted(filter(_is_shown, os.listdir(directory)), key=natural)
+    except OSError as error:
+        refuse_unreadable(error)
 
 
 def _is_shown(name: str) -> bool:

@@ -4,6 +4,7 @@ Everyone names their data in their own way, with the same few words. This table 
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 
 SPLIT_WORDS = {
@@ -33,6 +34,14 @@ class Place:
     collection: str
     split: str
     role: str  # "images", "labels" or "classes"
+
+
+def decoded(name: bytes) -> str:
+    """Return a name that is UTF-8, or as Windows writes it, or else any bytes: never two as one."""
+    for encoding in ("utf-8", "cp1252"):
+        with suppress(UnicodeDecodeError):
+            return name.decode(encoding)
+    return name.decode("latin-1")
 
 
 def place_of(name: str) -> Place:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from firstlight.datasets import _csv, _emnist, _idx, _npz
 from firstlight.datasets._array_files import as_data_error, plain_name, unpack
 from firstlight.datasets._arrays import as_batch, as_images, data_scale, holds_planes
-from firstlight.datasets._names import place_of
 
 ENDINGS = (*_csv.ENDINGS, *_npz.ENDINGS)
 
@@ -43,8 +42,8 @@ def read(path: Path) -> Images:
         array = _array(path)
         batch = as_batch(array, "images", planes=holds_planes(array))
         pixels = as_images(batch, "images", data_scale(batch, "images"))
-    if _emnist.is_emnist(place_of(plain_name(path)).collection):
-        pixels = pixels.swapaxes(1, 2)
+    if _emnist.is_emnist(path):
+        pixels = _emnist.upright(pixels)
     return Images(pixels, _csv.is_from_kaggle(path))
 
 
