@@ -224,6 +224,7 @@ class ConstantClassifier:
     input = (28, 28, 1)
     classes = ("0", "1")
     image_kind: ImageKind = "digits"
+    values = None
 
     def __init__(self) -> None:
         self.batch_sizes: list[int] = []

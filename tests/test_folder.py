@@ -118,7 +118,7 @@ def spoiled(splits: Path) -> dict[str, tuple[Callable[[Path], object], str]]:
             lambda p: Image.new("1", (10_000, 10_000)).save(p),
             "more than 40 million pixels",
         ),
-        "train/caf\udce9": (lambda p: write(p / "1.png", "plum", 85), "named in UTF-8; rename"),
+        "train/caf\udce9": (lambda p: write(p / "1.png", "plum", 85), "named in UTF-8, without control characters; rename"),
         "train/void": (lambda p: p.mkdir(), "empty class"),
         "spare": (lambda p: write(p / "apple/1.png", "apple", 83), "not the name of a split"),
     }
@@ -870,7 +870,7 @@ def test_a_parquet_file_that_cannot_be_used_is_named(
     (tmp_path / "table.parquet").write_bytes(table_of_numbers())
     for name, message in (
         ("cut", "a damaged Parquet file"),
-        ("table", "no column of pictures {bytes, path}; it has: a, label"),
+        ("table", r"no column of pictures \{bytes, path\} .* it has: a, label"),
     ):
         with pytest.raises(DataError, match=message):
             catalog.dataset(str(tmp_path / f"{name}.parquet"))

@@ -84,6 +84,7 @@ def dataset_of_files(found: ArrayFiles, location: Path) -> Dataset:
         splits=splits,
         made=made,
         location=str(location.resolve()),
+        values=form.scale.values,
         remarks=(*found.remarks, *form.notes),
     )
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from firstlight.datasets import _label_table
 from firstlight.datasets._dataset import Listing
 from firstlight.datasets._examples import SPLITS
-from firstlight.datasets._names import place_of, split_named
+from firstlight.datasets._names import is_writable, place_of, split_named
 from firstlight.datasets._pictures import File, PictureFiles
 from firstlight.datasets._pictures import list_pictures as examine_and_list
 from firstlight.errors import DataError
@@ -146,8 +146,8 @@ def _class_folders(
     for container, split in containers:
         for name in _subfolders(container):
             place = (container / name).relative_to(directory).as_posix()
-            if name != name.encode(errors="ignore").decode():
-                faults[place] = "a class is named in UTF-8; rename the folder"
+            if not is_writable(name):
+                faults[place] = "a class is named in UTF-8, without control characters; rename it"
             elif name.lower() not in NO_CLASSES:
                 label = unicodedata.normalize("NFC", name)  # a Mac writes é as e and an accent
                 inner = {each: split_named(each) for each in _subfolders(container / name)}

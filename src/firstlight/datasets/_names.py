@@ -7,6 +7,8 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 
+from firstlight.printable import is_printable
+
 SPLIT_WORDS = {
     "train": ("train", "training", "trn", "tra"),
     "val": ("val", "valid", "validation", "dev", "publictest"),
@@ -42,6 +44,11 @@ def decoded(name: bytes) -> str:
         with suppress(UnicodeDecodeError):
             return name.decode(encoding)
     return name.decode("latin-1")
+
+
+def is_writable(name: str) -> bool:
+    """Return whether the name of a class can be written as UTF-8 and printed."""
+    return name == name.encode(errors="ignore").decode() and is_printable(name)
 
 
 def place_of(name: str) -> Place:
