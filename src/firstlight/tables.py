@@ -52,8 +52,16 @@ def cell(value: Any) -> Any:
     """
     if isinstance(value, bool):
         return int(value)
-    is_formula = isinstance(value, str) and value.lstrip("'").startswith(FORMULA)
-    return f"'{value}" if is_formula else value
+    return f"'{value}" if isinstance(value, str) and _is_formula(value) else value
+
+
+def text_of(cell: str) -> str:
+    """Return the text that was made a cell."""
+    return cell.removeprefix("'") if _is_formula(cell) else cell
+
+
+def _is_formula(text: str) -> bool:
+    return text.lstrip("'").startswith(FORMULA)
 
 
 def digits_cell(text: str) -> str:

@@ -238,7 +238,8 @@ def _named_by_all(
             first, path = found.setdefault(name, file), named_in.setdefault(name, table.path)
             if problem := _contradiction(first, file, path, table.path):
                 faults[name] = problem
-            found[name] = first if first.split else file
+            if file.split and not first.split:
+                found[name], named_in[name] = file, table.path
     for name in faults:
         found.pop(name, None)
     return found, faults

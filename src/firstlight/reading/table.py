@@ -27,7 +27,7 @@ from firstlight.reading import batch
 from firstlight.reading.pages import STANDARD_INPUT, Page
 from firstlight.reading.reader import UNSURE, Digit, FileReading, Line
 from firstlight.reading.recognizer import DIGITS_MODEL
-from firstlight.tables import Row, cell, check_table, csv_line, digits_cell, encoded, is_csv
+from firstlight.tables import Row, check_table, csv_line, digits_cell, encoded, is_csv, text_of
 
 LINE_COLUMNS = ("file", "page", "line", "text", "confidence", "unsure", "note")
 DIGIT_COLUMNS = (
@@ -250,7 +250,7 @@ def page_key(page: Page) -> Key:
 
 def key(row: Row) -> Key:
     """Return the file and the page of a row, before it is written or after."""
-    file = str(cell(row["file"])).encode("utf-8", "backslashreplace").decode()
+    file = str(row["file"]).encode("utf-8", "backslashreplace").decode()
     return file, str(row["page"])
 
 
@@ -317,7 +317,8 @@ class GrowingTable:
         with suppress(ValueError, csv.Error):  # of the same
             if self.as_csv:
                 for cells in csv.reader(lines(), strict=True):
-                    yield dict(zip(self.columns, cells, strict=True)), end
+                    row = dict(zip(self.columns, cells, strict=True))
+                    yield row | {"file": text_of(row["file"])}, end
             else:
                 for line in lines():
                     yield json.loads(line), end
