@@ -447,6 +447,13 @@ def test_a_row_without_a_label_is_refused(tmp_path: Path) -> None:
         fl.dataset(tmp_path / "t.csv")
 
 
+def test_a_fault_of_a_split_names_its_file(tmp_path: Path) -> None:
+    both(save_csv(), save_csv(name="test.csv", scale=-1))(tmp_path)
+    dataset = catalog.dataset(str(tmp_path))
+    with pytest.raises(DataError, match=r"/test\.csv: test images: values from -\d+ to 0; "):
+        dataset.load("test")
+
+
 def test_kaggles_test_images_have_no_labels(tmp_path: Path) -> None:
     save_csv(header=["label", *HEADER])(tmp_path)
     lines = [HEADER, *table(D.x_test, None)]

@@ -38,6 +38,7 @@ class RawSplit:
 
     images: NDArray[Any]
     labels: NDArray[Any]
+    file: Path | None = None  # if both are in one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +60,8 @@ def dataset_of_files(found: ArrayFiles, location: Path) -> Dataset:
         DataError: the files of the first split are damaged, or their arrays are no images.
     """
     first = next(split for split in SPLITS if split in found.splits)
-    with as_data_error(found.path):
-        raw = found.splits[first]()
+    raw = found.splits[first]()
+    with as_data_error(raw.file or found.path):
         form = _form(found, raw)
         ready = {first: _examples(found, form, raw, first)}
         made = ""
@@ -72,8 +73,9 @@ def dataset_of_files(found: ArrayFiles, location: Path) -> Dataset:
         if split not in splits:
             raise DataError(f"{found.path} has no {split} split; it has: {', '.join(splits)}")
         if split not in ready:
-            with as_data_error(found.path):
-                ready[split] = _examples(found, form, found.splits[split](), split)
+            raw = found.splits[split]()
+            with as_data_error(raw.file or found.path):
+                ready[split] = _examples(found, form, raw, split)
         return ready[split]
 
     return Dataset(

@@ -178,9 +178,9 @@ def _rows_of(file: Path, split: str, read_once: Callable[[Path], Table]) -> RawS
     if table.labels is None:
         raise DataError(f"{file}: no column of labels; call one `label`")
     if table.splits is None:
-        return RawSplit(table.images, table.labels)
+        return RawSplit(table.images, table.labels, file)
     rows = table.splits == split
-    return RawSplit(table.images[rows], table.labels[rows])
+    return RawSplit(table.images[rows], table.labels[rows], file)
 
 
 def columns_of(file: Path) -> Columns | None:
@@ -409,8 +409,10 @@ def _parse(rows: list[bytes], count: int, delimiter: bytes) -> NDArray[Any] | No
     values = _whole_numbers(text, (len(rows), count), delimiter)
     if values is not None:
         return values
+    if b"" in rows:  # NumPy would leave it out, with a warning
+        return None
     try:
-        numbers = np.loadtxt(rows, np.float32, delimiter=delimiter.decode(), ndmin=2)
+        numbers = np.loadtxt(rows, np.float32, comments=None, delimiter=delimiter.decode(), ndmin=2)
     except ValueError:
         return None
     return numbers if numbers.shape == (len(rows), count) else None

@@ -72,7 +72,8 @@ class Array:
         self.refuse_objects()
         if math.prod(self.shape) * self.dtype.itemsize > MAX_BYTES:
             raise DataError(
-                f"{self.name}: {self.shape} {self.dtype}: more than {MAX_BYTES >> 30} GiB"
+                f"{self.file}: {self.key} {self.shape} {self.dtype}: more than "
+                f"{MAX_BYTES >> 30} GiB"
             )
         with _members(self.file) as members:
             with members[self.key]() as content:
@@ -299,7 +300,9 @@ def _class_names(places: dict[Place, Array]) -> tuple[str, ...] | None:
 
 
 def _read_split(parts: dict[str, Array]) -> RawSplit:
-    return RawSplit(parts["images"].read(), parts["labels"].read())
+    images, labels = parts["images"], parts["labels"]
+    file = images.file if images.file == labels.file else None
+    return RawSplit(images.read(), labels.read(), file)
 
 
 def _headers(file: Path) -> list[Array]:
