@@ -399,6 +399,7 @@ BYTES_, BITS, SCIKIT, SIGNED = map(ValueRange, (0, 0, 0, -1), (255, 1, 16, 1))
         (None, np.uint8([0, 16]), 255, "values up to 16 are taken as 0 to 16"),
         (BYTES_, np.uint8([0, 1]), 255, "the network was trained on 0 to 255"),
         (BYTES_, np.float64([0, 0.5]), 128, ""),
+        (BYTES_, np.float64([0, 1, 3]), 3, ""),
         (SCIKIT, np.float64([0, 8]), 128, ""),
         (SCIKIT, np.uint8([0, 255]), 255, ""),
         (SIGNED, np.float32([-1, -0.5]), 64, ""),
@@ -411,7 +412,7 @@ BYTES_, BITS, SCIKIT, SIGNED = map(ValueRange, (0, 0, 0, -1), (255, 1, 16, 1))
 def test_answers_take_the_values_that_the_network_has_learned(
     tmp_path: Path, trained: ValueRange | None, values: np.ndarray, white: int, note: str
 ) -> None:
-    np.save(tmp_path / "x.npy", np.broadcast_to(values, (3, 2, 2)))
+    np.save(tmp_path / "x.npy", np.broadcast_to(values, (3, 4, len(values))))
     images = _unlabelled.read(tmp_path / "x.npy", trained)
     assert images.pixels.max() == white
     assert note in images.note and bool(note) == bool(images.note)
@@ -445,6 +446,14 @@ def test_a_row_without_a_label_is_refused(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"t\.csv: row 3 of the images has no label"):
         fl.dataset(tmp_path / "t.csv")
+
+
+def test_a_table_of_no_images_beside_others_is_named(tmp_path: Path) -> None:
+    save_csv()(tmp_path)
+    lines = (tmp_path / "train.csv").read_text().splitlines()
+    (tmp_path / "test.csv").write_text("\n".join(line + ",0" for line in lines) + "\n")
+    notices = assert_digits(tmp_path, test=False).notices()
+    assert "test.csv has rows of 786 values, which are no square image" in " ".join(notices)
 
 
 def test_a_fault_of_a_split_names_its_file(tmp_path: Path) -> None:

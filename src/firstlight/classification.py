@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from firstlight.datasets import ArrayImages
-from firstlight.datasets._arrays import as_batch, as_images, known_scale
+from firstlight.datasets._arrays import as_batch, as_images, known_scale, pixel_scale
 from firstlight.errors import DataError
 from firstlight.images.crops import (
     CENTER_CROP,
@@ -120,7 +120,9 @@ def prepared(
     elif pixels.ndim == 3 and pixels.shape[-1] == classifier.input[-1] == 3:  # one in colour
         pixels = pixels[np.newaxis]
     pixels = as_batch(pixels, "images")
-    scale = known_scale(pixels, "images", classifier.values)
+    scale = pixel_scale(pixels, "images")
+    if classifier.values:
+        scale = known_scale(pixels, "images", classifier.values)
     if scale.note:
         say(scale.note)
     yield from resized(classifier, as_images(pixels, "images", scale))

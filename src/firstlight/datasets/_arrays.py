@@ -337,7 +337,7 @@ def _can_be(pixels: NDArray[Any], values: ValueRange) -> bool:
         return False
     if values.lowest < 0 <= low:  # -1 to 1: their background is below 0
         return False
-    if 0 < high <= 1 < values.highest:  # bits, or floats from 0 to 1
+    if 0 < high < (2 if kind == "f" else 1.5) < values.highest:  # 0 to 1, or nearly
         return False
     return values.highest <= 255 or size > 1
 

@@ -137,7 +137,7 @@ class Dataset:
     made: str = ""  # how missing splits were made; "" if the data has them
     is_unsplit: bool = False  # pictures without splits of their own: load("all") gives all of them
     location: str | None = None  # a name, or an absolute path; None for arrays from Python
-    # What became 0 and 255 in the images; None for pictures.
+    # What became 0 and 255 in the images; None if that is not known.
     values: ValueRange | None = field(default=None, repr=False)
     remarks: tuple[str, ...] = field(default=(), repr=False)  # how the data was understood
 

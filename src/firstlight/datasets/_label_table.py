@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from firstlight.datasets._csv import SPLIT_COLUMNS
+from firstlight.datasets._csv_columns import SPLIT_COLUMNS
 from firstlight.datasets._examples import SPLITS
 from firstlight.datasets._names import decoded, place_of, split_named
 from firstlight.datasets._pictures import File, PictureFiles

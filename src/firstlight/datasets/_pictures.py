@@ -30,6 +30,7 @@ from firstlight.errors import DataError
 from firstlight.images.crops import Size
 from firstlight.images.files import natural
 from firstlight.images.open import open_photograph
+from firstlight.images.values import BYTES
 
 PICTURES_PER_HELD_OUT = 10  # one in ten pictures of a class goes into each split that is made here
 # Equal square pictures that are not larger are used whole, in memory, as arrays are: digits, CIFAR.
@@ -88,6 +89,7 @@ def dataset_of_pictures(
         made=listing.made,
         is_unsplit=kept is None and not any(file.split for file in found.files),
         location=str(path.resolve()),
+        values=BYTES,
         remarks=(*found.remarks, *_small_note(listing)) if kept is None else (),
     )
 
