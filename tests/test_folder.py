@@ -897,6 +897,16 @@ def test_a_class_whose_pictures_are_all_damaged_is_named(tmp_path: Path) -> None
     assert "Git LFS" in named["dog/1.jpg"]
 
 
+def test_a_folder_without_pictures_beside_the_others_is_named(tmp_path: Path) -> None:
+    for number, place in enumerate(("cat/indoor", "cat/outdoor")):
+        write(tmp_path / place / "1.png", "apple", number)
+    (tmp_path / "dog").mkdir()
+    (tmp_path / "cat" / "cow").symlink_to("/nowhere")
+    dataset = catalog.dataset(str(tmp_path))
+    assert "no pictures in dog: cat is taken" in dataset.notices()
+    assert faults(tmp_path) == {"cat/cow": "a link to /nowhere, which is not there"}
+
+
 def test_linked_folders_are_followed_and_circles_end(tmp_path: Path) -> None:
     for number in range(6):
         write(tmp_path / "elsewhere" / f"{number}.png", "kiwi", number)
@@ -904,8 +914,10 @@ def test_linked_folders_are_followed_and_circles_end(tmp_path: Path) -> None:
     (tmp_path / "d" / "kiwi").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "d" / "apple" / "again").symlink_to(tmp_path / "d")
     (tmp_path / "d" / "apple" / "above").symlink_to(tmp_path)
+    (tmp_path / "d" / "all").symlink_to("/")
     dataset = catalog.dataset(str(tmp_path / "d"))
-    assert dataset.listing is not None and dataset.listing.faults == ()
+    assert dataset.listing is not None
+    assert [fault.file for fault in dataset.listing.faults] == ["all"]
     assert sum(len(dataset.load(split)) for split in dataset.splits) == 12
     assert dataset.classes == ("apple", "kiwi")
     assert len(find_pictures([tmp_path / "d"]).files) == 12

@@ -120,9 +120,10 @@ def prepared(
     elif pixels.ndim == 3 and pixels.shape[-1] == classifier.input[-1] == 3:  # one in colour
         pixels = pixels[np.newaxis]
     pixels = as_batch(pixels, "images")
-    scale = pixel_scale(pixels, "images")
     if classifier.values:
         scale = known_scale(pixels, "images", classifier.values)
+    else:  # a single image may be so dark that it looks like bits
+        scale = pixel_scale(pixels, "images")
     if scale.note:
         say(scale.note)
     yield from resized(classifier, as_images(pixels, "images", scale))

@@ -133,7 +133,7 @@ def _find_files(directory: Path, containers: list[Container]) -> PictureFiles:
         files=files,
         faults=faults | _stray(directory, containers),
         class_folders=folders,
-        remarks=(*_nested(files), *_named_beside(beside)),
+        remarks=(*_nested(files), *_named_beside(beside), *_beside_wrappers(directory)),
     )
 
 
@@ -164,7 +164,7 @@ def _stray(directory: Path, containers: list[Container]) -> dict[str, str]:
     places = [container for container, _ in containers]
     faults: dict[str, str] = {}
     for folder in dict.fromkeys([directory, *places]):
-        faults |= _loose_pictures(directory, folder)
+        faults |= _loose_pictures(directory, folder) | _broken_links(directory, folder)
         for name in _subfolders(folder):
             if name.lower() in NO_CLASSES:
                 holds_classes = any(place.is_relative_to(folder / name) for place in places)
@@ -281,6 +281,27 @@ def _loose_pictures(directory: Path, folder: Path) -> dict[str, str]:
         place = folder.relative_to(directory).as_posix()
         return {place: f"{len(loose):,} pictures {OUTSIDE}; `firstlight predict` takes them"}
     return {path.relative_to(directory).as_posix(): OUTSIDE for path in loose}
+
+
+def _broken_links(directory: Path, folder: Path) -> dict[str, str]:
+    """Return the faults of links in a folder that lead nowhere: each may have been a class."""
+    paths = [folder / name for name in _names(folder)]
+    return {
+        path.relative_to(directory).as_posix(): f"a link to {os.readlink(path)}, which is not there"
+        for path in paths
+        if path.is_symlink() and not path.exists()
+    }
+
+
+def _beside_wrappers(directory: Path) -> tuple[str, ...]:
+    """Return what is said of folders without pictures, beside the one that holds the classes."""
+    said = []
+    folder = directory
+    for name in _unwrapped(directory).relative_to(directory).parts:
+        if others := [each for each in _subfolders(folder) if each != name]:
+            said.append(f"no pictures in {', '.join(others[:MAX_NESTED_NAMED])}: {name} is taken")
+        folder /= name
+    return tuple(said)
 
 
 def _arrangement(directory: Path) -> str:

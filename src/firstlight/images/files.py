@@ -92,7 +92,9 @@ def walk(
     Args:
         on_error: is called if a folder cannot be read.
     """
-    seen = set(Path(os.path.realpath(folder)).parents)  # a link to one of them leads here again
+    around = Path(os.path.realpath(Path(os.path.abspath(folder)).parent))
+    # A link to one of these leads here again.
+    seen = {around, *around.parents, *Path(os.path.realpath(folder)).parents}
     for place, subfolders, names in os.walk(folder, onerror=on_error, followlinks=True):
         real = Path(os.path.realpath(place))
         if real in seen:
