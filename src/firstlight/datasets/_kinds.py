@@ -16,7 +16,7 @@ from firstlight.datasets._array_files import ArrayFiles, dataset_of_files, is_al
 from firstlight.datasets._dataset import Dataset, Listing
 from firstlight.datasets._pictures import PictureFiles, dataset_of_pictures
 from firstlight.errors import DataError
-from firstlight.images.files import walk
+from firstlight.images.files import refuse_unreadable, walk
 
 ARRAY_KINDS: dict[str, Callable[[Path], ArrayFiles | None]] = {
     "IDX files, as MNIST is published": _idx.find,
@@ -35,8 +35,15 @@ def dataset_at(path: Path, kept: Listing | None, quiet: bool) -> Dataset:
     """Return the dataset at a path that exists; `kept` is the listing of a run's pictures, if any.
 
     Raises:
-        DataError: there is none, or it is damaged.
+        DataError: there is none, or it is damaged, or a folder in it may not be read.
     """
+    try:
+        return _found_at(path, kept, quiet)
+    except PermissionError as error:
+        refuse_unreadable(error)
+
+
+def _found_at(path: Path, kept: Listing | None, quiet: bool) -> Dataset:
     if kept is not None:
         return dataset_of_pictures(_kept_pictures(path), path, kept, quiet)
     arrays = _arrays(path)

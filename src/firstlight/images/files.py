@@ -77,10 +77,10 @@ def files_below(folder: Path) -> list[Path]:
 
 
 def refuse_unreadable(error: OSError) -> NoReturn:
-    """Raises DataError that names a folder."""
+    """Raises DataError that names a folder or file."""
     raise DataError(
-        f"{error.filename}: the folder cannot be read ({error.strerror}); change its permissions, "
-        "or move it away"
+        f"{error.filename}: cannot be read ({error.strerror}); change its permissions, or move it "
+        "away"
     ) from None
 
 
