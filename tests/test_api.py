@@ -171,6 +171,25 @@ def in_colour(classes: int) -> Any:
     return keras.Model(image, keras.layers.Dense(classes)(keras.layers.Flatten()(image)))
 
 
+def test_a_run_takes_arrays_as_those_that_it_has_learned(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Few, dark images of the same kind look like bits, or like bytes that are almost black."""
+    images = np.random.default_rng(0).integers(0, 17, (48, 28, 28)).astype(float)
+    images[:2] *= images[:2] <= 4
+    data = fl.Dataset.from_arrays(images, np.arange(48) % 2)
+    run = fl.train("softmax", data=data, steps=1, batch_size=8, quiet=True)
+    whole = fl.predict(run, (images * (255 / 16)).round().astype(np.uint8))
+    assert np.allclose(fl.predict(fl.load(run.folder), images[:2]), whole[:2], atol=1e-5)
+    np.save("dark.npy", images[:2])
+    fl.predict(run, "dark.npy", out="o.jsonl")
+    said = [json.loads(line)["probability"] for line in Path("o.jsonl").read_text().splitlines()]
+    assert np.allclose(said, whole[:2].max(1), atol=1e-5)
+    assert capsys.readouterr().err == ""
+    fl.predict(run, (images[:2] > 0).astype(np.uint8))
+    assert "taken as 0 to 1; the network was trained on 0 to 16" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "wrong",
     [np.zeros(28), np.zeros((2, 28, 28, 2)), np.full((2, 28, 28), np.nan), np.full((2, 8, 8), 300)],

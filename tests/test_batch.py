@@ -17,6 +17,7 @@ from conftest import Answer
 from PIL import Image
 
 import firstlight as fl
+from firstlight import tables
 from firstlight.errors import DataError, Interrupted, UsageError
 from firstlight.images.files import find_pictures
 from firstlight.reading import batch, pages, table
@@ -24,6 +25,7 @@ from firstlight.reading.pages import Page
 from firstlight.reading.result import FileReading
 from firstlight.tables import digits_cell
 
+COLUMNS = table.LINE_COLUMNS
 Firstlight = Callable[..., Answer]
 
 
@@ -150,7 +152,53 @@ def test_a_spreadsheet_keeps_all_digits(text: str, cell: str) -> None:
     assert digits_cell(text) == cell
 
 
+def test_cells_of_different_texts_are_different_and_tell_the_text() -> None:
+    texts = ["=x", "'=x", "''=x", "x", "'x", "-1", "'-1", "\rx", "'", ""]
+    cells = [tables.cell(text) for text in texts]
+    assert len(set(cells)) == len(texts)
+    assert [tables.text_of(cell) for cell in cells] == texts
+    assert not any(cell.startswith(tables.FORMULA) for cell in cells)
+
+
 # Stopped, and continued
+
+
+@pytest.mark.parametrize("name", ["o.csv", "o.jsonl"])
+def test_any_name_of_a_file_is_found_again(here: Path, name: str) -> None:
+    files = [Path(each) for each in ("a", "b\rc", "d\ne", "=x", "'=x", '"', "caf\udce9", "last")]
+    written = [FileReading(file, note="no digits found") for file in files]
+    with pytest.raises(KeyboardInterrupt), table.growing_table(Path(name), COLUMNS, []) as part:
+        assert list(part.complete_pages()) == []
+        for reading in written:
+            part.write(table.line_rows(reading, part.as_csv))
+        raise KeyboardInterrupt
+    with table.growing_table(Path(name), COLUMNS, []) as part:
+        keys = {table.key(rows[0]) for rows in part.complete_pages()}
+    assert keys == {table.page_key(Page(file)) for file in files[:-1]} and len(keys) == 7
+    with pytest.raises(UsageError, match="would have the same name in a table; rename one"):
+        table.written_names([Path("caf\udce9"), Path(r"caf\udce9")])
+
+
+def test_a_page_is_read_again_when_its_package_is_installed(
+    beside: Path, readings: list[FileReading], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And those after it, so that the table stays in order."""
+    missing = "scans/10.png: needs a package: pip install 'firstlight[pdf]', or pip install lost-x"
+    without = [replace(readings[0], problem=None), replace(readings[1], lines=(), problem=missing)]
+    found = iter([[*without, *readings[2:]], readings[1:]])
+
+    def read_pages(*_: Any, is_done: Callable[[Page], bool], **__: Any) -> Iterator[FileReading]:
+        pages = [each for each in next(found) if not is_done(Page(each.file, each.page))]
+        yield from pages[:4]
+        if len(pages) > 6:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(batch, "read_pages", read_pages)
+    with pytest.raises(Interrupted):
+        fl.read_to_file("scans", "o.csv", quiet=True)
+    monkeypatch.setattr(table, "find_spec", {"lost_x": True}.get)
+    summary = fl.read_to_file("scans", "o.csv", quiet=True)
+    assert summary.continued == 1 and rows_of(Path("o.csv"))[2]["text"] == "273"
 
 
 @pytest.mark.parametrize("name", ["digits.csv", "digits.jsonl"])

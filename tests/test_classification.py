@@ -16,6 +16,7 @@ from PIL import Image
 
 import firstlight as fl
 from firstlight import classification, onnx_model
+from firstlight.answers import write_answers
 from firstlight.classification import Classification, classify, preprocess
 from firstlight.datasets import ArrayImages, FolderImages, mnist
 from firstlight.errors import DataError
@@ -222,8 +223,9 @@ class ConstantClassifier:
     """A classifier that gives every image the same probabilities, and counts the images."""
 
     input = (28, 28, 1)
-    classes = ("0", "1")
+    classes: tuple[str, ...] = ("0", "1")
     image_kind: ImageKind = "digits"
+    values = None
 
     def __init__(self) -> None:
         self.batch_sizes: list[int] = []
@@ -246,6 +248,18 @@ def test_many_pictures_go_in_batches(in_folder: Path) -> None:
     assert [result.problem for result in results] == [None] * 40 + [
         "x: no such file or directory"
     ] * 40
+
+
+def test_labels_of_a_table_stay_texts(here: Path) -> None:
+    network = ConstantClassifier()
+    network.classes = ("=x", "007")
+    np.save("a.npy", np.zeros((2, 28, 28), np.uint8))
+    for name in ("o.csv", "o.jsonl"):
+        write_answers(network, [Path("a.npy")], Path(name), top=2, quiet=True)
+    with Path("o.csv").open(encoding="utf-8", newline="") as file:
+        row = next(csv.DictReader(file))
+    assert (row["label"], row["label_2"], row["probability"]) == ("'007", "'=x", "0.75")
+    assert json.loads(Path("o.jsonl").read_text().splitlines()[0])["label"] == "007"
 
 
 def test_an_exported_file_is_used_without_tensorflow(in_folder: Path) -> None:
@@ -489,6 +503,7 @@ def test_files_of_strangers_are_answered_with_one_line(
             "no name that can be",
         ),
         "number": ({"metadata": FORM | {"classes": [0, 1, 2]}}, 2, nameless),
+        "values": ({"metadata": FORM | {"values": [255, 0]}}, 2, not_ours),
         "threshold": ({"metadata": FORM | {"threshold": "x"}}, 2, not_ours),
         "deep": ({"metadata": "[" * 100_000}, 2, not_ours),
     }

@@ -16,9 +16,10 @@ from conftest import Answer, write_idx
 
 import firstlight as fl
 from firstlight import catalog
-from firstlight.datasets import Dataset, _csv, _idx, mnist
+from firstlight.datasets import Dataset, _csv, _idx, _unlabelled, mnist
 from firstlight.datasets._names import Place, place_of
 from firstlight.errors import DataError
+from firstlight.images.values import ValueRange
 
 TRAIN, TEST = 120, 24
 Write = Callable[[Path], Path | None]
@@ -337,6 +338,86 @@ def test_emnist_is_turned_upright_and_its_letters_are_named(tmp_path: Path) -> N
     assert one.classes == dataset.classes
 
 
+EMNIST = {  # path → whether its images lie on their side
+    "emnist/test.csv": True,
+    "emnist-letters/train.npz": True,
+    "emnist.npz": True,
+    "emnist_letters.csv": True,
+    "EMNIST-Letters/raw/test.csv": True,
+    "emnist/qmnist.npz": False,
+    "femnist.npz": False,
+    "letters.csv": False,
+}
+
+
+@pytest.mark.parametrize("name", EMNIST)
+def test_emnist_is_turned_alike_for_training_and_for_answers(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "data" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    labels = np.arange(TRAIN) % 26 + 1
+    if path.suffix == ".npz":
+        np.savez(path, images=D.x, labels=labels)
+    else:
+        np.savetxt(path, table(D.x, labels), fmt="%d", delimiter=",")
+    dataset = catalog.dataset(str(path))
+    answered = _unlabelled.read(path).pixels
+    assert np.array_equal(answered[..., 0], D.x.swapaxes(1, 2) if EMNIST[name] else D.x)
+    assert {image.tobytes() for image in answered} == set().union(
+        *(rows(dataset, split) for split in dataset.splits)
+    )
+    assert ("A" in dataset.classes) == ("letters" in name.lower() and EMNIST[name])
+
+
+def test_the_same_values_twice_are_no_contradiction(tmp_path: Path) -> None:
+    save_csv()(tmp_path)
+    save_csv(name="train.csv.gz")(tmp_path)
+    assert_digits(tmp_path, test=False)
+    (tmp_path / "n").mkdir()
+    savez(data=D.x.reshape(TRAIN, -1), images=D.x, target=D.y, image_ids=np.arange(TRAIN))(
+        tmp_path / "n"
+    )
+    notices = assert_digits(tmp_path / "n", test=False).notices()
+    assert any("digits.npz: image_ids is left out" in notice for notice in notices)
+
+
+def test_names_in_other_bytes_stay_different_classes(tmp_path: Path) -> None:
+    names = np.array(["café".encode("cp1252"), "cafè".encode("cp1252")])
+    labels = np.arange(TRAIN) % 2
+    savez(x=D.x, y=names[labels])(tmp_path)
+    assert catalog.dataset(str(tmp_path)).classes == ("cafè", "café")
+    savez(x=D.x, y=labels, class_names=names)(tmp_path)
+    assert catalog.dataset(str(tmp_path)).classes == ("café", "cafè")
+
+
+BYTES_, BITS, SCIKIT, SIGNED = map(ValueRange, (0, 0, 0, -1), (255, 1, 16, 1))
+
+
+@pytest.mark.parametrize(
+    ("trained", "values", "white", "note"),
+    [
+        (BYTES_, np.uint8([0, 16]), 16, ""),  # a dark image
+        (None, np.uint8([0, 16]), 255, "values up to 16 are taken as 0 to 16"),
+        (BYTES_, np.uint8([0, 1]), 255, "the network was trained on 0 to 255"),
+        (BYTES_, np.float64([0, 0.5]), 128, ""),
+        (BYTES_, np.float64([0, 1, 3]), 3, ""),
+        (SCIKIT, np.float64([0, 8]), 128, ""),
+        (SCIKIT, np.uint8([0, 255]), 255, ""),
+        (SIGNED, np.float32([-1, -0.5]), 64, ""),
+        (SIGNED, np.float32([-0.4, 0.4]), 178, ""),
+        (ValueRange(0, 65535), np.uint16([0, 257]), 1, ""),
+        (ValueRange(0, 65535), np.uint8([0, 255]), 255, ""),
+        (BITS, np.uint8([0, 1]), 255, ""),
+    ],
+)
+def test_answers_take_the_values_that_the_network_has_learned(
+    tmp_path: Path, trained: ValueRange | None, values: np.ndarray, white: int, note: str
+) -> None:
+    np.save(tmp_path / "x.npy", np.broadcast_to(values, (3, 4, len(values))))
+    images = _unlabelled.read(tmp_path / "x.npy", trained)
+    assert images.pixels.max() == white
+    assert note in images.note and bool(note) == bool(images.note)
+
+
 def test_qmnist_has_labels_of_eight_columns(tmp_path: Path) -> None:
     columns = np.zeros((TRAIN, 8), ">i4")
     columns[:, 0], columns[:, 2] = D.y, 4000
@@ -363,8 +444,23 @@ def test_a_label_is_told_from_the_pixels_of_a_photograph(
 def test_a_row_without_a_label_is_refused(tmp_path: Path) -> None:
     rows = [f"{label},{'0,' * 63}9" for label in (0, 1, "", 1)]
     (tmp_path / "t.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    with pytest.raises(DataError, match="row 3 of the images has no label"):
+    with pytest.raises(DataError, match=r"t\.csv: row 3 of the images has no label"):
         fl.dataset(tmp_path / "t.csv")
+
+
+def test_a_table_of_no_images_beside_others_is_named(tmp_path: Path) -> None:
+    save_csv()(tmp_path)
+    lines = (tmp_path / "train.csv").read_text().splitlines()
+    (tmp_path / "test.csv").write_text("\n".join(line + ",0" for line in lines) + "\n")
+    notices = assert_digits(tmp_path, test=False).notices()
+    assert "test.csv has rows of 786 values, which are no square image" in " ".join(notices)
+
+
+def test_a_fault_of_a_split_names_its_file(tmp_path: Path) -> None:
+    both(save_csv(), save_csv(name="test.csv", scale=-1))(tmp_path)
+    dataset = catalog.dataset(str(tmp_path))
+    with pytest.raises(DataError, match=r"/test\.csv: test images: values from -\d+ to 0; "):
+        dataset.load("test")
 
 
 def test_kaggles_test_images_have_no_labels(tmp_path: Path) -> None:
@@ -421,6 +517,19 @@ def pickles(folder: Path) -> None:
 def two_sets(folder: Path) -> None:
     for name in ("pathmnist", "bloodmnist"):
         np.savez(folder / f"{name}.npz", images=D.x, labels=D.y)
+
+
+def both(*writes: Write) -> Write:
+    def write(folder: Path) -> None:
+        for each in writes:
+            each(folder)
+
+    return write
+
+
+def idx_twice(folder: Path) -> None:
+    save_idx("{split}-{role}-idx{n}-ubyte")(folder)
+    write_idx(folder / "train-images-idx3-ubyte.gz", D.x[::-1])
 
 
 BAD: dict[str, tuple[Write, str]] = {
@@ -498,6 +607,44 @@ BAD: dict[str, tuple[Write, str]] = {
         "20,000 different",
     ),
     "npz several": (two_sets, "several data sets: bloodmnist, pathmnist"),
+    "csv twice": (
+        both(save_csv(), save_csv(name="train.csv.gz", scale=2)),
+        "train.csv and .*train.csv.gz are both for the train images, and differ; keep one",
+    ),
+    "csv of no split beside train": (
+        both(save_csv(), save_csv(name="data.csv", last=True)),
+        "data.csv and .*train.csv are both for the train images",
+    ),
+    "idx twice": (idx_twice, "ubyte and .*ubyte.gz are both for the train images"),
+    "npz twice": (
+        savez(x_train=D.x, train_images=D.x + 1, y_train=D.y),
+        "digits.npz: x_train and digits.npz: train_images can both be the images, and differ",
+    ),
+    "npz of no split beside train": (
+        savez(x_train=D.x, y_train=D.y, x=D.x + 1, y=D.y),
+        "x_train and digits.npz: x can both be the images",
+    ),
+    "npz parts": (
+        savez(images_1=D.x, images_2=D.x[1:], labels=D.y),
+        "images_1 and digits.npz: images_2 can both be",
+    ),
+    "npz two labels": (
+        savez(x=D.x, fine_labels=D.y, coarse_labels=D.y // 2),
+        "fine_labels and digits.npz: coarse_labels can both be the labels",
+    ),
+    "npz and csv": (
+        both(save_csv(), savez(x=D.x, y=D.y)),
+        "given holds images in digits.npz and in train.csv; name the one to take",
+    ),
+    "npz empty name": (savez(x=D.x[:4], y=np.array(["a", "", "b", "c"])), "labels: an empty name"),
+    "npz name that moves the cursor": (
+        savez(x=D.x[:2], y=np.array(["a", "\x1b[2J"])),
+        r"labels: '\\x1b\[2J' has characters that are no text",
+    ),
+    "csv no label": (
+        kaggle(lambda lines: [*lines[:3], lines[3][1:], *lines[4:]]),
+        "train.csv: row 3 of the images has no label; remove the row",
+    ),
     "npy alone": (
         lambda folder: np.save(folder / "images.npy", D.x) or folder / "images.npy",
         "no labels beside",

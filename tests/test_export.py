@@ -172,6 +172,7 @@ def test_the_first_graphs_run_says_where_it_is_from(firstlight: Firstlight, here
     assert not facts["calibrated"] and facts["temperature"] == 1  # five steps are too few
     assert facts["calibration_problem"] == "the best temperature is outside of 0.05 to 20"
     assert said["network"] == "softmax" and said["data"] == "mnist" and said["input"] == [28, 28, 1]
+    assert said["values"] == [0, 255]
     assert said["classes"] == list(mnist.CLASSES) and "centre of mass" in said["preprocessing"]
     assert said["trained"].pop("firstlight")
     accuracy = trained["test_accuracy"]

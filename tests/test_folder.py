@@ -1,8 +1,10 @@
 """Folders of pictures: every fault is named, and the other pictures are read correctly."""
 
 import base64
+import errno
 import io
 import json
+import os
 import re
 import shutil
 import sys
@@ -29,6 +31,7 @@ from firstlight.images.crops import (
     Crop,
     crop_and_resize,
 )
+from firstlight.images.files import find_pictures
 from firstlight.images.open import open_photograph
 from firstlight.settings import default_recipe
 
@@ -118,7 +121,10 @@ def spoiled(splits: Path) -> dict[str, tuple[Callable[[Path], object], str]]:
             lambda p: Image.new("1", (10_000, 10_000)).save(p),
             "more than 40 million pixels",
         ),
-        "train/caf\udce9": (lambda p: write(p / "1.png", "plum", 85), "named in UTF-8; rename"),
+        "train/caf\udce9": (
+            lambda p: write(p / "1.png", "plum", 85),
+            "named in UTF-8, without control characters; rename",
+        ),
         "train/void": (lambda p: p.mkdir(), "empty class"),
         "spare": (lambda p: write(p / "apple/1.png", "apple", 83), "not the name of a split"),
     }
@@ -870,13 +876,148 @@ def test_a_parquet_file_that_cannot_be_used_is_named(
     (tmp_path / "table.parquet").write_bytes(table_of_numbers())
     for name, message in (
         ("cut", "a damaged Parquet file"),
-        ("table", "no column of pictures {bytes, path}; it has: a, label"),
+        ("table", r"no column of pictures \{bytes, path\} .* it has: a, label"),
     ):
         with pytest.raises(DataError, match=message):
             catalog.dataset(str(tmp_path / f"{name}.parquet"))
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(DataError, match="install the extra `parquet`"):
         catalog.dataset(str(good))
+
+
+def test_a_class_whose_pictures_are_all_damaged_is_named(tmp_path: Path) -> None:
+    """Its neighbour has folders: it is no wrapper of them."""
+    for number, place in enumerate(("cat/indoor", "cat/outdoor")):
+        write(tmp_path / place / "1.png", "apple", number)
+    (tmp_path / "dog").mkdir()
+    (tmp_path / "dog" / "1.jpg").write_bytes(b"version https://git-lfs.github.com/spec/v1")
+    listing = _folder.list_pictures(tmp_path)
+    named = {fault.file: fault.problem for fault in listing.faults}
+    assert listing.classes == ("cat",) and "empty class" in named["dog"]
+    assert "Git LFS" in named["dog/1.jpg"]
+
+
+def test_a_folder_without_pictures_beside_the_others_is_named(tmp_path: Path) -> None:
+    for number, place in enumerate(("cat/indoor", "cat/outdoor")):
+        write(tmp_path / place / "1.png", "apple", number)
+    (tmp_path / "dog").mkdir()
+    (tmp_path / "cat" / "cow").symlink_to("/nowhere")
+    dataset = catalog.dataset(str(tmp_path))
+    assert "no pictures in dog: cat is taken" in dataset.notices()
+    assert faults(tmp_path) == {"cat/cow": "a link to /nowhere, which is not there"}
+
+
+def test_linked_folders_are_followed_and_circles_end(tmp_path: Path) -> None:
+    for number in range(6):
+        write(tmp_path / "elsewhere" / f"{number}.png", "kiwi", number)
+        write(tmp_path / "d" / "apple" / f"{number}.png", "apple", number)
+    (tmp_path / "d" / "kiwi").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "d" / "apple" / "again").symlink_to(tmp_path / "d")
+    (tmp_path / "d" / "apple" / "above").symlink_to(tmp_path)
+    (tmp_path / "d" / "all").symlink_to("/")
+    dataset = catalog.dataset(str(tmp_path / "d"))
+    assert dataset.listing is not None
+    assert [fault.file for fault in dataset.listing.faults] == ["all"]
+    assert sum(len(dataset.load(split)) for split in dataset.splits) == 12
+    assert dataset.classes == ("apple", "kiwi")
+    assert len(find_pictures([tmp_path / "d"]).files) == 12
+
+
+def test_a_folder_that_cannot_be_read_is_named(
+    classes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(read: Callable[..., Any]) -> Callable[..., Any]:
+        def refused(place: Any) -> Any:
+            if str(place).endswith("kiwi"):
+                raise PermissionError(errno.EACCES, "Permission denied", str(place))
+            return read(place)
+
+        return refused
+
+    for name in ("scandir", "listdir"):
+        with monkeypatch.context() as patch:  # some functions use one, and some the other
+            patch.setattr(os, name, refuse(getattr(os, name)))
+            with pytest.raises(DataError, match=r"kiwi: cannot be read \(Permission denied\); ch"):
+                catalog.dataset(str(classes))
+    monkeypatch.setattr(os, "scandir", refuse(os.scandir))
+    files = find_pictures([classes]).files
+    assert len(files) == 41 and classes / "kiwi" in files  # whoever reads it says why it cannot
+
+
+def test_class_folders_go_before_tables_of_numbers(classes: Path) -> None:
+    rows = [f"{number % 2},{','.join(['7'] * 64)}" for number in range(30)]
+    header = "label," + ",".join(f"f{number}" for number in range(64))
+    (classes / "features.csv").write_text("\n".join([header, *rows]) + "\n")
+    dataset = catalog.dataset(str(classes))
+    assert dataset.classes == ("apple", "kiwi", "plum")
+    assert any("features.csv beside them left out" in notice for notice in dataset.notices())
+    assert catalog.dataset(str(classes / "features.csv")).classes == ("0", "1")
+
+
+def test_tables_of_labels_that_contradict_each_other_are_named(tmp_path: Path) -> None:
+    for number in range(8):
+        write(tmp_path / f"{number}.png", "apple", number)
+
+    def say(table: str, labels: dict[int, str]) -> None:
+        lines = [f"{number}.png,{label}" for number, label in labels.items()]
+        (tmp_path / table).write_text("\n".join(["file,label", *lines]))
+
+    say("labels.csv", dict(enumerate("ababbaba")))
+    say("test.csv", {0: "a", 1: "b"})
+    dataset = catalog.dataset(str(tmp_path))
+    assert len(dataset.load("test")) == 2 and not faults(tmp_path)
+    say("train.csv", {1: "b", 2: "a"})
+    assert faults(tmp_path) == {
+        "1.png": "in test by test.csv and in train by train.csv; a picture belongs to one split"
+    }
+    say("train.csv", {1: "a"})
+    with pytest.raises(
+        DataError,
+        match=r"test.csv and .*train.csv name different labels of 1.png: b and a; keep one",
+    ):
+        catalog.dataset(str(tmp_path))
+
+
+def test_a_name_that_would_move_the_cursor_is_no_class(
+    tmp_path: Path, firstlight: Callable[..., Answer]
+) -> None:
+    for number, name in enumerate(("apple", "kiwi", "\x1b[2Jplum")):
+        write(tmp_path / name / f"\x1b[{number}m.png", "apple", number)
+    answer = firstlight("data", "check", tmp_path)
+    assert answer.code == 3 and "\x1b" not in answer.out + answer.err
+    assert "\\x1b[2Jplum: a class is named in UTF-8, without control characters" in answer.out
+
+
+def test_splits_and_labels_of_parquet_are_taken_or_named(tmp_path: Path) -> None:
+    pictures = [encoded("kiwi", number) for number in range(4)]
+
+    def save(name: str, labels: list[Any]) -> Path:
+        parquet(tmp_path / name, list(zip(pictures, labels, strict=False)), None)
+        return tmp_path / name
+
+    for name, labels, classes in (
+        ("bytes.parquet", [b"caf\xe9", b"b"], ("b", "café")),
+        ("floats.parquet", [0.0, 1.0], ("0", "1")),
+        ("lists.parquet", [[3], [4]], ("3", "4")),
+    ):
+        assert catalog.dataset(str(save(name, labels))).classes == classes
+    for name, labels, label in (
+        ("two.parquet", [[0, 1], [1]], r"\[0, 1\]"),
+        ("half.parquet", [0.5, 1.0], "0.5"),
+    ):
+        with pytest.raises(DataError, match=f"{name}: the label of row 0 is {label}; each picture"):
+            catalog.dataset(str(save(name, labels)))
+    save("d/train-00000-of-00002.parquet", [0, 1])
+    save("d/train-00001-of-00002.parquet", [0, 1])
+    save("d/holdout-00000-of-00001.parquet", [0, 1])
+    (tmp_path / "d" / "ids.parquet").write_bytes(table_of_numbers())
+    dataset = catalog.dataset(str(tmp_path / "d"))
+    said = " ".join(dataset.notices())
+    assert "holdout-00000-of-00001.parquet: not the name of a split" in said
+    assert "ids.parquet has no pictures with labels" in said
+    save("d/data/test.parquet", [0, 1])
+    with pytest.raises(DataError, match="holds several data sets: d, d/data; name a file"):
+        catalog.dataset(str(tmp_path / "d"))
 
 
 def test_no_picture_of_a_class_is_lost_without_a_word(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from firstlight.classification import (
     Classification,
     Classifier,
     classify_batch,
-    prepared,
+    resized,
 )
 from firstlight.datasets import _unlabelled
 from firstlight.errors import UsageError
@@ -23,7 +23,7 @@ from firstlight.images.files import Found, find_pictures
 from firstlight.probabilities import Label, top_labels
 from firstlight.progress import Progress
 from firstlight.runs.files import atomic_write
-from firstlight.tables import Row, check_table, csv_line, encoded, is_csv
+from firstlight.tables import Row, check_table, csv_line, digits_cell, encoded, is_csv
 
 PAIR = ("label", "probability")
 
@@ -74,7 +74,9 @@ class Form:
         if not self.as_csv:
             every = {"labels": [label.to_json() for label in labels]} if self.several else {}
             return place | first | every | {"note": note}
-        cells = [value for label in labels for value in label.to_json().values()]
+        cells: list[Any] = []
+        for each in labels:
+            cells += [digits_cell(each.label), each.to_json()["probability"]]
         cells += [None] * (2 * self.top - len(cells))
         return dict(zip(self.columns, [*place.values(), *cells, note], strict=True))
 
@@ -102,7 +104,7 @@ def write_answers(
     found = find_pictures(others) if others else Found(())
     if out.resolve() in {table.resolve() for table in tables}:
         raise UsageError(f"--out {out} is what is to be answered; give another name")
-    arrays = {table: _unlabelled.read(table) for table in tables}
+    arrays = {table: _unlabelled.read(table, classifier.values) for table in tables}
     form = Form(
         top=min(top or 1, len(classifier.classes)),
         several=top is not None,
@@ -115,6 +117,9 @@ def write_answers(
     with atomic_write(out) as file, Progress(total, quiet=quiet, unit="image") as progress:
         if form.as_csv:
             file.write(csv_line(form.columns).encode())
+        for table, images in arrays.items():
+            if images.note:
+                progress.say(f"{table}: {images.note}")
         for batch in answered(classifier, arrays, found.files, form.top):
             file.write(encoded([form.row(*answer) for answer in batch], form.as_csv))
             rows += len(batch)
@@ -139,7 +144,7 @@ def answered(
     """Yield the answers in batches: first the arrays' images, then the pictures."""
     for file, images in arrays.items():
         row = 0
-        for batch in prepared(classifier, images.pixels):
+        for batch in resized(classifier, images.pixels):
             probabilities = classifier.probabilities(batch)
             yield [
                 (file, row + number, top_labels(each, classifier.classes, top), None)

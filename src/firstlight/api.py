@@ -8,6 +8,7 @@ those of the command line: see errors.py. TensorFlow is imported when a function
 import inspect
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -457,7 +458,7 @@ def predict(
         check_whole_number("top", top, minimum=1)
     classifier = as_classifier(model, trust=trust, quiet=quiet, verbose=verbose)
     if out is None:
-        return classification.predict(classifier, images)
+        return classification.predict(classifier, images, partial(say_notice, quiet=quiet))
     paths = classification.as_files(images)
     if paths is None:
         raise UsageError("with out, images must be paths of files or folders")
@@ -749,6 +750,11 @@ def say_unfinished(runs: Sequence[Run], quiet: bool) -> None:
         unfinished = None if quiet else run.unfinished()
         if unfinished:
             print(unfinished.notice, file=sys.stderr)
+
+
+def say_notice(notice: str, *, quiet: bool) -> None:
+    if not quiet:
+        print(notice, file=sys.stderr)
 
 
 def as_classifier(

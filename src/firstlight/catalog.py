@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firstlight.errors import DataError, UsageError
+from firstlight.images.values import BYTES
 
 if TYPE_CHECKING:  # these modules import NumPy
     from numpy.typing import ArrayLike
@@ -237,6 +238,7 @@ def dataset(
             load=module.load,
             fingerprint=lambda: module.SHA256,
             location=name,
+            values=BYTES,
         )
     if not Path(name).exists():
         raise DataError(f"there is no folder or file {name}; datasets: {', '.join(names)}")

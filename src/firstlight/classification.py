@@ -15,7 +15,7 @@ Only the reader divides the logits by the calibration temperature (reading/recog
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from firstlight.datasets import ArrayImages
-from firstlight.datasets._arrays import as_images
+from firstlight.datasets._arrays import as_batch, as_images, known_scale, pixel_scale
 from firstlight.errors import DataError
 from firstlight.images.crops import (
     CENTER_CROP,
@@ -36,6 +36,7 @@ from firstlight.images.crops import (
 )
 from firstlight.images.kinds import ImageKind
 from firstlight.images.open import open_content, open_photograph
+from firstlight.images.values import ValueRange
 from firstlight.probabilities import Label, top_labels
 from firstlight.reading.normalize import IMAGE_SIDE
 from firstlight.reading.reader import read
@@ -60,6 +61,10 @@ class Classifier(Protocol):
     def image_kind(self) -> ImageKind:
         """What kind of images the network has learned."""
 
+    @property
+    def values(self) -> ValueRange | None:
+        """The values of the arrays that the network has learned, None if they are not known."""
+
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return probabilities (n, classes) of images (n, *input), 0..255."""
 
@@ -76,22 +81,29 @@ class Classification:
         return {"file": str(self.file), "labels": [label.to_json() for label in self.labels]}
 
 
-def predict(classifier: Classifier, images: Pictures) -> NDArray[np.float32]:
+def predict(
+    classifier: Classifier, images: Pictures, say: Callable[[str], None] = lambda note: None
+) -> NDArray[np.float32]:
     """Return the probabilities (N, classes) of images in arrays, or of picture files.
 
     Arrays of another size than the network's are resized; files are prepared as by `classify`.
+
+    Args:
+        say: is told what was guessed of the values.
 
     Raises:
         DataError: a file is missing, or not a picture that can be classified.
         UsageError: an array is not images.
     """
-    rows = [classifier.probabilities(batch) for batch in prepared(classifier, images)]
+    rows = [classifier.probabilities(batch) for batch in prepared(classifier, images, say)]
     if not rows:
         return np.zeros((0, len(classifier.classes)), np.float32)
     return np.concatenate(rows)
 
 
-def prepared(classifier: Classifier, images: Pictures) -> Iterator[NDArray[np.uint8]]:
+def prepared(
+    classifier: Classifier, images: Pictures, say: Callable[[str], None]
+) -> Iterator[NDArray[np.uint8]]:
     """Yield the images in batches, as the network's input (n, *input), 0..255."""
     files = as_files(images)
     if files is not None:
@@ -107,7 +119,19 @@ def prepared(classifier: Classifier, images: Pictures) -> Iterator[NDArray[np.ui
         pixels = pixels[np.newaxis]
     elif pixels.ndim == 3 and pixels.shape[-1] == classifier.input[-1] == 3:  # one in colour
         pixels = pixels[np.newaxis]
-    resized = ArrayImages(as_images(pixels, "images")).resized(classifier.input)
+    pixels = as_batch(pixels, "images")
+    if classifier.values:
+        scale = known_scale(pixels, "images", classifier.values)
+    else:  # a single image may be so dark that it looks like bits
+        scale = pixel_scale(pixels, "images")
+    if scale.note:
+        say(scale.note)
+    yield from resized(classifier, as_images(pixels, "images", scale))
+
+
+def resized(classifier: Classifier, pixels: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    """Yield images (N, height, width, channels), 0..255, in batches as the network's input."""
+    resized = ArrayImages(pixels).resized(classifier.input)
     for start in range(0, len(resized), ARRAYS_PER_BATCH):
         yield resized[start : start + ARRAYS_PER_BATCH]
 

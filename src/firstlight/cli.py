@@ -19,6 +19,7 @@ from typer.exceptions import TyperException
 
 from firstlight import __version__, completion, console, interrupt
 from firstlight.errors import DataError, FirstlightError, GateMissed, UsageError, not_installed
+from firstlight.printable import printable
 
 if TYPE_CHECKING:  # imports NumPy
     from collections.abc import Iterable
@@ -183,7 +184,7 @@ def run() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except (FirstlightError, TyperException, ModuleNotFoundError, OSError) as error:
-        print("firstlight:", " ".join(message(error).split()), file=sys.stderr)
+        print("firstlight:", printable(" ".join(message(error).split())), file=sys.stderr)
         code = error.exit_code if isinstance(error, FirstlightError | TyperException) else 1
     return code or 0
 
@@ -896,7 +897,9 @@ def serve(
 
     def on_ready(sharing: Sharing) -> None:
         qr_code = qr_for_terminal(sharing.link) if sharing.token and draws_blocks() else []
-        show(sharing.to_json(), json_, console.serving(sharing, qr_code))
+        show(sharing.to_json(), json_, console.serving(sharing))
+        if qr_code and not json_:
+            print("\n".join(qr_code))
         sys.stdout.flush()
 
     server.serve(host, port, model, token, on_ready=on_ready, trust=trust, read_only=read_only)
@@ -982,7 +985,7 @@ def show(document: Any, as_json: bool, lines: list[str]) -> None:
     if as_json:
         print(json.dumps(document, ensure_ascii=not prints_utf8()))
     elif lines:
-        print("\n".join(lines))
+        print("\n".join(map(printable, lines)))
 
 
 def prints_utf8() -> bool:
@@ -1018,9 +1021,9 @@ def show_reading(reading: "FileReading", *, named: bool, quiet: bool, verbose: b
     named = named or reading.page is not None
     lines = console.reading(reading, named, candidates=verbose)
     if lines:
-        print("\n".join(lines), flush=True)
+        print("\n".join(map(printable, lines)), flush=True)
     if reading.note and reading.lines and not quiet:
-        print(f"firstlight: {reading.name}: {reading.note}", file=sys.stderr)
+        print(printable(f"firstlight: {reading.name}: {reading.note}"), file=sys.stderr)
 
 
 def draw_readings(results: "list[FileReading]", path: Path) -> None:
@@ -1046,7 +1049,7 @@ def report_problems(problems: list[str], files: int) -> None:
 
 def print_problems(problems: list[str]) -> None:
     for problem in problems:
-        print("firstlight:", problem, file=sys.stderr)
+        print("firstlight:", printable(problem), file=sys.stderr)
 
 
 def exit_code_of(unreadable: int, files: int) -> int:

@@ -244,7 +244,7 @@ def graph(pictures: GraphPictures) -> list[str]:
     return [str(file) for file in pictures.files]
 
 
-def serving(sharing: Sharing, qr_code: list[str]) -> list[str]:
+def serving(sharing: Sharing) -> list[str]:
     """Return the addresses that open the page, and the token and link for visitors."""
     first, *others = sharing.urls
     lines = [f"open {first} in a browser; press Ctrl-C to stop the server"]
@@ -254,7 +254,7 @@ def serving(sharing: Sharing, qr_code: list[str]) -> list[str]:
             f"token that visitors enter: {sharing.token}",
             f"link that has the token in it: {sharing.link}",
         ]
-    return lines + qr_code
+    return lines
 
 
 def comparison(compared: Comparison) -> list[str]:

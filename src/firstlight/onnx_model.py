@@ -14,7 +14,6 @@ import math
 import mmap
 import os
 import threading
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -27,6 +26,8 @@ from numpy.typing import NDArray
 from firstlight.errors import DataError, UsageError
 from firstlight.images.crops import Size
 from firstlight.images.kinds import ImageKind
+from firstlight.images.values import ValueRange
+from firstlight.printable import is_printable
 from firstlight.probabilities import softmax
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ MAX_SIDE = 1024  # pixels of an image
 MAX_SECONDS = 4.0  # for a batch, and
 MAX_SECONDS_PER_IMAGE = 1.0  # more for each image in it
 SMALL_MODEL_THREADS = 2  # a small network gains nothing from more
-TURNS_TEXT = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")  # Unicode's classes
 EXTERNAL_DATA_FOLDER = "session.model_external_initializers_file_folder_path"
 
 Document = dict[str, Any]
@@ -53,6 +53,7 @@ class ModelMetadata:
     input: Size
     classes: tuple[str, ...]  # one of a reader's classes is "none": not a digit
     image_kind: ImageKind
+    values: ValueRange | None = None  # of the arrays that it has learned, if they are known
     # The calibration, which only the reader of digits uses: see reading/recognizer.py.
     temperature: float = 1.0  # logits are divided by it
     threshold: float = 0.5  # a less confident answer is reported as unsure
@@ -65,7 +66,7 @@ class ModelMetadata:
             raise ValueError(
                 f"images of {height}×{width}×{channels}; at most {MAX_SIDE}×{MAX_SIDE}×3"
             )
-        if not all(map(is_name, document["classes"])):
+        if not all(map(is_printable, document["classes"])):
             raise ValueError("a class has no name that can be printed")
         if document["image_kind"] not in get_args(ImageKind):
             raise ValueError(f"unknown kind of images: {document['image_kind']}")
@@ -73,6 +74,7 @@ class ModelMetadata:
             input=(height, width, channels),
             classes=tuple(document["classes"]),
             image_kind=document["image_kind"],
+            values=ValueRange.from_json(document.get("values")),
             temperature=float(document.get("temperature", 1.0)),
             threshold=float(document.get("threshold", 0.5)),
         )
@@ -106,6 +108,11 @@ class OnnxModel:
     def image_kind(self) -> ImageKind:
         return self.metadata.image_kind
 
+    @property
+    def values(self) -> ValueRange | None:
+        """The values of the arrays that the network has learned, None if they are not known."""
+        return self.metadata.values
+
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return logits (n, classes) of images (n, *input), 0..255.
 
@@ -136,14 +143,6 @@ class OnnxModel:
         from firstlight import classification
 
         return classification.classify(self, classification.as_files(images) or [], top=top)
-
-
-def is_name(name: Any) -> bool:
-    """Return whether the name of a class can be printed: it moves no cursor and turns no text."""
-    return isinstance(name, str) and not any(
-        unicodedata.category(letter) == "Cc" or unicodedata.bidirectional(letter) in TURNS_TEXT
-        for letter in name
-    )
 
 
 def logits_of(session: Any, images: NDArray[np.uint8], path: Path) -> NDArray[np.float32]:

@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichBar
 
+from firstlight.printable import printable
+
 _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_UPDATES = 0.2  # of a notebook's cell
 
@@ -51,7 +53,7 @@ class Progress:
 
     def say(self, line: str) -> None:
         """Show a line that stays."""
-        self._display.say(line)
+        self._display.say(printable(line))
 
     def __enter__(self) -> "Progress":
         return self

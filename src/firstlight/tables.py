@@ -41,16 +41,27 @@ def encoded(rows: Sequence[Row], as_csv: bool) -> bytes:
 def csv_line(cells: Sequence[Any]) -> str:
     """Return a row as a line of CSV."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue()
+    csv.writer(text, lineterminator="\r\n").writerow(cells)  # so it quotes both, \r and \n
+    return text.getvalue().removesuffix("\r\n") + "\n"
 
 
 def cell(value: Any) -> Any:
-    """Return a value as a cell that is no formula; true and false are 1 and 0."""
+    """Return a value as a cell that is no formula; true and false are 1 and 0.
+
+    Different texts are different cells: '=x gets an apostrophe too.
+    """
     if isinstance(value, bool):
         return int(value)
-    is_formula = isinstance(value, str) and value.startswith(FORMULA)
-    return f"'{value}" if is_formula else value
+    return f"'{value}" if isinstance(value, str) and _is_formula(value) else value
+
+
+def text_of(cell: str) -> str:
+    """Return the text that was made a cell."""
+    return cell.removeprefix("'") if _is_formula(cell) else cell
+
+
+def _is_formula(text: str) -> bool:
+    return text.lstrip("'").startswith(FORMULA)
 
 
 def digits_cell(text: str) -> str:

@@ -2,7 +2,8 @@
 
 mnist, cutouts              datasets that firstlight knows by name
 _kinds                      a user's own data: which kind lies at a path
-  _idx, _npz, _csv          arrays in files; _array_files: what these have in common; _emnist
+  _idx, _npz, _csv          arrays in files; _array_files: what these have in common; _emnist;
+                            _csv_columns: what the columns of a table are
   _folder, _parquet         pictures; _pictures: what these have in common; _label_table
 _arrays                     what arrays mean: their shapes, values and labels
 _names                      what the names of files, folders and arrays mean

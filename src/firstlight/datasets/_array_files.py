@@ -38,6 +38,7 @@ class RawSplit:
 
     images: NDArray[Any]
     labels: NDArray[Any]
+    file: Path | None = None  # if both are in one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +60,8 @@ def dataset_of_files(found: ArrayFiles, location: Path) -> Dataset:
         DataError: the files of the first split are damaged, or their arrays are no images.
     """
     first = next(split for split in SPLITS if split in found.splits)
-    with as_data_error(found.path):
-        raw = found.splits[first]()
+    raw = found.splits[first]()
+    with as_data_error(raw.file or found.path):
         form = _form(found, raw)
         ready = {first: _examples(found, form, raw, first)}
         made = ""
@@ -72,8 +73,9 @@ def dataset_of_files(found: ArrayFiles, location: Path) -> Dataset:
         if split not in splits:
             raise DataError(f"{found.path} has no {split} split; it has: {', '.join(splits)}")
         if split not in ready:
-            with as_data_error(found.path):
-                ready[split] = _examples(found, form, found.splits[split](), split)
+            raw = found.splits[split]()
+            with as_data_error(raw.file or found.path):
+                ready[split] = _examples(found, form, raw, split)
         return ready[split]
 
     return Dataset(
@@ -84,6 +86,7 @@ def dataset_of_files(found: ArrayFiles, location: Path) -> Dataset:
         splits=splits,
         made=made,
         location=str(location.resolve()),
+        values=form.scale.values,
         remarks=(*found.remarks, *form.notes),
     )
 
@@ -91,15 +94,17 @@ def dataset_of_files(found: ArrayFiles, location: Path) -> Dataset:
 def _form(found: ArrayFiles, raw: RawSplit) -> Form:
     """Return how the arrays are understood, with the names of the classes if they are known."""
     form = Form.of(raw.images, raw.labels, found.classes)
-    if not _emnist.is_emnist(found.name):
+    if not _emnist.is_emnist(found.files[0]):
         return form
-    names = _emnist.class_names(found.name, form.values) or form.names
+    names = _emnist.class_names(found.files[0], form.values) or form.names
     return replace(form, names=names, notes=(*form.notes, _emnist.NOTE))
 
 
 def _examples(found: ArrayFiles, form: Form, raw: RawSplit, split: str) -> Examples:
     examples = form.examples(raw.images, raw.labels, split)
-    return _emnist.upright(examples) if _emnist.is_emnist(found.name) else examples
+    if not _emnist.is_emnist(found.files[0]):
+        return examples
+    return array_examples(_emnist.upright(examples.images[:]), examples.labels)
 
 
 def hold_out_validation(train: Examples) -> tuple[Examples, Examples, str]:
@@ -170,6 +175,14 @@ def sha256(path: Path) -> str:
 def is_all_there_is(path: Path) -> bool:
     """Return whether only files at a path can be meant: it is a file, or has no subfolder."""
     return path.is_file() or not any(each.is_dir() for each in path.iterdir())
+
+
+def refuse_two(first: Path, second: Path, what: str) -> None:
+    """Raises DataError if two files are for the same part of the data, and are not equal."""
+    if sha256(first) != sha256(second):
+        raise DataError(
+            f"{first} and {second} are both for the {what}, and differ; keep one of them there"
+        )
 
 
 def refuse_several(path: Path, names: Iterable[str], example: Path) -> None:

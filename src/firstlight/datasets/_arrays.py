@@ -10,7 +10,7 @@ The training split decides the `Form` of all splits. `notes` has what was guesse
 import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from firstlight.datasets._dataset import Dataset
 from firstlight.datasets._examples import HOLD_OUT_EVERY, Examples, array_examples
+from firstlight.datasets._names import decoded, is_writable
 from firstlight.errors import DataError, UsageError
+from firstlight.images.values import ValueRange
 
 HOLD_OUT_SEED = 0  # validation examples do not depend on the seed of a training
 HELD_OUT = "one of twelve training images of each class is held out for validation"
@@ -36,6 +38,15 @@ class Scale:
     factor: float
     lowest: float = 0
     note: str = ""  # what was guessed; "" if nothing had to be
+
+    @classmethod
+    def of(cls, values: ValueRange) -> "Scale":
+        return cls(255 / (values.highest - values.lowest), values.lowest)
+
+    @property
+    def values(self) -> ValueRange:
+        """The values that become 0 and 255."""
+        return ValueRange(self.lowest, round(self.lowest + 255 / self.factor, 9))
 
 
 @dataclass(frozen=True)
@@ -120,6 +131,7 @@ def dataset_of_arrays(
         fingerprint=lambda: {split: fingerprint(each) for split, each in splits.items()},
         splits=tuple(splits),
         made=made,
+        values=form.scale.values,
         remarks=form.notes,
     )
 
@@ -302,6 +314,34 @@ def data_scale(pixels: NDArray[Any], what: str) -> Scale:
     return Scale(255 / level, note=f"{what}: values up to {high:g} are taken as 0 to {level}")
 
 
+def known_scale(pixels: NDArray[Any], what: str, trained: ValueRange | None) -> Scale:
+    """Return what turns values into 0 to 255 for a network that was trained on a range of values.
+
+    Values that can be of this range are. Others are scaled as those of a data set of their own.
+    """
+    if trained and _can_be(pixels, trained):
+        return Scale.of(trained)
+    scale = data_scale(pixels, what)
+    if trained and scale.note:
+        return replace(scale, note=f"{scale.note}; the network was trained on {trained}")
+    return scale
+
+
+def _can_be(pixels: NDArray[Any], values: ValueRange) -> bool:
+    """Return whether pixels can have values of a range, and not only by being dark."""
+    kind, size = pixels.dtype.kind, pixels.dtype.itemsize
+    if kind not in "uif" or not pixels.size or not np.isfinite(pixels).all():
+        return False
+    low, high = float(pixels.min()), float(pixels.max())
+    if low < values.lowest or high > values.highest:
+        return False
+    if values.lowest < 0 <= low:  # -1 to 1: their background is below 0
+        return False
+    if 0 < high < (2 if kind == "f" else 1.5) < values.highest:  # 0 to 1, or nearly
+        return False
+    return values.highest <= 255 or size > 1
+
+
 def _are_whole(pixels: NDArray[Any]) -> bool:
     return pixels.dtype.kind in "iu" or bool((pixels == np.round(pixels)).all())
 
@@ -328,7 +368,7 @@ def plain_labels(labels: ArrayLike, what: str) -> NDArray[Any]:
         _check_one_hot(plain, what)
         plain = plain.argmax(1)
     if plain.dtype.kind == "S":
-        plain = np.char.decode(plain, "utf-8", "replace")
+        plain = np.array([decoded(name) for name in plain.ravel().tolist()]).reshape(plain.shape)
     if plain.dtype.kind in "fb" and np.isfinite(plain).all() and _are_whole(plain * 1):
         plain = plain.astype(np.int64)
     if plain.dtype.kind not in "iuU" or plain.ndim != 1:
@@ -372,7 +412,20 @@ def class_names(
         raise UsageError(
             f"labels: {len(values):,} different ones; there can be {MAX_CLASSES:,} classes"
         )
-    return tuple(map(str, values)), values
+    names = tuple(map(str, values))
+    check_names(names, "labels")
+    return names, values
+
+
+def check_names(names: Iterable[str], what: str) -> None:
+    """Raises UsageError if the name of a class is empty, or cannot be written and printed."""
+    for name in names:
+        if not name.strip():
+            raise UsageError(f"{what}: an empty name; each image needs the name of its class")
+        if not is_writable(name):
+            raise UsageError(
+                f"{what}: {name!a} has characters that are no text; give the class another name"
+            )
 
 
 def _given_names(classes: Sequence[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:
@@ -381,6 +434,7 @@ def _given_names(classes: Sequence[str]) -> tuple[tuple[str, ...], tuple[int, ..
     names = tuple(map(str, classes))
     if len(set(names)) < len(names):
         raise UsageError(f"classes names a class twice: {', '.join(names)}")
+    check_names(names, "classes")
     return names, tuple(range(len(names)))
 
 

@@ -7,8 +7,8 @@ Images are square, grey or colour. A table is read in blocks, so a large file ne
 memory than its values do. Tables that name files of pictures are in _label_table.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -24,60 +24,21 @@ from firstlight.datasets._array_files import (
     opened,
     plain_name,
     refuse_several,
+    refuse_two,
 )
-from firstlight.datasets._arrays import is_square
+from firstlight.datasets._csv_columns import MAX_LINE, Columns, clean, columns_of, cut, plain
 from firstlight.datasets._examples import SPLITS
-from firstlight.datasets._names import place_of, split_named
+from firstlight.datasets._names import decoded, place_of, split_named
 from firstlight.errors import DataError
 
 ENDINGS = (".csv", ".tsv", ".txt", ".data", ".tra", ".tes")
-DELIMITERS = b",;\t| "
 BLOCK = 1 << 20  # bytes that are parsed at a time
-MAX_LINE = 4 << 20  # bytes: a colour image of 512×512 has 3 million
-MIN_VALUES = 16  # of an image, 4×4: tables of less are no images
-MAX_OTHER = 10  # columns
-SPLIT_COLUMNS = ("usage", "split")
-OTHER = ("", "unnamed: 0", "index", "id", "imageid", "image_id", *SPLIT_COLUMNS)
 EXPECTED = (
     "a row for each image: its label, then the values of a square image (label,pixel0,pixel1,...)"
 )
 
 
 RARE = 20  # times less often than the mean: such a number is hardly a class
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Which columns a table has: some, then the values of the image, then some."""
-
-    delimiter: bytes
-    header: bool  # whether the first line names the columns
-    before: tuple[str, ...]  # names, in small letters
-    after: tuple[str, ...]
-    values: int  # how many columns of values there are; 1 if they are packed
-    packed: bool = False  # one cell holds all values, with spaces between them
-    trailing: bool = False  # a delimiter also ends each line
-    is_guess: bool = False  # the label is the first column or the last one: see `_choose_label`
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return self.before + self.after
-
-    def place(self, role: str) -> int | None:
-        """Return the place among `names` of the "label" or the "split", None if there is none."""
-        for place, name in enumerate(self.names):
-            if name in SPLIT_COLUMNS if role == "split" else place_of(name).role == "labels":
-                return place
-        return None
-
-    @property
-    def are_images(self) -> bool:
-        """Whether the values can be those of a square image, grey or in colour."""
-        return self.packed or self.is_guess or _is_image(self.values)
-
-    @property
-    def has_labels(self) -> bool:
-        return self.is_guess or self.place("label") is not None
 
 
 @dataclass(frozen=True)
@@ -95,11 +56,12 @@ def find(path: Path) -> ArrayFiles | None:
     Raises:
         DataError: they are of several data sets, or have no labels.
     """
-    tables = {file: columns for file in _files(path) if (columns := columns_of(file))}
-    if path.is_dir():  # a table of something else may lie beside pictures
-        tables = {file: columns for file, columns in tables.items() if columns.are_images}
-    for file, columns in tables.items():
-        _refuse_other_sizes(file, columns)
+    found = {file: columns for file in _files(path) if (columns := columns_of(file))}
+    if path.is_file():
+        for file, columns in found.items():
+            _refuse_other_sizes(file, columns)
+    # A table of something else may lie beside pictures.
+    tables = {file: columns for file, columns in found.items() if columns.are_images}
     labelled = [file for file, columns in tables.items() if columns.has_labels]
     if not labelled:
         _refuse_without_labels(path, list(tables))
@@ -107,20 +69,30 @@ def find(path: Path) -> ArrayFiles | None:
     collections = {place_of(plain_name(file)).collection for file in labelled}
     refuse_several(path, collections, labelled[0])
     read_once = cache(read)
-    splits: dict[str, Callable[[], RawSplit]] = {}
+    file_of: dict[str, Path] = {}  # split → file
     for file in labelled:
         for split in _splits_of(file, tables[file], read_once):
-            splits.setdefault(split, partial(_rows_of, file, split, read_once))
+            first = file_of.setdefault(split, file)
+            if first != file:
+                refuse_two(first, file, f"{split} images")
     return ArrayFiles(
         path=path,
         name=_name(path, collections.pop()),
-        splits=splits,
-        files=tuple(labelled),
-        remarks=tuple(
-            f"{file.name} has no labels, so it is left out; {_answered_by(file)}"
-            for file in tables
-            if file not in labelled
-        ),
+        splits={
+            split: partial(_rows_of, file, split, read_once) for split, file in file_of.items()
+        },
+        files=tuple(dict.fromkeys(file_of.values())),
+        remarks=tuple(_left_out(file, found[file]) for file in found if file not in labelled),
+    )
+
+
+def _left_out(file: Path, columns: Columns) -> str:
+    """Return why a table is not used beside others."""
+    if columns.are_images:
+        return f"{file.name} has no labels, so it is left out; {_answered_by(file)}"
+    return (
+        f"{file.name} has rows of {columns.values:,} values, which are no square image, so it is "
+        "left out"
     )
 
 
@@ -171,104 +143,11 @@ def _splits_of(file: Path, columns: Columns, read_once: Callable[[Path], Table])
 def _rows_of(file: Path, split: str, read_once: Callable[[Path], Table]) -> RawSplit:
     table = read_once(file)
     if table.labels is None:
-        raise DataError(f"{file}: no labels")
+        raise DataError(f"{file}: no column of labels; call one `label`")
     if table.splits is None:
-        return RawSplit(table.images, table.labels)
+        return RawSplit(table.images, table.labels, file)
     rows = table.splits == split
-    return RawSplit(table.images[rows], table.labels[rows])
-
-
-def columns_of(file: Path) -> Columns | None:
-    """Return which columns a table of images has; None if the file is none."""
-    with opened(file) as content:
-        start = content.readline(MAX_LINE), content.readline(MAX_LINE)
-    if b"\0" in start[0] or not start[0].endswith(b"\n"):
-        return None
-    first, second = (line.removeprefix(b"\xef\xbb\xbf").strip(b"\r\n") for line in start)
-    delimiter = max((bytes([each]) for each in DELIMITERS), key=first.count)
-    trailing = first.endswith(delimiter) and second.endswith(delimiter)
-    first, second = (_clean(line, delimiter, trailing) for line in (first, second))
-    cells = [_plain(cell) for cell in first.split(delimiter)]
-    if _is_header(cells):
-        columns = _named_columns(delimiter, cells)
-        if columns and second and not _fits(second, columns):
-            return None
-    else:
-        columns = _guessed_columns(delimiter, len(cells), header=_counts_up(cells))
-    return replace(columns, trailing=trailing) if columns else None
-
-
-def _clean(line: bytes, delimiter: bytes, trailing: bool) -> bytes:
-    """Return a line without quotes, spaces that are repeated, and a delimiter at its end."""
-    line = line.replace(b'"', b"")
-    if delimiter == b" ":
-        return b" ".join(line.split())
-    return line.removesuffix(delimiter) if trailing else line
-
-
-def _fits(line: bytes, columns: Columns) -> bool:
-    """Return whether a line has a number where the values are: otherwise it is no image."""
-    cells = _cut(line, columns)
-    values = cells[0].split(b" " if columns.packed else columns.delimiter) if cells else []
-    return any(_is_number(_plain(value)) for value in values)
-
-
-def _plain(cell: bytes) -> str:
-    return cell.strip(b'" ').decode("utf-8", "replace").lower()
-
-
-def _is_header(cells: Sequence[str]) -> bool:
-    """Return whether cells name columns: neither all of them, nor all but a label, are numbers."""
-    if _counts_up(cells):  # "class", "0", "1", ...: all but a label are numbers, and names
-        return not all(map(_is_number, cells))
-    return not (all(map(_is_number, cells[1:])) or all(map(_is_number, cells[:-1])))
-
-
-def _counts_up(cells: Sequence[str]) -> bool:
-    """Return whether cells are 0, 1, 2, ..., as pandas numbers columns, perhaps beside a label."""
-    last = [int(cell) for cell in cells if cell.isdecimal()][-9:]
-    if len(cells) <= MIN_VALUES or len(last) < 9:
-        return False
-    return last == [*range(last[0], last[0] + 9)] and len(cells) - 2 <= last[-1] <= len(cells)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _named_columns(delimiter: bytes, names: list[str]) -> Columns | None:
-    """Return the columns of a table with a header."""
-    is_other = [name in OTHER or place_of(name).role == "labels" for name in names]
-    if "pixels" in names and len(names) <= MAX_OTHER:
-        start, stop, packed = names.index("pixels"), names.index("pixels") + 1, True
-    elif len(names) - sum(is_other) < MIN_VALUES or sum(is_other) > MAX_OTHER:
-        return None
-    else:
-        start = is_other.index(False)
-        stop, packed = len(names) - is_other[::-1].index(False), False
-    before, after = tuple(names[:start]), tuple(names[stop:])
-    columns = Columns(delimiter, True, before, after, stop - start, packed)
-    if columns.has_labels or packed or _is_image(columns.values):
-        return columns
-    return _guessed_columns(delimiter, len(names), header=True)
-
-
-def _guessed_columns(delimiter: bytes, count: int, header: bool) -> Columns | None:
-    """Return the columns of a table that names none: a label and an image, or an image alone."""
-    if count <= MIN_VALUES:
-        return None
-    if _is_image(count - 1):
-        return Columns(delimiter, header, ("",), ("",), count - 2, is_guess=True)
-    return Columns(delimiter, header, (), (), count)
-
-
-def _is_image(values: int) -> bool:
-    """Return whether this number of values makes a square image, grey or in colour."""
-    return is_square(values) or (values % 3 == 0 and is_square(values // 3))
+    return RawSplit(table.images[rows], table.labels[rows], file)
 
 
 def read(file: Path) -> Table:
@@ -295,11 +174,11 @@ def read(file: Path) -> Table:
         raise DataError(f"{file}: images of different sizes")
     images = np.concatenate(blocks)
     if columns.is_guess:
-        return _choose_label(images, *map(_labels, others))
+        return _choose_label(images, *(_labels(file, each) for each in others))
     label, split = columns.place("label"), columns.place("split")
     return Table(
         images,
-        None if label is None else _labels(others[label]),
+        None if label is None else _labels(file, others[label]),
         None if split is None else _named_splits(file, others[split]),
     )
 
@@ -310,13 +189,13 @@ def _named_splits(file: Path, cells: list[bytes]) -> NDArray[Any] | None:
     Raises:
         DataError: only some do.
     """
-    split_of = {cell: split_named(_plain(cell)) for cell in set(cells)}
+    split_of = {cell: split_named(plain(cell)) for cell in set(cells)}
     if not any(split_of.values()):
         return None
     for cell, split in split_of.items():
         if not split:
             raise DataError(
-                f"{file}: the split of a row is {_plain(cell)!r}; the splits are: "
+                f"{file}: the split of a row is {plain(cell)!r}; the splits are: "
                 f"{', '.join(SPLITS)}"
             )
     return np.array([split_of[cell] for cell in cells])
@@ -363,7 +242,7 @@ def _block(
     for offset, line in enumerate(lines):
         if not line:
             continue
-        cells = _cut(_clean(line, columns.delimiter, columns.trailing), columns)
+        cells = cut(clean(line, columns.delimiter, columns.trailing), columns)
         if cells is None:
             raise _bad_line(file, number + offset, columns)
         row, *rest = cells
@@ -381,14 +260,6 @@ def _block(
     return values
 
 
-def _cut(line: bytes, columns: Columns) -> list[bytes] | None:
-    """Return the part of a line that holds the image, then its other cells; None if some lack."""
-    first = line.split(columns.delimiter, len(columns.before))
-    last = first[-1].rsplit(columns.delimiter, len(columns.after))
-    cells = [last[0], *first[:-1], *last[1:]]
-    return cells if len(cells) == 1 + len(columns.names) else None
-
-
 def _bad_line(file: Path, number: int, columns: Columns) -> DataError:
     count = len(columns.names) + columns.values
     return DataError(
@@ -404,8 +275,10 @@ def _parse(rows: list[bytes], count: int, delimiter: bytes) -> NDArray[Any] | No
     values = _whole_numbers(text, (len(rows), count), delimiter)
     if values is not None:
         return values
+    if b"" in rows:  # NumPy would leave it out, with a warning
+        return None
     try:
-        numbers = np.loadtxt(rows, np.float32, delimiter=delimiter.decode(), ndmin=2)
+        numbers = np.loadtxt(rows, np.float32, comments=None, delimiter=delimiter.decode(), ndmin=2)
     except ValueError:
         return None
     return numbers if numbers.shape == (len(rows), count) else None
@@ -438,18 +311,19 @@ def _whole_numbers(
     return values.astype(np.uint8).reshape(shape)
 
 
-def _labels(cells: list[bytes]) -> NDArray[Any]:
+def _labels(file: Path, cells: list[bytes]) -> NDArray[Any]:
     """Return cells as whole numbers if all are, as names otherwise.
 
     Raises:
         DataError: a label is empty.
     """
     if b"" in cells:
-        raise DataError(f"row {cells.index(b'') + 1:,} of the images has no label; remove the row")
+        row = cells.index(b"") + 1
+        raise DataError(f"{file}: row {row:,} of the images has no label; remove the row")
     try:
         numbers = np.array(cells, np.float64) if cells else np.empty(0)
     except ValueError:
-        return np.array([cell.decode("utf-8", "replace") for cell in cells])
+        return np.array(list(map(decoded, cells)))
     if np.isfinite(numbers).all() and (numbers == np.round(numbers)).all():
         return numbers.astype(np.int64)
     return numbers

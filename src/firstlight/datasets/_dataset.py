@@ -13,6 +13,7 @@ from firstlight.datasets._examples import SPLITS, Examples
 from firstlight.datasets._near_copies import NearCopy, near_copies
 from firstlight.errors import DataError
 from firstlight.images.crops import Size
+from firstlight.images.values import ValueRange
 
 MAX_FAULTS_SHOWN = 20
 EMPTY_CLASS = "empty class"  # how the problem of a class without a picture begins
@@ -136,6 +137,8 @@ class Dataset:
     made: str = ""  # how missing splits were made; "" if the data has them
     is_unsplit: bool = False  # pictures without splits of their own: load("all") gives all of them
     location: str | None = None  # a name, or an absolute path; None for arrays from Python
+    # What became 0 and 255 in the images; None if that is not known.
+    values: ValueRange | None = field(default=None, repr=False)
     remarks: tuple[str, ...] = field(default=(), repr=False)  # how the data was understood
 
     @classmethod

@@ -4,13 +4,14 @@ The published files hold each image with rows and columns exchanged; so does the
 has. Source: Cohen, Afshar, Tapson, van Schaik 2017, and the mapping files of the data set.
 """
 
+import re
 import string
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from firstlight.datasets._examples import Examples, array_examples
+from numpy.typing import NDArray
 
 NOTE = "EMNIST's images lie on their side: each is turned upright"
 _MERGED = string.digits + string.ascii_uppercase + "abdefghnqrt"  # the others look like capitals
@@ -22,20 +23,34 @@ CHARACTERS = {
 }
 
 
-def is_emnist(name: str) -> bool:
-    return "emnist" in name.lower().split("-")
+def is_emnist(file: Path) -> bool:
+    """Return whether a file is EMNIST's: its own name says so, or else that of its folder.
+
+    The nearest name of such data decides: qmnist.npz in a folder called emnist is something else.
+    """
+    for name in _names(file):
+        if "mnist" in name:
+            return re.search(r"(?<![a-z])emnist", name) is not None
+    return False
 
 
-def class_names(name: str, values: Sequence[Any]) -> tuple[str, ...] | None:
+def _names(file: Path) -> list[str]:
+    """Return the names of a file and its folder, in small letters; EMNIST's archive has gzip/."""
+    path = file.absolute()
+    folders = path.parents[:2] if path.parent.name in ("raw", "gzip") else path.parents[:1]
+    return [name.lower() for name in (path.name, *(folder.name for folder in folders))]
+
+
+def class_names(file: Path, values: Sequence[Any]) -> tuple[str, ...] | None:
     """Return the characters that the labels stand for, None if they stand for themselves.
 
     Args:
-        name: of the data, such as "emnist-letters".
+        file: of the data, such as "emnist-letters.npz".
         values: the labels of its classes.
     """
-    words = name.lower().split("-")
-    if not is_emnist(name) or not all(isinstance(value, int) for value in values):
+    if not is_emnist(file) or not all(isinstance(value, int) for value in values):
         return None
+    words = [word for name in _names(file) for word in re.findall(r"[a-z]+", name)]
     characters = next((CHARACTERS[word] for word in words if word in CHARACTERS), "")
     first = 1 if "letters" in words else 0
     # Some copies of the file have letters from 0.
@@ -45,6 +60,6 @@ def class_names(name: str, values: Sequence[Any]) -> tuple[str, ...] | None:
     return tuple(characters[number] for number in numbers)
 
 
-def upright(examples: Examples) -> Examples:
-    """Return the examples with rows and columns exchanged."""
-    return array_examples(np.ascontiguousarray(examples.images[:].swapaxes(1, 2)), examples.labels)
+def upright(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return images (N, height, width, channels) with rows and columns exchanged."""
+    return np.ascontiguousarray(images.swapaxes(1, 2))

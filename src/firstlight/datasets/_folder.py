@@ -16,11 +16,11 @@ from pathlib import Path
 from firstlight.datasets import _label_table
 from firstlight.datasets._dataset import Listing
 from firstlight.datasets._examples import SPLITS
-from firstlight.datasets._names import place_of, split_named
+from firstlight.datasets._names import is_writable, place_of, split_named
 from firstlight.datasets._pictures import File, PictureFiles
 from firstlight.datasets._pictures import list_pictures as examine_and_list
 from firstlight.errors import DataError
-from firstlight.images.files import PICTURE_ENDINGS, natural
+from firstlight.images.files import PICTURE_ENDINGS, natural, refuse_unreadable, walk
 from firstlight.images.open import is_picture
 
 # Folders that hold classes and are none: parts of a collection.
@@ -90,6 +90,13 @@ def _with_table(folders: PictureFiles, table: PictureFiles, missing: set[str]) -
     )
 
 
+def holds_classes(directory: Path) -> bool:
+    """Return whether a folder has class folders with pictures, of at least two classes."""
+    folders, _ = _class_folders(directory, _containers(directory))
+    labels = {label for place, (_, label) in folders.items() if _has_pictures(directory / place)}
+    return len(labels) > 1
+
+
 def list_pictures(directory: Path, quiet: bool = True) -> Listing:
     """Decode every file of a folder; return which pictures can be used, and the faults.
 
@@ -126,7 +133,7 @@ def _find_files(directory: Path, containers: list[Container]) -> PictureFiles:
         files=files,
         faults=faults | _stray(directory, containers),
         class_folders=folders,
-        remarks=(*_nested(files), *_named_beside(beside)),
+        remarks=(*_nested(files), *_named_beside(beside), *_beside_wrappers(directory)),
     )
 
 
@@ -139,8 +146,8 @@ def _class_folders(
     for container, split in containers:
         for name in _subfolders(container):
             place = (container / name).relative_to(directory).as_posix()
-            if name != name.encode(errors="ignore").decode():
-                faults[place] = "a class is named in UTF-8; rename the folder"
+            if not is_writable(name):
+                faults[place] = "a class is named in UTF-8, without control characters; rename it"
             elif name.lower() not in NO_CLASSES:
                 label = unicodedata.normalize("NFC", name)  # a Mac writes é as e and an accent
                 inner = {each: split_named(each) for each in _subfolders(container / name)}
@@ -157,7 +164,7 @@ def _stray(directory: Path, containers: list[Container]) -> dict[str, str]:
     places = [container for container, _ in containers]
     faults: dict[str, str] = {}
     for folder in dict.fromkeys([directory, *places]):
-        faults |= _loose_pictures(directory, folder)
+        faults |= _loose_pictures(directory, folder) | _broken_links(directory, folder)
         for name in _subfolders(folder):
             if name.lower() in NO_CLASSES:
                 holds_classes = any(place.is_relative_to(folder / name) for place in places)
@@ -211,7 +218,8 @@ def _unwrapped(folder: Path) -> Path:
 
 
 def _has_pictures(folder: Path) -> bool:
-    return any(is_picture(file) for file in _files_below(folder))
+    """Return whether a folder has pictures at any depth, perhaps all of them damaged."""
+    return any(map(_is_like_a_picture, _files_below(folder)))
 
 
 def _splits_among(root: Path, names: list[str]) -> dict[str, str]:
@@ -275,6 +283,27 @@ def _loose_pictures(directory: Path, folder: Path) -> dict[str, str]:
     return {path.relative_to(directory).as_posix(): OUTSIDE for path in loose}
 
 
+def _broken_links(directory: Path, folder: Path) -> dict[str, str]:
+    """Return the faults of links in a folder that lead nowhere: each may have been a class."""
+    paths = [folder / name for name in _names(folder)]
+    return {
+        path.relative_to(directory).as_posix(): f"a link to {os.readlink(path)}, which is not there"
+        for path in paths
+        if path.is_symlink() and not path.exists()
+    }
+
+
+def _beside_wrappers(directory: Path) -> tuple[str, ...]:
+    """Return what is said of folders without pictures, beside the one that holds the classes."""
+    said = []
+    folder = directory
+    for name in _unwrapped(directory).relative_to(directory).parts:
+        if others := [each for each in _subfolders(folder) if each != name]:
+            said.append(f"no pictures in {', '.join(others[:MAX_NESTED_NAMED])}: {name} is taken")
+        folder /= name
+    return tuple(said)
+
+
 def _arrangement(directory: Path) -> str:
     return (
         f"expected {directory}/CLASS/* or {directory}/train/CLASS/*, val and test beside it; or a "
@@ -298,16 +327,23 @@ def _nested(files: list[File]) -> tuple[str, ...]:
 
 def _files_below(folder: Path) -> Iterator[Path]:
     """Yield the files at any depth in a folder, without hidden ones, in natural order."""
-    for parent, folders, names in os.walk(folder):
+    for parent, folders, names in walk(folder):
         folders[:] = sorted((name for name in folders if _is_shown(name)), key=natural)
         for name in sorted(names, key=natural):
             if _is_shown(name):
-                yield Path(parent, name)
+                yield parent / name
 
 
 def _names(directory: Path) -> list[str]:
-    """Return the names in a directory in natural order, without hidden ones."""
-    return sorted(filter(_is_shown, os.listdir(directory)), key=natural)
+    """Return the names in a directory in natural order, without hidden ones.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        return sorted(filter(_is_shown, os.listdir(directory)), key=natural)
+    except OSError as error:
+        refuse_unreadable(error)
 
 
 def _is_shown(name: str) -> bool:

@@ -26,6 +26,7 @@ from firstlight.datasets._array_files import (
     opened,
     plain_name,
     refuse_several,
+    refuse_two,
     unpack,
 )
 from firstlight.datasets._examples import Examples, array_examples, hold_out
@@ -102,7 +103,10 @@ def _nearest(folder: Path) -> dict[Group, dict[str, dict[str, Path]]]:
                     # Some archives unpack each file into a folder of its own name.
                     home = parent.parent if parent.name == file.name else parent
                     splits = groups.setdefault(Group(home, place.collection), {})
-                    splits.setdefault(place.split or "train", {}).setdefault(place.role, file)
+                    split = place.split or "train"
+                    first = splits.setdefault(split, {}).setdefault(place.role, file)
+                    if first != file:  # torchvision keeps the packed file beside the unpacked
+                        refuse_two(first, file, f"{split} {place.role}")
         below = [path for parent in level for path in parent.iterdir() if path.is_dir()]
         if groups or len(below) > MAX_SUBFOLDERS:
             return groups

@@ -4,17 +4,19 @@ A kind is a module with `find(path)`, which returns what it has found, or None. 
 either arrays, which are read into memory, or pictures, which are examined and listed.
 """
 
-import os
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext, suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from firstlight import file_types
 from firstlight.datasets import _csv, _folder, _idx, _npz, _parquet
-from firstlight.datasets._array_files import ArrayFiles, dataset_of_files
+from firstlight.datasets._array_files import ArrayFiles, dataset_of_files, is_all_there_is
 from firstlight.datasets._dataset import Dataset, Listing
 from firstlight.datasets._pictures import PictureFiles, dataset_of_pictures
 from firstlight.errors import DataError
+from firstlight.images.files import refuse_unreadable, walk
 
 ARRAY_KINDS: dict[str, Callable[[Path], ArrayFiles | None]] = {
     "IDX files, as MNIST is published": _idx.find,
@@ -33,17 +35,54 @@ def dataset_at(path: Path, kept: Listing | None, quiet: bool) -> Dataset:
     """Return the dataset at a path that exists; `kept` is the listing of a run's pictures, if any.
 
     Raises:
-        DataError: there is none, or it is damaged.
+        DataError: there is none, or it is damaged, or a folder in it may not be read.
     """
+    try:
+        return _found_at(path, kept, quiet)
+    except PermissionError as error:
+        refuse_unreadable(error)
+
+
+def _found_at(path: Path, kept: Listing | None, quiet: bool) -> Dataset:
     if kept is not None:
         return dataset_of_pictures(_kept_pictures(path), path, kept, quiet)
-    for find_arrays in ARRAY_KINDS.values():
-        if arrays := find_arrays(path):
-            return dataset_of_files(arrays, path)
+    arrays = _arrays(path)
+    beside = arrays is not None and not is_all_there_is(path) and _folder.holds_classes(path)
+    if arrays and not beside:
+        return dataset_of_files(arrays, path)
     for find_pictures in PICTURE_KINDS.values():
         if pictures := find_pictures(path):
-            return dataset_of_pictures(pictures, path, None, quiet)
+            remarks = (*pictures.remarks, *(_left_out(arrays) if arrays else ()))
+            return dataset_of_pictures(replace(pictures, remarks=remarks), path, None, quiet)
     raise DataError(f"{path}: {_what_it_is(path)}")
+
+
+def _arrays(path: Path) -> ArrayFiles | None:
+    """Return the files of arrays at a path, None if there are none.
+
+    Raises:
+        DataError: there are files of several kinds; or what a kind raises.
+    """
+    found: list[ArrayFiles] = []
+    for find_arrays in ARRAY_KINDS.values():
+        # What lies beside the data need not be in order.
+        with suppress(DataError) if found else nullcontext():
+            found += [arrays] if (arrays := find_arrays(path)) else []
+    if len(found) > 1:
+        first, second = (arrays.files[0].relative_to(path) for arrays in found[:2])
+        raise DataError(
+            f"{path} holds images in {first} and in {second}; name the one to take, such as "
+            f"{path / first}"
+        )
+    return found[0] if found else None
+
+
+def _left_out(arrays: ArrayFiles) -> tuple[str, ...]:
+    """Return what is said of arrays beside folders of pictures."""
+    names = ", ".join(file.name for file in arrays.files[:MAX_NAMES])
+    return (
+        f"the class folders are taken, and {names} beside them left out; name the file to take it",
+    )
 
 
 def _kept_pictures(path: Path) -> PictureFiles:
@@ -73,6 +112,6 @@ def _what_it_is(path: Path) -> str:
 
 def _shown_below(path: Path) -> Iterator[Path]:
     """Yield the files in a folder and in its folders, without hidden ones."""
-    for parent, folders, names in os.walk(path):
+    for parent, folders, names in walk(path):
         folders.sort()
-        yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
+        yield from (parent / name for name in sorted(names) if not name.startswith("."))

@@ -7,16 +7,16 @@ looked for below the folder, and nowhere else. Its labels are names or numbers, 
 import csv
 import io
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from firstlight.datasets._csv import SPLIT_COLUMNS
+from firstlight.datasets._csv_columns import SPLIT_COLUMNS
 from firstlight.datasets._examples import SPLITS
-from firstlight.datasets._names import place_of, split_named
+from firstlight.datasets._names import decoded, place_of, split_named
 from firstlight.datasets._pictures import File, PictureFiles
 from firstlight.errors import DataError
+from firstlight.images.files import walk
 
 ENDINGS = (".csv", ".tsv", ".txt")
 DELIMITERS = ",;\t| "  # a space only if there is no other
@@ -39,12 +39,12 @@ class Pictures:
     @classmethod
     def below(cls, folder: Path) -> "Pictures":
         by_path, by_name, by_stem = {}, {}, {}
-        for parent, folders, names in os.walk(folder):
+        for parent, folders, names in walk(folder):
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in names:
                 if name.startswith(".") or name.lower().endswith(ENDINGS):
                     continue
-                path = (Path(parent) / name).relative_to(folder).as_posix()
+                path = (parent / name).relative_to(folder).as_posix()
                 by_path[path] = path
                 by_name[name] = "" if name in by_name else path
                 stem = PurePosixPath(name).stem
@@ -108,10 +108,7 @@ def find(path: Path) -> PictureFiles | None:
                 f"{', '.join(tables[0].names[:8])}; call one `label`"
             )
         return None
-    found: dict[str, File] = {}
-    faults: dict[str, str] = {}
-    for table in labelled:
-        _take(table, folder, pictures, found, faults)
+    found, faults = _named_by_all(labelled, folder, pictures)
     left = len(pictures.by_path) - len({*found, *faults} & pictures.by_path.keys())
     remarks = [f"{t.path.name} has no labels, so it is left out" for t in tables if not t.labels]
     if left:
@@ -191,10 +188,7 @@ def _text(path: Path) -> str:
         return ""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", "replace")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", "replace")
+    return decoded(content.removeprefix(b"\xef\xbb\xbf"))
 
 
 def _place(table: Path, folder: Path) -> str:
@@ -230,14 +224,52 @@ def _number(cell: str) -> float:
         return float("nan")
 
 
-def _take(
-    table: Table,
-    folder: Path,
-    pictures: Pictures,
-    found: dict[str, File],
-    faults: dict[str, str],
-) -> None:
-    """Add the pictures that a table names, and what is wrong with its rows."""
+def _named_by_all(
+    tables: list[Table], folder: Path, pictures: Pictures
+) -> tuple[dict[str, File], dict[str, str]]:
+    """Return the pictures that tables name, and what is wrong with their rows."""
+    found: dict[str, File] = {}
+    faults: dict[str, str] = {}
+    named_in: dict[str, Path] = {}  # picture → table
+    for table in tables:
+        files, problems = _named_by(table, folder, pictures)
+        faults |= problems
+        for name, file in files.items():
+            first, path = found.setdefault(name, file), named_in.setdefault(name, table.path)
+            if problem := _contradiction(first, file, path, table.path):
+                faults[name] = problem
+            if file.split and not first.split:
+                found[name], named_in[name] = file, table.path
+    for name in faults:
+        found.pop(name, None)
+    return found, faults
+
+
+def _contradiction(first: File, second: File, first_table: Path, second_table: Path) -> str:
+    """Return what is wrong with a picture that two tables name, "" if nothing is.
+
+    Raises:
+        DataError: they name different labels.
+    """
+    if first.label != second.label:
+        raise DataError(
+            f"{first_table} and {second_table} name different labels of {first.path}: "
+            f"{first.label} and {second.label}; keep one of the tables there"
+        )
+    if first.split and second.split and first.split != second.split:
+        return (
+            f"in {first.split} by {first_table.name} and in {second.split} by "
+            f"{second_table.name}; a picture belongs to one split"
+        )
+    return ""
+
+
+def _named_by(
+    table: Table, folder: Path, pictures: Pictures
+) -> tuple[dict[str, File], dict[str, str]]:
+    """Return the pictures that a table names, and what is wrong with its rows."""
+    found: dict[str, File] = {}
+    faults: dict[str, str] = {}
     place = _place(table.path, folder)
     if table.damaged:
         faults[f"{place}{table.path.name}"] = (
@@ -248,6 +280,7 @@ def _take(
     names_splits = any(table.split_of(row) for row in table.rows)
     for row in table.rows:
         name, label = pictures.find(row[table.file], place), table.label(row)
+        file = File(name, table.split_of(row) or of_table, label)
         if not name:
             faults[row[table.file]] = f"named in {table.path.name}, but not there"
         elif not label:
@@ -256,10 +289,13 @@ def _take(
             faults[name] = f"has two labels in {table.path.name}: {found[name].label} and {label}"
         elif names_splits and not table.split_of(row):
             faults[name] = f"its split in {table.path.name} is none of: {', '.join(SPLITS)}"
+        elif found.get(name, file) != file:
+            faults[name] = (
+                f"is in two splits in {table.path.name}: {found[name].split} and {file.split}"
+            )
         else:
-            found[name] = File(name, table.split_of(row) or of_table, label)
-    for name in faults:
-        found.pop(name, None)
+            found[name] = file
+    return found, faults
 
 
 def _some(faults: dict[str, str]) -> dict[str, str]:

@@ -4,7 +4,10 @@ Everyone names their data in their own way, with the same few words. This table 
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
+
+from firstlight.printable import is_printable
 
 SPLIT_WORDS = {
     "train": ("train", "training", "trn", "tra"),
@@ -33,6 +36,19 @@ class Place:
     collection: str
     split: str
     role: str  # "images", "labels" or "classes"
+
+
+def decoded(name: bytes) -> str:
+    """Return a name that is UTF-8, or as Windows writes it, or else any bytes: never two as one."""
+    for encoding in ("utf-8", "cp1252"):
+        with suppress(UnicodeDecodeError):
+            return name.decode(encoding)
+    return name.decode("latin-1")
+
+
+def is_writable(name: str) -> bool:
+    """Return whether the name of a class can be written as UTF-8 and printed."""
+    return name == name.encode(errors="ignore").decode() and is_printable(name)
 
 
 def place_of(name: str) -> Place:

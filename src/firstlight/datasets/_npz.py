@@ -24,7 +24,7 @@ from firstlight.datasets._array_files import (
     is_all_there_is,
     refuse_several,
 )
-from firstlight.datasets._names import Place, place_of, words_of
+from firstlight.datasets._names import Place, decoded, place_of, words_of
 from firstlight.errors import DataError
 
 NAME = "mnist.npz"  # as Keras calls it
@@ -48,6 +48,11 @@ class Array:
         return f"{self.file.name}: {self.key}" if self.key else self.file.name
 
     @property
+    def is_plain(self) -> bool:
+        """Whether its name says where it belongs and nothing else: "labels", not "fine_labels"."""
+        return not place_of(self.key).collection
+
+    @property
     def place(self) -> Place:
         """What its name says; where it says nothing, the name of its file."""
         of_key, of_file = place_of(self.key), place_of(self.file.stem)
@@ -67,7 +72,8 @@ class Array:
         self.refuse_objects()
         if math.prod(self.shape) * self.dtype.itemsize > MAX_BYTES:
             raise DataError(
-                f"{self.name}: {self.shape} {self.dtype}: more than {MAX_BYTES >> 30} GiB"
+                f"{self.file}: {self.key} {self.shape} {self.dtype}: more than "
+                f"{MAX_BYTES >> 30} GiB"
             )
         with _members(self.file) as members:
             with members[self.key]() as content:
@@ -103,6 +109,11 @@ def find(path: Path) -> ArrayFiles | None:
         splits={split: partial(_read_split, parts) for split, parts in splits.items()},
         files=files,
         classes=_class_names(places),
+        remarks=tuple(
+            f"{array.name} is left out: {places[array.place].name} is taken"
+            for array in arrays
+            if array.place in places and array not in places.values()
+        ),
     )
 
 
@@ -113,7 +124,8 @@ def images_of(file: Path) -> NDArray[Any]:
         DataError: it holds none, or is damaged.
     """
     arrays = _headers(file)
-    images = {p.split: each for p, each in _places(arrays).items() if p.role == "images"}
+    places = _places([array for array in arrays if array.place.role != "labels"])
+    images = {place.split: each for place, each in places.items() if place.role == "images"}
     if not images and len(arrays) == 1 and arrays[0].place.role != "labels":
         return arrays[0].read()
     for split in ("test", "", "val", "train"):
@@ -124,11 +136,16 @@ def images_of(file: Path) -> NDArray[Any]:
 
 
 def _splits(path: Path, places: dict[Place, Array]) -> dict[str, dict[str, Array]]:
-    """Return images and labels of each split. Raises DataError if images have no labels."""
+    """Return images and labels of each split.
+
+    Raises:
+        DataError: images have no labels, or two arrays are for the training split.
+    """
     splits: dict[str, dict[str, Array]] = {}
     for place, array in places.items():
         if place.role in ("images", "labels"):
-            splits.setdefault(place.split or "train", {})[place.role] = array
+            parts = splits.setdefault(place.split or "train", {})
+            parts[place.role] = _only([parts.get(place.role, array), array], place.role)
     usable = {split: parts for split, parts in splits.items() if "images" in parts}
     for split, parts in usable.items():
         if "labels" not in parts:
@@ -221,11 +238,16 @@ def _has_only_arrays(path: Path) -> bool:
 
 
 def _places(arrays: list[Array]) -> dict[Place, Array]:
-    """Return where each array belongs. Arrays without a name are told apart by their shapes."""
-    places: dict[Place, Array] = {}
+    """Return where each array belongs. Arrays without a name are told apart by their shapes.
+
+    Raises:
+        DataError: two arrays are for the same place, and differ.
+    """
+    named: dict[Place, list[Array]] = {}
     for array in arrays:
         if array.place.role:
-            places.setdefault(array.place, array)
+            named.setdefault(array.place, []).append(array)
+    places = {place: _only(each, place.role) for place, each in named.items()}
     if places or len({array.file for array in arrays}) != 1:
         return places
     images = [array for array in arrays if len(array.shape) > 1 and array.shape[1] > 1]
@@ -237,16 +259,50 @@ def _places(arrays: list[Array]) -> dict[Place, Array]:
     return places
 
 
+def _only(arrays: list[Array], role: str) -> Array:
+    """Return the array for a place: the one with a plain name, if only one has that.
+
+    Raises:
+        DataError: several can be meant, and differ.
+    """
+    fitting = [array for array in arrays if _can_be(array, role)] or arrays
+    first, *others = [array for array in fitting if array.is_plain] or fitting
+    for other in others:
+        if other != first and not _is_same(first, other):
+            raise DataError(
+                f"{first.file.parent}: {first.name} and {other.name} can both be the {role}, and "
+                "differ; keep one of them, or give the other a name of its own"
+            )
+    return first
+
+
+def _can_be(array: Array, role: str) -> bool:
+    """Return whether an array's shape or type fits what its name says."""
+    if role == "images":
+        return len(array.shape) > 1
+    return role != "classes" or array.dtype.kind in "US"
+
+
+def _is_same(first: Array, second: Array) -> bool:
+    """Return whether two arrays have the same values: scikit-learn has `data` and `images`."""
+    if math.prod(first.shape) != math.prod(second.shape):
+        return False
+    return np.array_equal(first.read().ravel(), second.read().ravel())
+
+
 def _class_names(places: dict[Place, Array]) -> tuple[str, ...] | None:
     """Return the names of the classes, if an array holds them."""
     for place, array in places.items():
         if place.role == "classes" and array.dtype.kind in "US" and len(array.shape) == 1:
-            return tuple(map(str, array.read().astype("U").tolist()))
+            names = array.read().tolist()
+            return tuple(decoded(n) if isinstance(n, bytes) else n for n in names)
     return None
 
 
 def _read_split(parts: dict[str, Array]) -> RawSplit:
-    return RawSplit(parts["images"].read(), parts["labels"].read())
+    images, labels = parts["images"], parts["labels"]
+    file = images.file if images.file == labels.file else None
+    return RawSplit(images.read(), labels.read(), file)
 
 
 def _headers(file: Path) -> list[Array]:

@@ -7,14 +7,17 @@ The extra `parquet` installs pyarrow, which reads the files.
 """
 
 import json
-from collections.abc import Iterator
+import math
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from firstlight.datasets._array_files import MAX_BYTES, is_all_there_is, refuse_several
-from firstlight.datasets._names import place_of, split_named
+from firstlight.datasets._examples import SPLITS
+from firstlight.datasets._names import decoded, place_of, split_named
 from firstlight.datasets._pictures import File, PictureFiles
 from firstlight.errors import DataError
 
@@ -22,6 +25,8 @@ ENDING = ".parquet"
 MAGIC = b"PAR1"
 DEPTH = 3  # folders below the one that is named: Hugging Face has data/, or default/train/
 MAX_SUBFOLDERS = 20
+PART = re.compile(r"[-_.]?(part|shard)?[-_.]?\d+([-_.]?of[-_.]?\d+)?$", re.IGNORECASE)
+NO_SPLIT = f"not the name of a split, so it is left out; the splits are: {', '.join(SPLITS)}"
 ROWS = 256  # that are read at a time
 
 
@@ -32,12 +37,49 @@ class Columns:
     image: str
     label: str
     classes: tuple[str, ...]  # () if labels are names themselves
+    left_out: tuple[str, ...] = ()  # columns that could be the same: CIFAR-100 has coarse labels
 
-    def name_of(self, label: Any) -> str:
+    def name_of(self, label: int | str | None) -> str:
         """Return the class of a label, "" if it is none: Hugging Face has -1 for "not known"."""
         if isinstance(label, int) and self.classes:
             return self.classes[label] if 0 <= label < len(self.classes) else ""
         return "" if label is None or label == -1 else str(label)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file of pictures, whose rows have not been read."""
+
+    file: Path
+    folder: Path  # that was named
+    columns: Columns
+    rows: Callable[[], Iterator[tuple[Any, Any]]]  # picture, label
+
+    @property
+    def place(self) -> str:
+        return self.file.relative_to(self.folder).as_posix()
+
+    @property
+    def split(self) -> str:
+        """The split that the file or its folder is named after, "" if it is none."""
+        return place_of(self.file.stem).split or split_named(self.file.parent.name)
+
+    @property
+    def collection(self) -> str:
+        """What the file's folder and its name say of the data set, without split and part."""
+        home = self.file.parent
+        if home != self.folder and split_named(home.name):
+            home = home.parent
+        words = place_of(PART.sub("", self.file.stem)).collection
+        return (home.relative_to(self.folder.parent) / words).as_posix()
+
+    def pictures(self) -> Iterator[tuple[File, bytes, str]]:
+        """Yield each picture, its content, and what is wrong with it, "" if nothing is."""
+        for row, (cell, label) in enumerate(self.rows()):
+            picture = cell if isinstance(cell, dict) else {"bytes": cell}
+            name = self.columns.name_of(_plain(label, self.file, row))
+            content = picture.get("bytes") or b""
+            yield File(f"{self.place}/{row}", self.split, name), content, _problem(picture, name)
 
 
 def find(path: Path) -> PictureFiles | None:
@@ -47,44 +89,79 @@ def find(path: Path) -> PictureFiles | None:
         DataError: pyarrow is not installed, a file is damaged, or has no pictures with labels.
     """
     folder = path.parent if path.is_file() else path
-    files = _nearest(path) if path.is_dir() else [path] * _is_parquet(path)
+    files = _files_below(path) if path.is_dir() else [path] * _is_parquet(path)
     if not files or not (_is_installed() or is_all_there_is(files[0].parent)):
         return None
-    refuse_several(path, {_home(file, folder) for file in files}, files[0])
+    tables = [table for file in files if (table := _open(file, folder))]
+    if not tables and not is_all_there_is(files[0].parent):
+        return None
+    if not tables:
+        raise _without_pictures(files[0])
+    with_split = [table for table in tables if table.split] or tables
+    refuse_several(path, {table.collection for table in with_split}, with_split[0].file)
+    faults = {table.place: NO_SPLIT for table in tables if table not in with_split}
     contents: dict[str, bytes] = {}
     found: list[File] = []
-    faults: dict[str, str] = {}
-    classes: tuple[str, ...] = ()
     size = 0
-    for file in files:
-        _refuse_large(file, size)
-        split = place_of(file.stem).split or split_named(file.parent.name)
-        columns, rows = _open(file)
-        if columns is None:
-            return None
-        classes = classes or columns.classes
-        for row, (cell, label) in enumerate(rows):
-            picture = cell if isinstance(cell, dict) else {"bytes": cell}
-            name = f"{file.relative_to(folder).as_posix()}/{row}"
-            if problem := _problem(picture, columns.name_of(label)):
-                faults[name] = problem
+    for table in with_split:
+        _refuse_large(table.file, size)
+        for picture, content, problem in table.pictures():
+            if problem:
+                faults[picture.path] = problem
                 continue
-            contents[name] = picture["bytes"]
-            size += len(contents[name])
-            found.append(File(name, split, columns.name_of(label)))
-    return PictureFiles(source=contents, files=found, faults=faults, classes=classes or None)
+            contents[picture.path] = content
+            size += len(content)
+            found.append(picture)
+    return PictureFiles(
+        source=contents,
+        files=found,
+        faults=faults,
+        classes=next((table.columns.classes for table in tables if table.columns.classes), None),
+        remarks=_left_out(files, tables),
+    )
 
 
-def _nearest(folder: Path) -> list[Path]:
-    """Return the Parquet files of the folder itself, or of the nearest folders below."""
-    level = [folder]
+def _left_out(files: list[Path], tables: list[Table]) -> tuple[str, ...]:
+    """Return what is said of files without pictures, and of columns that are not used."""
+    others = sorted(set(files) - {table.file for table in tables})
+    columns = tables[0].columns
+    said = [f"{file.name} has no pictures with labels, so it is left out" for file in others]
+    if columns.left_out:
+        names = ", ".join(columns.left_out)
+        said.append(f"{columns.image} and {columns.label} are taken; left out: {names}")
+    return tuple(said)
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """Return the Parquet files of a folder and of the folders below."""
+    level, found = [folder], []
     for _ in range(DEPTH + 1):
-        files = [path for parent in level for path in sorted(parent.iterdir())]
-        found = [path for path in files if path.suffix == ENDING and path.is_file()]
-        level = [path for path in files if path.is_dir()]
-        if found or len(level) > MAX_SUBFOLDERS:
-            return found
-    return []
+        paths = [path for parent in level for path in sorted(parent.iterdir())]
+        found += [path for path in paths if path.suffix == ENDING and path.is_file()]
+        level = [path for path in paths if path.is_dir()]
+        if len(level) > MAX_SUBFOLDERS:
+            break
+    return found
+
+
+def _plain(label: Any, file: Path, row: int) -> int | str | None:
+    """Return a label as a whole number or a name, None if there is none.
+
+    Raises:
+        DataError: it is neither, or several labels.
+    """
+    if isinstance(label, list) and len(label) == 1:
+        [label] = label
+    if isinstance(label, bytes):
+        label = decoded(label)
+    if isinstance(label, float) and (math.isnan(label) or label.is_integer()):
+        label = None if math.isnan(label) else int(label)
+    if label is None or isinstance(label, int | str):
+        return label
+    raise DataError(
+        f"{file}: the label of row {row:,} is {label!r:.60}; each picture needs one label: a "
+        "whole number or a name"
+    )
 
 
 def _is_installed() -> bool:
@@ -96,18 +173,8 @@ def _is_parquet(file: Path) -> bool:
         return content.read(4) == MAGIC or file.suffix == ENDING
 
 
-def _home(file: Path, folder: Path) -> str:
-    """Return the folder of a data set: not that of a split."""
-    home = file.parent
-    if home != folder and split_named(home.name):
-        home = home.parent
-    return home.relative_to(folder).as_posix()
-
-
-def _open(file: Path) -> tuple[Columns | None, Iterator[tuple[Any, Any]]]:
-    """Return the columns of a file, and its rows: (picture, label).
-
-    The columns are None if it has no pictures and lies beside folders, which may have some.
+def _open(file: Path, folder: Path) -> Table | None:
+    """Return a file of pictures; None if it has none and lies beside others, which may have some.
 
     Raises:
         DataError: see `find`; also while the rows are read.
@@ -122,9 +189,9 @@ def _open(file: Path) -> tuple[Columns | None, Iterator[tuple[Any, Any]]]:
         ) from None
     try:
         table = ParquetFile(file)
-        columns = _columns(file, table.schema_arrow)
+        columns = _columns(table.schema_arrow)
         if columns is None:
-            return None, iter(())
+            return None
     except (ArrowException, OSError, ValueError) as error:
         raise DataError(f"{file}: a damaged Parquet file ({_first_line(error)})") from None
     groups = [table.metadata.row_group(i) for i in range(table.num_row_groups)]
@@ -138,7 +205,18 @@ def _open(file: Path) -> tuple[Columns | None, Iterator[tuple[Any, Any]]]:
         except (ArrowException, OSError, ValueError) as error:
             raise DataError(f"{file}: a damaged Parquet file ({_first_line(error)})") from None
 
-    return columns, rows()
+    return Table(file, folder, columns, rows)
+
+
+def _without_pictures(file: Path) -> DataError:
+    """Return what is said of a file that has no column of pictures, or none of labels."""
+    from pyarrow.parquet import read_schema
+
+    names = read_schema(file).names
+    return DataError(
+        f"{file}: no column of pictures {{bytes, path}} with a column `label`; it has: "
+        f"{', '.join(names[:8])}; rename a column, or save the data with Hugging Face's datasets"
+    )
 
 
 def _refuse_large(file: Path, size: int) -> None:
@@ -154,29 +232,22 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _columns(file: Path, schema: Any) -> Columns | None:
-    """Return which columns hold what; see `_open`.
-
-    Raises:
-        DataError: there is no picture or no label, and nothing else can be meant.
-    """
+def _columns(schema: Any) -> Columns | None:
+    """Return which columns hold what, None if there is no picture or no label."""
     images = [
         field.name
         for field in schema
         if str(field.type).startswith("struct<") and field.type.get_field_index("bytes") >= 0
     ]
-    images += [field.name for field in schema if str(field.type) in ("binary", "large_binary")]
+    binary = [field.name for field in schema if str(field.type) in ("binary", "large_binary")]
+    images += [name for name in binary if place_of(name).role != "labels"]
     labels = [name for name in schema.names if name == "label"]
-    labels += [name for name in schema.names if place_of(name).role == "labels"]
-    if not (images and labels) and not is_all_there_is(file.parent):
-        return None
+    others = [name for name in schema.names if place_of(name).role == "labels"]
+    labels += [name for name in others if name not in labels]
     if not images or not labels:
-        missing = "no column of pictures {bytes, path}" if not images else "no column `label`"
-        raise DataError(
-            f"{file}: {missing}; it has: {', '.join(schema.names[:8])}; rename a column, or save "
-            "the data with Hugging Face's datasets"
-        )
-    return Columns(images[0], labels[0], _class_names(schema.metadata or {}, labels[0]))
+        return None
+    left_out = (*images[1:], *labels[1:])
+    return Columns(images[0], labels[0], _class_names(schema.metadata or {}, labels[0]), left_out)
 
 
 def _class_names(metadata: dict[bytes, bytes], label: str) -> tuple[str, ...]:

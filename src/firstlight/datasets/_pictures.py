@@ -25,10 +25,12 @@ from PIL import Image
 from firstlight.datasets._dataset import EMPTY_CLASS, Dataset, Fault, Listing
 from firstlight.datasets._examples import ALL, SPLITS, Examples
 from firstlight.datasets._images import ArrayImages, FolderImages, Source, content_of
+from firstlight.datasets._names import is_writable
 from firstlight.errors import DataError
 from firstlight.images.crops import Size
 from firstlight.images.files import natural
 from firstlight.images.open import open_photograph
+from firstlight.images.values import BYTES
 
 PICTURES_PER_HELD_OUT = 10  # one in ten pictures of a class goes into each split that is made here
 # Equal square pictures that are not larger are used whole, in memory, as arrays are: digits, CIFAR.
@@ -87,6 +89,7 @@ def dataset_of_pictures(
         made=listing.made,
         is_unsplit=kept is None and not any(file.split for file in found.files),
         location=str(path.resolve()),
+        values=BYTES,
         remarks=(*found.remarks, *_small_note(listing)) if kept is None else (),
     )
 
@@ -170,7 +173,17 @@ def _sha256(source: Source, name: str) -> str:
 
 
 def list_pictures(found: PictureFiles, quiet: bool = True) -> Listing:
-    """Decode every picture that was found; return which can be used, and the faults."""
+    """Decode every picture that was found; return which can be used, and the faults.
+
+    Raises:
+        DataError: the label of a picture is no name.
+    """
+    for file in found.files:
+        if not is_writable(file.label):
+            raise DataError(
+                f"{file.path!a}: its label {file.label!a} has characters that are no text; give "
+                "the class another name"
+            )
     examined = examine(found.source, found.files, quiet)
     digests = {name: each.sha256 for name, each in examined.items() if not each.problem}
     faults = found.faults | {name: each.problem for name, each in examined.items() if each.problem}

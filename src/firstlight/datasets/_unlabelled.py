@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from firstlight.datasets import _csv, _emnist, _idx, _npz
 from firstlight.datasets._array_files import as_data_error, plain_name, unpack
-from firstlight.datasets._arrays import as_batch, as_images, data_scale, holds_planes
-from firstlight.datasets._names import place_of
+from firstlight.datasets._arrays import as_batch, as_images, holds_planes, known_scale
+from firstlight.images.values import ValueRange
 
 ENDINGS = (*_csv.ENDINGS, *_npz.ENDINGS)
 
@@ -24,6 +24,7 @@ class Images:
 
     pixels: NDArray[np.uint8]  # (N, height, width, channels)
     is_kaggle: bool = False  # a table whose columns are pixel0, pixel1, ..., and nothing else
+    note: str = ""  # what was guessed of the values
 
 
 def has_arrays(path: Path) -> bool:
@@ -33,8 +34,11 @@ def has_arrays(path: Path) -> bool:
     return Path(plain_name(path)).suffix.lower() in ENDINGS or _idx.is_idx(path)
 
 
-def read(path: Path) -> Images:
+def read(path: Path, trained: ValueRange | None = None) -> Images:
     """Return the images of a table, of one of NumPy's files or of an IDX file.
+
+    Args:
+        trained: the values of the arrays that the network was trained on, if they are known.
 
     Raises:
         DataError: it holds none, or is damaged.
@@ -42,10 +46,11 @@ def read(path: Path) -> Images:
     with as_data_error(path):
         array = _array(path)
         batch = as_batch(array, "images", planes=holds_planes(array))
-        pixels = as_images(batch, "images", data_scale(batch, "images"))
-    if _emnist.is_emnist(place_of(plain_name(path)).collection):
-        pixels = pixels.swapaxes(1, 2)
-    return Images(pixels, _csv.is_from_kaggle(path))
+        scale = known_scale(batch, "images", trained)
+        pixels = as_images(batch, "images", scale)
+    if _emnist.is_emnist(path):
+        pixels = _emnist.upright(pixels)
+    return Images(pixels, _csv.is_from_kaggle(path), scale.note)
 
 
 def _array(path: Path) -> NDArray[Any]:

@@ -15,10 +15,9 @@ from firstlight.errors import UsageError
 from firstlight.evaluation.crops import PREDICT_WITH_CROPS
 from firstlight.evaluation.predictions import write_predictions
 from firstlight.images.crops import Size
-from firstlight.images.kinds import ImageKind
 from firstlight.probabilities import softmax
 from firstlight.recipe import check_choice
-from firstlight.runs.documents import Evaluation, Measured, Mistake
+from firstlight.runs.documents import Evaluation, Measured, Mistake, ModelInfo
 from firstlight.runs.files import write_json
 from firstlight.runs.run import Run
 from firstlight.settings import DataChoice
@@ -264,10 +263,11 @@ def name_classes(classes: tuple[str, ...]) -> str:
 class KerasClassifier:
     """A run's network in the form that `classify` needs: see classification.Classifier."""
 
-    def __init__(self, network: keras.Model, classes: tuple[str, ...], kind: ImageKind) -> None:
+    def __init__(self, network: keras.Model, info: ModelInfo) -> None:
         self.input: Size = network.input_shape[1:]
-        self.classes = classes
-        self.image_kind = kind
+        self.classes = info.classes
+        self.image_kind = info.image_kind
+        self.values = info.values
         self._logits = model.predictor(network)
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
@@ -281,5 +281,5 @@ def classifier(run: Run) -> KerasClassifier:
     Raises:
         DataError: no step was trained yet, or the run is damaged.
     """
-    network, classes = model.load(run)
-    return KerasClassifier(network, classes, run.model_info().image_kind)
+    network, _ = model.load(run)
+    return KerasClassifier(network, run.model_info())

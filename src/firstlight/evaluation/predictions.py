@@ -10,7 +10,7 @@ from firstlight.datasets import Examples
 from firstlight.errors import UsageError
 from firstlight.runs.files import atomic_write
 from firstlight.runs.run import Run
-from firstlight.tables import check_table, csv_line, encoded, is_csv
+from firstlight.tables import check_table, csv_line, digits_cell, encoded, is_csv
 
 
 def check_predictions_file(path: Path, runs: Sequence[Run]) -> None:
@@ -32,7 +32,8 @@ def write_predictions(
         path: a name that ends in .csv or .jsonl.
         probabilities: (N, classes).
     """
-    rows = list(predictions(examples, probabilities, classes))
+    names = [digits_cell(name) for name in classes] if is_csv(path) else classes
+    rows = list(predictions(examples, probabilities, names))
     with atomic_write(path) as file:
         if is_csv(path):
             file.write(csv_line(list(rows[0])).encode())

@@ -8,6 +8,7 @@ import keras
 from firstlight.evaluation.calibration import Calibration
 from firstlight.images.crops import Size
 from firstlight.images.kinds import ImageKind
+from firstlight.images.values import ValueRange
 from firstlight.runs import card
 from firstlight.runs.run import Run
 
@@ -31,6 +32,7 @@ class Metadata:
     classes: tuple[str, ...]
     input: Size
     image_kind: ImageKind
+    values: ValueRange | None = None  # of the arrays that it has learned
     data: str
     preprocessing: str  # a sentence: which images to give it
     trained: Provenance
@@ -48,6 +50,7 @@ class Metadata:
             classes=info.classes,
             input=size,
             image_kind=info.image_kind,
+            values=info.values,
             data=data,
             preprocessing=card.describe_preprocessing(info.image_kind, size, data),
             trained=Provenance(
@@ -67,6 +70,7 @@ class Metadata:
             "classes": list(self.classes),
             "input": list(self.input),
             "image_kind": self.image_kind,
+            "values": self.values and self.values.to_json(),
             "data": self.data,
             "preprocessing": self.preprocessing,
             "trained": asdict(self.trained),

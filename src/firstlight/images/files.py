@@ -3,10 +3,10 @@
 import glob
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from firstlight.errors import DataError
 from firstlight.images.open import is_pdf, is_picture
@@ -47,7 +47,7 @@ def find_pictures(paths: Sequence[Path], pdf: bool = False) -> Found:
             pictures = [file for file in below if is_meant_as_picture(file, pdf)]
             files += pictures or [each]
             left_out += len(below) - len(pictures)
-    if paths and all(file.is_dir() for file in files):
+    if paths and all(file.is_dir() and os.access(file, os.R_OK | os.X_OK) for file in files):
         raise DataError(f"no pictures in {', '.join(map(str, paths))}")
     return Found(tuple(files), left_out)
 
@@ -61,20 +61,60 @@ def matches(path: Path) -> list[Path]:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """Return the files in a folder and in its folders, without hidden ones, in natural order."""
-    files = []
-    for place, subfolders, names in os.walk(folder):
-        subfolders[:] = sorted((name for name in subfolders if name[0] != "."), key=natural)
-        files += [Path(place, name) for name in sorted(names, key=natural) if name[0] != "."]
+    """Return the files in a folder and in its folders, without hidden ones, in natural order.
+
+    A folder that cannot be read stands for itself.
+    """
+    files: list[Path] = []
+
+    def name(error: OSError) -> None:
+        files.append(Path(error.filename))
+
+    for place, subfolders, names in walk(folder, name):
+        subfolders[:] = sorted((each for each in subfolders if each[0] != "."), key=natural)
+        files.extend(place / each for each in sorted(names, key=natural) if each[0] != ".")
     return files
 
 
+def refuse_unreadable(error: OSError) -> NoReturn:
+    """Raises DataError that names a folder or file."""
+    raise DataError(
+        f"{error.filename}: cannot be read ({error.strerror}); change its permissions, or move it "
+        "away"
+    ) from None
+
+
+def walk(
+    folder: Path, on_error: Callable[[OSError], Any] = refuse_unreadable
+) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Yield what `os.walk` does, and follow links to folders, but into no folder twice.
+
+    Args:
+        on_error: is called if a folder cannot be read.
+    """
+    around = Path(os.path.realpath(Path(os.path.abspath(folder)).parent))
+    # A link to one of these leads here again.
+    seen = {around, *around.parents, *Path(os.path.realpath(folder)).parents}
+    for place, subfolders, names in os.walk(folder, onerror=on_error, followlinks=True):
+        real = Path(os.path.realpath(place))
+        if real in seen:
+            subfolders.clear()
+            continue
+        seen.add(real)
+        yield Path(place), subfolders, names
+
+
 def is_meant_as_picture(file: Path, pdf: bool) -> bool:
-    """Return whether a file is a picture by its name, or else by its first bytes."""
+    """Return whether a file is a picture by its name, or else by its first bytes.
+
+    So is a folder that cannot be read: it may hold some.
+    """
     ending = file.suffix.lower()
     if ending in PICTURE_ENDINGS or (pdf and ending == PDF_ENDING):
         return True
-    return file.is_file() and (is_picture(file) or (pdf and is_pdf(file)))
+    if not file.is_file():
+        return file.is_dir()
+    return is_picture(file) or (pdf and is_pdf(file))
 
 
 def natural(text: str) -> tuple[list[Any], str]:

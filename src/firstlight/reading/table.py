@@ -12,9 +12,10 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,7 +27,7 @@ from firstlight.reading import batch
 from firstlight.reading.pages import STANDARD_INPUT, Page
 from firstlight.reading.recognizer import DIGITS_MODEL
 from firstlight.reading.result import UNSURE, Digit, FileReading, Line
-from firstlight.tables import Row, cell, check_table, csv_line, digits_cell, encoded, is_csv
+from firstlight.tables import Row, check_table, csv_line, digits_cell, encoded, is_csv, text_of
 
 LINE_COLUMNS = ("file", "page", "line", "text", "confidence", "unsure", "note")
 DIGIT_COLUMNS = (
@@ -35,6 +36,7 @@ DIGIT_COLUMNS = (
 )
 UNREADABLE = "not read: "  # before the note of a page that cannot be read
 MARKS = re.compile(r"\d+ marks? (was|were) not read")  # the note of a page that may lack some
+PACKAGE = re.compile(r"pip install ([\w-]+)")  # in the note of a page that needs one
 
 Key = tuple[str, str]  # file and page of a row, as they are written
 
@@ -110,8 +112,8 @@ def read_to_file(
     network = Path(model) if model else None
     settings = [__version__, sha256(network or DIGITS_MODEL), single]
     with growing_table(summary.out, columns, settings) as table:
-        keys, asked = set(), {page_key(Page(file))[0] for file in files}
-        for rows in table.complete_pages():
+        keys, asked = set(), written_names(files)
+        for rows in table.complete_pages(until=can_be_read_now):
             file = key(rows[0])[0]
             if file not in asked:
                 raise UsageError(
@@ -129,6 +131,22 @@ def read_to_file(
                 progress.say(f"continuing: {len(keys):,} pages are in {table.part}")
             write_pages(table, read, summary, progress)
     return summary
+
+
+def written_names(files: Sequence[Path]) -> set[str]:
+    """Return the names of files as a table has them.
+
+    Raises:
+        UsageError: two would have the same name.
+    """
+    names: dict[str, Path] = {}
+    for file in files:
+        other = names.setdefault(page_key(Page(file))[0], file)
+        if other != file:
+            raise UsageError(
+                f"{str(other)!a} and {str(file)!a} would have the same name in a table; rename one"
+            )
+    return set(names)
 
 
 def write_pages(
@@ -219,13 +237,20 @@ def count(summary: ReadSummary, rows: Sequence[Row]) -> None:
     summary.unsure += sum(text.count(UNSURE) for text in written)
 
 
+def can_be_read_now(rows: list[Row]) -> bool:
+    """Return whether a page was not read for want of a package that is installed now."""
+    note = str(rows[0]["note"] or "")
+    missing = PACKAGE.findall(note) if note.startswith(UNREADABLE) else []
+    return any(find_spec(package.replace("-", "_")) for package in missing)
+
+
 def page_key(page: Page) -> Key:
     return key({"file": str(page.file), "page": page.page or 1})
 
 
 def key(row: Row) -> Key:
     """Return the file and the page of a row, before it is written or after."""
-    file = str(cell(row["file"])).encode("utf-8", "backslashreplace").decode()
+    file = str(row["file"]).encode("utf-8", "backslashreplace").decode()
     return file, str(row["page"])
 
 
@@ -244,16 +269,23 @@ class GrowingTable:
         self._file.write(encoded(rows, self.as_csv))
         self._file.flush()
 
-    def complete_pages(self) -> Iterator[list[Row]]:
+    def complete_pages(
+        self, until: Callable[[list[Row]], bool] = lambda rows: False
+    ) -> Iterator[list[Row]]:
         """Yield the rows of each page that is there, and cut off what follows the last of them.
 
         The last page may lack rows: it is cut off too.
+
+        Args:
+            until: whether to stop before a page, whose rows are given.
         """
         self._file.seek(0)
         complete = before = self._header()  # where complete pages end, and where a row begins
         rows: list[Row] = []
         for row, end in self._rows(before):
             if rows and key(row) != key(rows[0]):
+                if until(rows):
+                    break
                 yield rows
                 complete, rows = before, []
             rows.append(row)
@@ -285,7 +317,8 @@ class GrowingTable:
         with suppress(ValueError, csv.Error):  # of the same
             if self.as_csv:
                 for cells in csv.reader(lines(), strict=True):
-                    yield dict(zip(self.columns, cells, strict=True)), end
+                    row = dict(zip(self.columns, cells, strict=True))
+                    yield row | {"file": text_of(row["file"])}, end
             else:
                 for line in lines():
                     yield json.loads(line), end

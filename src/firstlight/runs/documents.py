@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from firstlight.errors import DataError
 from firstlight.images.kinds import ImageKind
+from firstlight.images.values import ValueRange
+from firstlight.printable import is_printable
 from firstlight.settings import Settings
 
 if TYPE_CHECKING:
@@ -121,12 +123,14 @@ class ModelInfo:
     network: str
     classes: tuple[str, ...]
     image_kind: ImageKind
+    values: ValueRange | None = None  # of the arrays that it has learned, if they are known
 
     def to_json(self) -> dict[str, Any]:
         return {
             "network": self.network,
             "classes": list(self.classes),
             "image_kind": self.image_kind,
+            "values": self.values and self.values.to_json(),
         }
 
     @classmethod
@@ -136,9 +140,11 @@ class ModelInfo:
             if "/" in document["network"]:  # files are named by it
                 raise DataError(f"{document['network']!r} is no name of a network")
             classes = tuple(document["classes"])
-            if not all(isinstance(name, str) for name in classes):
-                raise DataError("a class has no name")
-            return cls(document["network"], classes, document["image_kind"])
+            if not all(map(is_printable, classes)):
+                raise DataError("a class has no name that can be printed")
+            # Runs from before this was written have no values.
+            values = ValueRange.from_json(document.get("values"))
+            return cls(document["network"], classes, document["image_kind"], values)
 
 
 @dataclass(frozen=True, kw_only=True)

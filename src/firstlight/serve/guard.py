@@ -48,6 +48,11 @@ NOT_OUR_PAGE = (
     "Authorization: Bearer TOKEN"
 )
 
+NO_TOKEN = (
+    "the token is missing or wrong, or from an earlier start: reload the page; another program "
+    "gives the token of `serve --token TOKEN`: Authorization: Bearer TOKEN"
+)
+
 Refusal = tuple[int, str]  # HTTP status, reason
 
 
@@ -156,7 +161,7 @@ class Guard:
 
     def refusal_of_get(self, headers: Headers, path: str) -> Refusal | None:
         if self.private and path.startswith("/api/") and not self.has_token(headers):
-            return 401, "the token is missing"
+            return 401, NO_TOKEN
         return None
 
     def refusal_of_post(self, headers: Headers, host: str) -> Refusal | None:
@@ -167,7 +172,7 @@ class Guard:
         if headers.get("sec-fetch-site", "same-origin") != "same-origin":
             return 403, NOT_OUR_PAGE
         if not self.has_token(headers):
-            return 401, "the token is missing, or from an earlier start: reload the page"
+            return 401, NO_TOKEN
         body_type = media_type(headers)
         if body_type != "application/json" and not body_type.startswith("image/"):
             return 415, not_readable(body_type)

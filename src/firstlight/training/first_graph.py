@@ -14,6 +14,7 @@ import numpy as np
 
 from firstlight import catalog, first_graph, model
 from firstlight.datasets import Examples, flat, mnist
+from firstlight.images.values import BYTES
 from firstlight.recipe import Recipe
 from firstlight.runs import card
 from firstlight.runs.documents import (
@@ -105,7 +106,7 @@ def train(
         )
     # The network `softmax` keeps its weights transposed: a row for each digit.
     arrays = {"layer1/kernel": learned.weights.T, "layer1/bias": learned.biases}
-    model.save(run, ModelInfo("softmax", mnist.CLASSES, "digits"), arrays)
+    model.save(run, ModelInfo("softmax", mnist.CLASSES, "digits", BYTES), arrays)
     first = FirstRun(run, learned.test_logits.argmax(1), test.labels)
     write_results(first, log.status, examples)
     write_events(run)

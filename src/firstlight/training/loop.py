@@ -123,7 +123,8 @@ def finish(state: TrainState, quiet: bool, test_limit: int | None = None) -> Non
     from firstlight.figures.training import draw_training  # matplotlib takes 0.3 s to import
 
     kind = state.val.images.kind(state.dataset.classes)
-    info = ModelInfo(state.settings.network, state.dataset.classes, kind)
+    data = state.dataset
+    info = ModelInfo(state.settings.network, data.classes, kind, data.values)
     write_json(state.run.unfinished_model_file, info.to_json())
     with Progress(state.total_steps, state.status.step, quiet) as progress:
         for line in (*advice.description(state), *state.settings.notices):
