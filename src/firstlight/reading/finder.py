@@ -23,6 +23,7 @@ FINDER_MODEL = Path(__file__).parent / "finder.onnx"
 # Pixels to which the longer side is reduced, and which heights of digits are looked for there:
 # small ones, most of them, large ones, and one that fills the picture.
 PAGE_SIDES = ((1024, 0, 80), (512, 0, 300), (176, 28, 110), (64, 18, 64))
+MIN_LARGEST_SIDE, MAX_ENLARGED = 512, 1.3  # a small picture is not looked at on a large page
 MULTIPLE = 32  # pixels: the network halves a page five times
 CELL = 4  # pixels for each answer
 MIN_LOGIT = 0.0  # of a cell in the middle of a line
@@ -112,7 +113,9 @@ class LineFinder:
 
     def find(self, grey: NDArray[np.uint8]) -> list[FoundLine]:
         """Return what may be lines of a picture (h, w); they may overlap."""
-        return [line for sizes in PAGE_SIDES for line in self.find_at(grey, *sizes)]
+        largest = max(MIN_LARGEST_SIDE, MAX_ENLARGED * max(grey.shape))
+        sizes = [each for each in PAGE_SIDES if each[0] <= largest]
+        return [line for each in sizes for line in self.find_at(grey, *each)]
 
     def find_at(self, grey: NDArray[np.uint8], side: int, least: int, most: int) -> list[FoundLine]:
         """Return the lines between two heights, of a picture reduced to `side` pixels."""
