@@ -35,7 +35,7 @@ digits: .venv/dev
 
 # The networks that find and read lines: some three hours on two cores. It continues where it stopped.
 lines: .venv/dev
-	$(BIN)/python -m firstlight.training.lines reader --steps 30000 --out runs/lines
+	$(BIN)/python -m firstlight.training.lines reader --steps 36000 --out runs/lines
 	$(BIN)/python -m firstlight.training.lines finder --steps 8000 --out runs/finder
 	$(BIN)/python -m firstlight.exports.lines reader runs/lines src/firstlight/reading/lines.onnx
 	$(BIN)/python -m firstlight.exports.lines finder runs/finder src/firstlight/reading/finder.onnx

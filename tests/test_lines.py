@@ -1,6 +1,10 @@
 """Strips and pages that are composed, and how the line reader's outputs become digits."""
 
 import itertools
+import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -111,3 +115,15 @@ def test_the_bundled_network_reads_composed_strips(written: glyphs.Glyphs) -> No
         read = [int(digit.probabilities.argmax()) for digit in digits]
         right += read == labels[labels >= 0].tolist()
     assert right > 0.6 * len(strips.labels)  # some are illegible for a person too
+
+
+@pytest.mark.large
+@pytest.mark.parametrize("task", ["reader", "finder"])
+def test_a_training_continues_from_its_checkpoint(task: str, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "firstlight.training.lines", task, "--out", str(out)]
+    for steps in (2, 3):
+        subprocess.run([*command, "--steps", str(steps)], check=True)
+    log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in log] == [2, 3]
+    assert all(np.isfinite(line["loss"]) for line in log)
