@@ -7,7 +7,7 @@ Cells in the middle of a line touch each other, so a line is a connected compone
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +54,17 @@ class FoundLine:
     def is_dark(self) -> bool:
         """Whether it is dark ink on light paper."""
         return self.dark > 0
+
+    def narrowed(self, first: float, last: float) -> "FoundLine":
+        """Return the line without what is beside its digits.
+
+        Args:
+            first, last: the columns of the middles of its first and its last digit.
+        """
+        left = max(self.left, first - self.height / 2)
+        right = min(self.right, last + self.height / 2)
+        x = (left + right) / 2
+        return replace(self, left=left, right=right, x=x, y=self.y + self.slope * (x - self.x))
 
     def overlaps(self, other: "FoundLine") -> bool:
         """Return whether the middle of one is in the other, or half of the smaller one is."""

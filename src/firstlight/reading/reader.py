@@ -173,8 +173,14 @@ def read_places(
         if digits:
             line = Line(tuple(digits), strips[0].pixels)
             whole = inner_fraction(place, inks[place.is_dark].blobs)
-            lines.append(ReadLine(place, recognized, line, whole))
+            first, last = (strips[0].x + strips[0].scale * column for column in ends(digits))
+            lines.append(ReadLine(place.narrowed(first, last), recognized, line, whole))
     return surest(lines)
+
+
+def ends(digits: Sequence[Digit]) -> tuple[float, float]:
+    """Return the columns of the first and of the last digit in their strip."""
+    return digits[0].column or 0.0, digits[-1].column or 0.0
 
 
 def cut_strips(place: FoundLine, found: FoundInk) -> list[Strip]:
