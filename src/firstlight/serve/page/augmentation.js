@@ -108,7 +108,6 @@ class Augmentation {
       ),
     );
     return [
-      h("h4", {}, "Try it: many from one"),
       h("p", {}, EXPLANATION),
       ...this.choice.elements,
       h(

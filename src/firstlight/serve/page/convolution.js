@@ -97,7 +97,6 @@ class Convolution {
   elements() {
     const figure = (title, content) => h("figure", {}, h("figcaption", {}, title), content);
     return [
-      h("h4", {}, "Try it: a filter by hand"),
       h("p", {}, EXPLANATION),
       ...this.choice.elements,
       h("div", { class: "tools" }, h("span", {}, "Filter:"), ...this.filterButtons),

@@ -126,14 +126,7 @@ class View {
 
   partOfChapter() {
     const curve = h("div", {}, h("p", {}, h("b", {}, "Cost of each step")), this.curves.cost);
-    return [
-      h("h4", {}, "Try it: the graph learns"),
-      h("p", {}, TRY),
-      this.controls(),
-      this.graph,
-      curve,
-      h("p", { class: "quiet" }, ABOUT),
-    ];
+    return [h("p", {}, TRY), this.controls(), this.graph, curve, h("p", { class: "quiet" }, ABOUT)];
   }
 
   controls() {

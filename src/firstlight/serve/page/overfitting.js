@@ -134,7 +134,6 @@ class Overfitting {
   elements() {
     const { images, units, rate, seed } = this.knobs;
     return [
-      h("h4", {}, "Try it: learn few images by heart"),
       h("p", {}, EXPLANATION),
       h(
         "div",
