@@ -1285,10 +1285,13 @@ def test_values_and_gradients_light_the_arrows(open_page: Any) -> None:
 
 
 def test_a_slow_step_lights_the_boxes_forward_and_backward(open_page: Any) -> None:
-    page = open_page("first")
+    page = open_page("first?slowly=on")
     page.locator(".samples > div").first.wait_for()
+    page.set_viewport_size({"width": 1280, "height": 800})
     page.clock.install()
     page.get_by_role("button", name="One step").click()
+    for shown in (page.locator(".arrived b"), page.locator(".walk")):
+        playwright.expect(shown).to_be_in_viewport(ratio=0.99)
     seen = []
     for _ in range(9):
         lit = page.locator(".graph .node.lit")
@@ -1327,7 +1330,7 @@ def test_a_slow_step_lights_the_boxes_forward_and_backward(open_page: Any) -> No
 
 
 def test_the_address_holds_the_steps_of_the_first_graph(open_page: Any) -> None:
-    page = open_page("first?slowly=off&seed=3&batch=50")
+    page = open_page("first?seed=3&batch=50")
     page.get_by_label("learning rate").fill("0.25")
     page.get_by_label("learning rate").press("Enter")
     for step in (10, 20):
@@ -1363,7 +1366,7 @@ def test_a_knob_of_the_first_graph_has_a_range(open_page: Any, address: str) -> 
 
 
 def test_the_first_graph_runs_until_it_is_paused(open_page: Any) -> None:
-    page = open_page("first?slowly=off")
+    page = open_page("first")
     page.locator(".samples > div").first.wait_for()
     page.get_by_role("button", name="Run").click()
     page.wait_for_function("() => Number(document.querySelector('.numbers b').textContent) > 60")

@@ -46,10 +46,13 @@ const NO_COST = "Take a step: its cost appears here.";
 const NO_ACCURACY = "Take 10 steps: the accuracy appears here.";
 const ABOUT = "Your browser computes all of this, with 5,000 training images.";
 const START =
-  "Its first weights are random, not TensorFlow's: its costs differ from the chapter's.";
+  "It begins with other random weights than the chapter's program: do not expect the same costs. They " +
+  "fall in the same way.";
 const TRY =
   "Take some steps, and see the cost fall. To see the values pass through the graph, and the " +
-  "gradient come back, switch on “slowly, box by box” and take one step.";
+  "gradient come back, switch on “slowly” and take one step.";
+const SLOWLY = "slowly, box by box: for One step and Run";
+const isMotionReduced = matchMedia("(prefers-reduced-motion: reduce)");
 
 export const enter = (page) => mount(page, { isView: true });
 
@@ -139,21 +142,21 @@ class View {
       h(
         "div",
         { class: "tools" },
-        this.playButton,
-        ...this.stepButtons,
-        h("button", { onclick: () => this.begin() }, "Start again"),
+        ...knobs,
+        h("label", { class: "switch" }, this.slowly, h("span", {}, SLOWLY)),
+        this.lowRate,
       ),
-      this.restarted,
+      this.error,
       this.largeNumbers(),
       h("p", { class: "quiet" }, START),
       h(
         "div",
         { class: "tools" },
-        ...knobs,
-        h("label", { class: "switch" }, this.slowly, h("span", {}, "slowly, box by box")),
-        this.lowRate,
+        this.playButton,
+        ...this.stepButtons,
+        h("button", { onclick: () => this.begin() }, "Start again"),
       ),
-      this.error,
+      this.restarted,
     );
   }
 
@@ -230,7 +233,7 @@ class View {
   readAddress() {
     for (const [name, { standard }] of Object.entries(KNOBS))
       this.knobs[name].value = recall(name, standard);
-    this.slowly.checked = recall("slowly", this.isView ? "on" : "off") !== "off";
+    this.slowly.checked = recall("slowly") === "on";
   }
 
   /** Put the knobs and the number of steps into the address. */
@@ -240,8 +243,7 @@ class View {
       return [name, value === standard ? "" : value];
     });
     const steps = this.session?.step || "";
-    const isUsual = this.slowly.checked === this.isView;
-    const slowly = isUsual ? "" : this.slowly.checked ? "on" : "off";
+    const slowly = this.slowly.checked ? "on" : "";
     remember({ ...Object.fromEntries(values), steps, slowly });
   }
 
@@ -378,6 +380,7 @@ class View {
   /** Light the boxes of the graph one after the other; stops when the user pauses. */
   async animate() {
     const { session, playing } = this;
+    bringIntoView(this.graph);
     const all = stages(session, this.lastValues);
     for (const [i, stage] of all.entries()) {
       const goesOn = this.session === session && this.slowly.checked && this.playing === playing;
@@ -469,6 +472,12 @@ class View {
 }
 
 const graphPicture = (name) => fileText(`pictures/1/${name}.svg`);
+
+/** The buttons above the graph stay on the screen if there is room for both. */
+function bringIntoView(element) {
+  const behavior = isMotionReduced.matches ? "auto" : "smooth";
+  element.scrollIntoView({ block: "nearest", behavior });
+}
 
 const isValid = (input) => input.value !== "" && input.checkValidity();
 

@@ -8,8 +8,9 @@ import { greyPicture } from "./pixels.js";
 const NUMBERS_IN_BOX = 3;
 const CENTRE = 14 * 28 + 14; // the pixel in the middle of an image: there is ink
 const TITLE_HEIGHT = 58; // of the picture; the page has its own title
-const HINT = "One step lights the boxes up, in the order in which it computes their values.";
-const SIDEWAYS = "The picture is wider than the screen: swipe it sideways.";
+const HINT =
+  "Switch on “slowly” and take one step: the boxes light up, in the order in which it computes their values.";
+const SIDEWAYS = "The graph is wider than the screen: swipe it sideways.";
 const ALT =
   "The graph: matmul takes input and layer1_weights; adding layer1_biases gives the logits; " +
   "softmax cross entropy takes the logits and the labels; its mean is the cost; the optimizer " +
@@ -106,7 +107,7 @@ export function walk(svgText) {
   );
   const frame = scrollingFrame(drawing);
   const sideways = h("p", { class: "quiet sideways" }, SIDEWAYS);
-  const element = h("div", { class: "walk" }, frame, sideways);
+  const element = h("div", { class: "walk" }, sideways, frame);
   const text = h("p", {}, HINT);
   const image = h("div");
   const note = h("div", { class: "arrived" }, image, text);
