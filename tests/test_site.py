@@ -291,6 +291,24 @@ def test_a_link_to_a_moment_opens_the_live_part_on_a_phone(page: Any, url: str) 
 
 
 @in_a_browser
+def test_try_it_leads_to_the_live_part_and_back(page: Any, url: str) -> None:
+    page.goto(url)
+    page.get_by_role("link", name="Try it: a filter by hand").click()
+    page.wait_for_url("**/5-convolutions.html#try-convolution")
+    page.wait_for_function(IS_AT_TOP, arg="try-convolution")
+    page.locator(".live-title").wait_for()
+    page.evaluate("scrollTo(0, 600)")
+    page.wait_for_url("**#a-filter-by-hand")
+    page.locator(".outline").get_by_role("link", name="Try it: a filter by hand").click()
+    page.wait_for_function(IS_AT_TOP, arg="try-convolution")
+    page.go_back()
+    page.wait_for_url("**#a-filter-by-hand")
+    page.wait_for_function("Math.abs(scrollY - 600) < 2")
+    page.go_back()
+    playwright.expect(page.get_by_role("heading", name="Chapters")).to_be_attached()
+
+
+@in_a_browser
 def test_one_can_draw_before_the_network_is_there(page: Any, url: str) -> None:
     held: list[Any] = []
     page.route("**/digits.onnx", lambda route: held.append(route))

@@ -45,6 +45,15 @@ export function remember(values) {
   write();
 }
 
+/** A new entry in the browser's history, so that Back leads to where the reader is now. */
+export function newEntry() {
+  history.replaceState({ top: scrollY }, "");
+  history.pushState(null, "");
+}
+
+/** How far the page was scrolled when `newEntry` was called; undefined in other entries. */
+export const topBefore = () => history.state?.top;
+
 /** Put the view into the address. */
 export function rememberView(view) {
   address.view = view;

@@ -22,7 +22,7 @@ export function enter(page) {
   async function onAddress() {
     const name = recall("chapter");
     if (name === shown) {
-      position?.goTo(sectionToShow(content, recall("section")));
+      position?.follow(sectionToShow(content, recall("section")));
       live?.onAddress();
       return;
     }
@@ -126,14 +126,16 @@ function tableOfContents(chapters) {
   const cards = chapters.map((chapter) =>
     h(
       "li",
-      {},
+      { class: "card" },
       h(
         "a",
-        { class: "card", href: addressOf(chapter) },
+        { href: addressOf(chapter) },
         h("span", { class: "big", "aria-hidden": "true" }, String(chapter.number)),
         h("h3", {}, chapter.title),
-        h("p", { class: "quiet" }, chapter.subject),
-        ...chapter.live.map((title) => h("p", { class: "try" }, `Try it: ${title}`)),
+      ),
+      h("p", { class: "quiet" }, chapter.subject),
+      ...chapter.live.map(({ title, section }) =>
+        h("p", { class: "try" }, h("a", { href: addressOf(chapter, section) }, `Try it: ${title}`)),
       ),
     ),
   );
