@@ -1349,20 +1349,50 @@ def test_the_address_holds_the_steps_of_the_first_graph(open_page: Any) -> None:
     assert other.locator(".numbers").text_content() != numbers[0]
 
 
-@pytest.mark.parametrize("address", ["rate=0", "rate=x", "batch=1001", "batch=2.5", "seed=-1"])
-def test_a_knob_of_the_first_graph_has_a_range(open_page: Any, address: str) -> None:
-    page = open_page(f"first?{address}")
+@pytest.mark.parametrize(
+    ("label", "value"),
+    [("learning rate", "0"), ("learning rate", ""), ("images in a batch", "2.5"), ("seed", "-1")],
+)
+def test_a_knob_of_the_first_graph_has_a_range(open_page: Any, label: str, value: str) -> None:
+    page = open_page("first")
+    buttons = [page.get_by_role("button", name=name) for name in ("Run", "One step")]
+    for button in buttons:
+        playwright.expect(button).to_be_enabled()
+    page.get_by_label(label).fill(value)
+    page.keyboard.press("Enter")
     error = page.locator(".error:not(:empty)")
     playwright.expect(error).to_contain_text("number from")
     wrong = page.locator("input[aria-invalid=true]")
     assert wrong.get_attribute("aria-describedby") == error.get_attribute("id")
-    buttons = [page.get_by_role("button", name=name) for name in ("Run", "One step")]
     assert all(button.is_disabled() for button in buttons)
-    page.wait_for_load_state("networkidle")
     wrong.fill("1")  # while it is typed
     for button in buttons:
         playwright.expect(button).to_be_enabled()
     assert wrong.count() == 0 and error.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("view", "wrong"),
+    [
+        ("first?", {"rate": "abc", "batch": "2.5", "seed": "-1", "steps": "1e9"}),
+        (
+            "learn?chapter=3-when-to-stop&section=try-overfitting&",
+            {"fit-images": "7", "fit-units": "x", "fit-rate": "0", "fit-steps": "-1"},
+        ),
+    ],
+)
+def test_a_wrong_number_in_a_link_is_named_and_replaced(
+    open_page: Any, view: str, wrong: dict[str, str]
+) -> None:
+    page = open_page(view + "&".join(f"{name}={value}" for name, value in wrong.items()))
+    said = page.locator(".error:not(:empty)")
+    for name, value in wrong.items():
+        playwright.expect(said).to_contain_text(f"{name}={value}, which is not")
+    page.get_by_role("button", name="Start again").click()
+    playwright.expect(said).to_have_count(0)
+    page.get_by_role("button", name="Run").click()
+    page.wait_for_function("() => Number(document.querySelector('.numbers b')?.textContent) > 0")
+    assert not [name for name, value in wrong.items() if f"{name}={value}" in page.url]
 
 
 def test_the_first_graph_runs_until_it_is_paused(open_page: Any) -> None:

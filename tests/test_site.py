@@ -303,7 +303,7 @@ def test_try_it_leads_to_the_live_part_and_back(page: Any, url: str) -> None:
     page.wait_for_function(IS_AT_TOP, arg="try-convolution")
     page.go_back()
     page.wait_for_url("**#a-filter-by-hand")
-    page.wait_for_function("Math.abs(scrollY - 600) < 2")
+    page.wait_for_function("() => Math.abs(scrollY - 600) < 2")
     page.go_back()
     playwright.expect(page.get_by_role("heading", name="Chapters")).to_be_attached()
 

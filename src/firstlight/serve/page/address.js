@@ -62,6 +62,30 @@ export function rememberView(view) {
 
 export const recall = (name, fallback = "") => address.query.get(name) ?? fallback;
 
+/**
+ * The number that stands in the address, from `min` to `max`, and whole if `step` is 1; the standard
+ * one if there is none or a wrong one. Then `problem` is a sentence.
+ */
+export function recallNumber(name, { standard, min, max, step }) {
+  const text = recall(name);
+  const value = text.trim() === "" ? standard : Number(text);
+  if (value >= min && value <= max && (step !== 1 || Number.isInteger(value)))
+    return { value, problem: "" };
+  const kind = `a ${step === 1 ? "whole " : ""}number from ${min} to ${max}`;
+  return { value: standard, problem: wrong(name, kind, standard) };
+}
+
+/** The same for a text, which must be one of several. */
+export function recallChoice(name, choices, standard) {
+  const value = recall(name, standard);
+  if (choices.includes(value)) return { value, problem: "" };
+  return { value: standard, problem: wrong(name, `one of ${choices.join(", ")}`, standard) };
+}
+
+/** What is said about a wrong value in the address. */
+export const wrong = (name, expected, standard) =>
+  `The link has ${name}=${recall(name).slice(0, 20)}, which is not ${expected}. Here it is ${standard}.`;
+
 /** Calls `listener` when the user follows a link or goes back. */
 export function onAddress(listener) {
   addEventListener("hashchange", () => {

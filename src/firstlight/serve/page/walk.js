@@ -37,19 +37,19 @@ export const stages = (session, values) => [
     arrows: [],
   },
   {
-    text: "each image times the weights; the first image",
+    text: "each image times the weights; of the first image, a number for each digit",
     value: values.product,
     boxes: { matmul: values.product },
     arrows: ["input matmul", "layer1_weights matmul"],
   },
   {
-    text: "adding the biases gives the logits; the first image",
+    text: "adding the biases gives the logits; of the first image, one for each digit",
     value: values.logits,
     boxes: { logits: values.logits },
     arrows: ["matmul logits", "layer1_biases logits"],
   },
   {
-    text: "how wrong is each answer? The first images",
+    text: "how wrong is each answer? Of the first ten images",
     value: values.losses,
     boxes: { softmax_cross_entropy: values.losses },
     arrows: ["logits softmax_cross_entropy", "labels softmax_cross_entropy"],
@@ -66,25 +66,25 @@ export const stages = (session, values) => [
 const backwardStages = (session, { slopes }) =>
   [
     {
-      text: "slopes of the logits, (probabilities − labels) / N; the first image",
+      text: "slopes of the logits, (probabilities − labels) / N; of the first image, one for each digit",
       value: slopes.logits,
       boxes: { softmax_cross_entropy: null, logits: null },
       arrows: ["softmax_cross_entropy cost", "logits softmax_cross_entropy"],
     },
     {
-      text: "slopes of the biases, the sums over the batch",
+      text: "slopes of the biases, the sums over the batch; one for each digit",
       value: slopes.biases,
       boxes: { layer1_biases: null },
       arrows: ["layer1_biases logits"],
     },
     {
-      text: "slopes of the weights, inputᵀ · slopes of the logits; the pixel in the middle",
+      text: "slopes of the weights, inputᵀ · slopes of the logits; of the pixel in the middle, one for each digit",
       value: slopes.weights,
       boxes: { matmul: null, layer1_weights: null },
       arrows: ["matmul logits", "layer1_weights matmul"],
     },
     {
-      text: `new weights, weights − ${session.rate} · slopes; the pixel in the middle`,
+      text: `new weights, weights − ${session.rate} · slopes; of the pixel in the middle, one for each digit`,
       value: session.weights,
       boxes: { optimizer: null, layer1_weights: session.weights, layer1_biases: session.biases },
       arrows: ["optimizer layer1_weights", "optimizer layer1_biases"],
