@@ -752,6 +752,17 @@ def test_the_form_of_a_training_shows_the_recipes_numbers_and_names_each_range(
     expect_tidy(page)
 
 
+OUTPUT_WEIGHTS = """async (classes) => {
+  const { weightsBlock } = await import("/page/weights.js");
+  const pixels = btoa("\\0".repeat(classes.length * 784));
+  const weights = { name: "out/kernel", shape: [10, 28, 28], largest: 1, biases: [], pixels };
+  const layer = { stage: "out", shape: [1, 1, 10] };
+  const words = { light: "light" };
+  return [classes, null].map((classes) =>
+    weightsBlock(weights, new Uint8Array(784), layer, { words, classes }).textContent);
+}"""
+
+
 def test_a_run_on_pictures_is_looked_into_with_pictures(open_page: Any, home: Path) -> None:
     recipe = Recipe(learning_rate=0.1, batch_size=10, steps=20)
     pictures = home / "fruit"
@@ -769,6 +780,10 @@ def test_a_run_on_pictures_is_looked_into_with_pictures(open_page: Any, home: Pa
     page.get_by_role("button", name="kiwi").wait_for()
     assert page.locator(".own-pictures button").count() == 1  # the other one is gone
     page.get_by_text("224 × 224 pixels in colour").wait_for()
+    page.get_by_text("firstlight explain runs/zfnet-fruit-1 photo.jpg").wait_for()
+    as_output, as_hidden = page.evaluate(OUTPUT_WEIGHTS, [f"fruit {i}" for i in range(10)])
+    assert "fruit 9: 0.0" in as_output and "digit" not in as_output
+    assert "fruit" not in as_hidden
     assert not page.locator(".sheet").is_visible()
     notes = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no picture"}
     page.locator("input[type=file]").set_input_files(notes)

@@ -35,9 +35,9 @@ export async function showEvaluation(element, run, refresh) {
 }
 
 /** What a visitor of a read-only server sees, and what to type on its computer. */
-function notEvaluated({ name, state }) {
+function notEvaluated({ folder, state }) {
   if (state !== "done") return h("p", {}, "This run can be evaluated when its training is done.");
-  const command = h("code", {}, `firstlight evaluate runs/${name}`);
+  const command = h("code", {}, `firstlight evaluate ${folder}`);
   return h(
     "p",
     {},

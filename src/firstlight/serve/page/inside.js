@@ -68,6 +68,7 @@ export function enter(page) {
   let selected = 0; // the index of the digit whose layers are shown
   let shown = null; // { encoded, image, run, answer, weights, names } of the digit that is shown
   let pictureRuns = []; // the names of the runs that have learned from pictures
+  let folders = {}; // of the runs, by name: as one types them in a shell
   let photos = null; // what the server says about the chosen run, if it is one of them
   let requests = 0;
   let projectionRequests = 0;
@@ -151,7 +152,7 @@ export function enter(page) {
     if (number !== requests) return;
     const [{ label, probability }] = labels;
     prediction.replaceChildren(verdictLine(label, probability), classBars(labels));
-    layers.replaceChildren(explainInShell(run));
+    layers.replaceChildren(explainInShell(folders[run]));
   }
 
   function showNoAnswer() {
@@ -173,7 +174,7 @@ export function enter(page) {
     sheet.hidden = isOnPictures;
     choice.show(photos);
     if (!isOnPictures) reader.update();
-    else if (!hasLayers(photos)) layers.append(explainInShell(run));
+    else if (!hasLayers(photos)) layers.append(explainInShell(folders[run]));
     else await showNothing(run, number);
   }
 
@@ -339,6 +340,7 @@ export function enter(page) {
     if (left) return;
     const names = runs.filter((run) => run.network).map(({ name }) => name);
     pictureRuns = runs.filter((run) => run.pictures).map(({ name }) => name);
+    folders = Object.fromEntries(runs.map(({ name, folder }) => [name, folder]));
     const options = names.map((name) => h("option", { value: name }, name));
     networkSelect.replaceChildren(readerOption(), ...(server.has_tensorflow ? options : []));
     classes = server.classes;
@@ -367,10 +369,10 @@ export function enter(page) {
 const hasLayers = ({ input }) => String(input) === "28,28,1";
 
 /** The layers of a large network are not shown here, but the shell shows them. */
-const explainInShell = (run) =>
+const explainInShell = (folder) =>
   quiet(
     "The layers of this network are too large for this page; see them with ",
-    h("code", {}, `firstlight explain runs/${run} photo.jpg`),
+    h("code", {}, `firstlight explain ${folder} photo.jpg`),
     ".",
   );
 
