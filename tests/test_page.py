@@ -989,6 +989,26 @@ def test_a_drawing_goes_along_and_a_second_click_does_not_empty_the_sheet(open_p
     assert "ink" not in page.url
 
 
+def test_the_runs_follow_a_training_that_begins_elsewhere(
+    open_page: Any, request: pytest.FixtureRequest
+) -> None:
+    page = open_page()
+    page.clock.install()
+    page.get_by_role("link", name="Runs", exact=True).click()
+    page.locator(STARTED["runs"]).first.wait_for()
+    row = page.locator("tbody tr", has_text="begun")
+    assert row.count() == 0
+    folder = request.getfixturevalue("begun")
+    page.clock.run_for(7000)
+    playwright.expect(row).to_contain_text("training")
+    playwright.expect(page.get_by_label("curves of begun")).to_be_checked()
+    *_, last = (folder / "metrics.jsonl").read_text().splitlines()
+    with (folder / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps(json.loads(last) | {"step": 1234}) + "\n")
+    page.clock.run_for(3000)
+    playwright.expect(row).to_contain_text("1,234")
+
+
 def test_the_table_of_runs_keeps_the_focus(open_page: Any, begun: Path) -> None:
     page = open_page("runs?show=begun")
     box = page.get_by_label("curves of begun")
