@@ -553,6 +553,10 @@ def test_a_chapter_fits_the_screen(open_page: Any, scheme: str) -> None:
 
 def test_a_chapter_is_read_and_then_the_next(open_page: Any) -> None:
     page = open_page("learn", viewport=PHONE)
+    page.get_by_role("link", name="Try it: many from one").click()
+    page.wait_for_function(IS_AT_TOP, arg="try-augmentation")
+    page.go_back()
+    playwright.expect(page.get_by_role("link", name="Try it: many from one")).to_be_in_viewport()
     page.get_by_role("link", name="A first graph").click()
     title = page.get_by_role("heading", level=2)
     playwright.expect(title).to_have_text("1. A first graph")

@@ -45,13 +45,16 @@ export function remember(values) {
   write();
 }
 
+/** Keep in the browser's history how far the page is scrolled: Back leads here. */
+export const keepPlace = () => history.replaceState({ top: scrollY }, "");
+
 /** A new entry in the browser's history, so that Back leads to where the reader is now. */
 export function newEntry() {
-  history.replaceState({ top: scrollY }, "");
+  keepPlace();
   history.pushState(null, "");
 }
 
-/** How far the page was scrolled when `newEntry` was called; undefined in other entries. */
+/** How far the page was scrolled when the reader went on from here; undefined if nobody did. */
 export const topBefore = () => history.state?.top;
 
 /** Put the view into the address. */
