@@ -538,6 +538,10 @@ def test_the_address_holds_the_drawing(open_page: Any, site: str) -> None:
     expect_headline(other, "34")
     broken = open_page("draw?ink=zz.0.-1.%00&normalize=maybe")
     assert broken.locator(".headline").count() == 1
+    inside = open_page(page.url.partition("#")[2].replace("draw?", "inside?digit=-1&"))
+    said = inside.locator(".error:not(:empty)")
+    playwright.expect(said).to_contain_text("digit=-1, which is not")
+    inside.get_by_role("heading", name="Where the network looks").wait_for()
 
 
 # --- Learn -----------------------------------------------------------------------------------

@@ -67,15 +67,17 @@ export const recall = (name, fallback = "") => address.query.get(name) ?? fallba
 
 /**
  * The number that stands in the address, from `min` to `max`, and whole if `step` is 1; the standard
- * one if there is none or a wrong one. Then `problem` is a sentence.
+ * one if there is none or a wrong one. For a wrong one, `problem` is a sentence; in it, `means` stands
+ * for the standard one.
  */
-export function recallNumber(name, { standard, min, max, step }) {
+export function recallNumber(name, { standard, min, max, step, means = standard }) {
   const text = recall(name);
-  const value = text.trim() === "" ? standard : Number(text);
+  if (text === "") return { value: standard, problem: "" };
+  const value = text.trim() === "" ? Number.NaN : Number(text);
   if (value >= min && value <= max && (step !== 1 || Number.isInteger(value)))
     return { value, problem: "" };
-  const kind = `a ${step === 1 ? "whole " : ""}number from ${min} to ${max}`;
-  return { value: standard, problem: wrong(name, kind, standard) };
+  const kind = `a ${step === 1 ? "whole " : ""}number from ${min} to ${max.toLocaleString("en")}`;
+  return { value: standard, problem: wrong(name, kind, means) };
 }
 
 /** The same for a text, which must be one of several. */

@@ -1,6 +1,6 @@
 // The view Look inside: what each layer of a network makes of a digit that the user draws.
 
-import { recall, remember } from "./address.js";
+import { recall, recallNumber, remember, wrong } from "./address.js";
 import { bars, verdictLine } from "./answer.js";
 import { classBars, pictureChoice } from "./classes.js";
 import { errorLine, field, h } from "./dom.js";
@@ -16,6 +16,7 @@ import { about, get, post, runPath } from "./server.js";
 import { howToInstall } from "./tensorflow.js";
 import { filters, weightsPicture } from "./weights.js";
 
+const MAX_DIGITS = 100; // on a sheet
 const NO_LAYERS = "This server cannot compute the layers of trained networks.";
 const CLASSES_SHOWN = 12; // of a run on pictures, the most probable
 const CHOOSE_PICTURE = "Choose a picture to see where the network looks.";
@@ -32,6 +33,9 @@ export function enter(page) {
   const tries = examples(DIGITS, (ink) => draw(ink));
   const prediction = h("div");
   const error = errorLine();
+  const linkError = errorLine(); // what is wrong in the address, until the user goes on
+  for (const type of ["pointerdown", "keydown"])
+    page.addEventListener(type, () => linkError.replaceChildren());
   const layers = h("section", { class: "layers" });
 
   const sheet = h(
@@ -58,7 +62,7 @@ export function enter(page) {
       choice.element,
       prediction,
     ),
-    h("div", { class: "stack" }, error, layers),
+    h("div", { class: "stack" }, error, linkError, layers),
   );
 
   let digits = []; // that were read on the sheet
@@ -282,6 +286,10 @@ export function enter(page) {
     const { image, names, weights, answer } = shown;
     const drawn = { image, classes: names, weights, map, words: words() };
     const panel = layerPanel(answer.layers, name, drawn, { onLayer: chooseLayer, onMap });
+    if (map !== null && map !== panel.map) {
+      linkError.textContent = wrong("map", `a map of ${name}`, panel.map);
+      remember({ map: "" });
+    }
     showProjections(name, panel.map, panel.detail);
     return panel.element;
   }
@@ -349,7 +357,9 @@ export function enter(page) {
     if (!recall("run") && !recall("by") && server.run) remember({ run: server.run });
     networkSelect.value = hasTensorflow ? recall("run") : "";
     if (pad.pointer === null && recall("ink") !== pad.text) pad.text = recall("ink");
-    selected = Number(recall("digit")) || 0;
+    const digit = recallNumber("digit", { standard: 0, min: 0, max: MAX_DIGITS - 1, step: 1 });
+    selected = digit.value;
+    linkError.textContent = digit.problem;
     await showInput(networkSelect.value);
   }
 
