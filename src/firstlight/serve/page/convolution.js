@@ -47,7 +47,7 @@ class Convolution {
   constructor() {
     this.error = errorLine();
     this.linkError = errorLine(); // what is wrong in the address
-    this.mapTitle = h("figcaption");
+    this.mapState = h("p", { class: "quiet" });
     this.legend = h("p", { class: "quiet" });
     this.choice = new DigitChoice("conv", () => this.begin());
     this.kernel = FILTERS.upper.weights;
@@ -106,12 +106,8 @@ class Convolution {
       h("p", {}, EXPLANATION),
       ...this.choice.elements,
       h("div", { class: "tools" }, h("span", {}, "Filter:"), ...this.filterButtons),
-      h(
-        "div",
-        { class: "two" },
-        figure("digit", this.canvas),
-        h("figure", {}, this.mapTitle, this.mapCanvas),
-      ),
+      h("div", { class: "two" }, figure("digit", this.canvas), figure("map", this.mapCanvas)),
+      this.mapState,
       h(
         "div",
         { class: "sums" },
@@ -300,7 +296,7 @@ class Convolution {
     const { accent, ink, paper } = colors();
     const sums = this.sums();
     const largest = Math.max(...sums.map(Math.abs)) || 1;
-    this.mapTitle.textContent = mapTitle(sums, this.visited);
+    this.mapState.textContent = mapState(sums, this.visited);
     this.legend.textContent = isDark.matches ? DARK_LEGEND : LEGEND;
     const colorOf = signedColors(largest);
     const context = this.mapCanvas.getContext("2d");
@@ -321,13 +317,13 @@ class Convolution {
 const isDark = matchMedia("(prefers-color-scheme: dark)");
 
 /** How much of the map is filled, and how large its values are. */
-function mapTitle(sums, visited) {
+function mapState(sums, visited) {
   const values = sums.filter((_, i) => visited.has(i));
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const filled = `${visited.size} of ${PLACES * PLACES} places filled`;
   const part = visited.size === PLACES * PLACES ? "filled" : filled;
   const range = low === high ? `value ${shown(low)}` : `values ${shown(low)} to ${shown(high)}`;
-  return `map: ${part}, ${range}`;
+  return `The map: ${part}, ${range}.`;
 }
 
 const insideMap = (value) => Math.min(PLACES - 1, Math.max(0, Math.round(value) || 0));
