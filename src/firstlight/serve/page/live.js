@@ -1,5 +1,6 @@
 // Live parts: what one can try out in the middle of a text. Each is a module that exports
-// `mount(element)`, which returns `{ onAddress, leave }`; both may be missing. The title stands above it.
+// `mount(element)`, which returns `{ onAddress, leave }`; both may be missing.
+// Here it gets its title.
 
 import { address } from "./address.js";
 import { errorLine, h, NO_ANSWER } from "./dom.js";

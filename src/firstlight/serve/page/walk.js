@@ -9,7 +9,8 @@ const NUMBERS_IN_BOX = 3;
 const CENTRE = 14 * 28 + 14; // the pixel in the middle of an image: there is ink
 const TITLE_HEIGHT = 58; // of the picture; the page has its own title
 const HINT =
-  "Switch on “slowly” and take one step: the boxes light up, in the order in which it computes their values.";
+  "Switch on “slowly” and take one step: the boxes light up, in the order in which it computes " +
+  "their values.";
 const SIDEWAYS = "The graph is wider than the screen: swipe it sideways.";
 const ALT =
   "The graph: matmul takes input and layer1_weights; adding layer1_biases gives the logits; " +
