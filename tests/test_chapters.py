@@ -309,14 +309,26 @@ def test_code_without_a_language_can_be_copied(chapter: Chapter) -> None:
     assert '<p class="label">Code</p>\n<pre><code>pip install &lt;x&gt;\n</code></pre>' in html
 
 
-def test_a_live_part_is_on_the_page_and_nowhere_else(chapter: Chapter) -> None:
-    text = TEXT.replace("## A section\n", "## A section\n\n<!-- live: convolution, a filter -->\n")
+def test_a_live_part_is_on_the_page_and_elsewhere_a_note_says_so(chapter: Chapter) -> None:
+    where = "Run `firstlight serve`, and open this chapter in Learn."
+    note = f"*Try it in the page: a filter. ({where})*"
+    mark = f"<!-- live: convolution, a filter -->\n{note}"
+    text = TEXT.replace("## A section\n", f"## A section\n\n{mark}\n")
     live = Chapter(chapter.path, text)
     html = chapter_html(live)
     assert '<div class="live" data-live="convolution" id="try-convolution"' in html
     assert 'section=try-convolution">Try it: a filter</a>' in html and "&lt;!--" not in html
-    assert "live" not in nbformat.writes(notebook(live))
+    assert "in the page" not in html
+    written = nbformat.writes(notebook(live))
+    assert "live:" not in written and note in written
     assert complete_program(live) == complete_program(chapter)
+
+
+def test_each_live_part_of_the_series_has_its_note() -> None:
+    parts = [(each, part) for each in chapters() for part in each.live]
+    assert len(parts) >= 4
+    for each, part in parts:
+        assert f" {part.title} -->\n{part.note}\n" in each.text
 
 
 @pytest.mark.parametrize(

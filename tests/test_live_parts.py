@@ -151,10 +151,10 @@ def slide(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 
 def expect_map(page: Any, sums: np.ndarray) -> None:
-    """Each place has the colour of its sum: blue above 0, grey below, both as strong as it is."""
+    """Each place has the colour of its sum: blue above 0, red below, both as strong as it is."""
     colors = {name: np.array(color) for name, color in page.evaluate(COLORS).items()}
     strength = (np.abs(sums) / np.abs(sums).max())[:, :, None]
-    full = np.where((sums > 0)[:, :, None], colors["accent"], colors["ink"])
+    full = np.where((sums > 0)[:, :, None], colors["accent"], colors["wrong"])
     expected = colors["paper"] + strength * (full - colors["paper"])
     np.testing.assert_allclose(cells(page, "map", 26), expected, atol=1)
 
@@ -162,6 +162,7 @@ def expect_map(page: Any, sums: np.ndarray) -> None:
 def filled(page: Any) -> np.ndarray:
     """Return which places of the map are filled: they have another colour on an even digit."""
     empty = cells(page, "map", 26)[0, 25]
+    playwright.expect(page.get_by_text("of 676 places filled")).to_be_attached()
     return (cells(page, "map", 26) != empty).any(axis=2)
 
 
@@ -260,6 +261,11 @@ def test_dragging_fills_places_and_the_address_brings_them_back(open_part: Open)
         "convolution#?conv-map=-3,1e99,x,7&conv-at=99&conv-filter=1e9,x&conv-digit=-1"
     )
     assert broken.locator(".nine span").count() == 18
+    said = broken.locator(".error:not(:empty)")
+    for name in ("conv-at=99", "conv-filter=1e9,x", "conv-digit=-1"):
+        playwright.expect(said).to_contain_text(name)
+    broken.get_by_role("button", name="Fill the map").click()
+    assert said.count() == 0 and "1e9" not in address(broken)
 
 
 def test_the_filter_slides_over_ones_own_drawing(open_part: Open) -> None:
@@ -388,11 +394,11 @@ def set_knob(page: Any, name: str, value: float) -> None:
 
 
 def test_one_digit_becomes_many(open_part: Open) -> None:
-    page = open_part("augmentation#?aug-digit=2")
+    page = open_part("augmentation#?aug-digit=4")
     first = pictures(page)
     page.get_by_role("slider", name="rotate").focus()
     page.keyboard.press("End")
-    page.get_by_text("a 6 can become a 9").wait_for()
+    page.get_by_text("this 9 can become a 6").wait_for()
     turned = pictures(page)
     assert (
         first[0] == turned[0] and len({*first, *turned}) == 33 and "aug-rotate=180" in address(page)
@@ -401,6 +407,10 @@ def test_one_digit_becomes_many(open_part: Open) -> None:
     assert len({*turned, *pictures(page)}) == 33
     page.get_by_role("button", name="No change").click()
     assert len(set(pictures(page))) == 1
+    page.get_by_role("button", name="a 5").click()
+    page.get_by_role("button", name="Too much").click()
+    page.get_by_text("a digit is upside down").wait_for()
+    page.get_by_text("chosen digit").wait_for()
 
 
 def test_who_changes_one_strength_keeps_the_other_random_numbers(open_part: Open) -> None:
@@ -434,3 +444,6 @@ def test_the_address_brings_back_digit_strengths_seed_and_drawing(open_part: Ope
     assert pictures(own) == pictures(again) and pictures(own)[0] != pictures(page)[0]
     broken = open_part("augmentation#?aug-rotate=x&aug-seed=-1&aug-digit=99&aug-ink=zz.0.-1")
     assert len(pictures(broken)) == 17
+    said = broken.locator(".error:not(:empty)")
+    for name in ("aug-rotate=x", "aug-seed=-1", "aug-digit=99"):
+        playwright.expect(said).to_contain_text(name)

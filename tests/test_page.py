@@ -538,6 +538,10 @@ def test_the_address_holds_the_drawing(open_page: Any, site: str) -> None:
     expect_headline(other, "34")
     broken = open_page("draw?ink=zz.0.-1.%00&normalize=maybe")
     assert broken.locator(".headline").count() == 1
+    inside = open_page(page.url.partition("#")[2].replace("draw?", "inside?digit=-1&"))
+    said = inside.locator(".error:not(:empty)")
+    playwright.expect(said).to_contain_text("digit=-1, which is not")
+    inside.get_by_role("heading", name="Where the network looks").wait_for()
 
 
 # --- Learn -----------------------------------------------------------------------------------
@@ -553,6 +557,10 @@ def test_a_chapter_fits_the_screen(open_page: Any, scheme: str) -> None:
 
 def test_a_chapter_is_read_and_then_the_next(open_page: Any) -> None:
     page = open_page("learn", viewport=PHONE)
+    page.get_by_role("link", name="Try it: many from one").click()
+    page.wait_for_function(IS_AT_TOP, arg="try-augmentation")
+    page.go_back()
+    playwright.expect(page.get_by_role("link", name="Try it: many from one")).to_be_in_viewport()
     page.get_by_role("link", name="A first graph").click()
     title = page.get_by_role("heading", level=2)
     playwright.expect(title).to_have_text("1. A first graph")
@@ -752,6 +760,17 @@ def test_the_form_of_a_training_shows_the_recipes_numbers_and_names_each_range(
     expect_tidy(page)
 
 
+OUTPUT_WEIGHTS = """async (classes) => {
+  const { weightsBlock } = await import("/page/weights.js");
+  const pixels = btoa("\\0".repeat(classes.length * 784));
+  const weights = { name: "out/kernel", shape: [10, 28, 28], largest: 1, biases: [], pixels };
+  const layer = { stage: "out", shape: [1, 1, 10] };
+  const words = { light: "light" };
+  return [classes, null].map((classes) =>
+    weightsBlock(weights, new Uint8Array(784), layer, { words, classes }).textContent);
+}"""
+
+
 def test_a_run_on_pictures_is_looked_into_with_pictures(open_page: Any, home: Path) -> None:
     recipe = Recipe(learning_rate=0.1, batch_size=10, steps=20)
     pictures = home / "fruit"
@@ -769,6 +788,10 @@ def test_a_run_on_pictures_is_looked_into_with_pictures(open_page: Any, home: Pa
     page.get_by_role("button", name="kiwi").wait_for()
     assert page.locator(".own-pictures button").count() == 1  # the other one is gone
     page.get_by_text("224 × 224 pixels in colour").wait_for()
+    page.get_by_text("firstlight explain runs/zfnet-fruit-1 photo.jpg").wait_for()
+    as_output, as_hidden = page.evaluate(OUTPUT_WEIGHTS, [f"fruit {i}" for i in range(10)])
+    assert "fruit 9: 0.0" in as_output and "digit" not in as_output
+    assert "fruit" not in as_hidden
     assert not page.locator(".sheet").is_visible()
     notes = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no picture"}
     page.locator("input[type=file]").set_input_files(notes)
@@ -972,6 +995,26 @@ def test_a_drawing_goes_along_and_a_second_click_does_not_empty_the_sheet(open_p
     page.get_by_role("link", name="Look inside").click()
     page.get_by_text("Draw a digit to see").wait_for()
     assert "ink" not in page.url
+
+
+def test_the_runs_follow_a_training_that_begins_elsewhere(
+    open_page: Any, request: pytest.FixtureRequest
+) -> None:
+    page = open_page()
+    page.clock.install()
+    page.get_by_role("link", name="Runs", exact=True).click()
+    page.locator(STARTED["runs"]).first.wait_for()
+    row = page.locator("tbody tr", has_text="begun")
+    assert row.count() == 0
+    folder = request.getfixturevalue("begun")
+    page.clock.run_for(7000)
+    playwright.expect(row).to_contain_text("training")
+    playwright.expect(page.get_by_label("curves of begun")).to_be_checked()
+    *_, last = (folder / "metrics.jsonl").read_text().splitlines()
+    with (folder / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps(json.loads(last) | {"step": 1234}) + "\n")
+    page.clock.run_for(3000)
+    playwright.expect(row).to_contain_text("1,234")
 
 
 def test_the_table_of_runs_keeps_the_focus(open_page: Any, begun: Path) -> None:
@@ -1285,10 +1328,13 @@ def test_values_and_gradients_light_the_arrows(open_page: Any) -> None:
 
 
 def test_a_slow_step_lights_the_boxes_forward_and_backward(open_page: Any) -> None:
-    page = open_page("first")
+    page = open_page("first?slowly=on")
     page.locator(".samples > div").first.wait_for()
+    page.set_viewport_size({"width": 1280, "height": 800})
     page.clock.install()
     page.get_by_role("button", name="One step").click()
+    for shown in (page.locator(".arrived b"), page.locator(".walk")):
+        playwright.expect(shown).to_be_in_viewport(ratio=0.99)
     seen = []
     for _ in range(9):
         lit = page.locator(".graph .node.lit")
@@ -1327,7 +1373,7 @@ def test_a_slow_step_lights_the_boxes_forward_and_backward(open_page: Any) -> No
 
 
 def test_the_address_holds_the_steps_of_the_first_graph(open_page: Any) -> None:
-    page = open_page("first?slowly=off&seed=3&batch=50")
+    page = open_page("first?seed=3&batch=50")
     page.get_by_label("learning rate").fill("0.25")
     page.get_by_label("learning rate").press("Enter")
     for step in (10, 20):
@@ -1346,24 +1392,54 @@ def test_the_address_holds_the_steps_of_the_first_graph(open_page: Any) -> None:
     assert other.locator(".numbers").text_content() != numbers[0]
 
 
-@pytest.mark.parametrize("address", ["rate=0", "rate=x", "batch=1001", "batch=2.5", "seed=-1"])
-def test_a_knob_of_the_first_graph_has_a_range(open_page: Any, address: str) -> None:
-    page = open_page(f"first?{address}")
+@pytest.mark.parametrize(
+    ("label", "value"),
+    [("learning rate", "0"), ("learning rate", ""), ("images in a batch", "2.5"), ("seed", "-1")],
+)
+def test_a_knob_of_the_first_graph_has_a_range(open_page: Any, label: str, value: str) -> None:
+    page = open_page("first")
+    buttons = [page.get_by_role("button", name=name) for name in ("Run", "One step")]
+    for button in buttons:
+        playwright.expect(button).to_be_enabled()
+    page.get_by_label(label).fill(value)
+    page.keyboard.press("Enter")
     error = page.locator(".error:not(:empty)")
     playwright.expect(error).to_contain_text("number from")
     wrong = page.locator("input[aria-invalid=true]")
     assert wrong.get_attribute("aria-describedby") == error.get_attribute("id")
-    buttons = [page.get_by_role("button", name=name) for name in ("Run", "One step")]
     assert all(button.is_disabled() for button in buttons)
-    page.wait_for_load_state("networkidle")
     wrong.fill("1")  # while it is typed
     for button in buttons:
         playwright.expect(button).to_be_enabled()
     assert wrong.count() == 0 and error.count() == 0
 
 
+@pytest.mark.parametrize(
+    ("view", "wrong"),
+    [
+        ("first?", {"rate": "abc", "batch": "2.5", "seed": "-1", "steps": "1e9"}),
+        (
+            "learn?chapter=3-when-to-stop&section=try-overfitting&",
+            {"fit-images": "7", "fit-units": "x", "fit-rate": "0", "fit-steps": "-1"},
+        ),
+    ],
+)
+def test_a_wrong_number_in_a_link_is_named_and_replaced(
+    open_page: Any, view: str, wrong: dict[str, str]
+) -> None:
+    page = open_page(view + "&".join(f"{name}={value}" for name, value in wrong.items()))
+    said = page.locator(".error:not(:empty)")
+    for name, value in wrong.items():
+        playwright.expect(said).to_contain_text(f"{name}={value}, which is not")
+    page.get_by_role("button", name="Start again").click()
+    playwright.expect(said).to_have_count(0)
+    page.get_by_role("button", name="Run").click()
+    page.wait_for_function("() => Number(document.querySelector('.numbers b')?.textContent) > 0")
+    assert not [name for name, value in wrong.items() if f"{name}={value}" in page.url]
+
+
 def test_the_first_graph_runs_until_it_is_paused(open_page: Any) -> None:
-    page = open_page("first?slowly=off")
+    page = open_page("first")
     page.locator(".samples > div").first.wait_for()
     page.get_by_role("button", name="Run").click()
     page.wait_for_function("() => Number(document.querySelector('.numbers b').textContent) > 60")

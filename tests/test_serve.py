@@ -1365,6 +1365,17 @@ def test_a_runs_accuracy_is_that_on_its_own_test_images(tmp_path: Path) -> None:
     assert run_views.test_accuracy(no_test, None) is None
 
 
+def test_a_run_folder_is_named_as_one_types_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_run(tmp_path / "runs" / "a b")
+    monkeypatch.chdir(tmp_path)
+    assert run_views.run_summary(folder, "a b", None)["folder"] == "'runs/a b'"
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert run_views.run_summary(folder, "a b", None)["folder"] == f"'{folder}'"
+
+
 def test_damaged_run_folders_are_named_and_the_rest_is_shown(site: Site, runs: Path) -> None:
     for name, text in (("a", "{"), ("b", "[]"), ("c", "{}"), ("d", '{"recipe": 3}')):
         (runs / name).mkdir()

@@ -663,6 +663,8 @@ def dataset(data: DataChoice, *, quiet: bool = True) -> Dataset:
 def lessons(folder: PathChoice) -> "Notebooks":
     """Write the chapters of the series as Jupyter notebooks, with their outputs and pictures.
 
+    Run each in a new, empty folder of its own: some chapters write files of the same names.
+
     Args:
         folder: the folder for the notebooks; it is made if it is new.
 

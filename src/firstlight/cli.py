@@ -943,8 +943,9 @@ def lessons(
 ) -> None:
     """Write the chapters of the series as Jupyter notebooks.
 
-    They have their outputs, and run from top to bottom: pip install jupyterlab. This verb, the
-    chapters' code and first-graph need the training extra: pip install '.[train]' in the folder of
+    They have their outputs, and run from top to bottom: pip install jupyterlab. Run each in a new,
+    empty folder of its own: some chapters write files of the same names. This verb, the chapters'
+    code and first-graph need the training extra: pip install '.[train]' in the folder of
     firstlight's source.
     """
     from firstlight import api

@@ -224,10 +224,14 @@ def report(written: Report) -> list[str]:
 
 
 def lessons(written: Notebooks) -> list[str]:
-    """Return the notebooks, and how to open them."""
+    """Return the notebooks, and how to open and run them."""
     folder = shlex.quote(str(written.files[0].parent))
     how = f"to open them: pip install jupyterlab, then jupyter lab {folder}"
-    return [*map(str, written.files), how]
+    where = (
+        "to run one: copy it into a new, empty folder of its own; "
+        "some chapters write files of the same names"
+    )
+    return [*map(str, written.files), how, where]
 
 
 def site(written: Site) -> list[str]:

@@ -20,8 +20,9 @@ The form of a chapter:
     ```
 
     <!-- live: convolution, a filter by hand -->
-                                here the page and the site show a part that one can try out: the
-                                module serve/page/convolution.js, and its title
+    *Try it in the page: …*     here the page and the site show a part that one can try out: the
+                                module serve/page/convolution.js, and its title. Elsewhere, as on
+                                GitHub and in a notebook, there is the second line: `Live.note`
 
 The last sections are "Exercises", "Answers" and "The complete program", which program.py writes.
 """
@@ -37,7 +38,10 @@ from firstlight.chapters.agreement import Tolerance
 
 YOU_LEARN = re.compile(r"^- \*\*You learn:\*\* (.+?)\n(?:-|$)", re.MULTILINE | re.DOTALL)
 EXERCISES, ANSWERS, PROGRAM = "Exercises", "Answers", "The complete program"
-LIVE = re.compile(r"^<!-- live: (?P<name>[\w-]+), (?P<title>.+) -->$", re.MULTILINE)
+LIVE = re.compile(
+    r"^<!-- live: (?P<name>[\w-]+), (?P<title>.+) -->$(?:\n\*Try it in the page: .+\*$)?",
+    re.MULTILINE,
+)
 CODE = re.compile(
     r"^```(?P<language>\w+)\n(?P<source>.*?)^```\n"
     r"(?:```text(?P<tolerance>[^\n]*)\n(?P<printed>.*?)^```\n)?"
@@ -59,6 +63,12 @@ class Live:
 
     name: str  # of its JavaScript module
     title: str  # without "Try it: "
+
+    @property
+    def note(self) -> str:
+        """Return the line of Markdown that stands for it where it is not shown."""
+        where = "(Run `firstlight serve`, and open this chapter in Learn.)"
+        return f"*Try it in the page: {self.title}. {where}*"
 
     @property
     def slug(self) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from firstlight.chapters.chapter import Chapter, Code, Live, Prose, chapters
+from firstlight.chapters.chapter import Chapter, Code, Live, Part, Prose, chapters
 from firstlight.errors import UsageError
 from firstlight.runs.files import write_text
 
@@ -68,22 +68,26 @@ def notebook(chapter: Chapter) -> Any:
 
 
 def joined(chapter: Chapter) -> list[Prose | Code]:
-    """Return the parts; neighbouring ones that do not run become one. Live parts are left out."""
+    """Return the parts; neighbouring ones that do not run become one."""
     runs = {id(cell) for cell in chapter.cells}
     parts: list[Prose | Code] = []
     for part in chapter.parts:
         if isinstance(part, Code) and id(part) in runs:
             parts.append(part)
             continue
-        if isinstance(part, Live):
-            continue
-        text = part.text if isinstance(part, Prose) else fenced(part)
+        text = as_markdown(part)
         before = parts[-1] if parts else None
         if isinstance(before, Prose):
             parts[-1] = Prose(f"{before.text}\n\n{text}")
         else:
             parts.append(Prose(text))
     return parts
+
+
+def as_markdown(part: Part) -> str:
+    if isinstance(part, Live):
+        return part.note
+    return part.text if isinstance(part, Prose) else fenced(part)
 
 
 def fenced(code: Code) -> str:

@@ -33,7 +33,9 @@ from firstlight.reading.result import UNSURE, Digit, Line, Reading
 from firstlight.reading.strip import Area, Strip, cut_area, cut_strip
 
 SAY, MIN_SAY = 0.3, 0.001  # the recogniser's weight beside the line reader, its lowest word
-MIN_CONFIDENCE = 0.6  # of a digit that both have read; of two that are equally likely, both have less
+MIN_CONFIDENCE = (
+    0.6  # of a digit that both have read; of two that are equally likely, both have less
+)
 MIN_BESIDE = 0.4  # of the lower of two lines in one row, the part that is as high as the other
 STRIP_HEIGHTS = (1.3, 1.6)  # over the digits' height: each line is read with these margins
 

@@ -14,12 +14,17 @@ from firstlight.serve.content import Content
 MAX_KEPT = 256  # chapters, and pictures, that are kept in memory
 
 
+class LiveRow(TypedDict):
+    title: str  # without "Try it: "
+    section: str  # its name in addresses
+
+
 class ChapterRow(TypedDict):
     name: str
     number: int
     title: str  # without the number
     subject: str  # what the reader learns
-    live: list[str]  # the titles of the parts that one can try out
+    live: list[LiveRow]  # the parts that one can try out
 
 
 def rows() -> list[ChapterRow]:
@@ -33,7 +38,7 @@ def rows() -> list[ChapterRow]:
                 "number": int(number),
                 "title": title,
                 "subject": chapter.subject,
-                "live": [part.title for part in chapter.live],
+                "live": [{"title": part.title, "section": part.slug} for part in chapter.live],
             }
         )
     return found

@@ -6,6 +6,7 @@ runs are still shown.
 
 import functools
 import math
+import shlex
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -40,6 +41,7 @@ class RunSummary(TypedDict):
 
     name: str
     state: State
+    folder: NotRequired[str]  # as one types it in a shell, where the server was started
     network: NotRequired[str]
     data: NotRequired[str]
     pictures: NotRequired[bool]  # whether it was trained on a folder of pictures
@@ -150,6 +152,7 @@ def _summary_of_files(run: Run, name: str, ended_at: float | None) -> RunSummary
     summary: RunSummary = {
         "name": name,
         "state": run_state(run, record, ended_at),
+        "folder": shell_path(run.folder),
         "network": record.settings.network,
         "data": Path(record.settings.data).name,
         "pictures": run.pictures_file.is_file(),
@@ -171,6 +174,12 @@ def _summary_of_files(run: Run, name: str, ended_at: float | None) -> RunSummary
         summary["final_cost"] = last.loss if last else None
         summary["seconds"] = last.seconds if last else None
     return summary
+
+
+def shell_path(folder: Path) -> str:
+    """Return a folder as one types it in a shell, in the current folder."""
+    here = Path.cwd()
+    return shlex.quote(str(folder.relative_to(here) if folder.is_relative_to(here) else folder))
 
 
 def chosen_settings(settings: Settings) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from importlib.resources import files
 from string import Template
 
 from firstlight import __version__
+from firstlight.chapters.chapter import Live
 from firstlight.chapters.html import Heading
 from firstlight.website.documents import Document, guides, series
 
@@ -58,9 +59,14 @@ def guide_card(guide: Document) -> str:
 
 def card(document: Document, title: str) -> str:
     about = f'<p class="quiet">{escape(document.about)}</p>'
-    titles = [escape(part.title) for part in document.text.live]
-    live = "".join(f'<p class="try">Try it: {title}</p>' for title in titles)
-    return f'<li><a class="card" href="{document.address}">{title}{about}{live}</a></li>\n'
+    live = "".join(live_link(document, part) for part in document.text.live)
+    link = f'<a href="{document.address}">{title}</a>'
+    return f'<li class="card">{link}{about}{live}</li>\n'
+
+
+def live_link(document: Document, part: Live) -> str:
+    address = f"{document.address}#{part.slug}"
+    return f'<p class="try"><a href="{address}">Try it: {escape(part.title)}</a></p>'
 
 
 def documents(group: Sequence[Document], view: str, kind: str) -> dict[str, str]:

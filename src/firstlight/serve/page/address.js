@@ -45,6 +45,18 @@ export function remember(values) {
   write();
 }
 
+/** Keep in the browser's history how far the page is scrolled: Back leads here. */
+export const keepPlace = () => history.replaceState({ top: scrollY }, "");
+
+/** A new entry in the browser's history, so that Back leads to where the reader is now. */
+export function newEntry() {
+  keepPlace();
+  history.pushState(null, "");
+}
+
+/** How far the page was scrolled when the reader went on from here; undefined if nobody did. */
+export const topBefore = () => history.state?.top;
+
 /** Put the view into the address. */
 export function rememberView(view) {
   address.view = view;
@@ -52,6 +64,32 @@ export function rememberView(view) {
 }
 
 export const recall = (name, fallback = "") => address.query.get(name) ?? fallback;
+
+/**
+ * The number that stands in the address, from `min` to `max`, and whole if `step` is 1; the standard
+ * one if there is none or a wrong one. For a wrong one, `problem` is a sentence; in it, `means` stands
+ * for the standard one.
+ */
+export function recallNumber(name, { standard, min, max, step, means = standard }) {
+  const text = recall(name);
+  if (text === "") return { value: standard, problem: "" };
+  const value = text.trim() === "" ? Number.NaN : Number(text);
+  if (value >= min && value <= max && (step !== 1 || Number.isInteger(value)))
+    return { value, problem: "" };
+  const kind = `a ${step === 1 ? "whole " : ""}number from ${min} to ${max.toLocaleString("en")}`;
+  return { value: standard, problem: wrong(name, kind, means) };
+}
+
+/** The same for a text, which must be one of several. */
+export function recallChoice(name, choices, standard) {
+  const value = recall(name, standard);
+  if (choices.includes(value)) return { value, problem: "" };
+  return { value: standard, problem: wrong(name, `one of ${choices.join(", ")}`, standard) };
+}
+
+/** What is said about a wrong value in the address. */
+export const wrong = (name, expected, standard) =>
+  `The link has ${name}=${recall(name).slice(0, 20)}, which is not ${expected}. Here it is ${standard}.`;
 
 /** Calls `listener` when the user follows a link or goes back. */
 export function onAddress(listener) {

@@ -1,6 +1,6 @@
 // A live part of chapter 6: a digit, and sixteen versions of it as training would see them.
 
-import { recall, remember } from "./address.js";
+import { recallNumber, remember } from "./address.js";
 import { augmented } from "./augment.js";
 import { DigitChoice } from "./choice.js";
 import { errorLine, h } from "./dom.js";
@@ -55,9 +55,11 @@ const CHAPTER = { ...NOTHING, rotate: 8, scale: 0.08, shear: 0.1, shift: 0.7, el
 const EXPLANATION =
   "In each pass the network sees another version of the image. Change the strengths, and look " +
   "whether a person would still give each version the same label.";
-const TOO_FAR =
-  "Turned by more than 90°, a 6 can become a 9. Its label is then wrong, and the network learns " +
-  "something that is not true.";
+const MAX_SEED = 1_000_000;
+const WRONG_LABEL = "Its label is then wrong, and the network learns something that is not true.";
+const UPSIDE_DOWN =
+  "Turned by more than 90°, a digit is upside down. Nobody writes it so: the network learns what it " +
+  "does not need.";
 
 export function mount(element) {
   const view = new Augmentation();
@@ -72,12 +74,19 @@ export function mount(element) {
 class Augmentation {
   constructor() {
     this.error = errorLine();
+    this.linkError = errorLine(); // what is wrong in the address
     this.choice = new DigitChoice("aug", () => this.change());
     this.seed = 0;
     this.knobs = Object.fromEntries(Object.keys(KNOBS).map((name) => [name, this.knob(name)]));
     this.original = h("div");
+    this.originalName = h("figcaption");
     this.versions = h("div", { class: "versions" });
-    this.pictures = h("div", { class: "from" }, this.original, this.versions);
+    this.pictures = h(
+      "div",
+      { class: "from" },
+      h("figure", {}, this.original, this.originalName),
+      h("figure", {}, this.versions, h("figcaption", {}, `${VERSIONS} versions of it`)),
+    );
     this.warning = h("p", { "aria-live": "polite" });
   }
 
@@ -108,7 +117,6 @@ class Augmentation {
       ),
     );
     return [
-      h("h4", {}, "Try it: many from one"),
       h("p", {}, EXPLANATION),
       ...this.choice.elements,
       h(
@@ -118,6 +126,7 @@ class Augmentation {
         h("div", { class: "knobs" }, ...rows),
       ),
       this.error,
+      this.linkError,
     ];
   }
 
@@ -141,15 +150,21 @@ class Augmentation {
 
   readAddress() {
     this.choice.readAddress();
-    this.seed = Math.max(0, Math.floor(Number(recall("aug-seed"))) || 0);
-    for (const [name, { input }] of Object.entries(this.knobs)) {
-      const strength = Number(recall(`aug-${name}`, CHAPTER[name]));
-      input.value = Number.isFinite(strength) ? strength : CHAPTER[name];
-    }
+    const seed = recallNumber("aug-seed", { standard: 0, min: 0, max: MAX_SEED, step: 1 });
+    this.seed = seed.value;
+    const problems = Object.entries(this.knobs).map(([name, { input }]) => {
+      const range = { standard: CHAPTER[name], min: 0, max: KNOBS[name].max };
+      const { value, problem } = recallNumber(`aug-${name}`, range);
+      input.value = value;
+      return problem;
+    });
+    const all = [this.choice.problem, seed.problem, ...problems];
+    this.linkError.textContent = all.filter(Boolean).join(" ");
     this.show();
   }
 
   save() {
+    this.linkError.textContent = "";
     const strengths = Object.entries(this.strengths()).map(([name, strength]) => [
       `aug-${name}`,
       strength === CHAPTER[name] ? "" : strength,
@@ -188,9 +203,10 @@ class Augmentation {
       value.textContent = withUnit(strengths[name], KNOBS[name].unit);
       input.setAttribute("aria-valuetext", value.textContent);
     }
-    const warning = strengths.rotate > 90 ? TOO_FAR : "";
+    const warning = strengths.rotate > 90 ? turnedTooFar(this.choice.label) : "";
     if (this.warning.textContent !== warning) this.warning.textContent = warning; // it is read aloud
-    const { pixels } = this.choice;
+    const { pixels, label } = this.choice;
+    this.originalName.textContent = label === null ? "your drawing" : "chosen digit";
     const versions = Array.from({ length: VERSIONS }, (_, i) => {
       const random = randomNumbers(VERSIONS * this.seed + i);
       return greyPicture(augmented(pixels, strengths, random), 28, `version ${i + 1}`);
@@ -202,6 +218,13 @@ class Augmentation {
   leave() {
     this.choice.release();
   }
+}
+
+/** What a turn by more than 90° makes of a digit; the label of a drawing is not known (null). */
+function turnedTooFar(label) {
+  if (label === 9) return `Turned by more than 90°, this 9 can become a 6. ${WRONG_LABEL}`;
+  if (label === null) return `Turned by more than 90°, a 6 can become a 9. ${WRONG_LABEL}`;
+  return UPSIDE_DOWN;
 }
 
 const withUnit = (strength, unit) => `${strength}${strength === 1 ? unit.replace(/s$/, "") : unit}`;

@@ -1,6 +1,6 @@
 // A run's evaluation: its confusion matrix, in which each cell is a button, and the mistakes in it.
 
-import { recall, remember } from "./address.js";
+import { recallNumber, remember } from "./address.js";
 import { errorLine, h, integer, percent, sleep } from "./dom.js";
 import { decode, photograph } from "./pixels.js";
 import { about, get, post, runPath } from "./server.js";
@@ -35,9 +35,9 @@ export async function showEvaluation(element, run, refresh) {
 }
 
 /** What a visitor of a read-only server sees, and what to type on its computer. */
-function notEvaluated({ name, state }) {
+function notEvaluated({ folder, state }) {
   if (state !== "done") return h("p", {}, "This run can be evaluated when its training is done.");
-  const command = h("code", {}, `firstlight evaluate runs/${name}`);
+  const command = h("code", {}, `firstlight evaluate ${folder}`);
   return h(
     "p",
     {},
@@ -117,7 +117,13 @@ async function showMatrix(card, run, evaluation) {
 
   const matrix = confusionMatrix(evaluation.confusion, className, select);
   card.append(summary(evaluation), error, h("div", { class: "columns" }, matrix, mistakes));
-  await select(recall("label"), recall("predicted"));
+  const range = { standard: "", min: 0, max: evaluation.confusion.length - 1, step: 1 };
+  const cell = ["label", "predicted"].map((name) =>
+    recallNumber(name, { ...range, means: "any class" }),
+  );
+  const shown = select(...cell.map(({ value }) => value));
+  error.textContent = cell.flatMap(({ problem }) => problem || []).join(" ");
+  await shown;
 }
 
 function summary({ accuracy, correct, examples, split, data, interval95 }) {

@@ -1,6 +1,6 @@
 // A live part of chapter 5: a filter slides over a digit, by hand.
 
-import { recall, remember } from "./address.js";
+import { recall, remember, wrong } from "./address.js";
 import { DigitChoice } from "./choice.js";
 import { errorLine, h } from "./dom.js";
 import { array, convolution, relu } from "./network.js";
@@ -20,11 +20,15 @@ const FILTERS = {
   sharpen: { title: "sharpen", weights: [0, -1, 0, -1, 5, -1, 0, -1, 0] },
 };
 const MAX_WEIGHT = 10;
+const FIRST_PLACE = [6, 11];
+const KERNEL = `the name of a filter or nine numbers from −${MAX_WEIGHT} to ${MAX_WEIGHT}`;
+const PLACE = `two whole numbers from 0 to ${PLACES - 1}`;
 const EQUAL_CONTRAST = 0.179; // luminance on which black and white text have the same contrast
 const HINT = "Each weight of blur is 1/9: the sum is the mean of the nine pixels.";
 const LEGEND =
-  "In the products and in the map, blue is above 0, and grey is below 0. The stronger the colour, " +
-  "the farther from 0.";
+  "In the products and in the map, blue is above 0, white is 0 and red is below 0. The stronger the " +
+  "colour, the farther from 0. Grey places of the map are still empty.";
+const DARK_LEGEND = LEGEND.replace("white", "the background");
 const EXPLANATION =
   "Slide the frame over the digit, with the mouse, a finger or the arrow keys. Each pixel in the " +
   "frame is multiplied by the weight at its place. The sum of the nine products is one pixel of the map.";
@@ -42,6 +46,9 @@ export function mount(element) {
 class Convolution {
   constructor() {
     this.error = errorLine();
+    this.linkError = errorLine(); // what is wrong in the address
+    this.mapState = h("p", { class: "quiet" });
+    this.legend = h("p", { class: "quiet" });
     this.choice = new DigitChoice("conv", () => this.begin());
     this.kernel = FILTERS.upper.weights;
     this.visited = new Set(); // places of the map that are filled
@@ -58,7 +65,6 @@ class Convolution {
     this.sum = h("p", { class: "sum", "aria-live": "polite" });
     this.relu = h("input", { type: "checkbox", role: "switch", onchange: () => this.change() });
     this.released = new AbortController();
-    const isDark = matchMedia("(prefers-color-scheme: dark)");
     isDark.addEventListener("change", () => this.show(), { signal: this.released.signal });
   }
 
@@ -97,11 +103,11 @@ class Convolution {
   elements() {
     const figure = (title, content) => h("figure", {}, h("figcaption", {}, title), content);
     return [
-      h("h4", {}, "Try it: a filter by hand"),
       h("p", {}, EXPLANATION),
       ...this.choice.elements,
       h("div", { class: "tools" }, h("span", {}, "Filter:"), ...this.filterButtons),
       h("div", { class: "two" }, figure("digit", this.canvas), figure("map", this.mapCanvas)),
+      this.mapState,
       h(
         "div",
         { class: "sums" },
@@ -120,8 +126,9 @@ class Convolution {
         h("button", { onclick: () => this.empty() }, "Empty it"),
         h("label", { class: "switch" }, this.relu, "ReLU: below 0 becomes 0"),
       ),
-      h("p", { class: "quiet" }, LEGEND),
+      this.legend,
       this.error,
+      this.linkError,
     ];
   }
 
@@ -137,15 +144,23 @@ class Convolution {
   readAddress() {
     this.choice.readAddress();
     const filter = recall("conv-filter", "upper");
-    this.setKernel(FILTERS[filter]?.weights ?? kernelOf(filter));
+    const kernel = FILTERS[filter]?.weights ?? kernelOf(filter);
+    this.setKernel(kernel ?? FILTERS.upper.weights);
     this.relu.checked = recall("conv-relu") === "on";
-    const [row, column] = numbers(recall("conv-at", "6,11"));
-    this.place = [insideMap(row), insideMap(column)];
+    const place = placeOf(recall("conv-at", FIRST_PLACE.join(",")));
+    this.place = place ?? FIRST_PLACE;
+    const problems = [
+      this.choice.problem,
+      kernel ? "" : wrong("conv-filter", KERNEL, "upper"),
+      place ? "" : wrong("conv-at", PLACE, FIRST_PLACE.join(",")),
+    ];
+    this.linkError.textContent = problems.filter(Boolean).join(" ");
     this.visited = placesOf(recall("conv-map")).add(indexOf(this.place));
     this.show();
   }
 
   save() {
+    this.linkError.textContent = "";
     remember({
       ...this.choice.state(),
       "conv-filter": this.filterName() ?? this.kernel.join(","),
@@ -281,11 +296,13 @@ class Convolution {
     const { accent, ink, paper } = colors();
     const sums = this.sums();
     const largest = Math.max(...sums.map(Math.abs)) || 1;
+    this.mapState.textContent = mapState(sums, this.visited);
+    this.legend.textContent = isDark.matches ? DARK_LEGEND : LEGEND;
     const colorOf = signedColors(largest);
     const context = this.mapCanvas.getContext("2d");
     sums.forEach((sum, i) => {
       const isFilled = this.visited.has(i);
-      paintCell(context, PLACES, i, isFilled ? colorOf(sum) : mix(paper, ink, 0.08));
+      paintCell(context, PLACES, i, isFilled ? colorOf(sum) : mix(paper, ink, 0.16));
     });
     const [top, left] = this.place;
     paintFrame(context, [left, top], 1, accent);
@@ -295,6 +312,18 @@ class Convolution {
     this.released.abort();
     this.choice.release();
   }
+}
+
+const isDark = matchMedia("(prefers-color-scheme: dark)");
+
+/** How much of the map is filled, and how large its values are. */
+function mapState(sums, visited) {
+  const values = sums.filter((_, i) => visited.has(i));
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const filled = `${visited.size} of ${PLACES * PLACES} places filled`;
+  const part = visited.size === PLACES * PLACES ? "filled" : filled;
+  const range = low === high ? `value ${shown(low)}` : `values ${shown(low)} to ${shown(high)}`;
+  return `The map: ${part}, ${range}.`;
 }
 
 const insideMap = (value) => Math.min(PLACES - 1, Math.max(0, Math.round(value) || 0));
@@ -329,12 +358,18 @@ function placesOf(text) {
 
 const numbers = (text) => text.split(",").map((part) => Number(part) || 0);
 
-/** Weights that stand in an address: "1,0,-1,…". */
+/** Weights that stand in an address: "1,0,-1,…"; null if they are wrong. */
 function kernelOf(text) {
-  const given = numbers(text);
-  return Array.from({ length: SIZE * SIZE }, (_, i) =>
-    Math.min(MAX_WEIGHT, Math.max(-MAX_WEIGHT, given[i] ?? 0)),
-  );
+  const given = text.split(",").map(Number);
+  const areRight = given.every((weight) => Math.abs(weight) <= MAX_WEIGHT);
+  return areRight && given.length === SIZE * SIZE ? given : null;
+}
+
+/** A place that stands in an address, "6,11"; null if it is wrong. */
+function placeOf(text) {
+  const given = text.split(",").map(Number);
+  const areRight = given.every((each) => Number.isInteger(each) && each === insideMap(each));
+  return areRight && given.length === 2 ? given : null;
 }
 
 const shownWeight = (weight) => (weight === NINTH ? "0.11" : String(weight));
@@ -347,8 +382,8 @@ function shown(value) {
 
 /** A function of a number, which returns its colour; at ±`largest` the colour is full. */
 function signedColors(largest) {
-  const { accent, ink, paper } = colors();
-  return (value) => mix(paper, value > 0 ? accent : ink, Math.abs(value) / largest);
+  const { accent, wrong: red, paper } = colors();
+  return (value) => mix(paper, value > 0 ? accent : red, Math.abs(value) / largest);
 }
 
 /** A number on its colour, black or white: the one with more contrast. */

@@ -1,21 +1,21 @@
 // Curves over training steps, drawn as SVG.
 //
-// A curve is { name, legend, color, points: [[step, value], ...], dots }; curves without a `legend`
-// are not named below the picture, `dots` marks each point.
+// A curve is { name, legend, color, points: [[step, value], ...], dots, isMark }; curves without a
+// `legend` are not named below the picture, `dots` marks each point, a mark is one point.
 
 import { h, integer, svg } from "./dom.js";
 
-const HEIGHT = 230;
+const HEIGHT = 256;
 const LEFT = 46;
 const RIGHT = 12;
-const TOP = 10;
-const BOTTOM = 26;
+const TOP = 24; // above it is the name of the values
+const BOTTOM = 38; // below it are the steps, and their name
 const MIN_LOG_VALUE = 1e-5; // on a logarithmic scale, smaller values (a cost of 0) are drawn here
 const MAX_POINTS = 160; // of a curve; a longer one is averaged down to this number
 const VALUE_LINE_HEIGHT = 16;
 
 /**
- * Draw curves into `frame`, and again when its width changes.
+ * Draw curves into `frame`, and again when its width changes. `title` is the name of the values.
  *
  * `log` draws values on a logarithmic scale; `isFraction` is for values from 0 to 1, whose axis is in
  * percent; `format` makes a value's text; `empty` is shown while there is no point.
@@ -38,8 +38,8 @@ const resizeObserver = new ResizeObserver((entries) => {
 
 function legend(curves) {
   const named = curves.filter(({ legend }) => legend);
-  const items = named.map(({ legend, color }) => {
-    const mark = h("i");
+  const items = named.map(({ legend, color, isMark }) => {
+    const mark = h("i", { class: isMark && "mark" });
     mark.style.background = color;
     return h("li", {}, mark, legend);
   });
@@ -85,7 +85,7 @@ class Chart {
       picture.append(svg("text", middle, empty));
       return picture;
     }
-    picture.append(...this.horizontalGrid(), ...this.stepLabels());
+    picture.append(...this.axisNames(title), ...this.horizontalGrid(), ...this.stepLabels());
     for (const curve of this.curves) picture.append(...this.line(curve));
     picture.append(this.cursor(picture, format));
     return picture;
@@ -99,6 +99,12 @@ class Chart {
     const values = ticks(low, this.isFraction ? Math.min(high, 1) : high, 4);
     const texts = exactTexts(values.map((value) => (this.isFraction ? 100 * value : value)));
     return values.map((value, i) => [value, texts[i] + (this.isFraction ? "\u00a0%" : "")]);
+  }
+
+  axisNames(title) {
+    const scale = this.log ? ", logarithmic scale" : "";
+    const right = { x: this.width - RIGHT, y: HEIGHT - 3, "text-anchor": "end" };
+    return [svg("text", { x: 0, y: 11 }, title.toLowerCase() + scale), svg("text", right, "step")];
   }
 
   horizontalGrid() {
@@ -117,7 +123,7 @@ class Chart {
     const round = ticks(0, this.lastStep, Math.max(2, this.width / 130));
     const steps = round.filter(Number.isInteger);
     return steps.map((step) =>
-      svg("text", { x: this.x(step), y: HEIGHT - 6, "text-anchor": "middle" }, integer(step)),
+      svg("text", { x: this.x(step), y: HEIGHT - 20, "text-anchor": "middle" }, integer(step)),
     );
   }
 

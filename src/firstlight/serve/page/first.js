@@ -1,7 +1,7 @@
 // The graph of chapter 1 learns in the browser, one step at a time: as the view First graph with
 // all details, and as a live part of the chapter.
 
-import { recall, remember } from "./address.js";
+import { recall, recallNumber, remember } from "./address.js";
 import { drawCurves, shortNumber, smooth } from "./curves.js";
 import { accuracyText, errorLine, field, h, integer, largeNumber, percent, sleep } from "./dom.js";
 import { fileBytes, fileText } from "./files.js";
@@ -35,7 +35,7 @@ const LOW_RATE = 0.1; // below it, the better rate is offered
 const STEPS_PER_MEASUREMENT = 10; // of the accuracy
 const SHOWN_SAMPLES = 100;
 const SHOWN_OF_BATCH = 20;
-const MAX_STEPS_IN_ADDRESS = 20_000;
+const STEPS_IN_ADDRESS = { standard: 0, min: 0, max: 20_000, step: 1 };
 const SINGLE_STEPS = 50; // these first steps are run one at a time, so that they can be watched
 const STEPS_AT_ONCE = 10; // between two pictures, when it runs fast
 const PAUSE_BETWEEN_STEPS = 20; // milliseconds
@@ -44,12 +44,16 @@ const WEIGHT_VIEWS = { weights: "current values", learned: "change by training" 
 
 const NO_COST = "Take a step: its cost appears here.";
 const NO_ACCURACY = "Take 10 steps: the accuracy appears here.";
+const LOADING = "Loading 6,000 images of handwritten digits (1 MB) …";
 const ABOUT = "Your browser computes all of this, with 5,000 training images.";
 const START =
-  "Its first weights are random, not TensorFlow's: its costs differ from the chapter's.";
+  "It begins with other random weights than the chapter's program: do not expect the same costs. They " +
+  "fall in the same way.";
 const TRY =
   "Take some steps, and see the cost fall. To see the values pass through the graph, and the " +
-  "gradient come back, switch on “slowly, box by box” and take one step.";
+  "gradient come back, switch on “slowly” and take one step.";
+const SLOWLY = "slowly, box by box: for One step and Run";
+const isMotionReduced = matchMedia("(prefers-reduced-motion: reduce)");
 
 export const enter = (page) => mount(page, { isView: true });
 
@@ -67,6 +71,8 @@ class View {
     this.isView = isView; // otherwise a part of the chapter, without the details
     this.error = errorLine();
     this.error.id = "first-error";
+    this.linkError = errorLine(); // what is wrong in the address
+    this.loading = h("p", { class: "quiet", role: "status" });
     this.knobs = Object.fromEntries(Object.keys(KNOBS).map((name) => [name, this.knob(name)]));
     this.restarted = h("p", { class: "restarted", role: "status" });
     this.slowly = h("input", { type: "checkbox", role: "switch", onchange: () => this.save() });
@@ -126,14 +132,7 @@ class View {
 
   partOfChapter() {
     const curve = h("div", {}, h("p", {}, h("b", {}, "Cost of each step")), this.curves.cost);
-    return [
-      h("h4", {}, "Try it: the graph learns"),
-      h("p", {}, TRY),
-      this.controls(),
-      this.graph,
-      curve,
-      h("p", { class: "quiet" }, ABOUT),
-    ];
+    return [h("p", {}, TRY), this.controls(), this.graph, curve, h("p", { class: "quiet" }, ABOUT)];
   }
 
   controls() {
@@ -146,21 +145,23 @@ class View {
       h(
         "div",
         { class: "tools" },
-        this.playButton,
-        ...this.stepButtons,
-        h("button", { onclick: () => this.begin() }, "Start again"),
-      ),
-      this.restarted,
-      this.largeNumbers(),
-      h("p", { class: "quiet" }, START),
-      h(
-        "div",
-        { class: "tools" },
         ...knobs,
-        h("label", { class: "switch" }, this.slowly, h("span", {}, "slowly, box by box")),
+        h("label", { class: "switch" }, this.slowly, h("span", {}, SLOWLY)),
         this.lowRate,
       ),
       this.error,
+      this.linkError,
+      this.largeNumbers(),
+      h("p", { class: "quiet" }, START),
+      this.loading,
+      h(
+        "div",
+        { class: "tools" },
+        this.playButton,
+        ...this.stepButtons,
+        h("button", { onclick: () => this.startAgain() }, "Start again"),
+      ),
+      this.restarted,
     );
   }
 
@@ -222,11 +223,15 @@ class View {
 
   async start() {
     this.readAddress();
-    const [svg, train, val] = await Promise.all([
+    this.loading.textContent = LOADING;
+    const files = [
       graphPicture("functional"),
       fileBytes("data/mnist-train.bin.gz"),
       fileBytes("data/mnist-val.bin.gz"),
-    ]);
+    ];
+    const [svg, train, val] = await Promise.all(files).finally(() => {
+      this.loading.textContent = "";
+    });
     if (this.hasLeft) return;
     this.svg = svg;
     this.train = decodeExamples(train);
@@ -235,9 +240,14 @@ class View {
   }
 
   readAddress() {
-    for (const [name, { standard }] of Object.entries(KNOBS))
-      this.knobs[name].value = recall(name, standard);
-    this.slowly.checked = recall("slowly", this.isView ? "on" : "off") !== "off";
+    const problems = Object.entries(KNOBS).map(([name, knob]) => {
+      const { value, problem } = recallNumber(name, knob);
+      this.knobs[name].value = value;
+      return problem;
+    });
+    problems.push(recallNumber("steps", STEPS_IN_ADDRESS).problem);
+    this.linkError.textContent = problems.filter(Boolean).join(" ");
+    this.slowly.checked = recall("slowly") === "on";
   }
 
   /** Put the knobs and the number of steps into the address. */
@@ -247,28 +257,33 @@ class View {
       return [name, value === standard ? "" : value];
     });
     const steps = this.session?.step || "";
-    const isUsual = this.slowly.checked === this.isView;
-    const slowly = isUsual ? "" : this.slowly.checked ? "on" : "off";
+    const slowly = this.slowly.checked ? "on" : "";
     remember({ ...Object.fromEntries(values), steps, slowly });
   }
 
   /** Begin, and take as many steps as the address says: they have the same values each time. */
   async restore() {
-    const steps = Math.min(Number(recall("steps", 0)) || 0, MAX_STEPS_IN_ADDRESS);
+    const steps = recallNumber("steps", STEPS_IN_ADDRESS).value;
     this.begin();
-    if (steps >= 1 && this.session) await this.take(Math.floor(steps));
+    if (steps && this.session) await this.take(steps);
   }
 
   /** A knob was changed: begin with it. What is running, or was asked for, is done from there. */
   async change(name) {
     const { playing, asked } = this;
     const hadSteps = this.session?.step > 0;
-    this.begin();
+    this.startAgain();
     if (!this.session) return;
     if (hadSteps)
       this.restarted.textContent = `A new ${KNOBS[name].name} starts again from step 0.`;
     if (playing) await this.play();
     else if (asked) await this.take(asked);
+  }
+
+  /** The user begins anew: what was wrong in the link is past. */
+  startAgain() {
+    this.linkError.textContent = "";
+    this.begin();
   }
 
   /** Build a new session from the knobs. */
@@ -385,6 +400,7 @@ class View {
   /** Light the boxes of the graph one after the other; stops when the user pauses. */
   async animate() {
     const { session, playing } = this;
+    bringIntoView(this.graph);
     const all = stages(session, this.lastValues);
     for (const [i, stage] of all.entries()) {
       const goesOn = this.session === session && this.slowly.checked && this.playing === playing;
@@ -476,6 +492,12 @@ class View {
 }
 
 const graphPicture = (name) => fileText(`pictures/1/${name}.svg`);
+
+/** The buttons above the graph stay on the screen if there is room for both. */
+function bringIntoView(element) {
+  const behavior = isMotionReduced.matches ? "auto" : "smooth";
+  element.scrollIntoView({ block: "nearest", behavior });
+}
 
 const isValid = (input) => input.value !== "" && input.checkValidity();
 

@@ -1,6 +1,6 @@
 // The view Look inside: what each layer of a network makes of a digit that the user draws.
 
-import { recall, remember } from "./address.js";
+import { recall, recallNumber, remember, wrong } from "./address.js";
 import { bars, verdictLine } from "./answer.js";
 import { classBars, pictureChoice } from "./classes.js";
 import { errorLine, field, h } from "./dom.js";
@@ -16,6 +16,7 @@ import { about, get, post, runPath } from "./server.js";
 import { howToInstall } from "./tensorflow.js";
 import { filters, weightsPicture } from "./weights.js";
 
+const MAX_DIGITS = 100; // on a sheet
 const NO_LAYERS = "This server cannot compute the layers of trained networks.";
 const CLASSES_SHOWN = 12; // of a run on pictures, the most probable
 const CHOOSE_PICTURE = "Choose a picture to see where the network looks.";
@@ -32,6 +33,9 @@ export function enter(page) {
   const tries = examples(DIGITS, (ink) => draw(ink));
   const prediction = h("div");
   const error = errorLine();
+  const linkError = errorLine(); // what is wrong in the address, until the user goes on
+  for (const type of ["pointerdown", "keydown"])
+    page.addEventListener(type, () => linkError.replaceChildren());
   const layers = h("section", { class: "layers" });
 
   const sheet = h(
@@ -58,7 +62,7 @@ export function enter(page) {
       choice.element,
       prediction,
     ),
-    h("div", { class: "stack" }, error, layers),
+    h("div", { class: "stack" }, error, linkError, layers),
   );
 
   let digits = []; // that were read on the sheet
@@ -68,6 +72,7 @@ export function enter(page) {
   let selected = 0; // the index of the digit whose layers are shown
   let shown = null; // { encoded, image, run, answer, weights, names } of the digit that is shown
   let pictureRuns = []; // the names of the runs that have learned from pictures
+  let folders = {}; // of the runs, by name: as one types them in a shell
   let photos = null; // what the server says about the chosen run, if it is one of them
   let requests = 0;
   let projectionRequests = 0;
@@ -151,7 +156,7 @@ export function enter(page) {
     if (number !== requests) return;
     const [{ label, probability }] = labels;
     prediction.replaceChildren(verdictLine(label, probability), classBars(labels));
-    layers.replaceChildren(explainInShell(run));
+    layers.replaceChildren(explainInShell(folders[run]));
   }
 
   function showNoAnswer() {
@@ -173,7 +178,7 @@ export function enter(page) {
     sheet.hidden = isOnPictures;
     choice.show(photos);
     if (!isOnPictures) reader.update();
-    else if (!hasLayers(photos)) layers.append(explainInShell(run));
+    else if (!hasLayers(photos)) layers.append(explainInShell(folders[run]));
     else await showNothing(run, number);
   }
 
@@ -281,6 +286,10 @@ export function enter(page) {
     const { image, names, weights, answer } = shown;
     const drawn = { image, classes: names, weights, map, words: words() };
     const panel = layerPanel(answer.layers, name, drawn, { onLayer: chooseLayer, onMap });
+    if (map !== null && map !== panel.map) {
+      linkError.textContent = wrong("map", `a map of ${name}`, panel.map);
+      remember({ map: "" });
+    }
     showProjections(name, panel.map, panel.detail);
     return panel.element;
   }
@@ -339,6 +348,7 @@ export function enter(page) {
     if (left) return;
     const names = runs.filter((run) => run.network).map(({ name }) => name);
     pictureRuns = runs.filter((run) => run.pictures).map(({ name }) => name);
+    folders = Object.fromEntries(runs.map(({ name, folder }) => [name, folder]));
     const options = names.map((name) => h("option", { value: name }, name));
     networkSelect.replaceChildren(readerOption(), ...(server.has_tensorflow ? options : []));
     classes = server.classes;
@@ -347,7 +357,9 @@ export function enter(page) {
     if (!recall("run") && !recall("by") && server.run) remember({ run: server.run });
     networkSelect.value = hasTensorflow ? recall("run") : "";
     if (pad.pointer === null && recall("ink") !== pad.text) pad.text = recall("ink");
-    selected = Number(recall("digit")) || 0;
+    const digit = recallNumber("digit", { standard: 0, min: 0, max: MAX_DIGITS - 1, step: 1 });
+    selected = digit.value;
+    linkError.textContent = digit.problem;
     await showInput(networkSelect.value);
   }
 
@@ -367,10 +379,10 @@ export function enter(page) {
 const hasLayers = ({ input }) => String(input) === "28,28,1";
 
 /** The layers of a large network are not shown here, but the shell shows them. */
-const explainInShell = (run) =>
+const explainInShell = (folder) =>
   quiet(
     "The layers of this network are too large for this page; see them with ",
-    h("code", {}, `firstlight explain runs/${run} photo.jpg`),
+    h("code", {}, `firstlight explain ${folder} photo.jpg`),
     ".",
   );
 

@@ -139,7 +139,7 @@ export function layerPanel(
     first.does ? h("p", {}, first.does) : null,
     steps(stage, layer, onLayer),
     h("p", { class: "quiet" }, lookText(layer, values, isOutput)),
-    weightsBlock(weights, image, layer, words),
+    weightsBlock(weights, image, layer, { words, classes: isOutput ? classes : null }),
     h("div", { class: "choices" }, choices, detail),
   );
   return { element, detail, map: chosen };

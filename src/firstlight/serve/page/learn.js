@@ -1,6 +1,6 @@
 // The view Learn: the chapters of the series as cards, and one chapter to read.
 
-import { recall, remember } from "./address.js";
+import { keepPlace, recall, remember, topBefore } from "./address.js";
 import { copyButtons } from "./copy.js";
 import { errorLine, h } from "./dom.js";
 import { liveParts, sectionToShow } from "./live.js";
@@ -22,7 +22,7 @@ export function enter(page) {
   async function onAddress() {
     const name = recall("chapter");
     if (name === shown) {
-      position?.goTo(sectionToShow(content, recall("section")));
+      position?.follow(sectionToShow(content, recall("section")));
       live?.onAddress();
       return;
     }
@@ -49,7 +49,7 @@ export function enter(page) {
     if (!isFirst) focusStart();
     const section = sectionToShow(content, recall("section"));
     if (chapter && section) position.goTo(section);
-    else if (!isFirst) scrollTo(0, 0);
+    else if (!isFirst) scrollTo(0, topBefore() ?? 0);
   }
 
   function showChapter(chapter, html) {
@@ -126,14 +126,16 @@ function tableOfContents(chapters) {
   const cards = chapters.map((chapter) =>
     h(
       "li",
-      {},
+      { class: "card" },
       h(
         "a",
-        { class: "card", href: addressOf(chapter) },
+        { href: addressOf(chapter) },
         h("span", { class: "big", "aria-hidden": "true" }, String(chapter.number)),
         h("h3", {}, chapter.title),
-        h("p", { class: "quiet" }, chapter.subject),
-        ...chapter.live.map((title) => h("p", { class: "try" }, `Try it: ${title}`)),
+      ),
+      h("p", { class: "quiet" }, chapter.subject),
+      ...chapter.live.map(({ title, section }) =>
+        h("p", { class: "try" }, h("a", { href: addressOf(chapter, section) }, `Try it: ${title}`)),
       ),
     ),
   );
@@ -147,7 +149,7 @@ function tableOfContents(chapters) {
     h("h2", { tabindex: -1 }, "Chapters"),
     h("p", { class: "introduction" }, introduction, h("code", {}, "firstlight lessons notebooks")),
     h("p", { class: "introduction" }, ...needs()),
-    h("ol", { class: "contents" }, ...cards),
+    h("ol", { class: "contents", onclick: keepPlace }, ...cards),
   );
 }
 

@@ -1,5 +1,6 @@
 // Live parts: what one can try out in the middle of a text. Each is a module that exports
 // `mount(element)`, which returns `{ onAddress, leave }`; both may be missing.
+// Here it gets its title.
 
 import { address } from "./address.js";
 import { errorLine, h, NO_ANSWER } from "./dom.js";
@@ -17,6 +18,16 @@ export function sectionToShow(article, section) {
   return section === "" || section === part.closest("section").id ? part.id : section;
 }
 
+/** The title of a live part, one level below the heading that it stands under. */
+function titleOf(element) {
+  if (!element.ariaLabel) return [];
+  const isAbove = (heading) =>
+    heading.compareDocumentPosition(element) & Node.DOCUMENT_POSITION_FOLLOWING;
+  const heading = [...document.querySelectorAll("h1, h2, h3, h4, h5")].findLast(isAbove);
+  const level = Number(heading?.tagName.at(1) ?? 1) + 1;
+  return [h(`h${level}`, { class: "live-title" }, element.ariaLabel)];
+}
+
 /**
  * Put in the live parts of a text, each when it comes near the window.
  *
@@ -32,7 +43,7 @@ export function liveParts(article, onUse = () => {}) {
         throw new Error(NO_ANSWER);
       });
       if (left) return;
-      element.replaceChildren(); // the sentence for browsers without JavaScript
+      element.replaceChildren(...titleOf(element)); // in place of the sentence without JavaScript
       mounted.push(part.mount(element) ?? {});
     } catch (problem) {
       const error = errorLine();

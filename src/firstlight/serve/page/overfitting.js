@@ -1,6 +1,6 @@
 // A live part of chapter 3: a network learns from few images, until it knows them by heart.
 
-import { recall, remember } from "./address.js";
+import { recallChoice, recallNumber, remember } from "./address.js";
 import { drawCurves, shortNumber } from "./curves.js";
 import { errorLine, field, h, integer, largeNumber, percent, sleep } from "./dom.js";
 import { fileBytes } from "./files.js";
@@ -21,8 +21,8 @@ const CLASSES = 10;
 const COUNTS = [20, 100, 300, 1000, 5000]; // of training images
 const UNITS = [0, 10, 100]; // in a hidden layer; 0: no such layer
 const STANDARD = { images: "1000", units: "0", rate: "0.5", seed: "0" };
-const MAX_RATE = 10;
-const MAX_SEED = 2 ** 32 - 1;
+const RATE = { min: 0.0001, max: 10, step: "any" };
+const SEED = { min: 0, max: 2 ** 32 - 1, step: 1 };
 const MAX_BATCH = 100;
 const STEPS_PER_MEASUREMENT = 20;
 const LAST_STEP = 3000;
@@ -32,7 +32,9 @@ const FIRST_STEPS = 100;
 const HIGH_COST = 0.7; // of training images, after the first steps
 const EXPLANATION =
   "A network learns from a few of MNIST's images, in your browser. Run it and watch both costs. " +
-  "Then try fewer images, more hidden units, or a rate of 0.01.";
+  "Then try fewer images, more hidden units, or a rate of 0.01. The fewer the images, the sooner it " +
+  "knows them by heart, and the fewer new images it gets right.";
+const LOADING = "Loading 6,000 images of handwritten digits (1 MB) …";
 
 export function mount(element) {
   const view = new Overfitting();
@@ -118,14 +120,15 @@ class Overfitting {
     this.knobs = {
       images: choices(COUNTS, integer),
       units: choices(UNITS, (units) => (units ? String(units) : "none")),
-      rate: number({ min: 0.0001, max: MAX_RATE, step: "any" }),
-      seed: number({ min: 0, max: MAX_SEED, step: 1 }),
+      rate: number(RATE),
+      seed: number(SEED),
     };
     this.playButton = h("button", { class: "main", onclick: () => this.play() }, "Run");
     this.costs = h("div");
     this.says = h("p", { "aria-live": "polite" });
     this.numbers = h("div", { class: "numbers" });
     this.error = errorLine();
+    this.linkError = errorLine(); // what is wrong in the address
     this.training = null;
     this.data = null; // a promise of the images
     this.playing = null; // an object for each time that it runs
@@ -134,7 +137,6 @@ class Overfitting {
   elements() {
     const { images, units, rate, seed } = this.knobs;
     return [
-      h("h4", {}, "Try it: learn few images by heart"),
       h("p", {}, EXPLANATION),
       h(
         "div",
@@ -150,21 +152,39 @@ class Overfitting {
         this.playButton,
         h("button", { onclick: () => this.begin() }, "Start again"),
       ),
+      this.error,
+      this.linkError,
       this.says,
       this.costs,
       this.numbers,
-      this.error,
     ];
   }
 
   /** The address holds the knobs, and how many steps were taken: they are taken again. */
   async readAddress() {
-    for (const [name, input] of Object.entries(this.knobs))
-      input.value = recall(`fit-${name}`, STANDARD[name]);
-    const steps = Math.min(LAST_STEP, Math.floor(Number(recall("fit-steps"))) || 0);
+    const steps = this.readKnobs();
     if (steps === (this.training?.step ?? 0)) return this.show();
     this.begin({ isNew: false });
     await this.run(steps);
+  }
+
+  /** Returns the number of steps. */
+  readKnobs() {
+    const number = (name, range) =>
+      recallNumber(`fit-${name}`, { standard: Number(STANDARD[name] ?? 0), ...range });
+    const choice = (name, choices) =>
+      recallChoice(`fit-${name}`, choices.map(String), STANDARD[name]);
+    const knobs = {
+      images: choice("images", COUNTS),
+      units: choice("units", UNITS),
+      rate: number("rate", RATE),
+      seed: number("seed", SEED),
+    };
+    for (const [name, { value }] of Object.entries(knobs)) this.knobs[name].value = value;
+    const steps = number("steps", { min: 0, max: LAST_STEP, step: 1 });
+    const problems = [...Object.values(knobs), steps].map(({ problem }) => problem);
+    this.linkError.textContent = problems.filter(Boolean).join(" ");
+    return steps.value;
   }
 
   save() {
@@ -180,15 +200,17 @@ class Overfitting {
     this.training = null;
     this.error.textContent = this.problem();
     this.show();
-    if (isNew) this.save();
+    if (!isNew) return;
+    this.linkError.textContent = "";
+    this.save();
   }
 
   problem() {
     const { rate, seed } = this.knobs;
     if (!rate.value || !rate.checkValidity())
-      return `the learning rate is a number from ${rate.min} to ${MAX_RATE}`;
+      return `the learning rate is a number from ${RATE.min} to ${RATE.max}`;
     if (!seed.value || !seed.checkValidity())
-      return `the seed is a whole number from 0 to ${integer(MAX_SEED)}`;
+      return `the seed is a whole number from 0 to ${integer(SEED.max)}`;
     return "";
   }
 
@@ -213,6 +235,7 @@ class Overfitting {
       }
     } catch ({ message }) {
       this.error.textContent = message;
+      this.show();
     }
     if (this.playing === playing) this.pause();
   }
@@ -223,6 +246,7 @@ class Overfitting {
         decodeExamples(await fileBytes(`data/mnist-${split}.bin.gz`)),
       ),
     );
+    if (!this.training) this.says.textContent = LOADING;
     const [train, val] = await this.data.catch((problem) => {
       this.data = null; // another try loads them again
       throw problem;
@@ -251,9 +275,10 @@ class Overfitting {
     const curve = (name, color, points) => ({ name, legend: name, color, points });
     const lowest = this.training && [[this.training.lowest.step, this.training.lowest.val.cost]];
     const curves = [
-      curve("training images", "var(--line1)", points("train")),
-      curve("validation images", "var(--line2)", points("val")),
-      curve("lowest validation cost", "var(--line5)", lowest ?? []),
+      // The colours are those of the chapter's picture.
+      curve("training images", "var(--ink)", points("train")),
+      curve("validation images", "var(--line1)", points("val")),
+      { ...curve("lowest validation cost", "var(--line5)", lowest ?? []), isMark: true },
     ];
     drawCurves(this.costs, "Cost", curves, { format: shortNumber });
     this.numbers.replaceChildren(...(measured.length ? largeNumbers(this.training) : []));

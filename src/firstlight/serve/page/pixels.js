@@ -18,7 +18,12 @@ export function colors() {
       .getPropertyValue(name)
       .match(/\w\w/g)
       .map((pair) => parseInt(pair, 16));
-  return { accent: color("--accent"), ink: color("--ink"), paper: color("--card") };
+  return {
+    accent: color("--accent"),
+    ink: color("--ink"),
+    paper: color("--card"),
+    wrong: color("--wrong"),
+  };
 }
 
 /** Between two colours: `fraction` 0 is `from`, 1 is `to`. */

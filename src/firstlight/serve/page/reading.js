@@ -1,5 +1,7 @@
 // Where the reader of a text is: the section at the top of the window.
 
+import { newEntry, topBefore } from "./address.js";
+
 const besideText = matchMedia("(min-width: 1100px)"); // as in style.css
 const TOP_PART = 0.3; // of the window: a section that begins in it is the one that is read
 
@@ -22,6 +24,13 @@ export function readingPosition(article, sections, onSection) {
   function enter(id) {
     if (id !== current) onSection(id);
     current = id;
+  }
+
+  /** Go where the address leads: to a section, or back to the place that was left for another. */
+  function follow(id) {
+    const top = topBefore();
+    goTo(id);
+    if (top !== undefined) scrollTo(0, top);
   }
 
   function goTo(id) {
@@ -48,6 +57,7 @@ export function readingPosition(article, sections, onSection) {
   addEventListener("scroll", onScroll, { passive: true });
   return {
     goTo,
+    follow,
     enter,
     stop() {
       watcher.disconnect();
@@ -64,8 +74,8 @@ function isRead(section) {
 }
 
 /**
- * Go to the section of a link that was clicked, in an outline or to a live part. The address keeps what the live parts
- * have put into it; the link's own address is for another tab.
+ * Go to the section of a link that was clicked, in an outline or to a live part. The address keeps
+ * what the live parts have put into it; the link's own address is for another tab.
  */
 export function stayOnPage(event, position) {
   const link = event.target.closest("li a, .try a");
@@ -73,6 +83,7 @@ export function stayOnPage(event, position) {
   event.preventDefault();
   const outline = link.closest("details");
   if (outline && !besideText.matches) outline.open = false; // the text moves up, then scrolls
+  newEntry();
   position.goTo(new URLSearchParams(link.hash.split("?")[1]).get("section") ?? link.hash.slice(1));
 }
 

@@ -8,6 +8,7 @@ import { about, get, runPath } from "./server.js";
 
 const COLORS = [1, 2, 3, 4, 5, 6].map((n) => `var(--line${n})`);
 const POLL = 2000; // milliseconds between two looks at runs that are training
+const IDLE_POLL = 3; // while none is training, at each third time: one may begin elsewhere
 const isTraining = ({ state }) => state === "running" || state === "elsewhere";
 const RUNS_SHOWN_AT_FIRST = 3;
 const EXPLANATION =
@@ -76,6 +77,7 @@ export function enter(page) {
   let checked = []; // the names of the runs whose curves are shown
   let requests = 0;
   let left = false;
+  let looks = 0; // how often `followTrainings` was called
   const rows = new Map(); // by name; a row is kept, and with it the focus in it
 
   function show() {
@@ -171,19 +173,28 @@ export function enter(page) {
     runs = (await get("runs")).runs;
     isReadOnly = (await about()).read_only;
     if (left) return;
-    const requested = recall("show").split(",");
-    const usable = runs.filter((run) => run.network).map(({ name }) => name);
-    if (recall("show")) checked = requested.filter((name) => runs.some((run) => run.name === name));
-    else checked = usable.slice(0, RUNS_SHOWN_AT_FIRST);
+    chooseShown();
     show();
     const run = runs.find(({ name }) => name === recall("run"));
     if (run) showEvaluation(evaluation, run, refresh);
     else evaluation.replaceChildren();
   }
 
+  /** Tick the runs that the address names, or else the newest. */
+  function chooseShown() {
+    const requested = recall("show").split(",");
+    const usable = runs.filter((run) => run.network).map(({ name }) => name);
+    if (recall("show")) checked = requested.filter((name) => runs.some((run) => run.name === name));
+    else checked = usable.slice(0, RUNS_SHOWN_AT_FIRST);
+  }
+
   /** While a run trains: show how far it is, and what can be done with it when it has ended. */
   async function followTrainings() {
-    if (!runs.some(isTraining)) return;
+    looks += 1;
+    if (!runs.some(isTraining)) {
+      if (looks % IDLE_POLL === 0) await lookForNew();
+      return;
+    }
     const before = runs.find(({ name }) => name === recall("run"));
     await refresh().catch((problem) => {
       error.textContent = problem.message;
@@ -191,6 +202,15 @@ export function enter(page) {
     const now = runs.find(({ name }) => name === before?.name);
     if (!left && now && recall("run") === now.name && now.state !== before.state)
       showEvaluation(evaluation, now, refresh);
+  }
+
+  /** Show a run that has begun elsewhere. A server that does not answer is asked again later. */
+  async function lookForNew() {
+    const found = (await get("runs").catch(() => ({ runs }))).runs;
+    if (left || JSON.stringify(found) === JSON.stringify(runs)) return;
+    runs = found;
+    chooseShown();
+    show();
   }
 
   onAddress();

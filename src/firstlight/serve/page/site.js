@@ -28,6 +28,6 @@ function reading(article, outline) {
 }
 
 onAddress(() => {
-  position?.goTo(sectionToShow(article, address.view));
+  position?.follow(sectionToShow(article, address.view));
   live.onAddress();
 });

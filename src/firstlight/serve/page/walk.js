@@ -8,8 +8,10 @@ import { greyPicture } from "./pixels.js";
 const NUMBERS_IN_BOX = 3;
 const CENTRE = 14 * 28 + 14; // the pixel in the middle of an image: there is ink
 const TITLE_HEIGHT = 58; // of the picture; the page has its own title
-const HINT = "One step lights the boxes up, in the order in which it computes their values.";
-const SIDEWAYS = "The picture is wider than the screen: swipe it sideways.";
+const HINT =
+  "Switch on “slowly” and take one step: the boxes light up, in the order in which it computes " +
+  "their values.";
+const SIDEWAYS = "The graph is wider than the screen: swipe it sideways.";
 const ALT =
   "The graph: matmul takes input and layer1_weights; adding layer1_biases gives the logits; " +
   "softmax cross entropy takes the logits and the labels; its mean is the cost; the optimizer " +
@@ -36,19 +38,19 @@ export const stages = (session, values) => [
     arrows: [],
   },
   {
-    text: "each image times the weights; the first image",
+    text: "each image times the weights; of the first image, a number for each digit",
     value: values.product,
     boxes: { matmul: values.product },
     arrows: ["input matmul", "layer1_weights matmul"],
   },
   {
-    text: "adding the biases gives the logits; the first image",
+    text: "adding the biases gives the logits; of the first image, one for each digit",
     value: values.logits,
     boxes: { logits: values.logits },
     arrows: ["matmul logits", "layer1_biases logits"],
   },
   {
-    text: "how wrong is each answer? The first images",
+    text: "how wrong is each answer? Of the first ten images",
     value: values.losses,
     boxes: { softmax_cross_entropy: values.losses },
     arrows: ["logits softmax_cross_entropy", "labels softmax_cross_entropy"],
@@ -65,25 +67,25 @@ export const stages = (session, values) => [
 const backwardStages = (session, { slopes }) =>
   [
     {
-      text: "slopes of the logits, (probabilities − labels) / N; the first image",
+      text: "slopes of the logits, (probabilities − labels) / N; of the first image, one for each digit",
       value: slopes.logits,
       boxes: { softmax_cross_entropy: null, logits: null },
       arrows: ["softmax_cross_entropy cost", "logits softmax_cross_entropy"],
     },
     {
-      text: "slopes of the biases, the sums over the batch",
+      text: "slopes of the biases, the sums over the batch; one for each digit",
       value: slopes.biases,
       boxes: { layer1_biases: null },
       arrows: ["layer1_biases logits"],
     },
     {
-      text: "slopes of the weights, inputᵀ · slopes of the logits; the pixel in the middle",
+      text: "slopes of the weights, inputᵀ · slopes of the logits; of the pixel in the middle, one for each digit",
       value: slopes.weights,
       boxes: { matmul: null, layer1_weights: null },
       arrows: ["matmul logits", "layer1_weights matmul"],
     },
     {
-      text: `new weights, weights − ${session.rate} · slopes; the pixel in the middle`,
+      text: `new weights, weights − ${session.rate} · slopes; of the pixel in the middle, one for each digit`,
       value: session.weights,
       boxes: { optimizer: null, layer1_weights: session.weights, layer1_biases: session.biases },
       arrows: ["optimizer layer1_weights", "optimizer layer1_biases"],
@@ -106,7 +108,7 @@ export function walk(svgText) {
   );
   const frame = scrollingFrame(drawing);
   const sideways = h("p", { class: "quiet sideways" }, SIDEWAYS);
-  const element = h("div", { class: "walk" }, frame, sideways);
+  const element = h("div", { class: "walk" }, sideways, frame);
   const text = h("p", {}, HINT);
   const image = h("div");
   const note = h("div", { class: "arrived" }, image, text);

@@ -16,11 +16,15 @@ export function weightsPicture(weights, layer, number) {
   return signedPicture(own, width, `weights of ${number}`);
 }
 
-/** All weights of the layer, if they are known: of softmax, times the image too. */
-export function weightsBlock(weights, image, layer, words) {
+/**
+ * All weights of the layer, if they are known: of softmax with ten classes, times the image too.
+ *
+ * `classes` are the names of the layer's neurons; null if it is not the output.
+ */
+export function weightsBlock(weights, image, layer, { words, classes }) {
   if (!weights || !isWeightsOf(weights, layer)) return null;
-  if (layer.shape[2] === 10 && weights.shape[0] === 10 && weights.shape[1] === 28)
-    return products(weights, image);
+  if (classes?.length === 10 && weights.shape[0] === 10 && weights.shape[1] === 28)
+    return products(weights, image, classes);
   return h("details", {}, h("summary", {}, "Its weights"), filters(weights, words));
 }
 
@@ -36,29 +40,29 @@ export function filters(weights, { light }) {
   return h("div", { class: "stack" }, h("p", { class: "quiet" }, text), grid);
 }
 
-/** Softmax: a picture of weights per digit, whose products with the image add up to the logit. */
-function products(weights, image) {
+/** Softmax: a picture of weights per class, whose products with the image add up to the logit. */
+function products(weights, image, classes) {
   const all = decodeSigned(weights.pixels);
-  const digits = Array.from({ length: 10 }, (_, digit) => {
-    const own = all.subarray(PIXELS * digit, PIXELS * (digit + 1));
-    const product = Float32Array.from(own, (weight, i) => (weight * image[i]) / 255);
+  const parts = classes.map((name, i) => {
+    const own = all.subarray(PIXELS * i, PIXELS * (i + 1));
+    const product = Float32Array.from(own, (weight, pixel) => (weight * image[pixel]) / 255);
     const sum = product.reduce((total, value) => total + value, 0);
-    const logit = sum * (weights.largest / 127) + (weights.biases[digit] ?? 0);
-    return { digit, own, product, logit };
+    const logit = sum * (weights.largest / 127) + (weights.biases[i] ?? 0);
+    return { name, own, product, logit };
   });
-  const highest = Math.max(...digits.map(({ logit }) => logit));
-  const figures = digits.map(({ digit, own, product, logit }) =>
+  const highest = Math.max(...parts.map(({ logit }) => logit));
+  const figures = parts.map(({ name, own, product, logit }) =>
     h(
       "figure",
       { class: logit === highest ? "best" : "" },
-      signedPicture(own, 28, `weights of the digit ${digit}`),
-      signedPicture(product, 28, `weights × input for the digit ${digit}`),
-      h("figcaption", {}, `${digit}: ${logit.toFixed(1).replace("-", "−")}`),
+      signedPicture(own, 28, `weights of ${name}`),
+      signedPicture(product, 28, `weights × input for ${name}`),
+      h("figcaption", {}, `${name}: ${logit.toFixed(1).replace("-", "−")}`),
     ),
   );
   const text =
-    "Above: each digit's weights. Below: weights × input; blue counts for the digit, grey against " +
-    "it. The number is the sum plus the digit's bias.";
+    "Above: the weights of each class. Below: weights × input; blue counts for the class, grey against " +
+    "it. The number is the sum plus the bias of the class.";
   return h(
     "div",
     { class: "stack" },
