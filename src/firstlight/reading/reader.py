@@ -33,9 +33,8 @@ from firstlight.reading.result import UNSURE, Digit, Line, Reading
 from firstlight.reading.strip import Area, Strip, cut_area, cut_strip
 
 SAY, MIN_SAY = 0.3, 0.001  # the recogniser's weight beside the line reader, its lowest word
-MIN_CONFIDENCE = (
-    0.6  # of a digit that both have read; of two that are equally likely, both have less
-)
+MIN_CONFIDENCE = 0.55  # of a digit that both have read: more probable than not
+MIN_WHOLE = 0.5  # of a line: how much of its marks is in it, times how surely they are digits
 MIN_BESIDE = 0.4  # of the lower of two lines in one row, the part that is as high as the other
 STRIP_HEIGHTS = (1.3, 1.6)  # over the digits' height: each line is read with these margins
 
@@ -119,7 +118,8 @@ def read_drawing(drawing: NDArray[np.uint8], model: Path | None = None) -> Readi
     inks = {True: FoundInk.of(found)}
     places = [place for place in line_finder().find(picture.grey) if place.is_dark]
     reading = read_lines(picture, places, inks, network)
-    return reading if reading.lines else read_single(picture, found, network)
+    # A lone stroke is no line to the line reader, but in a drawing all ink is meant.
+    return reading if reading.lines else read_cut(picture, found, network, single=False)
 
 
 # A page
@@ -204,12 +204,21 @@ def read_strips(
 
 
 def surest(lines: Sequence[ReadLine]) -> list[ReadLine]:
-    """Return the lines from top to bottom; of those that overlap, the one read most surely."""
+    """Return the lines from top to bottom; of those that overlap, the one read most surely.
+
+    What is rather a part of something, or no digit, is left out.
+    """
     kept: list[ReadLine] = []
     for line in sorted(lines, key=lambda each: -line_certainty(each.line) * each.whole):
-        if not any(line.place.overlaps(other.place) for other in kept):
+        overlaps = any(line.place.overlaps(other.place) for other in kept)
+        if not overlaps and line.whole * is_writing(line.line) > MIN_WHOLE:
             kept.append(line)
     return sorted(kept, key=lambda each: each.place.y)
+
+
+def is_writing(line: Line) -> float:
+    """Return how probable it is that a line's digits are some, and not "none": their mean."""
+    return float(np.mean([1 - digit.probabilities[-1] for digit in line.digits]))
 
 
 def rows_of(lines: Sequence[ReadLine]) -> list[list[ReadLine]]:
