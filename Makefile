@@ -33,6 +33,13 @@ digits: .venv/dev
 	$(FIRSTLIGHT) export runs/reader --format onnx --out src/firstlight/reading/digits.onnx
 	cp runs/reader/MODEL_CARD.md src/firstlight/reading/digits.md
 
+# The networks that find and read lines: some three hours on two cores. It continues where it stopped.
+lines: .venv/dev
+	$(BIN)/python -m firstlight.training.lines reader --steps 36000 --out runs/lines
+	$(BIN)/python -m firstlight.training.lines finder --steps 8000 --out runs/finder
+	$(BIN)/python -m firstlight.exports.lines reader runs/lines src/firstlight/reading/lines.onnx
+	$(BIN)/python -m firstlight.exports.lines finder runs/finder src/firstlight/reading/finder.onnx
+
 check: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -1,17 +1,18 @@
-"""How well real and composed pictures are read, and what each step of the reader is worth.
+"""How well real and composed pictures are read, how sure it is, and how long it takes.
 
-    python benchmarks/reading.py [--real DIRECTORY] [--pages N] [--model MODEL.onnx]
+    python benchmarks/reading.py [--real DIR] [--foreign DIR] [--pages N] [--only PART...]
 
-DIRECTORY holds real handwriting that is not part of this project: single/SET/LABEL_N.png, one
-digit each, and strings/*.png with strings/labels.tsv (file, digits, group). Pages are composed of
-MNIST's test digits, see pages.py; every page is read by the whole reader, and again with one of its
-steps replaced by the plainest thing that could stand in its place.
+Each picture is read by the line reader, by the bundled recogniser with digits that are cut out (the
+reader of before, `--model digits.onnx`), by Tesseract, and by RapidOCR (`pip install
+rapidocr-onnxruntime`); the last two are asked for digits alone, and left out where they are not
+installed.
 
-Where Tesseract is installed it reads the same pictures, asked for digits alone. Then a page as a
-photograph of twelve megapixels is read by `firstlight read` from the shell, and pages of 1,600
-pixels one after another in one process.
+`--real` holds real handwriting that is not part of this project: single/SET/LABEL_N.png, one digit
+each, and strings/*.png with strings/labels.tsv (file, digits, group). `--foreign` holds photographs
+without handwriting. Pages are composed of MNIST's test digits, see pages.py.
 
-The results go to results/reading.json, and tables into benchmarks/README.md.
+The results go to results/reading.json, and tables into benchmarks/README.md. With --only, the other
+parts stay as they are in the file.
 """
 
 import argparse
@@ -26,233 +27,262 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
-from unittest import mock
+from typing import Any
 
 import numpy as np
-from pages import STYLES, page
+from pages import STYLES, page, photograph
 from PIL import Image
 from report import RESULTS, circumstances, into_page, processor
 
-from firstlight.reading import ink, locate, normalize, read, reader, split
-from firstlight.reading.blobs import Blob
+from firstlight.errors import DataError
+from firstlight.evaluation.accuracy import interval95
+from firstlight.reading import Reading, read
+from firstlight.reading.reader import read_drawing
+from firstlight.reading.recognizer import DIGITS_MODEL
 from firstlight.runs.run import versions
 
-
-class Step(NamedTuple):
-    """A step of the reader, and what is put in its place to switch it off."""
-
-    name: str  # in reading.json
-    label: str  # of the row in the table that is measured without the step
-    module: Any
-    function: str
-    replacement: Callable[..., Any]
+FILE = RESULTS / "reading.json"
+SURE = 0.9  # a wrong answer with more confidence is surely wrong
+BLANK_PAGES = 25  # of each style
+FOREIGN = 250  # photographs
+PARTS = ("single", "strings", "pages", "invented", "times")
 
 
-def stretched(blob: Blob) -> np.ndarray:
-    """Resize the whole box to 28×28, whatever its aspect ratio, centre of mass and pen."""
-    return np.asarray(Image.fromarray(np.uint8(blob.ink * 255)).resize((28, 28)))[..., None]
+@dataclass(frozen=True)
+class Answer:
+    """What was read in a picture, and how sure each digit is; other programs do not say that."""
+
+    text: str
+    digits: tuple[tuple[str, float], ...] = ()
 
 
-def center_box(ink_: np.ndarray) -> np.ndarray:
-    """Place ink into 112×112 with its box, not its centre of mass, in the middle."""
-    frame = np.zeros((112, 112), np.float32)
-    top, left = ((112 - side) // 2 for side in ink_.shape)
-    frame[top : top + ink_.shape[0], left : left + ink_.shape[1]] = ink_
-    return frame
+Read = Callable[[Image.Image], Answer]
 
 
-def median_paper(grey: np.ndarray) -> np.ndarray:
-    """Take the whole paper to be as bright as the picture's median."""
-    return np.full_like(grey, np.median(grey))
+# Who reads
 
 
-def uncut(blob: Blob, height: float) -> list[split.BlobPart]:
-    """Leave every blob whole."""
-    return [split.BlobPart(blob, 0.0)]
+def by_lines(picture: Image.Image) -> Answer:
+    return answer_of(read(picture))
 
 
-def all_blobs(blobs: Sequence[locate.MeasuredBlob]) -> list[Blob]:
-    """Keep every blob, however pale."""
-    return [blob for blob, _ in blobs]
+def by_cutting(picture: Image.Image) -> Answer:
+    return answer_of(read(picture, DIGITS_MODEL))
 
 
-STEPS = [
-    Step(
-        name="dark or light ink decided",
-        label="without deciding whether the ink is dark or light",
-        module=ink,
-        function="polarities",
-        replacement=lambda grey: [True],
-    ),
-    Step(
-        name="paper flattened",
-        label="without correcting uneven paper",
-        module=ink,
-        function="estimate_paper",
-        replacement=median_paper,
-    ),
-    Step(
-        name="ruled lines taken out",
-        label="without removing ruled lines",
-        module=locate,
-        function="without_ruled_lines",
-        replacement=lambda mask: mask,
-    ),
-    Step(
-        name="edges left out",
-        label="without removing blobs at the picture's border",
-        module=locate,
-        function="without_border_blobs",
-        replacement=lambda blobs, shape: blobs,
-    ),
-    Step(
-        name="pale ink left out",
-        label="without removing pale blobs",
-        module=locate,
-        function="without_pale_blobs",
-        replacement=all_blobs,
-    ),
-    Step(
-        name="strokes joined, dots left out",
-        label="without joining strokes and removing dots",
-        module=locate,
-        function="join_strokes",
-        replacement=lambda blobs: blobs,
-    ),
-    Step(
-        name="touching digits cut",
-        label="without cutting touching digits apart",
-        module=split,
-        function="split_blob",
-        replacement=uncut,
-    ),
-    Step(
-        name="thin pens broadened",
-        label="without thickening thin strokes",
-        module=normalize,
-        function="thicken",
-        replacement=lambda ink: ink,
-    ),
-    Step(
-        name="centre of mass",
-        label="without centring by the centre of mass",
-        module=normalize,
-        function="center_by_mass",
-        replacement=center_box,
-    ),
-    Step(
-        name="normalised as MNIST",
-        label="without normalising as MNIST does",
-        module=reader,
-        function="normalize",
-        replacement=stretched,
-    ),
-]
-LABELS = {f"without: {step.name}": step.label for step in STEPS}  # of rows in the table
+def answer_of(reading: Reading) -> Answer:
+    digits = [digit for line in reading.lines for digit in line.digits]
+    return Answer(reading.text, tuple((digit.digit, digit.confidence) for digit in digits))
 
 
-@contextmanager
-def without(step: Step | None) -> Iterator[None]:
-    with ExitStack() as stack:
-        if step:
-            stack.enter_context(mock.patch.object(step.module, step.function, step.replacement))
-        yield
-
-
-def singles(folder: Path, model: Path | None) -> dict[str, Any]:
-    """Return for each set how many single digits are right, even if the reader is unsure."""
-    result = {}
-    for group in sorted(path for path in (folder / "single").iterdir() if path.is_dir()):
-        files = sorted(group.glob("*.png"))
-        readings = [(file.name[0], read(file, model, single=True)) for file in files]
-        counts = {
-            "pictures": len(files),
-            "right": sum(label == likeliest_digit(reading) for label, reading in readings),
-            "told_right": sum(label == reading.text for label, reading in readings),
-            "unsure": sum(reading.text in ("?", "") for _, reading in readings),
-        }
-        result[group.name] = counts
-        print(group.name, counts, file=sys.stderr)
-    return result
-
-
-def likeliest_digit(reading: reader.Reading) -> str:
-    """Return the likeliest digit, even if the reader is unsure."""
-    return reading.lines[0].digits[0].candidates[0][0] if reading.lines else ""
-
-
-Reader = Callable[[Image.Image], str]
-
-
-def strings(folder: Path, reader: Reader) -> dict[str, Any]:
-    """How many fields are read without a mistake, in all and by group."""
-    with (folder / "strings" / "labels.tsv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
-    wrong, groups = {}, {row["group"]: [0, 0] for row in rows}
-    for row in rows:
-        text = reader(Image.open(folder / "strings" / row["file"]))
-        groups[row["group"]][1] += 1
-        if text == row["digits"]:
-            groups[row["group"]][0] += 1
-        else:
-            wrong[row["file"]] = [row["digits"], text]
-    print("strings wrong:", wrong, file=sys.stderr)
-    right = len(rows) - len(wrong)
-    return {"pictures": len(rows), "right": right, "groups": groups, "wrong": wrong}
-
-
-def tesseract(picture: Image.Image) -> str:
-    """What Tesseract reads: the picture is a block of text, and its letters are digits."""
+def by_tesseract(picture: Image.Image) -> Answer:
+    """Read with Tesseract: the picture is a block of text, and its letters are digits."""
     buffer = io.BytesIO()
     picture.convert("L").save(buffer, "PNG")
     flags = ["--psm", "6", "-c", "tessedit_char_whitelist=0123456789"]
     command = ["tesseract", "stdin", "stdout", *flags]
     done = subprocess.run(command, input=buffer.getvalue(), capture_output=True, check=True)
-    lines = done.stdout.decode().split("\n")
-    return "\n".join("".join(line.split()) for line in lines if line.strip())
+    return Answer(digits_of_lines(done.stdout.decode().split("\n")))
 
 
-def pages(count: int, reader: Reader, name: str) -> dict[str, float]:
-    """For each style the share of lines of text that are read without a mistake."""
-    shares = {}
-    for style_name, style in STYLES.items():
-        right, lines = 0, 0
-        for number in range(count):
-            picture, text = page(style, "test", np.random.default_rng(number))
-            answer = reader(picture).split("\n")
-            lines += text.count("\n") + 1
-            right += sum(line in answer for line in text.split("\n"))
-        shares[style_name] = round(right / lines, 4)
-    print(name, shares, file=sys.stderr)
-    return shares
+def rapid() -> Read:
+    """Return a reader that is RapidOCR; what is no digit in its lines is left out."""
+    from rapidocr_onnxruntime import RapidOCR
+
+    engine = RapidOCR()
+
+    def by_rapid(picture: Image.Image) -> Answer:
+        found, _ = engine(np.asarray(picture.convert("RGB"))[..., ::-1])
+        in_order = sorted(found or [], key=lambda each: (each[0][0][1], each[0][0][0]))
+        return Answer(digits_of_lines([text for _, text, _ in in_order]))
+
+    return by_rapid
 
 
-def from_the_shell() -> dict[str, float]:
-    """Of `firstlight read` on a photograph of 12 megapixels: seconds, and megabytes at most."""
-    picture, _ = page(STYLES["photograph"], "test", np.random.default_rng(0))
-    by = (12e6 / (picture.width * picture.height)) ** 0.5
-    large = picture.resize((round(picture.width * by), round(picture.height * by)))
+def digits_of_lines(lines: Sequence[str]) -> str:
+    """Return the digits of each line that has some."""
+    digits = ["".join(letter for letter in line if letter in "0123456789") for line in lines]
+    return "\n".join(filter(None, digits))
+
+
+def readers() -> dict[str, Read]:
+    found: dict[str, Read] = {"line reader": by_lines, "digits cut out": by_cutting}
+    if shutil.which("tesseract"):
+        found["Tesseract"] = by_tesseract
+    if find_spec("rapidocr_onnxruntime"):
+        found["RapidOCR"] = rapid()
+    return found
+
+
+# How sure
+
+
+def sureness(pairs: Sequence[tuple[Answer, str]]) -> dict[str, int]:
+    """Count the answers, the unsure and the wrong ones, where the number of digits is right."""
+    told = [
+        (digit, confidence, right)
+        for answer, text in pairs
+        if len(answer.digits) == len(text.replace("\n", ""))
+        for (digit, confidence), right in zip(answer.digits, text.replace("\n", ""), strict=True)
+    ]
+    wrong = [confidence for digit, confidence, right in told if digit not in ("?", right)]
+    return {
+        "digits": len(told),
+        "unsure": sum(digit == "?" for digit, _, _ in told),
+        "wrong": len(wrong),
+        "surely_wrong": sum(confidence > SURE for confidence in wrong),
+    }
+
+
+# What is read
+
+
+def singles(folder: Path) -> dict[str, Any]:
+    """Return for each set of single digits how many are right, by both of our readers."""
+    result: dict[str, Any] = {}
+    for group in sorted(path for path in (folder / "single").iterdir() if path.is_dir()):
+        files = sorted(group.glob("*.png"))
+        result[group.name] = {"pictures": len(files)}
+        for name, model in (("line reader", None), ("digits cut out", DIGITS_MODEL)):
+            readings = [read(file, model, single=True) for file in files]
+            labels = [file.name[0] for file in files]
+            pairs = list(zip(map(answer_of, readings), labels, strict=True))
+            right = sum(
+                likeliest(each) == label for each, label in zip(readings, labels, strict=True)
+            )
+            result[group.name][name] = {"right": right, **sureness(pairs)}
+        print(group.name, result[group.name], file=sys.stderr)
+    return result
+
+
+def likeliest(reading: Reading) -> str:
+    """Return the likeliest digit, even if the reader is unsure."""
+    return reading.lines[0].digits[0].candidates[0][0] if reading.lines else ""
+
+
+def strings(folder: Path) -> dict[str, Any]:
+    """Return for each reader how many numbers are read without a mistake, and the others."""
+    with (folder / "strings" / "labels.tsv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    result: dict[str, Any] = {"pictures": len(rows)}
+    for name, reader in readers().items():
+        pairs = [(reader(Image.open(folder / "strings" / row["file"])), row) for row in rows]
+        wrong = {
+            row["file"]: [row["digits"], answer.text]
+            for answer, row in pairs
+            if answer.text != row["digits"]
+        }
+        surely = sureness([(answer, row["digits"]) for answer, row in pairs])
+        result[name] = {"right": len(rows) - len(wrong), "wrong": wrong, **surely}
+        print(name, result[name], file=sys.stderr)
+    return result
+
+
+def pages(count: int) -> dict[str, Any]:
+    """Return for each reader and style how many lines of composed pages are wholly right."""
+    result: dict[str, Any] = {}
+    for name, reader in readers().items():
+        result[name] = {}
+        for style_name, style in STYLES.items():
+            made = (page(style, "test", np.random.default_rng(number)) for number in range(count))
+            pairs = [(reader(picture), text) for picture, text in made]
+            right = sum(
+                line in answer.text.split("\n") for answer, text in pairs for line in text.split()
+            )
+            lines = sum(len(text.split()) for _, text in pairs)
+            result[name][style_name] = {
+                "lines": lines,
+                "right": right,
+                "interval95": [round(bound, 4) for bound in interval95(right, lines)],
+                "wholly_right_pages": sum(answer.text == text for answer, text in pairs),
+                "pages": count,
+                **sureness(pairs),
+            }
+            print(name, style_name, result[name][style_name], file=sys.stderr)
+    return result
+
+
+def invented(foreign: Path | None) -> dict[str, Any]:
+    """Return how many digits are read where none is written, by each of our readers."""
+    result: dict[str, Any] = {}
+    for name, reader in (("line reader", by_lines), ("digits cut out", by_cutting)):
+        result[name] = {}
+        for kind, pictures in (
+            ("empty pages", empty_pages()),
+            ("photographs", photographs(foreign)),
+        ):
+            answers = [reader(picture) for picture in pictures]
+            told = [digit for answer in answers for digit in answer.digits if digit[0] != "?"]
+            result[name][kind] = {
+                "pictures": len(answers),
+                "digits": len(told),
+                "surely": sum(confidence > SURE for _, confidence in told),
+                "pictures_with_digits": sum(bool(answer.digits) for answer in answers),
+            }
+        print(name, result[name], file=sys.stderr)
+    return result
+
+
+def empty_pages() -> Iterator[Image.Image]:
+    """Yield photographs of paper on which nothing is written."""
+    for style in STYLES.values():
+        for number in range(BLANK_PAGES):
+            random = np.random.default_rng([number, 5])
+            shape = int(random.integers(200, 900)), int(random.integers(300, 1200))
+            yield photograph(np.zeros(shape, np.float32), style, random)
+
+
+def photographs(folder: Path | None) -> Iterator[Image.Image]:
+    """Yield photographs of a folder, spread over it evenly."""
+    files = sorted(folder.rglob("*.jp*g")) if folder else []
+    for file in files[:: max(1, len(files) // FOREIGN)][:FOREIGN]:
+        try:
+            read(file)
+        except DataError:  # too small, or damaged
+            continue
+        yield Image.open(file)
+
+
+# How long
+
+
+def from_the_shell(picture: Image.Image, name: str) -> dict[str, float]:
+    """Return the seconds of `firstlight read` on a picture, and megabytes at most."""
     seconds, megabytes = [], []
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "photograph.jpg"
-        large.save(path, quality=90)
-        for _ in range(7):
+        path = Path(folder) / name
+        picture.save(path)
+        for _ in range(11):
             began = time.perf_counter()
-            child = subprocess.Popen(
-                [sys.executable, "-m", "firstlight", "read", str(path)], stdout=subprocess.DEVNULL
-            )
+            command = [sys.executable, "-m", "firstlight", "read", str(path)]
+            child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
             _, _, used = os.wait4(child.pid, 0)
             seconds.append(time.perf_counter() - began)
             megabytes.append(used.ru_maxrss / 1024)
-    return {"seconds": statistics.median(seconds), "megabytes": max(megabytes)}
+    return {"seconds": round(statistics.median(seconds), 3), "megabytes": round(max(megabytes))}
 
 
-def photographs_a_second(model: Path | None) -> float:
-    """Pages of 1,600 pixels, from the JPEG file's bytes to the text, the model in memory."""
+def times(real: Path | None) -> dict[str, Any]:
+    """Return how long a number, a large photograph, pages in one process and a drawing take."""
+    photo, _ = page(STYLES["photograph"], "test", np.random.default_rng(0))
+    by = (12e6 / (photo.width * photo.height)) ** 0.5
+    large = photo.resize((round(photo.width * by), round(photo.height * by)))
+    result: dict[str, Any] = {"photograph of 12 megapixels": from_the_shell(large, "photo.jpg")}
+    if real:
+        number = Image.open(sorted((real / "strings").glob("*.png"))[0])
+        result["number on a cheque"] = from_the_shell(number, "number.png")
+    for name, model in (("line reader", None), ("digits cut out", DIGITS_MODEL)):
+        result[f"pages a second, {name}"] = round(pages_a_second(model), 1)
+    result["milliseconds of a drawing"] = round(milliseconds_of_a_drawing(), 1)
+    return result
+
+
+def pages_a_second(model: Path | None) -> float:
+    """Read pages of 1,600 pixels, from the JPEG file's bytes to the text, the model in memory."""
     files = []
     for number in range(20):
         picture, _ = page(STYLES["photograph"], "test", np.random.default_rng(number))
@@ -267,69 +297,114 @@ def photographs_a_second(model: Path | None) -> float:
     return len(files) / (time.perf_counter() - began)
 
 
+def milliseconds_of_a_drawing() -> float:
+    """Return the median for a drawing of four digits, as the page sends it."""
+    picture, _ = page(STYLES["clean"], "test", np.random.default_rng(1))
+    drawing = np.asarray(picture.convert("L").resize((400, 300)))
+    seconds = []
+    for _ in range(21):
+        began = time.perf_counter()
+        read_drawing(drawing)
+        seconds.append(time.perf_counter() - began)
+    return 1000 * statistics.median(seconds)
+
+
+# What is shown of it
+
+
 def tables(result: dict[str, Any]) -> str:
-    """What benchmarks/README.md shows of it."""
-    rows = []
-    if "strings" in result:
-        rows = ["| handwriting from outside MNIST | pictures | read correctly | Tesseract |"]
-        rows += ["|---|--:|--:|--:|"]
-        for name, facts in result["single"].items():
-            share = facts["right"] / facts["pictures"]
-            rows.append(f"| digits: {name} | {facts['pictures']} | {share:.1%} | |")
-        ours, other = result["strings"], result.get("tesseract", {}).get("strings")
-        share = f"{other['right'] / other['pictures']:.0%}" if other else ""
-        rows.append(
-            f"| amounts on cheques | {ours['pictures']} | {ours['right'] / ours['pictures']:.0%} "
-            f"| {share} |"
-        )
-    styles = list(next(iter(result["lines_right"].values())))
-    rows += ["", f"| lines read correctly, by style of page | {' | '.join(styles)} |"]
-    rows += ["|---|" + "--:|" * len(styles)]
-    for name, shares in result["lines_right"].items():
-        cells = " | ".join(f"{shares[style]:.0%}" for style in styles)
-        rows.append(f"| {LABELS.get(name, name)} | {cells} |")
-    shell = result["from_the_shell"]
-    rows += [
-        "",
-        f"`firstlight read` on a photograph of 12 megapixels takes {shell['seconds']:.2f} s and at "
-        f"most {shell['megabytes']:.0f} MB. One process reads {result['photographs_a_second']:.1f} "
-        "photographs per second, if their longer side has 1,600 pixels. "
-        f"{result['pages_of_each_style']} pages of each style; "
-        + circumstances(result["processor"], result["versions"]),
-    ]
+    """Return what benchmarks/README.md shows."""
+    rows = real_table(result) if "strings" in result else []
+    rows += ["", *pages_table(result["pages"]), "", *invented_table(result["invented"]), ""]
+    took = result["times"]
+    for name in ("number on a cheque", "photograph of 12 megapixels"):
+        if name in took:
+            seconds, megabytes = took[name]["seconds"], took[name]["megabytes"]
+            rows.append(f"`firstlight read`, {name}: {seconds:.2f} s, at most {megabytes} MB.")
+    rows.append(
+        f"One process reads {took['pages a second, line reader']} photographs of 1,600 pixels a "
+        f"second ({took['pages a second, digits cut out']} with digits cut out); a drawing takes "
+        f"{took['milliseconds of a drawing']} ms."
+    )
+    rows += ["", circumstances(result["processor"], result["versions"])]
     return "\n".join(rows).strip()
+
+
+def real_table(result: dict[str, Any]) -> list[str]:
+    """Return the table of real handwriting: right, and surely wrong in brackets."""
+    names = [name for name in result["strings"] if name != "pictures"]
+    rows = [
+        f"| real handwriting: right (wrong with more than {SURE}) | n | {' | '.join(names)} |",
+        "|---|--:|" + "--:|" * len(names),
+    ]
+    sets = {f"digits: {name}": facts for name, facts in result["single"].items()}
+    for title, facts in (*sets.items(), ("numbers on cheques", result["strings"])):
+        cells = [
+            f"{facts[name]['right']} ({facts[name]['surely_wrong']})"
+            if facts.get(name, {}).get("digits")
+            else str(facts.get(name, {}).get("right", ""))
+            for name in names
+        ]
+        rows.append(f"| {title} | {facts['pictures']} | {' | '.join(cells)} |")
+    return rows
+
+
+def pages_table(by_reader: dict[str, Any]) -> list[str]:
+    """Return the table of composed pages: lines wholly right, with the interval of ours."""
+    rows = [
+        f"| composed pages: lines wholly right | n | {' | '.join(by_reader)} |",
+        "|---|--:|" + "--:|" * len(by_reader),
+    ]
+    for style, facts in by_reader["line reader"].items():
+        low, high = (100 * bound for bound in facts["interval95"])
+        cells = [f"{each[style]['right'] / facts['lines']:.1%}" for each in by_reader.values()]
+        cells[0] += f" ({low:.0f} to {high:.0f})"
+        rows.append(f"| {style} | {facts['lines']} | {' | '.join(cells)} |")
+    return rows
+
+
+def invented_table(by_reader: dict[str, Any]) -> list[str]:
+    """Return the table of digits that were read where none is written."""
+    rows = [
+        f"| digits invented (with more than {SURE}) | n | {' | '.join(by_reader)} |",
+        "|---|--:|" + "--:|" * len(by_reader),
+    ]
+    for kind, facts in by_reader["line reader"].items():
+        cells = [f"{each[kind]['digits']} ({each[kind]['surely']})" for each in by_reader.values()]
+        rows.append(f"| {kind} | {facts['pictures']} | {' | '.join(cells)} |")
+    return rows
+
+
+def used_versions() -> dict[str, str]:
+    """Return the versions of what reads."""
+    modules = {"onnxruntime": "onnxruntime", "pillow": "PIL"}
+    modules["rapidocr-onnxruntime"] = "rapidocr_onnxruntime"
+    return {name: metadata.version(name) for name, module in modules.items() if find_spec(module)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--real", type=Path)
-    parser.add_argument("--pages", type=int, default=20, help="of each style")
-    parser.add_argument("--model", type=Path)
+    parser.add_argument("--foreign", type=Path)
+    parser.add_argument("--pages", type=int, default=50, help="of each style")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     arguments = parser.parse_args()
-
-    def ours(picture: Image.Image) -> str:
-        return read(picture, arguments.model).text
-
-    used = {name: metadata.version(name) for name in ("onnxruntime", "pillow")}
-    result: dict[str, Any] = {"processor": processor(), "versions": versions() | used}
-    other = {"tesseract": tesseract} if shutil.which("tesseract") else {}
+    result: dict[str, Any] = (
+        json.loads(FILE.read_text()) if set(arguments.only) < set(PARTS) else {}
+    )
+    result |= {"processor": processor(), "versions": versions() | used_versions()}
+    measure: dict[str, Callable[[], Any]] = {
+        "pages": lambda: pages(arguments.pages),
+        "invented": lambda: invented(arguments.foreign),
+        "times": lambda: times(arguments.real),
+    }
     if arguments.real:
-        result["single"] = singles(arguments.real, arguments.model)
-        result["strings"] = strings(arguments.real, ours)
-        for name, reader in other.items():
-            result[name] = {"strings": strings(arguments.real, reader)}
-    result["from_the_shell"] = from_the_shell()
-    result["photographs_a_second"] = round(photographs_a_second(arguments.model), 2)
-    result["pages_of_each_style"] = arguments.pages
-    whole = "whole reader"
-    result["lines_right"] = {whole: pages(arguments.pages, ours, whole)}
-    for step in STEPS:
-        name = f"without: {step.name}"
-        with without(step):
-            result["lines_right"][name] = pages(arguments.pages, ours, name)
-    for name, reader in other.items():
-        result["lines_right"][name.title()] = pages(arguments.pages, reader, name)
-    (RESULTS / "reading.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+        measure["single"] = lambda: singles(arguments.real)
+        measure["strings"] = lambda: strings(arguments.real)
+    for part in arguments.only:
+        if part in measure:
+            result[part] = measure[part]()
+    FILE.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     into_page("reading", tables(result))
 
 

@@ -22,7 +22,7 @@ from firstlight.errors import DataError, Interrupted, UsageError
 from firstlight.images.files import find_pictures
 from firstlight.reading import batch, pages, table
 from firstlight.reading.pages import Page
-from firstlight.reading.reader import FileReading
+from firstlight.reading.result import FileReading
 from firstlight.tables import digits_cell
 
 COLUMNS = table.LINE_COLUMNS

@@ -16,7 +16,7 @@ from test_page import BROWSER, PHONE, STROKES, Watch, expect_headline, playwrigh
 
 from firstlight.datasets import flat, mnist, one_hot, shuffled
 from firstlight.onnx_model import OnnxModel, open_session
-from firstlight.reading import read
+from firstlight.reading.reader import read_drawing
 from firstlight.reading.recognizer import DIGITS_MODEL, recognizer
 
 if not BROWSER:
@@ -269,7 +269,7 @@ def test_a_drawing_becomes_the_readers_image_and_has_the_readers_answer(page: An
     for answer in answers:
         ink = np.array([[*base64.b64decode(row)] for row in answer["rows"]], np.uint8)
         image = np.frombuffer(base64.b64decode(answer["image"]), np.uint8).reshape(28, 28, 1)
-        (line,) = read(255 - ink).lines
+        (line,) = read_drawing(255 - ink).lines
         (digit,) = line.digits
         assert digit.digit == answer["digit"]
         difference = np.abs(image - digit.image.astype(float))  # of 255

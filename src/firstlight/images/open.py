@@ -28,6 +28,7 @@ from firstlight.errors import DataError, UsageError
 PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 MAX_PIXELS = 40_000_000  # decoded, they take 160 MB
+MIN_COLOUR_RATIO = 5.0  # of the deviations of a colour and of the lightness
 WORKING_PIXELS = 1_600_000  # digits of a full page are 30 pixels high; the reader needs 0.1 s
 MIN_WORKING_SIDE = 96  # smaller pictures are enlarged: on coarse pixels a threshold breaks strokes
 MAX_ENLARGEMENT = 8
@@ -282,7 +283,21 @@ def _working_picture(image: Image.Image) -> Picture:
         original = original[1], original[0]
     image = _enlarged(image)
     scale = original[0] / image.width
-    return Picture(image, grey=np.asarray(image.convert("L")), size=original, scale=scale)
+    return Picture(image, grey=_as_grey(image), size=original, scale=scale)
+
+
+def _as_grey(image: Image.Image) -> NDArray[np.uint8]:
+    """Return the lightness (h, w) of a picture; if only colours differ, that one that differs most.
+
+    Red ink on green paper can be as light as the paper.
+    """
+    lightness = np.asarray(image.convert("L"))
+    colours = np.asarray(image)
+    some = (slice(None, None, 4), slice(None, None, 4))  # enough pixels
+    deviations = colours[some].std(axis=(0, 1))
+    if deviations.max() < MIN_COLOUR_RATIO * lightness[some].std():
+        return lightness
+    return colours[..., int(deviations.argmax())]
 
 
 def _reduced(image: Image.Image) -> Image.Image:

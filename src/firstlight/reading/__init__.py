@@ -8,14 +8,20 @@
 The steps, and the modules that take them:
 
     images/open.py  the picture is opened safely
+    finder.py       a network finds the lines of digits
     ink.py          paper, uneven light and shadows are removed
+    strip.py        each line becomes a strip, 32 pixels high
+    line_reader.py  a network reads the strip as a whole
+    alignment.py    its outputs become digits, their places and alternatives
+    normalize.py    each digit's ink becomes a 28×28 image like MNIST's
+    recognizer.py   a network has a say in which digit that is
+    reader.py       all of these in order; the result is a Reading
+    sheet.py        draws how a picture was read
+
+A model of digits that the user gives reads alone, and needs digits that are cut out:
+
     locate.py       connected ink becomes blobs, in lines
     split.py        blobs are split and joined into candidates for digits
-    normalize.py    each candidate becomes a 28×28 image like MNIST's
-    recognizer.py   the network predicts which digit it is
-    reader.py       all of these in order; the result is a Reading
-    unread.py       what may be a digit and was left out
-    sheet.py        draws all of these
 
 Many pictures at once:
 
@@ -24,6 +30,7 @@ Many pictures at once:
     table.py        what was read as a file that can be continued
 """
 
-from firstlight.reading.reader import Digit, FileReading, Line, Reading, read
+from firstlight.reading.reader import read
+from firstlight.reading.result import Digit, FileReading, Line, Reading
 
 __all__ = ["Digit", "FileReading", "Line", "Reading", "read"]

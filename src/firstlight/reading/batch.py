@@ -18,8 +18,8 @@ from typing import Any
 
 from firstlight.images.files import find_pictures
 from firstlight.reading.pages import Page, pages_of, unreadable
-from firstlight.reading.reader import FileReading
 from firstlight.reading.recognizer import DIGITS_MODEL, recognizer
+from firstlight.reading.result import FileReading
 from firstlight.recipe import check_whole_number
 
 MAX_SECONDS = 60.0  # for a page; most take a tenth of a second

@@ -1,7 +1,7 @@
 """Finds the ink: removes paper, uneven light and shadows; ink may be dark or light.
 
-    grey (h, w) uint8  →  contrast (h, w) float32: 0 on paper, 1 for black on white; blobs.py and
-                          locate.py apply a threshold to it
+    grey (h, w) uint8  →  contrast (h, w) float32: about 0 on paper, 1 for black on white. The line
+                          reader takes it as it is; for blobs, what may be the paper's grain is 0
 
 The paper is what remains when dark strokes are filled in. A morphological closing does this: its
 window is wider than any stroke, and what is wider than the window keeps its shape. Shadows and the
@@ -9,7 +9,7 @@ table beside the sheet are wider than the window; pen strokes are not.
 """
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,15 @@ MIN_CONTRAST = 0.07  # to the paper; ink has more, a hard pencil 0.15
 GRAIN_DEVIATIONS = 4  # ink differs from the paper by more than this times the grain's deviation
 
 
-def find_ink(grey: Grey, dark_on_light: bool) -> Floats:
-    """Return the contrast of each pixel to the paper under it, (h, w), 0..1; 0 without ink."""
+class Ink(NamedTuple):
+    """The ink of a picture."""
+
+    measured: Floats  # (h, w): contrast to the paper under it, with the paper's grain around 0
+    contrast: Floats  # (h, w), 0..1: the same, and 0 where it is no more than grain
+
+
+def find_ink(grey: Grey, dark_on_light: bool) -> Ink:
+    """Return the contrast of each pixel to the paper under it."""
     dark_ink = grey if dark_on_light else 255 - grey
     return contrast_to_paper(dark_ink, estimate_paper(dark_ink))
 
@@ -92,17 +99,17 @@ def odd(number: int) -> int:
     return number // 2 * 2 + 1
 
 
-def contrast_to_paper(grey: Grey, paper: Grey) -> Floats:
+def contrast_to_paper(grey: Grey, paper: Grey) -> Ink:
     """Return how much darker than the paper each pixel is, as a fraction of the paper's brightness.
 
-    The result, (h, w), is 0 where the difference is no larger than the paper's own grain.
+    The second result is 0 where the difference is no larger than the paper's own grain.
     """
     brightness = np.maximum(paper, 32).astype(np.float32)
-    contrast = (brightness - grey) / brightness
-    mean, deviation = estimate_grain(contrast)
-    contrast -= mean
-    contrast[contrast < np.maximum(MIN_CONTRAST, GRAIN_DEVIATIONS * deviation)] = 0
-    return contrast
+    measured = (brightness - grey) / brightness
+    mean, deviation = estimate_grain(measured)
+    measured -= mean
+    is_ink = measured >= np.maximum(MIN_CONTRAST, GRAIN_DEVIATIONS * deviation)
+    return Ink(measured, np.where(is_ink, measured, np.float32(0)))
 
 
 def estimate_grain(contrast: Floats) -> tuple[Floats, Floats]:

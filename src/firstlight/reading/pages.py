@@ -9,8 +9,9 @@ from tempfile import TemporaryDirectory
 
 from firstlight.errors import DataError
 from firstlight.images.open import count_pages
-from firstlight.reading.reader import FileReading, read
+from firstlight.reading.reader import read
 from firstlight.reading.recognizer import DIGITS_MODEL, recognizer
+from firstlight.reading.result import FileReading
 
 STANDARD_INPUT = Path("-")  # one picture or PDF file
 MAX_INPUT_BYTES = 256 * 2**20

@@ -1,162 +1,64 @@
 """The reader: from a picture to its digits.
 
-    picture → ink.find_ink → locate.find_lines → split → normalize → recognizer → Reading
+    picture → finder → ink.find_ink → strip → line_reader, recognizer → Reading
+    picture → ink.find_ink → cut_reader → Reading
 
-The modules of this folder take one step each; here they are put together.
+The modules of this folder take one step each; here they are put together. The second way is that of
+a model of digits that the user gives.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from firstlight.images.open import Picture, Source, open_picture
-from firstlight.reading import ink, locate, split, unread
+from firstlight.reading import cut_reader, ink, locate
 from firstlight.reading.blobs import Blob
-from firstlight.reading.normalize import normalize
-from firstlight.reading.recognizer import DIGITS_MODEL, NOT_A_DIGIT, Recognizer, recognizer
-from firstlight.reading.unread import Box
+from firstlight.reading.finder import FoundLine, line_finder
+from firstlight.reading.line_reader import column_of, digit_blobs, line_reader
+from firstlight.reading.recognition import (
+    Recognition,
+    find_unread,
+    recognize,
+    scaled_box,
+    to_digits,
+)
+from firstlight.reading.recognizer import DIGITS_MODEL, Recognizer, recognizer
+from firstlight.reading.result import UNSURE, Digit, Line, Reading
+from firstlight.reading.strip import Area, Strip, cut_area, cut_strip
 
-UNSURE = "?"
-CANDIDATES = 3  # classes that are reported for a digit
-
-
-@dataclass(frozen=True)
-class Digit:
-    """A digit that was read, and where it is in the picture."""
-
-    digit: str  # "?" if its confidence is below the model's threshold
-    confidence: float  # 0..1, the probability of the most probable class
-    box: tuple[int, int, int, int]  # x, y, width, height in pixels of the original picture
-    candidates: tuple[tuple[str, float], ...]  # the three most probable classes, probabilities
-    image: NDArray[np.uint8] = field(repr=False)  # (28, 28, 1), 0..255: the network's input
-
-    def to_json(self) -> dict[str, Any]:
-        document: dict[str, Any] = {
-            "digit": self.digit,
-            "confidence": round(self.confidence, 4),
-            "box": self.box,
-        }
-        if self.digit == UNSURE:
-            document["candidates"] = [
-                {"digit": name, "confidence": round(probability, 4)}
-                for name, probability in self.candidates
-            ]
-        return document
+SAY, MIN_SAY = 0.3, 0.001  # the recogniser's weight beside the line reader, its lowest word
+MIN_CONFIDENCE = 0.55  # of a digit that both have read: more probable than not
+MIN_WHOLE = 0.5  # of a line: how much of its marks is in it, times how surely they are digits
+MIN_BESIDE = 0.4  # of the lower of two lines in one row, the part that is as high as the other
+STRIP_HEIGHTS = (1.3, 1.6)  # over the digits' height: each line is read with these margins
 
 
-@dataclass(frozen=True)
-class Line:
-    """A line of digits, from left to right."""
+class FoundInk(NamedTuple):
+    """The dark ink of a picture, or its light ink, and the connected marks in it."""
 
-    digits: tuple[Digit, ...]
+    of_pixels: ink.Ink
+    marks: locate.Marks
+    blobs: list[Blob]  # the marks that may be digits
 
-    @property
-    def text(self) -> str:
-        """The digits of the line."""
-        return "".join(digit.digit for digit in self.digits)
-
-    def to_json(self) -> dict[str, Any]:
-        return {"text": self.text, "digits": [digit.to_json() for digit in self.digits]}
+    @classmethod
+    def of(cls, found: ink.Ink) -> "FoundInk":
+        marks = locate.find_marks(found.contrast)
+        return cls(found, marks, locate.digit_blobs(marks, found.contrast.shape))
 
 
-@dataclass(frozen=True)
-class Reading:
-    """What is written in a picture: its `text`, and its `lines` with their `digits`."""
+class ReadLine(NamedTuple):
+    """A line that was found, and what was read in it."""
 
-    lines: tuple[Line, ...]
-    picture: Picture = field(repr=False)
-    contrast: NDArray[np.float32] = field(repr=False)  # (h, w), 0..1: the ink that was found
-    # Boxes as those of digits: of ink that may be a digit and was not read.
-    unread: tuple[tuple[int, int, int, int], ...] = ()
-    page: int | None = None  # of the file, from 1, if it was asked for
-
-    @property
-    def text(self) -> str:
-        """What is written, with a line break between lines; "?" for a digit that is unsure."""
-        return "\n".join(line.text for line in self.lines)
-
-    @property
-    def note(self) -> str | None:
-        """Why there is no text, or what is not in it; None if that is all."""
-        pages = self.picture.pages if self.page is None else 1
-        return note(len(self.lines), len(self.unread), pages)
-
-    def _repr_html_(self) -> str:
-        from firstlight import notebook
-
-        return notebook.reading(self)
-
-    def to_json(self) -> dict[str, Any]:
-        return document(self.lines, self.unread, self.note)
-
-
-def note(lines: int, unread: int, pages: int = 1) -> str | None:
-    """Return why there is no text, or what is not in it; None if that is all.
-
-    Args:
-        pages: of the file, of which only the first was read.
-    """
-    notes = []
-    if not lines:
-        notes.append("no digits found")
-    if unread:
-        notes.append("1 mark was not read" if unread == 1 else f"{unread} marks were not read")
-    if pages > 1:
-        notes.append(f"the first of {pages} pages")
-    return "; ".join(notes) or None
-
-
-@dataclass(frozen=True)
-class FileReading:
-    """What is written on a page of a file; or why it cannot be read, as its `problem`."""
-
-    file: Path
-    page: int | None = None  # from 1, if the file has several
-    lines: tuple[Line, ...] = ()
-    unread: tuple[tuple[int, int, int, int], ...] = ()  # as of a Reading
-    note: str | None = None  # as of a Reading, or the problem
-    problem: str | None = None
-    reading: Reading | None = field(default=None, repr=False)  # with the picture, if it is kept
-
-    @property
-    def text(self) -> str:
-        """What is written, with a line break between lines; "?" for a digit that is unsure."""
-        return "\n".join(line.text for line in self.lines)
-
-    @property
-    def name(self) -> str:
-        """The file and, if it has several, the page."""
-        return f"{self.file} page {self.page}" if self.page else str(self.file)
-
-    def to_json(self) -> dict[str, Any]:
-        place: dict[str, Any] = {"file": str(self.file)}
-        if self.page:
-            place["page"] = self.page
-        return place | document(self.lines, self.unread, self.note)
-
-
-def document(
-    lines: Sequence[Line], unread: Sequence[tuple[int, int, int, int]], note: str | None
-) -> dict[str, Any]:
-    """Return what was read, for JSON. The key `unread` is there only if something was not."""
-    found: dict[str, Any] = {
-        "text": "\n".join(line.text for line in lines),
-        "lines": [line.to_json() for line in lines],
-        "note": note,
-    }
-    return found | {"unread": list(unread)} if unread else found
-
-
-class Recognition(NamedTuple):
-    """A blob, the network's input, and the network's output."""
-
-    blob: Blob
-    image: NDArray[np.uint8]  # (28, 28, 1)
-    probabilities: NDArray[np.float32]  # (classes,)
+    place: FoundLine
+    recognized: list[Recognition]
+    line: Line
+    whole: float  # how much of the marks that it consists of is in it, 0..1
 
 
 def read(
@@ -189,150 +91,244 @@ def read(
     """
     network = recognizer(Path(model or DIGITS_MODEL))
     picture = open_picture(source, page or 1)
-    readings = [
-        read_polarity(picture, dark_on_light, network, single)
-        for dark_on_light in ink.polarities(picture.grey)
-    ]
-    best = max(readings, key=certainty)  # if two are equal: the first, the more likely polarity
-    return replace(best, page=page)
+    if model is None and not single:
+        reading = read_page(picture, network)
+    else:
+        read_one = read_single if model is None else partial(read_cut, single=single)
+        readings = [
+            read_one(picture, ink.find_ink(picture.grey, dark_on_light), network)
+            for dark_on_light in ink.polarities(picture.grey)
+        ]
+        reading = max(readings, key=certainty)  # of two equal ones the more likely polarity
+    return replace(reading, page=page)
 
 
-def read_polarity(
-    picture: Picture, dark_on_light: bool, network: Recognizer, single: bool
+def read_drawing(drawing: NDArray[np.uint8], model: Path | None = None) -> Reading:
+    """Read a drawing (h, w), dark on white: its ink is known, so no paper is removed.
+
+    Args:
+        model: as for `read`.
+    """
+    network = recognizer(model or DIGITS_MODEL)
+    picture = open_picture(drawing)
+    contrast = ((255 - picture.grey) / 255).astype(np.float32)
+    found = ink.Ink(measured=contrast, contrast=contrast)
+    if model is not None:
+        return read_cut(picture, found, network, single=False)
+    inks = {True: FoundInk.of(found)}
+    places = [place for place in line_finder().find(picture.grey) if place.is_dark]
+    reading = read_lines(picture, places, inks, network)
+    # A lone stroke is no line to the line reader, but in a drawing all ink is meant.
+    return reading if reading.lines else read_cut(picture, found, network, single=False)
+
+
+# A page
+
+
+def read_page(picture: Picture, network: Recognizer) -> Reading:
+    """Read the lines of a picture, as the line finder finds them."""
+    places = line_finder().find(picture.grey)
+    polarities = {place.is_dark for place in places} or {True}
+    inks = {is_dark: FoundInk.of(ink.find_ink(picture.grey, is_dark)) for is_dark in polarities}
+    return read_lines(picture, places, inks, network)
+
+
+def read_lines(
+    picture: Picture,
+    places: Sequence[FoundLine],
+    inks: Mapping[bool, FoundInk],
+    network: Recognizer,
 ) -> Reading:
-    """Read a picture whose ink is known to be dark or light."""
-    contrast = ink.find_ink(picture.grey, dark_on_light)
-    recognized, missed = recognize_ink(contrast, network, single)
-    lines = [Line(tuple(to_digits(line, network, picture.scale))) for line in recognized]
+    """Read the lines that were found.
+
+    Args:
+        inks: the dark ink and the light ink, as far as there are lines of them.
+    """
+    lines = read_places(places, inks, network, picture.scale)
+    dark_lines = sum(line.place.is_dark for line in lines)
+    most = inks.get(2 * dark_lines >= len(lines), next(iter(inks.values())))
+    missed = find_unread(most.marks, [line.recognized for line in lines], network)
     return Reading(
-        lines=tuple(line for line in lines if line.digits),
+        lines=tuple(joined(row) for row in rows_of(lines)),
         picture=picture,
-        contrast=contrast,
+        contrast=most.of_pixels.contrast,
         unread=tuple(scaled_box(box, picture.scale) for box in missed),
     )
 
 
-def recognize_ink(
-    contrast: NDArray[np.float32], network: Recognizer, single: bool = False
-) -> tuple[list[list[Recognition]], list[Box]]:
-    """Recognise the digits of each line.
-
-    Returns:
-        the lines, what is no digit included;
-        the boxes of the ink that may be a digit and was not read. If the picture is a single digit,
-        or if no digit was read, there are none.
-    """
-    marks = locate.find_marks(contrast)
-    if single:
-        return read_single(locate.find_single(marks, contrast.shape), network), []
-    lines = read_lines(locate.find_lines(marks, contrast.shape), network)
-    return lines, find_unread(marks, lines, network)
-
-
-def find_unread(
-    marks: locate.Marks, lines: Sequence[list[Recognition]], network: Recognizer
-) -> list[Box]:
-    """Return the boxes of the ink that may be a digit and was not read."""
-    heights = [each.blob.height for line in lines for each in line if is_digit(each, network)]
-    if not heights:
-        return []
-    height = float(np.median(heights))
-    in_lines = [
-        each.blob
-        for line in lines
-        if any(is_digit(other, network) for other in line)
-        for each in line
-        if not is_digit(each, network) and unread.is_as_high(each.blob.height, height)
-    ]
-    looked_at = [each.blob for line in lines for each in line]
-    left_out = [
-        each.blob
-        for each in recognize(unread.left_out(marks, looked_at, height), network)
-        if is_digit(each, network) and each.probabilities.max() >= network.threshold
-    ]
-    return [*map(Box.of, (*in_lines, *left_out)), *unread.too_many(marks, height)]
-
-
-def is_digit(recognition: Recognition, network: Recognizer) -> bool:
-    """Return whether a digit is more probable than that it is none."""
-    return network.classes[int(recognition.probabilities.argmax())] != NOT_A_DIGIT
-
-
-def certainty(reading: Reading) -> float:
-    """Return the sum, over all digits, of how much more probable than not each is."""
-    return sum(
-        2 * digit.confidence - 1
-        for line in reading.lines
-        for digit in line.digits
-        if digit.digit != UNSURE
-    )
-
-
-def read_lines(lines: Sequence[list[Blob]], network: Recognizer) -> list[list[Recognition]]:
-    """Recognise the digits of each line; the network sees all candidates of a picture at once."""
-    candidates = [
-        split.digit_candidates(split.split_line(line), split.line_height(line)) for line in lines
-    ]
-    recognized = iter(recognize([each.blob for line in candidates for each in line], network))
-    results = []
-    for line in candidates:
-        recognized_line = [next(recognized) for _ in line]
-        path = split.cheapest_path(line, candidate_costs(line, recognized_line, network))
-        results.append([recognized_line[index] for index in path])
-    return results
-
-
-def read_single(blobs: list[Blob], network: Recognizer) -> list[list[Recognition]]:
-    """Recognise the one digit that some blobs contain: one line of one digit, or no line."""
-    if not blobs:
-        return []
-    candidates = split.single_candidates(split.split_line(blobs))
-    recognized = recognize([candidate.blob for candidate in candidates], network)
-    best = int(candidate_costs(candidates, recognized, network).argmin())
-    return [[recognized[best]]]
-
-
-def recognize(blobs: Sequence[Blob], network: Recognizer) -> list[Recognition]:
-    """Normalise each blob and give all of them to the network in one batch."""
-    images = np.array([normalize(blob) for blob in blobs], np.uint8).reshape(-1, 28, 28, 1)
-    probabilities = network.probabilities(images)
-    return [Recognition(*each) for each in zip(blobs, images, probabilities, strict=True)]
-
-
-def candidate_costs(
-    candidates: Sequence[split.Candidate], recognized: Sequence[Recognition], network: Recognizer
-) -> NDArray[np.float32]:
-    """Return the cost of taking each candidate for a digit, (n,)."""
-    probabilities = np.array([recognition.probabilities for recognition in recognized])
-    return split.costs(candidates, network.digit_confidence(probabilities))
-
-
-def to_digits(recognized: Sequence[Recognition], network: Recognizer, scale: float) -> list[Digit]:
-    """Return the digits of a line, without the candidates that are not digits.
+def read_places(
+    places: Sequence[FoundLine],
+    inks: Mapping[bool, FoundInk],
+    network: Recognizer,
+    scale: float,
+) -> list[ReadLine]:
+    """Return the lines in which digits were read, from top to bottom, the surest ones.
 
     Args:
         scale: pixels of the original picture per pixel of the working picture.
     """
-    digits = []
-    for blob, image, probabilities in recognized:
-        order = np.argsort(-probabilities)[:CANDIDATES]
-        candidates = tuple((network.classes[i], float(probabilities[i])) for i in order)
-        name, confidence = candidates[0]
-        if name == NOT_A_DIGIT:
-            continue
-        digits.append(
-            Digit(
-                digit=name if confidence >= network.threshold else UNSURE,
-                confidence=confidence,
-                box=scaled_box(Box.of(blob), scale),
-                candidates=candidates,
-                image=image,
-            )
-        )
-    return digits
+    lines = []
+    for place in places:
+        strips = cut_strips(place, inks[place.is_dark])
+        recognized = read_strips(strips, place, inks[place.is_dark], network)
+        digits = to_digits(recognized, network, scale, MIN_CONFIDENCE)
+        if digits:
+            line = Line(tuple(digits), strips[0].pixels)
+            whole = inner_fraction(place, inks[place.is_dark].blobs)
+            first, last = (strips[0].x + strips[0].scale * column for column in ends(digits))
+            lines.append(ReadLine(place.narrowed(first, last), recognized, line, whole))
+    return surest(lines)
 
 
-def scaled_box(box: Box, scale: float) -> tuple[int, int, int, int]:
-    """Return x, y, width, height in pixels of the original picture."""
-    x, y, width, height = (round(side * scale) for side in box)
-    return x, y, width, height
+def ends(digits: Sequence[Digit]) -> tuple[float, float]:
+    """Return the columns of the first and of the last digit in their strip."""
+    return digits[0].column or 0.0, digits[-1].column or 0.0
+
+
+def cut_strips(place: FoundLine, found: FoundInk) -> list[Strip]:
+    """Cut a line out of the picture, with different margins."""
+    return [cut_area(found.of_pixels.measured, place.area(height)) for height in STRIP_HEIGHTS]
+
+
+def read_strips(
+    strips: Sequence[Strip], place: FoundLine, found: FoundInk, network: Recognizer
+) -> list[Recognition]:
+    """Recognise the digits of a line: how many and where says the line reader alone."""
+    inside = [blob for blob in found.blobs if place.area().contains(*blob.center)]
+    digits = line_reader().read(strips)
+    recognized = recognize(digit_blobs(inside, strips[0], digits), network)
+    return [
+        combine(recognition, digit.probabilities, network)._replace(column=column_of(digit))
+        for recognition, digit in zip(recognized, digits, strict=True)
+    ]
+
+
+def surest(lines: Sequence[ReadLine]) -> list[ReadLine]:
+    """Return the lines from top to bottom; of those that overlap, the one read most surely.
+
+    What is rather a part of something, or no digit, is left out.
+    """
+    kept: list[ReadLine] = []
+    for line in sorted(lines, key=lambda each: -line_certainty(each.line) * each.whole):
+        overlaps = any(line.place.overlaps(other.place) for other in kept)
+        if not overlaps and line.whole * is_writing(line.line) > MIN_WHOLE:
+            kept.append(line)
+    return sorted(kept, key=lambda each: each.place.y)
+
+
+def is_writing(line: Line) -> float:
+    """Return how probable it is that a line's digits are some, and not "none": their mean."""
+    return float(np.mean([1 - digit.probabilities[-1] for digit in line.digits]))
+
+
+def rows_of(lines: Sequence[ReadLine]) -> list[list[ReadLine]]:
+    """Group lines that are beside each other, from top to bottom, each row from left to right."""
+    rows: list[list[ReadLine]] = []
+    for line in sorted(lines, key=lambda each: each.place.left):
+        beside = [row[-1].place.beside(line.place) for row in rows]
+        if beside and max(beside) > MIN_BESIDE:
+            rows[int(np.argmax(beside))].append(line)
+        else:
+            rows.append([line])
+    return sorted(rows, key=lambda row: float(np.mean([each.place.y for each in row])))
+
+
+def joined(row: Sequence[ReadLine]) -> Line:
+    """Return lines that are beside each other as one; its strip is theirs, one after the other."""
+    digits: list[Digit] = []
+    strips: list[NDArray[np.uint8]] = []
+    width = 0
+    for _, _, line, _ in row:
+        assert line.strip is not None
+        digits += [replace(digit, column=width + (digit.column or 0.0)) for digit in line.digits]
+        strips.append(line.strip)
+        width += line.strip.shape[1]
+    return Line(tuple(digits), np.hstack(strips))
+
+
+def inner_fraction(place: FoundLine, blobs: Sequence[Blob]) -> float:
+    """Return how much of its marks is in a line, 0..1: in a part of a digit it is little.
+
+    It is the mean over the line's ink. Without marks it is 1: what is too pale is read too.
+    """
+    area = place.area(STRIP_HEIGHTS[-1])
+    mass = np.array([blob.mass for blob in blobs])
+    inside = np.array([mass_in(area, blob) for blob in blobs])
+    return float((inside**2 / mass).sum() / inside.sum()) if inside.any() else 1.0
+
+
+def mass_in(area: Area, blob: Blob) -> float:
+    """Return the ink of a blob that is in an area, which is taken to be level there."""
+    top = area.top + area.slope * (blob.center[0] - area.middle)
+    rows = slice(max(0, round(top) - blob.y), max(0, round(top + area.height) - blob.y))
+    columns = slice(max(0, round(area.left) - blob.x), max(0, round(area.right) - blob.x))
+    return float(blob.ink[rows, columns].sum())
+
+
+def combine(
+    recognition: Recognition, line_probabilities: NDArray[np.float64], network: Recognizer
+) -> Recognition:
+    """Return what both networks say of a digit: the product of their probabilities.
+
+    Args:
+        line_probabilities: (11,) of the digits and of none.
+    """
+    if not recognition.blob.mass:  # the recogniser has seen nothing
+        return recognition._replace(probabilities=line_probabilities.astype(np.float32))
+    says = np.maximum(network.digits_and_none(recognition.probabilities), MIN_SAY) ** SAY
+    product = line_probabilities * says
+    return recognition._replace(probabilities=(product / product.sum()).astype(np.float32))
+
+
+# A picture of one digit
+
+
+def read_single(picture: Picture, found: ink.Ink, network: Recognizer) -> Reading:
+    """Read the one digit of a picture, if there is ink."""
+    if not found.contrast.any():
+        return Reading((), picture, found.contrast)
+    marks = locate.find_marks(found.contrast)
+    blobs = locate.find_single(marks, found.contrast.shape)
+    digit = to_digits([recognize_single(blobs, found, network)], network, picture.scale)
+    return Reading((Line(tuple(digit)),) if digit else (), picture, found.contrast)
+
+
+def recognize_single(blobs: list[Blob], found: ink.Ink, network: Recognizer) -> Recognition:
+    """Recognise the one digit of a picture, in its blobs or in all of it: a digit is returned.
+
+    A digit that the frame cuts off lies along the border, where blobs are left out.
+    """
+    whole = Blob(0, 0, found.contrast)
+    strips = [cut_strip(found.measured, part) for part in (blobs, [whole]) if part]
+    *digits, none = line_reader().read_single(strips)
+    recognition = cut_reader.read_single(blobs or [whole], network)[0][0]
+    combined = combine(recognition, np.array([*digits, 0.0]) / sum(digits), network)
+    return combined._replace(probabilities=combined.probabilities * np.float32(1 - none))
+
+
+# A model of the user's
+
+
+def read_cut(picture: Picture, found: ink.Ink, network: Recognizer, single: bool) -> Reading:
+    """Read digits that are cut out."""
+    recognized, missed = cut_reader.recognize_ink(found.contrast, network, single)
+    lines = [Line(tuple(to_digits(line, network, picture.scale))) for line in recognized]
+    return Reading(
+        lines=tuple(line for line in lines if line.digits),
+        picture=picture,
+        contrast=found.contrast,
+        unread=tuple(scaled_box(box, picture.scale) for box in missed),
+    )
+
+
+# How sure
+
+
+def certainty(reading: Reading) -> float:
+    """Return the sum, over all digits, of how much more probable than not each is."""
+    return sum(line_certainty(line) for line in reading.lines)
+
+
+def line_certainty(line: Line) -> float:
+    """Return the same for one line."""
+    return sum(2 * digit.confidence - 1 for digit in line.digits if digit.digit != UNSURE)

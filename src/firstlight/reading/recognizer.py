@@ -47,6 +47,11 @@ class Recognizer:
         calibrated = self._model.logits(images) / np.float32(self._model.metadata.temperature)
         return softmax(calibrated + self._log_ratios)
 
+    def digits_and_none(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the probabilities of the ten digits and of "none", (11,), in this order."""
+        none = probabilities[~self._is_digit].sum(keepdims=True)
+        return np.concatenate([probabilities[self._is_digit], none])
+
     def digit_confidence(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probability of the most probable digit: (n, classes) → (n,).
 

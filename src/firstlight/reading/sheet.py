@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from firstlight.reading.reader import UNSURE, Digit, Reading
+from firstlight.reading.result import UNSURE, Digit, Line, Reading
 from firstlight.runs.files import atomic_write
 
 PAGE_WIDTH, PAGE_MARGIN = 1200, 32  # pixels, as all sizes here
 CARD_WIDTH, CARD_HEIGHT, CARD_GAP = 215, 112, 15
 DIGIT_SIDE = 112  # the network's input on a card is enlarged four times
 PICTURES_TOP = PAGE_MARGIN + 64
+STRIP_SCALE, STRIP_LABELS = 3, 58  # a strip is enlarged three times; pixels for what is below it
 CARDS_ACROSS = (PAGE_WIDTH - 2 * PAGE_MARGIN + CARD_GAP) // (CARD_WIDTH + CARD_GAP)
 MAX_TITLE = 80  # characters
 
@@ -23,7 +24,8 @@ MIN_SURE = 0.8  # confidence below which a digit has DOUBTFUL_COLOR
 
 LEFT_CAPTION = "the digits that were read"
 RIGHT_CAPTION = "the ink that was found"
-CARDS_CAPTION = "the network's input, 28 by 28 pixels, and its three most probable answers"
+STRIPS_CAPTION = "the line reader's input, 32 pixels high, and where it sees which digit"
+CARDS_CAPTION = "the recogniser's input, 28 by 28 pixels, and the three most probable answers"
 
 
 def draw_sheet(readings: Sequence[tuple[str, Reading]], path: Path) -> None:
@@ -40,11 +42,13 @@ def draw_sheet(readings: Sequence[tuple[str, Reading]], path: Path) -> None:
 
 
 def draw_section(name: str, reading: Reading) -> Image.Image:
-    """Draw one reading: title, the picture beside its ink, and a card for each digit."""
+    """Draw one reading: title, the picture beside its ink, its strips, a card for each digit."""
     pictures = side_by_side(annotated_picture(reading), ink_picture(reading))
+    strips = [draw_strip(line) for line in reading.lines if line.strip is not None]
     digits = [digit for line in reading.lines for digit in line.digits]
     rows = math.ceil(len(digits) / CARDS_ACROSS)
-    cards_top = PICTURES_TOP + pictures.height + 64
+    strips_top = PICTURES_TOP + pictures.height + 64
+    cards_top = strips_top + sum(strip.height for strip in strips) + (64 if strips else 0)
     height = cards_top + rows * (CARD_HEIGHT + CARD_GAP) + PAGE_MARGIN
     section = Image.new("RGB", (PAGE_WIDTH, height), PAGE_COLOR)
     pen = ImageDraw.Draw(section)
@@ -53,6 +57,11 @@ def draw_section(name: str, reading: Reading) -> Image.Image:
     pen.text((right, PAGE_MARGIN + 36), RIGHT_CAPTION, PALE_COLOR, sized_font(15))
     pen.text((PAGE_MARGIN, PAGE_MARGIN + 36), LEFT_CAPTION, PALE_COLOR, sized_font(15))
     section.paste(pictures, (PAGE_MARGIN, PICTURES_TOP))
+    if strips:
+        pen.text((PAGE_MARGIN, strips_top - 30), STRIPS_CAPTION, PALE_COLOR, sized_font(15))
+    for strip in strips:
+        section.paste(strip, (PAGE_MARGIN, strips_top))
+        strips_top += strip.height
     if digits:
         pen.text((PAGE_MARGIN, cards_top - 30), CARDS_CAPTION, PALE_COLOR, sized_font(15))
     for number, digit in enumerate(digits):
@@ -153,6 +162,25 @@ def ink_picture(reading: Reading) -> Image.Image:
     """Draw the ink on white; the darkest ink is black."""
     darkest = max(float(reading.contrast.max()), 0.1)
     return Image.fromarray((255 * (1 - reading.contrast / darkest)).clip(0, 255).astype(np.uint8))
+
+
+def draw_strip(line: Line) -> Image.Image:
+    """Draw a line's strip, enlarged, and each digit and its confidence below its place in it."""
+    assert line.strip is not None
+    strip = Image.fromarray(255 - line.strip)
+    scale = min(STRIP_SCALE, (PAGE_WIDTH - 2 * PAGE_MARGIN) / strip.width)
+    width, height = scaled_size(strip, scale)
+    drawn = Image.new("RGB", (PAGE_WIDTH - 2 * PAGE_MARGIN, height + STRIP_LABELS), PAGE_COLOR)
+    drawn.paste(strip.resize((width, height), Image.Resampling.NEAREST), (0, 0))
+    pen = ImageDraw.Draw(drawn)
+    pen.rectangle((0, 0, width - 1, height - 1), outline=TRACK_COLOR)
+    for digit in line.digits:
+        x = scale * (digit.column or 0.0)
+        pen.line((x, height, x, height + 5), digit_color(digit), 2)
+        pen.text((x, height + 6), digit.digit, digit_color(digit), sized_font(20), anchor="ma")
+        confidence = f"{digit.confidence:.0%}".replace("%", " %")
+        pen.text((x, height + 30), confidence, PALE_COLOR, sized_font(11), anchor="ma")
+    return drawn
 
 
 def digit_card(digit: Digit) -> Image.Image:

@@ -25,8 +25,8 @@ from firstlight.images.files import find_pictures
 from firstlight.progress import Progress
 from firstlight.reading import batch
 from firstlight.reading.pages import STANDARD_INPUT, Page
-from firstlight.reading.reader import UNSURE, Digit, FileReading, Line
 from firstlight.reading.recognizer import DIGITS_MODEL
+from firstlight.reading.result import UNSURE, Digit, FileReading, Line
 from firstlight.tables import Row, check_table, csv_line, digits_cell, encoded, is_csv, text_of
 
 LINE_COLUMNS = ("file", "page", "line", "text", "confidence", "unsure", "note")

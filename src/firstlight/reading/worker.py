@@ -15,7 +15,7 @@ from firstlight import onnx_model
 from firstlight.errors import DataError
 from firstlight.images.open import count_pages
 from firstlight.reading.pages import Page, read_page, unreadable
-from firstlight.reading.reader import FileReading
+from firstlight.reading.result import FileReading
 
 
 def main() -> None:

@@ -16,8 +16,8 @@ from firstlight.errors import DataError, FirstlightError
 from firstlight.explanation.occlusion import PAPER, occlude
 from firstlight.images.open import open_content, open_picture, pages_in, problem_of
 from firstlight.reading import ink, reader
-from firstlight.reading.reader import Digit, Line
-from firstlight.reading.recognizer import NOT_A_DIGIT, Recognizer
+from firstlight.reading.recognizer import DIGITS_MODEL, NOT_A_DIGIT, Recognizer
+from firstlight.reading.result import Digit, Line, Reading, note
 
 Pixels = NDArray[np.uint8]
 PredictProbabilities = Callable[[Pixels], np.ndarray]  # (N, 28, 28, 1) → (N, classes)
@@ -39,12 +39,20 @@ class DigitJson(TypedDict):
     image: str  # the network's input, 28×28 pixels in base64
 
 
+class StripJson(TypedDict):
+    pixels: str  # the line reader's input, 32 pixels high, in base64
+    width: int
+    digits: list[str]
+    columns: list[float]  # where it sees each digit
+
+
 class ReadingJson(TypedDict):
     text: str  # a line of text per line of digits
     note: str | None
     size: tuple[int, int]  # width, height of the picture
     classes: list[str]
     digits: list[DigitJson]
+    strips: list[StripJson]  # for each line; none, if its digits were cut out
     unread: list[tuple[int, int, int, int]]  # boxes of ink that may be a digit and was not read
 
 
@@ -54,27 +62,20 @@ def read_picture(body: bytes, network: Recognizer, model: Path) -> ReadingJson:
     Raises:
         DataError: the body is not a picture, is damaged, or is too large.
     """
+    own_model = None if model == DIGITS_MODEL else model
     drawing = decode_drawing(body)
     if drawing is not None:
-        return read_drawing(drawing, network)
+        return reading_json(reader.read_drawing(drawing, own_model), network)
     with decode_errors(body):
         photograph = decode_photograph(body)
-        pages = pages_in(photograph)
-        reading = reader.read(photograph, model)
-    lines = [list(line.digits) for line in reading.lines]
-    answer = to_json(lines, reading.picture.size, network, reading.unread)
-    return answer | {"note": reader.note(len(lines), len(reading.unread), pages)}
+        return reading_json(reader.read(photograph, own_model), network, pages_in(photograph))
 
 
-def read_drawing(drawing: Pixels, network: Recognizer) -> ReadingJson:
-    """Read a drawing (height, width), black on white.
-
-    Its ink is known exactly, so paper and shadows need not be removed.
-    """
-    chains, unread = reader.recognize_ink(np.asarray((255 - drawing) / 255, np.float32), network)
-    lines = [digits for chain in chains if (digits := reader.to_digits(chain, network, 1.0))]
-    height, width = drawing.shape
-    return to_json(lines, (width, height), network, unread)
+def reading_json(reading: Reading, network: Recognizer, pages: int = 1) -> ReadingJson:
+    """Return the answer for a reading of the first of some pages."""
+    answer = to_json(reading.lines, reading.picture.size, network, reading.unread)
+    answer["note"] = note(len(reading.lines), len(reading.unread), pages)
+    return answer
 
 
 def read_squashed(body: bytes, network: Recognizer) -> ReadingJson:
@@ -99,38 +100,46 @@ def read_squashed(body: bytes, network: Recognizer) -> ReadingJson:
         box=(0, 0, *picture.size),
         candidates=(),
         image=image,
+        probabilities=tuple(probabilities.tolist()),
     )
-    return to_json([[digit]], picture.size, network)
+    return to_json([Line((digit,))], picture.size, network)
 
 
 def to_json(
-    lines: list[list[Digit]],
+    lines: Sequence[Line],
     size: tuple[int, int],
     network: Recognizer,
     unread: Sequence[tuple[int, int, int, int]] = (),
 ) -> ReadingJson:
     """Return the answer for lines of digits in a picture of a size (width, height)."""
-    digits = [digit for line in lines for digit in line]
-    images = np.array([digit.image for digit in digits], np.uint8).reshape(-1, SIDE, SIDE, 1)
     indexes = digit_classes(network)
-    probabilities = network.probabilities(images)[:, indexes].round(4).tolist()
     return {
-        "text": "\n".join(Line(tuple(line)).text for line in lines),
-        "note": reader.note(len(lines), len(unread)),
+        "text": "\n".join(line.text for line in lines),
+        "note": note(len(lines), len(unread)),
         "size": size,
         "classes": [network.classes[index] for index in indexes],
-        "digits": [digit_json(*pair) for pair in zip(digits, probabilities, strict=True)],
+        "digits": [digit_json(digit, indexes) for line in lines for digit in line.digits],
+        "strips": [strip_json(line, line.strip) for line in lines if line.strip is not None],
         "unread": list(unread),
     }
 
 
-def digit_json(digit: Digit, probabilities: list[float]) -> DigitJson:
+def digit_json(digit: Digit, indexes: Sequence[int]) -> DigitJson:
     return {
         "digit": digit.digit,
         "confidence": round(digit.confidence, 4),
         "box": digit.box,
-        "probabilities": probabilities,
+        "probabilities": [round(digit.probabilities[index], 4) for index in indexes],
         "image": encode(digit.image),
+    }
+
+
+def strip_json(line: Line, strip: Pixels) -> StripJson:
+    return {
+        "pixels": encode(strip),
+        "width": strip.shape[1],
+        "digits": [digit.digit for digit in line.digits],
+        "columns": [round(digit.column or 0.0, 1) for digit in line.digits],
     }
 
 

@@ -22,6 +22,7 @@ GUIDES = (
     ("docs/compared.md", "compared", "What the same work needs in Keras and in Ultralytics."),
     ("benchmarks/README.md", "benchmarks", "All tables, and the programs that measure them again."),
     ("src/firstlight/reading/digits.md", "digits", "The network that reads: its model card."),
+    ("src/firstlight/reading/lines.md", "lines", "The networks that find and read whole lines."),
     ("CHANGELOG.md", "changelog", "What is new in firstlight."),
 )
 PICTURES = (".gif", ".png", ".svg")

@@ -4,7 +4,9 @@ import { h, percent, svg } from "./dom.js";
 import { decode, greyPicture } from "./pixels.js";
 
 const MIN_PROBABILITY = 0.1; // of a third digit that is named when the network is not sure
-const CAPTION = "What the network sees: 28\u00a0×\u00a028 pixels.";
+const CAPTION = "What the recogniser sees: 28\u00a0×\u00a028 pixels.";
+const STRIP_CAPTION =
+  "What the line reader sees: the line, 32\u00a0pixels high. Below it: where it sees which digit.";
 const BAR_WIDTH = 18;
 const BAR_HEIGHT = 58;
 const LABEL_HEIGHT = 18;
@@ -45,6 +47,28 @@ export const cards = (answer) =>
   (answer?.digits ?? []).map((digit, i) =>
     card(digit, answer.classes, decode(digit.image), i === 0 ? CAPTION : ""),
   );
+
+/** A card for each line: the line reader's input, and each digit below its place. */
+export const strips = (answer) =>
+  (answer?.strips ?? []).map((strip, i) => stripCard(strip, i === 0 ? STRIP_CAPTION : ""));
+
+function stripCard({ pixels, width, digits, columns }, caption) {
+  const dark = decode(pixels).map((value) => 255 - value);
+  const label = `the line reader's input: ${width} by 32 pixels`;
+  const places = digits.map((digit, i) => {
+    const place = h("span", {}, digit);
+    place.style.setProperty("left", `${(100 * columns[i]) / width}%`);
+    return place;
+  });
+  const shown = h("div", { class: "strip" }, greyPicture(dark, width, label), ...places);
+  shown.style.setProperty("max-width", `${(width * 96) / 32}px`);
+  return h(
+    "article",
+    { class: "card line" },
+    shown,
+    caption && h("p", { class: "quiet" }, caption),
+  );
+}
 
 /** The network's input (784 pixels) and what the network says about it. */
 export function card(digit, classes, pixels, caption = "") {

@@ -1,7 +1,7 @@
 // The view Draw: a sheet, and what is read on it while the user draws.
 
 import { recall, remember } from "./address.js";
-import { cards, headline, remark } from "./answer.js";
+import { cards, headline, remark, strips } from "./answer.js";
 import { h } from "./dom.js";
 import { DIGITS, examples, paperButton, STAR } from "./drawings.js";
 import { Pad, padCanvas } from "./pad.js";
@@ -77,7 +77,8 @@ export function enter(page) {
     result.textContent = text;
     result.classList.toggle("words", !/^[\d?\n]+$/.test(text));
     unread.textContent = remark(answer);
-    details.replaceChildren(...(pad.empty && !photograph ? [tries] : cards(answer)));
+    const answers = [...strips(answer), ...cards(answer)];
+    details.replaceChildren(...(pad.empty && !photograph ? [tries] : answers));
     photograph?.view.mark(answer);
     undo.disabled = clear.disabled = pad.empty && !photograph;
     page.dataset.answerMilliseconds = milliseconds.toFixed(1);

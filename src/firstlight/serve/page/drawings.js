@@ -21,8 +21,8 @@ export const DIGITS = [
   {
     name: "4 or 9?",
     ink:
-      "ax47ai4ua7589x5n9n629c6i926x8u7c8n7r8f8j8n909b97a198au92bi8uc18lc78i.cf45ce55cc5" +
-      "ucb6jc97ac782c48wc29qc0apbxbqbvcobtdc",
+      "bg46bd46ba46b746b346b047ax47ai4ua7589x5n9n629c6i926x8u7c8n7r8f8j8n909b97a198au92" +
+      "bi8uc18lc78i.cz4hcy5bcw60cv6pct7gcr88co92cm9wckavchbwcfcucddi",
   },
 ];
 export const STAR = {

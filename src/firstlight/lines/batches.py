@@ -1,0 +1,56 @@
+"""Batches for training, composed in a process of its own, which needs no TensorFlow."""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firstlight.lines import compose, glyphs, pages
+from firstlight.lines.glyphs import Glyphs
+
+STRIPS, PAGES = 64, 8  # of a batch
+WAITING_BATCHES = 6
+
+Batch = tuple[NDArray[Any], NDArray[Any]]  # inputs, and the right answers
+Compose = Callable[[Glyphs, np.random.Generator], Batch]
+
+
+def compose_strips(written: Glyphs, random: np.random.Generator) -> Batch:
+    """Compose strips (n, 32, width, 1), and labels (n, digits) int32 that end in -1."""
+    strips = compose.compose(written, STRIPS, random)
+    return strips.pixels, strips.labels.astype(np.int32)
+
+
+def compose_pages(written: Glyphs, random: np.random.Generator) -> Batch:
+    """Compose pages (n, rows, columns, 1), and their answers: see pages.py."""
+    made = pages.compose(written, PAGES, random)
+    return made.pixels, made.lines
+
+
+def composed(compose_batch: Compose, out: Path, seed: int, first: int) -> Iterator[Batch]:
+    """Yield the batch of each step from `first` on, composed in another process.
+
+    The numbers of both processes are written to `pids` in the folder.
+    """
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue(WAITING_BATCHES)
+    process = context.Process(
+        target=fill, args=(compose_batch, queue, out, (seed, first)), daemon=True
+    )
+    process.start()
+    (out / "pids").write_text(f"{os.getpid()}\n{process.pid}\n")
+    while True:
+        yield queue.get()
+
+
+def fill(compose_batch: Compose, queue: Any, out: Path, place: tuple[int, int]) -> None:
+    """Compose the batch of each step, and wait while the queue is full."""
+    written = glyphs.load("train", out / "glyphs-train.npy")
+    seed, step = place
+    while os.getppid() != 1:
+        queue.put(compose_batch(written, np.random.default_rng([seed, step])))
+        step += 1

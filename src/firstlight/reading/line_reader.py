@@ -1,0 +1,100 @@
+"""The line reader: a network that reads a whole line of digits, without cutting it (see alignment).
+
+It says which digits are in a strip, and where. The ink between two of them is divided along the
+cheapest path, only to show where each digit is.
+"""
+
+import functools
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firstlight.onnx_model import open_session
+from firstlight.reading import alignment
+from firstlight.reading.alignment import AlignedDigit
+from firstlight.reading.blobs import Blob, merge
+from firstlight.reading.split import PAPER_COST, cheapest_paths, part_between, trace_path
+from firstlight.reading.strip import STRIP_HEIGHT, Strip
+
+LINES_MODEL = Path(__file__).parent / "lines.onnx"
+COLUMNS_PER_STEP = 4  # of the strip, for each of the network's outputs
+FIRST_STEP_MIDDLE = 3.5  # the strip's column in the middle of what the first output sees
+HALF_DIGIT = 28.0  # columns of the strip: the first and the last digit reach no farther
+
+
+class LineReader:
+    """The network in memory."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the network. Raises DataError: the file does not exist, or is not an ONNX model."""
+        self._session = open_session(path)
+
+    def logits(self, strip: Strip) -> NDArray[np.float32]:
+        """Return the outputs (steps, 11) for a strip: a step for every four columns."""
+        (outputs,) = self._session.run(["logits"], {"image": strip.pixels[None, ..., None]})
+        return np.asarray(outputs[0])
+
+    def read(self, strips: Sequence[Strip]) -> list[AlignedDigit]:
+        """Return a line's digits from left to right; the strips show it with other margins."""
+        return alignment.align([self.logits(strip) for strip in strips])
+
+    def read_single(self, strips: Sequence[Strip]) -> NDArray[np.float64]:
+        """Return how probable each digit is, and none, (11,), in the clearest of some strips."""
+        digits = [alignment.single_digit(self.logits(strip)) for strip in strips]
+        return max(digits, key=lambda digit: digit.evidence).probabilities
+
+
+@functools.cache
+def line_reader() -> LineReader:
+    """Return the bundled network."""
+    return LineReader(LINES_MODEL)
+
+
+def column_of(digit: AlignedDigit) -> float:
+    """Return the column of the strip that is the middle of a digit."""
+    return COLUMNS_PER_STEP * digit.step + FIRST_STEP_MIDDLE
+
+
+def digit_blobs(line: Sequence[Blob], strip: Strip, digits: Sequence[AlignedDigit]) -> list[Blob]:
+    """Return the ink of each digit: the line's ink, cut between the middles of neighbours.
+
+    Where a digit has no ink in the line's blobs, the place without ink is returned.
+    """
+    columns = [column_of(digit) for digit in digits]
+    places = [place_without_ink(strip, column) for column in columns]
+    if not line or not digits:
+        return places
+    ink = merge(line)
+    middles = [strip.x + strip.scale * column - ink.x for column in columns]
+    reach = HALF_DIGIT * strip.scale
+    seams = [constant(ink, middles[0] - reach)]
+    seams += [seam_between(ink, *pair) for pair in itertools.pairwise(middles)]
+    seams.append(constant(ink, middles[-1] + reach))
+    parts = [part_between(ink, *pair) for pair in itertools.pairwise(seams)]
+    return [part if part.mass else place for part, place in zip(parts, places, strict=True)]
+
+
+def constant(ink: Blob, column: float) -> NDArray[np.int64]:
+    """Return a straight seam, (h,)."""
+    return np.full(ink.height, min(max(round(column), 0), ink.width))
+
+
+def seam_between(ink: Blob, left: float, right: float) -> NDArray[np.int64]:
+    """Return the columns, (h,), of the path from top to bottom through the least ink."""
+    first = min(max(round(left), 0), ink.width - 1)
+    last = min(max(round(right), first + 1), ink.width)
+    costs, steps = cheapest_paths(ink.ink[:, first:last] + np.float32(PAPER_COST))
+    return first + trace_path(steps, int(costs.argmin()))
+
+
+def place_without_ink(strip: Strip, column: float) -> Blob:
+    """Return where a digit is whose middle is in a column of the strip."""
+    width, height = (max(1, round(side * strip.scale)) for side in (HALF_DIGIT / 2, STRIP_HEIGHT))
+    x = strip.x + strip.scale * column
+    y = strip.y + strip.slope * (x - strip.x)
+    return Blob(
+        max(0, round(x - width / 2)), max(0, round(y)), np.zeros((height, width), np.float32)
+    )

@@ -1,0 +1,101 @@
+"""What a network says of blobs, and the digits that these become."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firstlight.reading import locate, unread
+from firstlight.reading.blobs import Blob
+from firstlight.reading.normalize import normalize
+from firstlight.reading.recognizer import NOT_A_DIGIT, Recognizer
+from firstlight.reading.result import UNSURE, Digit
+from firstlight.reading.unread import Box
+
+CANDIDATES = 3  # classes that are reported for a digit
+
+
+class Recognition(NamedTuple):
+    """A blob, the network's input, and the network's output."""
+
+    blob: Blob
+    image: NDArray[np.uint8]  # (28, 28, 1)
+    probabilities: NDArray[np.float32]  # (classes,)
+    column: float | None = None  # of its line's strip
+
+
+def recognize(blobs: Sequence[Blob], network: Recognizer) -> list[Recognition]:
+    """Normalise each blob and give all of them to the network in one batch."""
+    images = np.array([normalize(blob) for blob in blobs], np.uint8).reshape(-1, 28, 28, 1)
+    probabilities = network.probabilities(images)
+    return [Recognition(*each) for each in zip(blobs, images, probabilities, strict=True)]
+
+
+def is_digit(recognition: Recognition, network: Recognizer) -> bool:
+    """Return whether a digit is more probable than that it is none."""
+    return network.classes[int(recognition.probabilities.argmax())] != NOT_A_DIGIT
+
+
+def to_digits(
+    recognized: Sequence[Recognition],
+    network: Recognizer,
+    scale: float,
+    threshold: float | None = None,
+) -> list[Digit]:
+    """Return the digits of a line, without the candidates that are not digits.
+
+    Args:
+        scale: pixels of the original picture per pixel of the working picture.
+        threshold: the least confidence of an answer; that of the network for None.
+    """
+    least = network.threshold if threshold is None else threshold
+    digits = []
+    for blob, image, probabilities, column in recognized:
+        order = np.argsort(-probabilities)[:CANDIDATES]
+        candidates = tuple((network.classes[i], float(probabilities[i])) for i in order)
+        name, confidence = candidates[0]
+        if name == NOT_A_DIGIT:
+            continue
+        digits.append(
+            Digit(
+                digit=name if confidence >= least else UNSURE,
+                confidence=confidence,
+                box=scaled_box(Box.of(blob), scale),
+                candidates=candidates,
+                image=image,
+                probabilities=tuple(probabilities.tolist()),
+                column=column,
+            )
+        )
+    return digits
+
+
+def scaled_box(box: Box, scale: float) -> tuple[int, int, int, int]:
+    """Return x, y, width, height in pixels of the original picture."""
+    x, y, width, height = (round(side * scale) for side in box)
+    return x, y, width, height
+
+
+def find_unread(
+    marks: locate.Marks, lines: Sequence[list[Recognition]], network: Recognizer
+) -> list[Box]:
+    """Return the boxes of the ink that may be a digit and was not read."""
+    heights = [each.blob.height for line in lines for each in line if is_digit(each, network)]
+    if not heights:
+        return []
+    height = float(np.median(heights))
+    in_lines = [
+        each.blob
+        for line in lines
+        if any(is_digit(other, network) for other in line)
+        for each in line
+        if not is_digit(each, network) and unread.is_as_high(each.blob.height, height)
+    ]
+    looked_at = [each.blob for line in lines for each in line]
+    left_out = [
+        each.blob
+        for each in recognize(unread.left_out(marks, looked_at, height), network)
+        if is_digit(each, network) and each.probabilities.max() >= network.threshold
+    ]
+    return [*map(Box.of, (*in_lines, *left_out)), *unread.too_many(marks, height)]

@@ -1,0 +1,125 @@
+"""A strip: a line of writing in the form that the line reader takes, and where it was cut out.
+
+contrast to the paper (32, width), as measured  →  pixels uint8, in units of the strip's own ink
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from firstlight.reading.blobs import Blob
+
+Floats = NDArray[np.float32]
+
+STRIP_HEIGHT = 32  # pixels
+LOWEST, HIGHEST = -0.25, 1.25  # contrasts, in units of the ink's; grain may be lighter than paper
+MIN_INK = 0.04  # contrast; a strip without ink must not be enhanced without limit
+INK_PERCENTILE = 99.0
+PAPER_PIXEL = round(255 * LOWEST / (LOWEST - HIGHEST))  # what paper without grain becomes
+MARGIN_ABOVE, MARGIN_BESIDE = 0.08, 0.6  # around the line's ink, over its height
+MAX_SLOPE = 0.2  # of a line, rows per column
+MIN_SLOPED = 3  # blobs: the middles of fewer say little about a line's slope
+MAX_ASPECT = 40  # width over height
+
+
+@dataclass(frozen=True, eq=False)
+class Strip:
+    """A line's pixels, and how its columns and rows lie in the picture."""
+
+    pixels: NDArray[np.uint8]  # (32, width)
+    x: float = 0.0  # the picture's column at the strip's left side,
+    y: float = 0.0  # and its row at the top
+    scale: float = 1.0  # pixels of the picture per pixel of the strip
+    slope: float = 0.0  # rows of the picture per column
+
+
+def strip_pixels(contrast: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return contrasts (..., 32, width) as pixels: paper about PAPER_PIXEL, ink about 212."""
+    ink = np.percentile(contrast, INK_PERCENTILE, axis=(-2, -1), keepdims=True)
+    relative = np.clip(contrast / np.maximum(ink, MIN_INK), LOWEST, HIGHEST)
+    return np.asarray((relative - LOWEST) * (255 / (HIGHEST - LOWEST)) + 0.5, np.uint8)
+
+
+@dataclass(frozen=True)
+class Area:
+    """Where a line is in a picture, in its pixels, with the margins around it."""
+
+    left: float
+    right: float
+    middle: float  # a column, and the area's top in this column
+    top: float
+    height: float
+    slope: float = 0.0  # rows per column
+
+    def contains(self, x: float, y: float) -> bool:
+        """Return whether a point of the picture is in it."""
+        below_top = y - self.top - self.slope * (x - self.middle)
+        return self.left <= x <= self.right and 0 <= below_top <= self.height
+
+
+def cut_area(contrast: Floats, area: Area) -> Strip:
+    """Cut an area out of a picture's measured contrast (h, w), and make it level."""
+    rows, columns = contrast.shape
+    left, right = max(0.0, area.left), min(float(columns), area.right)
+    top, bottom = area.top, area.top + area.height
+    if not area.slope:
+        top, bottom = max(0.0, top), min(float(rows), bottom)
+    height = max(2.0, bottom - top)
+    width = max(1.0, min(right - left, MAX_ASPECT * height))
+    across = 4 * round(max(16, width * STRIP_HEIGHT / height) / 4)  # an output every four columns
+    first = top + area.slope * (left - area.middle)
+    level = level_area(contrast, (left, first), area.slope, (round(width), round(height)))
+    reduced = level.resize((across, STRIP_HEIGHT), Image.Resampling.BILINEAR)
+    return Strip(strip_pixels(np.asarray(reduced)), left, first, width / across, area.slope)
+
+
+def cut_strip(contrast: Floats, line: Sequence[Blob]) -> Strip:
+    """Cut the line that some blobs are in out of a picture's measured contrast (h, w).
+
+    What is around its blobs is in the strip too: the line reader judges it, not a rule.
+    """
+    slope, middle = line_slope(line)
+    shifts = [slope * (blob.center[0] - middle) for blob in line]
+    top = min(blob.y - shift for blob, shift in zip(line, shifts, strict=True))
+    bottom = max(blob.bottom - shift for blob, shift in zip(line, shifts, strict=True))
+    margin = (bottom - top) * MARGIN_ABOVE
+    beside = MARGIN_BESIDE * (bottom - top)
+    area = Area(
+        left=min(blob.x for blob in line) - beside,
+        right=max(blob.right for blob in line) + beside,
+        middle=middle,
+        top=top - margin,
+        height=bottom - top + 2 * margin,
+        slope=slope,
+    )
+    return cut_area(contrast, area)
+
+
+def line_slope(line: Sequence[Blob]) -> tuple[float, float]:
+    """Return the slope of a line, in rows per column, and the column of its middle."""
+    x, y = np.array([blob.center for blob in line]).T
+    middle = float((x.min() + x.max()) / 2)
+    height = float(np.median([blob.height for blob in line]))
+    if len(line) < MIN_SLOPED or np.ptp(x) < 2 * height:
+        return 0.0, middle
+    return float(np.clip(np.polyfit(x, y, 1)[0], -MAX_SLOPE, MAX_SLOPE)), middle
+
+
+def level_area(
+    contrast: Floats, corner: tuple[float, float], slope: float, size: tuple[int, int]
+) -> Image.Image:
+    """Return an area whose rows go down by `slope` per column, outside the picture as its border.
+
+    Args:
+        corner: its left upper corner; size: its width and height; all in pixels of the picture.
+    """
+    columns = (round(corner[0]) + np.arange(size[0])).clip(0, contrast.shape[1] - 1)
+    start = corner[1] + slope * np.arange(size[0])
+    rows = (start.round().astype(np.int64) + np.arange(size[1])[:, None]).clip(
+        0, contrast.shape[0] - 1
+    )
+    return Image.fromarray(contrast[rows, columns])

@@ -1,0 +1,129 @@
+"""Strips and pages that are composed, and how the line reader's outputs become digits."""
+
+import itertools
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from firstlight.datasets import mnist
+from firstlight.lines import compose, glyphs, pages
+from firstlight.reading import alignment
+from firstlight.reading.line_reader import line_reader
+from firstlight.reading.strip import STRIP_HEIGHT, Strip
+
+
+@pytest.fixture(scope="module")
+def written() -> glyphs.Glyphs:
+    """A few digits that no network was trained on, and the letters."""
+    examples = mnist.load("val").first(500)
+    images = np.concatenate([examples.images[:].reshape(-1, 28, 28), glyphs.letters()])
+    fields = glyphs.fields(images)
+    letters = np.full(len(images) - len(examples), glyphs.LETTER_LABEL)
+    labels = np.concatenate([examples.labels, letters]).astype(np.int64)
+    return glyphs.Glyphs(fields, glyphs.ink_boxes(fields[0]), labels)
+
+
+def outputs_for(steps: list[int]) -> np.ndarray:
+    """Outputs of a network that is sure of one class in each step."""
+    return np.where(np.eye(11)[steps] > 0, 10.0, 0.0).astype(np.float32)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_strips_are_new_for_each_seed_and_the_same_for_the_same(
+    written: glyphs.Glyphs, seed: int
+) -> None:
+    first, again, other = (
+        compose.compose(written, 16, np.random.default_rng(number))
+        for number in (seed, seed, seed + 100)
+    )
+    assert first.pixels.shape == (16, STRIP_HEIGHT, first.pixels.shape[2], 1)
+    assert np.array_equal(first.pixels, again.pixels) and np.array_equal(first.labels, again.labels)
+    assert not np.array_equal(first.labels, other.labels)
+
+
+def test_labels_are_digits_and_then_nothing(written: glyphs.Glyphs) -> None:
+    labels = np.concatenate(
+        [compose.compose(written, 64, np.random.default_rng(seed)).labels for seed in range(4)]
+    )
+    assert labels.min() == -1 and labels.max() == 9
+    ended = np.maximum.accumulate(labels < 0, axis=1)
+    assert (labels[ended] == -1).all()
+    assert 0.05 < (labels[:, 0] < 0).mean() < 0.35  # strips without digits
+
+
+def test_a_page_says_where_its_lines_are_and_how_high(written: glyphs.Glyphs) -> None:
+    made = [pages.compose(written, 2, np.random.default_rng(seed)) for seed in range(4)]
+    for page in made:
+        rows, columns = page.pixels.shape[1:3]
+        assert page.lines.shape == (2, rows // pages.CELL, columns // pages.CELL, 3)
+    is_line = np.concatenate([page.lines[..., 0].ravel() for page in made])
+    heights = np.concatenate([page.lines[..., 1].ravel() for page in made])
+    assert set(np.unique(is_line)) == {0, 1}
+    assert (heights[is_line > 0] >= np.log2(pages.MIN_HEIGHT) - 0.01).all()
+    assert (heights[is_line == 0] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("steps", "text"),
+    [
+        ([10, 10, 10], []),
+        ([10, 4, 4, 10], [4]),
+        ([1, 10, 1], [1, 1]),  # a blank separates two digits that are alike
+        ([1, 1, 1], [1]),
+        ([7, 3, 3, 10, 3], [7, 3, 3]),
+    ],
+)
+def test_repeated_outputs_are_one_digit_unless_a_blank_is_between(
+    steps: list[int], text: list[int]
+) -> None:
+    digits = alignment.align([outputs_for(steps)])
+    assert [int(digit.probabilities.argmax()) for digit in digits] == text
+    assert all(digit.probabilities.sum() == pytest.approx(1) for digit in digits)
+    assert all(steps[round(digit.step)] in text for digit in digits)
+
+
+def test_a_texts_probability_is_the_sum_over_its_alignments() -> None:
+    random = np.random.default_rng(0)
+    outputs = alignment.log_softmax(random.normal(0, 1, (4, 11)))
+    texts = {(1,): 0.0, (1, 1): 0.0, (1, 2): 0.0, (2, 1, 2): 0.0}
+    for path in itertools.product((1, 2, alignment.BLANK), repeat=4):
+        text = tuple(key for key, _ in itertools.groupby(path) if key != alignment.BLANK)
+        if text in texts:
+            texts[text] += float(np.exp(outputs[range(4), path].sum()))
+    for text, probability in texts.items():
+        (logarithm,) = alignment.log_probability(outputs, np.array([text]))
+        assert np.exp(logarithm) == pytest.approx(probability)
+
+
+def test_an_unsure_digit_has_its_alternatives() -> None:
+    outputs = outputs_for([10, 4, 10, 8, 10])
+    outputs[1, 9] = outputs[1, 4] - 0.5
+    first, second = alignment.align([outputs])
+    assert list(np.argsort(-first.probabilities)[:2]) == [4, 9]
+    assert 0.5 < first.probabilities[4] < 0.7 < second.probabilities[8]
+
+
+def test_the_bundled_network_reads_composed_strips(written: glyphs.Glyphs) -> None:
+    strips = compose.compose(written, 64, np.random.default_rng(1))
+    right = 0
+    for pixels, labels in zip(strips.pixels, strips.labels, strict=True):
+        digits = line_reader().read([Strip(pixels[..., 0])])
+        read = [int(digit.probabilities.argmax()) for digit in digits]
+        right += read == labels[labels >= 0].tolist()
+    assert right > 0.6 * len(strips.labels)  # some are illegible for a person too
+
+
+@pytest.mark.large
+@pytest.mark.parametrize("task", ["reader", "finder"])
+def test_a_training_continues_from_its_checkpoint(task: str, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "firstlight.training.lines", task, "--out", str(out)]
+    for steps in (2, 3):
+        subprocess.run([*command, "--steps", str(steps)], check=True)
+    log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in log] == [2, 3]
+    assert all(np.isfinite(line["loss"]) for line in log)
