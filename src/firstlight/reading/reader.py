@@ -69,10 +69,14 @@ def read(
 ) -> Reading:
     """Read the digits in a picture, without TensorFlow.
 
+    Lines of digits are found and read as a whole. A digit is "?" if its confidence is below 0.5;
+    with `model` or `single`, if it is below the threshold of the model of digits.
+
     Args:
         source: a file, a Pillow image, or an array (height, width) or (height, width, 3 or 4) of
             integers, or of floats from 0 to 1.
-        model: an ONNX file to read with, instead of the bundled model.
+        model: an ONNX file of a model of digits that reads instead of the bundled networks. The
+            digits are cut out for it.
         single: the whole picture shows one digit.
         page: of a TIFF or PDF file, from 1; by default the first. `read_all` reads every page.
 
