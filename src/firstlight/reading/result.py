@@ -17,7 +17,7 @@ UNSURE = "?"
 class Digit:
     """A digit that was read, and where it is in the picture."""
 
-    digit: str  # "?" if its confidence is too low: see `read`
+    digit: str  # "?" if its confidence is below the threshold: see `read`
     confidence: float  # 0..1, the probability of the most probable class
     box: tuple[int, int, int, int]  # x, y, width, height in pixels of the original picture
     candidates: tuple[tuple[str, float], ...]  # the three most probable classes, probabilities
