@@ -34,7 +34,7 @@ def compose_pages(written: Glyphs, random: np.random.Generator) -> Batch:
 def composed(compose_batch: Compose, out: Path, seed: int, first: int) -> Iterator[Batch]:
     """Yield the batch of each step from `first` on, composed in another process.
 
-    The numbers of both processes are written to `pids` in the folder.
+    The process ids of both are written to `pids` in the folder `out`.
     """
     context = multiprocessing.get_context("spawn")
     queue = context.Queue(WAITING_BATCHES)
@@ -48,7 +48,11 @@ def composed(compose_batch: Compose, out: Path, seed: int, first: int) -> Iterat
 
 
 def fill(compose_batch: Compose, queue: Any, out: Path, place: tuple[int, int]) -> None:
-    """Compose the batch of each step, and wait while the queue is full."""
+    """Compose the batch of each step, and wait while the queue is full; end with the parent.
+
+    Args:
+        place: the seed, and the step to begin with.
+    """
     written = glyphs.load("train", out / "glyphs-train.npy")
     seed, step = place
     while os.getppid() != 1:

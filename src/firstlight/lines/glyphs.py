@@ -1,7 +1,8 @@
-"""Digits and letters as two fields from which strokes of any width are drawn.
+"""Digits and letters as two fields, from which a line is drawn in any size and with any pen.
 
-ink       (n, 56, 56) uint8: the image, enlarged twice; as it was written
-distance  (n, 56, 56) uint8: eighths of a pixel to the stroke's skeleton; for another pen
+ink       (n, 56, 56) uint8: the image at twice its size, for a glyph as it was written
+distance  (n, 56, 56) uint8: how far each pixel is from the middle of the stroke (its skeleton), in
+          eighths of a pixel, for another pen: its stroke is what is nearer than half its width
 """
 
 from dataclasses import dataclass

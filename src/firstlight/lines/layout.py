@@ -1,5 +1,8 @@
 """Lines of writing: glyphs side by side, and the strokes that people write between and on them.
 
+A patch (32, 56) holds one drawn glyph. In the arrays of a batch's glyphs, `strip` is the number of
+a glyph's strip, and `order` its place in the strip, from 0; `place` is both.
+
 All strips of a batch are laid out at once. A strip is 32 pixels high; ink is 0 to 1.
 """
 
@@ -15,7 +18,9 @@ from firstlight.lines.glyphs import DISTANCE_UNITS, SIDE, Glyphs
 HEIGHT = 32  # pixels of a strip
 PATCH = 56  # pixels: the width of the area in which one glyph is drawn
 MAX_DIGITS = 12
-MAX_PIECE, MIN_WHOLE = 0.3, 0.8  # visible parts of a digit at the strip's ends; between: left out
+# How much of a digit at the strip's end is visible: less than the first is drawn, but not read;
+# more than the second is read; between them, where even a person would hesitate, nothing is drawn.
+MAX_PIECE, MIN_WHOLE = 0.3, 0.8
 PIXELS_PER_SIDE = 40  # of a field: MNIST's digits were fitted into 20×20, and enlarged twice
 
 Floats = NDArray[np.floating[Any]]  # float32 for whatever is as large as a batch
@@ -73,7 +78,7 @@ class Lines:
 
 
 def choose(random: Random, chosen: Floats, *options: Floats) -> Floats:
-    """Return (n,): for each row one of the options (n,), by probabilities that sum to 1."""
+    """Return (n,): each value from one of the options (n,), whose probabilities are `chosen`."""
     which = np.searchsorted(np.cumsum(chosen)[:-1], random.random(len(options[0])))
     return np.choose(which, options).astype(np.float32)
 
@@ -331,7 +336,7 @@ def middle_of_row(patches: Floats, rows: Ints, y: Ints, first: bool = False) -> 
 def flags(
     patches: Floats, rows: Ints, length: tuple[float, float], random: Random, at_left: bool = False
 ) -> Ends:
-    """A stroke from the top of a 1 down to the left; a tick at the left end of a 7's top."""
+    """Return a stroke from the top of a 1 down to the left, or from the left end of a 7's top."""
     top, bottom = ink_rows(patches, rows)
     height = (bottom - top + 1).astype(np.float32)
     x = middle_of_row(patches, rows, top + 1, first=at_left) + 0.5
@@ -342,7 +347,7 @@ def flags(
 
 
 def feet(patches: Floats, rows: Ints, random: Random) -> Ends:
-    """A level stroke under a 1."""
+    """Return a level stroke under each 1."""
     top, bottom = ink_rows(patches, rows)
     reach = random.uniform(0.15, 0.4, len(rows)) * (bottom - top + 1)
     x, y = middle_of_row(patches, rows, bottom - 1) + 0.5, bottom - 0.0
@@ -350,7 +355,7 @@ def feet(patches: Floats, rows: Ints, random: Random) -> Ends:
 
 
 def bars(patches: Floats, rows: Ints, random: Random) -> Ends:
-    """A stroke through the stem of a 7."""
+    """Return a stroke through the stem of each 7."""
     top, bottom = ink_rows(patches, rows)
     y = (top + (bottom - top) * random.uniform(0.4, 0.65, len(rows))).astype(np.int64)
     x = middle_of_row(patches, rows, y) + 0.5
@@ -464,7 +469,7 @@ Sides = tuple[Floats, ...]
 
 
 def dots(rows: Ints, sides: Sides, strip: Ints, random: Random) -> Ends:
-    """A dot or a comma at the lower right of a digit."""
+    """Return a dot or a comma at the lower right of each digit."""
     right, base, height = (values[rows] for values in sides)
     x = right + random.uniform(0, 0.15, len(rows)) * height
     y = base - random.uniform(-0.12, 0.15, len(rows)) * height
@@ -473,7 +478,7 @@ def dots(rows: Ints, sides: Sides, strip: Ints, random: Random) -> Ends:
 
 
 def dashes(rows: Ints, sides: Sides, strip: Ints, random: Random) -> Ends:
-    """A dash after the last digit, or two: "-" and "=", level or rising."""
+    """Return one dash or two after each last digit: "-" or "=", level or rising."""
     twice = np.concatenate([rows, rows[random.random(len(rows)) < 0.4]])
     right, base, height = (values[twice] for values in sides)
     same = np.random.default_rng(len(rows)).random(len(sides[0]))[twice]  # for both dashes of "="
@@ -486,7 +491,7 @@ def dashes(rows: Ints, sides: Sides, strip: Ints, random: Random) -> Ends:
 
 
 def links(rows: Ints, sides: Sides, strip: Ints, random: Random) -> Ends:
-    """A stroke from a digit to its right neighbour, mostly near the top or at the bottom."""
+    """Return a stroke from each digit to its right neighbour, mostly near the top or the bottom."""
     right, following, base, height = (values[rows] for values in sides)
     levels = random.choice([0.05, 0.1, 0.5, 0.8, 0.9, 0.95], len(rows))
     y = base - levels * height

@@ -15,13 +15,18 @@ The steps, and the modules that take them:
     alignment.py    its outputs become digits, their places and alternatives
     normalize.py    each digit's ink becomes a 28×28 image like MNIST's
     recognizer.py   a network has a say in which digit that is
-    reader.py       all of these in order; the result is a Reading
+    recognition.py  what it says of each piece of ink becomes digits
+    unread.py       ink that may be a digit and was not read
+    reader.py       all of these in order
+    result.py       what was read: a Reading with its lines and digits
     sheet.py        draws how a picture was read
 
 A model of digits that the user gives reads alone, and needs digits that are cut out:
 
-    locate.py       connected ink becomes blobs, in lines
+    components.py   connected pixels
+    locate.py       connected ink becomes blobs (blobs.py), in lines
     split.py        blobs are split and joined into candidates for digits
+    cut_reader.py   the cheapest chain of candidates
 
 Many pictures at once:
 

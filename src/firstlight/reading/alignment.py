@@ -1,9 +1,14 @@
 """From the line reader's outputs to digits: which, how sure, and where (CTC).
 
-The network gives a probability to each digit and to the blank for each step of four columns. Many
-alignments of steps to digits mean the same text: repeated outputs are one digit, unless a blank is
-between them. A text's probability is the sum over its alignments (Graves and others, 2006,
-sections 3 and 4).
+For each step, which is four columns of the strip, the network gives a probability to each digit and
+to the blank. An alignment is one of these classes for each step. It becomes a text if equal
+neighbours are joined to one and then the blanks are left out, so many alignments have the same
+text. A text's probability is the sum of theirs (Graves and others, "Connectionist Temporal
+Classification", 2006, sections 3 and 4).
+
+The states of a text are its digits with a blank before, between and behind them. From step to step
+an alignment stays in its state or goes to the next; from a digit it may skip the blank, if the
+next digit is a different one.
 """
 
 from collections import defaultdict
@@ -26,14 +31,18 @@ class AlignedDigit(NamedTuple):
     """A digit of a line."""
 
     probabilities: Floats  # (11,): of each digit in this place, and of none
-    step: float  # the middle of the steps that show it
+    step: float  # the middle of the steps in which the likeliest alignment has it
 
 
 def align(views: Sequence[NDArray[np.float32]]) -> list[AlignedDigit]:
-    """Return the digits of a line from the outputs (steps, 11) for one or more strips of it.
+    """Return the digits of a line.
 
-    Of the texts that are likeliest in some strip, that is taken whose probabilities in all strips
-    have the largest product. The steps are those of the first strip.
+    Each strip has its likeliest text. Of these texts, the one is taken whose probabilities in all
+    strips have the largest product.
+
+    Args:
+        views: the logits (steps, 11) of one or more strips that show the line with different
+            margins. The digits' steps are those of the first.
     """
     outputs = [log_softmax(logits) for logits in views]
     texts = sorted({likeliest_text(each) for each in outputs})
@@ -46,7 +55,7 @@ def align(views: Sequence[NDArray[np.float32]]) -> list[AlignedDigit]:
 
 
 def in_all(outputs: Sequence[Floats], text: Text) -> float:
-    """Return the logarithm of the product of a text's probabilities in some strips."""
+    """Return the logarithm of the product of a text's probabilities in all strips."""
     one = np.array([text], np.int64).reshape(1, -1)
     return sum(float(log_probability(each, one)[0]) for each in outputs)
 
@@ -100,8 +109,9 @@ def likeliest_text(outputs: Floats) -> Text:
 def alternatives(outputs: Floats, text: Text) -> Floats:
     """Return for each place of a text how probable each digit and no digit is, (places, 11).
 
-    The rest of the text stays. What comes before a place is added up from the left, and what comes
-    after it from the right (Graves and others, 2006, section 4.1); between them a digit, or none.
+    The rest of the text stays as it is. The alignments of what comes before a place are summed from
+    the left, and those of what comes after it from the right (forward and backward variables,
+    Graves and others, 2006, section 4.1); each digit, or none, is put between the two.
     """
     states = with_blanks(np.array([text]))[0]
     steps = scaled(np.exp(outputs), states)
@@ -131,7 +141,8 @@ def alternatives(outputs: Floats, text: Text) -> Floats:
 def scaled(steps: Floats, states: Ints) -> Floats:
     """Multiply each step's probabilities by a number, so that sums over alignments stay near 1.
 
-    All alignments are multiplied alike.
+    Products of many probabilities would become 0. Every alignment has a class for each step, so all
+    are multiplied alike, and their ratios stay.
     """
     result = steps.copy()
     reached = start(states)

@@ -103,7 +103,7 @@ class Workers:
 
     def __init__(self, jobs: int, model: Path | None, single: bool) -> None:
         self.jobs = jobs
-        self._arguments = [str(model or DIGITS_MODEL), "single" if single else ""]
+        self._arguments = [str(model or ""), "single" if single else ""]
         self._closed = False
         self._all = [Worker(self._arguments) for _ in range(jobs)]
         self._idle: SimpleQueue[Worker] = SimpleQueue()

@@ -1,8 +1,9 @@
 """The line finder: a network that says where lines of digits are on a page, dark or light.
 
-    grey (h, w)  →  reduced to four sizes  →  answers for cells of 4×4 pixels  →  lines
+    grey (h, w)  →  pages of four sizes  →  answers for cells of 4×4 pixels  →  lines
 
-Cells in the middle of a line touch each other, so a line is a connected component of such cells.
+The cells that the network takes for the middle of a line touch each other. So a line is a connected
+component of such cells.
 """
 
 import functools
@@ -87,7 +88,7 @@ class FoundLine:
         return (right - left) * self.shared_height(other, (left + right) / 2)
 
     def beside(self, other: "FoundLine") -> float:
-        """Return how much of the lower line is as high as the other, which is on its right."""
+        """Return how many rows this line and one on its right share, over the smaller height."""
         shared = self.shared_height(other, (self.right + other.left) / 2)
         return shared / min(self.height, other.height)
 

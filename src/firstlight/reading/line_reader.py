@@ -38,11 +38,11 @@ class LineReader:
         return np.asarray(outputs[0])
 
     def read(self, strips: Sequence[Strip]) -> list[AlignedDigit]:
-        """Return a line's digits from left to right; the strips show it with other margins."""
+        """Return a line's digits from left to right; the strips show it with different margins."""
         return alignment.align([self.logits(strip) for strip in strips])
 
     def read_single(self, strips: Sequence[Strip]) -> NDArray[np.float64]:
-        """Return how probable each digit is, and none, (11,), in the clearest of some strips."""
+        """Return how probable each digit is, and none, (11,), in the strip that shows one best."""
         digits = [alignment.single_digit(self.logits(strip)) for strip in strips]
         return max(digits, key=lambda digit: digit.evidence).probabilities
 
@@ -91,7 +91,7 @@ def seam_between(ink: Blob, left: float, right: float) -> NDArray[np.int64]:
 
 
 def place_without_ink(strip: Strip, column: float) -> Blob:
-    """Return where a digit is whose middle is in a column of the strip."""
+    """Return a blob without ink, at the place of a digit whose middle is in a column."""
     width, height = (max(1, round(side * strip.scale)) for side in (HALF_DIGIT / 2, STRIP_HEIGHT))
     x = strip.x + strip.scale * column
     y = strip.y + strip.slope * (x - strip.x)

@@ -1,10 +1,10 @@
 """The reader: from a picture to its digits.
 
-    picture → finder → ink.find_ink → strip → line_reader, recognizer → Reading
-    picture → ink.find_ink → cut_reader → Reading
+    picture → finder, ink → strip → line_reader → recognizer → Reading
+    picture → ink → cut_reader → Reading
 
-The modules of this folder take one step each; here they are put together. The second way is that of
-a model of digits that the user gives.
+The modules of this folder take one step each; here they are put together. The second way is for a
+model of digits that the user gives: it sees one digit at a time, so digits are cut out for it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ from firstlight.reading.recognizer import DIGITS_MODEL, Recognizer, recognizer
 from firstlight.reading.result import UNSURE, Digit, Line, Reading
 from firstlight.reading.strip import Area, Strip, cut_area, cut_strip
 
-SAY, MIN_SAY = 0.3, 0.001  # the recogniser's weight beside the line reader, its lowest word
+SAY, MIN_SAY = 0.3, 0.001  # exponent and least value of the recogniser's probabilities
 MIN_CONFIDENCE = 0.55  # of a digit that both have read: more probable than not
 MIN_WHOLE = 0.5  # of a line: how much of its marks is in it, times how surely they are digits
 MIN_BESIDE = 0.4  # of the lower of two lines in one row, the part that is as high as the other
@@ -58,7 +58,7 @@ class ReadLine(NamedTuple):
     place: FoundLine
     recognized: list[Recognition]
     line: Line
-    whole: float  # how much of the marks that it consists of is in it, 0..1
+    whole: float  # 0..1: see `inner_fraction`
 
 
 def read(
@@ -70,10 +70,14 @@ def read(
 ) -> Reading:
     """Read the digits in a picture, without TensorFlow.
 
+    Lines of digits are found and read as a whole. A digit is "?" if its confidence is below a
+    threshold; with `model` or `single`, it is the threshold of the model of digits.
+
     Args:
         source: a file, a Pillow image, or an array (height, width) or (height, width, 3 or 4) of
             integers, or of floats from 0 to 1.
-        model: an ONNX file to read with, instead of the bundled model.
+        model: an ONNX file of a model of digits that reads instead of the bundled networks. The
+            digits are cut out for it.
         single: the whole picture shows one digit.
         page: of a TIFF or PDF file, from 1; by default the first. `read_all` reads every page.
 
@@ -146,6 +150,7 @@ def read_lines(
     """
     lines = read_places(places, inks, network, picture.scale)
     dark_lines = sum(line.place.is_dark for line in lines)
+    # The ink that most lines are written with is shown, and searched for what was not read.
     most = inks.get(2 * dark_lines >= len(lines), next(iter(inks.values())))
     missed = find_unread(most.marks, [line.recognized for line in lines], network)
     return Reading(
@@ -162,7 +167,7 @@ def read_places(
     network: Recognizer,
     scale: float,
 ) -> list[ReadLine]:
-    """Return the lines in which digits were read, from top to bottom, the surest ones.
+    """Return the lines in which digits were read, from top to bottom; of those that overlap, one.
 
     Args:
         scale: pixels of the original picture per pixel of the working picture.
@@ -193,7 +198,7 @@ def cut_strips(place: FoundLine, found: FoundInk) -> list[Strip]:
 def read_strips(
     strips: Sequence[Strip], place: FoundLine, found: FoundInk, network: Recognizer
 ) -> list[Recognition]:
-    """Recognise the digits of a line: how many and where says the line reader alone."""
+    """Recognise the digits of a line. The line reader alone says how many they are, and where."""
     inside = [blob for blob in found.blobs if place.area().contains(*blob.center)]
     digits = line_reader().read(strips)
     recognized = recognize(digit_blobs(inside, strips[0], digits), network)
@@ -247,9 +252,10 @@ def joined(row: Sequence[ReadLine]) -> Line:
 
 
 def inner_fraction(place: FoundLine, blobs: Sequence[Blob]) -> float:
-    """Return how much of its marks is in a line, 0..1: in a part of a digit it is little.
+    """Return how much of the marks that a line consists of lies in it, 0..1.
 
-    It is the mean over the line's ink. Without marks it is 1: what is too pale is read too.
+    It is little if the line is only a part of a digit. It is the mean over the line's ink; without
+    marks it is 1, because ink that is too pale to be a mark is read too.
     """
     area = place.area(STRIP_HEIGHTS[-1])
     mass = np.array([blob.mass for blob in blobs])
@@ -268,10 +274,12 @@ def mass_in(area: Area, blob: Blob) -> float:
 def combine(
     recognition: Recognition, line_probabilities: NDArray[np.float64], network: Recognizer
 ) -> Recognition:
-    """Return what both networks say of a digit: the product of their probabilities.
+    """Return what both networks say of a digit: the product of their probabilities, scaled to 1.
+
+    The recogniser's are raised to the power SAY, so they count for less.
 
     Args:
-        line_probabilities: (11,) of the digits and of none.
+        line_probabilities: (11,), what the line reader says of the ten digits and of none.
     """
     if not recognition.blob.mass:  # the recogniser has seen nothing
         return recognition._replace(probabilities=line_probabilities.astype(np.float32))
@@ -294,9 +302,10 @@ def read_single(picture: Picture, found: ink.Ink, network: Recognizer) -> Readin
 
 
 def recognize_single(blobs: list[Blob], found: ink.Ink, network: Recognizer) -> Recognition:
-    """Recognise the one digit of a picture, in its blobs or in all of it: a digit is returned.
+    """Recognise the one digit of a picture, in its blobs or in the whole picture.
 
-    A digit that the frame cuts off lies along the border, where blobs are left out.
+    The whole is tried too, because a digit that the frame cuts off lies along the border, where
+    blobs are left out. The line reader's "none" decides how sure the digit is, not which it is.
     """
     whole = Blob(0, 0, found.contrast)
     strips = [cut_strip(found.measured, part) for part in (blobs, [whole]) if part]

@@ -1,4 +1,4 @@
-"""What a network says of blobs, and the digits that these become."""
+"""What the recogniser says of blobs, and the digits that these become."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -33,7 +33,7 @@ def recognize(blobs: Sequence[Blob], network: Recognizer) -> list[Recognition]:
 
 
 def is_digit(recognition: Recognition, network: Recognizer) -> bool:
-    """Return whether a digit is more probable than that it is none."""
+    """Return whether the most probable class is a digit, and not "none"."""
     return network.classes[int(recognition.probabilities.argmax())] != NOT_A_DIGIT
 
 
@@ -47,7 +47,7 @@ def to_digits(
 
     Args:
         scale: pixels of the original picture per pixel of the working picture.
-        threshold: the least confidence of an answer; that of the network for None.
+        threshold: below this confidence a digit is "?"; None stands for the network's own.
     """
     least = network.threshold if threshold is None else threshold
     digits = []

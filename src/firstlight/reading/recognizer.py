@@ -1,4 +1,4 @@
-"""The reader's network: a model of digits that predicts which digit an image shows."""
+"""The recogniser: a model of digits that predicts which digit an image shows."""
 
 import functools
 from pathlib import Path

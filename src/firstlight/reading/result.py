@@ -17,13 +17,13 @@ UNSURE = "?"
 class Digit:
     """A digit that was read, and where it is in the picture."""
 
-    digit: str  # "?" if its confidence is below the model's threshold
+    digit: str  # "?" if its confidence is below the threshold: see `read`
     confidence: float  # 0..1, the probability of the most probable class
     box: tuple[int, int, int, int]  # x, y, width, height in pixels of the original picture
     candidates: tuple[tuple[str, float], ...]  # the three most probable classes, probabilities
     image: NDArray[np.uint8] = field(repr=False)  # (28, 28, 1), 0..255: the recogniser's input
-    probabilities: tuple[float, ...] = field(repr=False)  # of all classes of the model
-    column: float | None = None  # of its line's strip: where the line reader sees it
+    probabilities: tuple[float, ...] = field(repr=False)  # of all classes: the digits, and none
+    column: float | None = None  # of its line's strip, where the line reader sees it
 
     def to_json(self) -> dict[str, Any]:
         document: dict[str, Any] = {

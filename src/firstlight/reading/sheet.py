@@ -1,4 +1,4 @@
-"""Draws how pictures were read: the ink that was found, the network's input and its answers."""
+"""Draws how pictures were read: the ink, the lines as strips, and the recogniser's input."""
 
 import math
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """A strip: a line of writing in the form that the line reader takes, and where it was cut out.
 
-contrast to the paper (32, width), as measured  →  pixels uint8, in units of the strip's own ink
+contrast to the paper (32, width)  →  pixels (32, width) uint8, in units of the strip's own ink
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ from firstlight.reading.blobs import Blob
 Floats = NDArray[np.float32]
 
 STRIP_HEIGHT = 32  # pixels
-LOWEST, HIGHEST = -0.25, 1.25  # contrasts, in units of the ink's; grain may be lighter than paper
-MIN_INK = 0.04  # contrast; a strip without ink must not be enhanced without limit
+LOWEST, HIGHEST = -0.25, 1.25  # contrasts over the ink's, as pixels 0 and 255; grain may be light
+MIN_INK = 0.04  # the least contrast that counts as ink's: grain alone must not become black
 INK_PERCENTILE = 99.0
 PAPER_PIXEL = round(255 * LOWEST / (LOWEST - HIGHEST))  # what paper without grain becomes
 MARGIN_ABOVE, MARGIN_BESIDE = 0.08, 0.6  # around the line's ink, over its height
@@ -46,7 +46,7 @@ def strip_pixels(contrast: NDArray[Any]) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class Area:
-    """Where a line is in a picture, in its pixels, with the margins around it."""
+    """The part of a picture that becomes a strip, in the picture's pixels; it may be slanted."""
 
     left: float
     right: float

@@ -24,6 +24,8 @@ from firstlight.errors import DataError, Interrupted, UsageError
 from firstlight.images.files import find_pictures
 from firstlight.progress import Progress
 from firstlight.reading import batch
+from firstlight.reading.finder import FINDER_MODEL
+from firstlight.reading.line_reader import LINES_MODEL
 from firstlight.reading.pages import STANDARD_INPUT, Page
 from firstlight.reading.recognizer import DIGITS_MODEL
 from firstlight.reading.result import UNSURE, Digit, FileReading, Line
@@ -110,7 +112,8 @@ def read_to_file(
     summary = ReadSummary(Path(out), left_out=found.left_out)
     columns = DIGIT_COLUMNS if digits else LINE_COLUMNS
     network = Path(model) if model else None
-    settings = [__version__, sha256(network or DIGITS_MODEL), single]
+    networks = [network] if network else [FINDER_MODEL, LINES_MODEL, DIGITS_MODEL]
+    settings = [__version__, *map(sha256, networks), single]
     with growing_table(summary.out, columns, settings) as table:
         keys, asked = set(), written_names(files)
         for rows in table.complete_pages(until=can_be_read_now):

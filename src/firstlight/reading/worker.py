@@ -21,7 +21,8 @@ from firstlight.reading.result import FileReading
 def main() -> None:
     """Answer every question."""
     onnx_model.SMALL_MODEL_THREADS = 1  # the other cores have processes of their own
-    model, single = Path(sys.argv[1]), sys.argv[2] == "single"
+    model = Path(sys.argv[1]) if sys.argv[1] else None
+    single = sys.argv[2] == "single"
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
     while True:
@@ -33,7 +34,7 @@ def main() -> None:
         answers.flush()
 
 
-def answer(question: Path | Page, model: Path, single: bool) -> int | FileReading:
+def answer(question: Path | Page, model: Path | None, single: bool) -> int | FileReading:
     """Return the number of a file's pages, or what is written on a page."""
     if isinstance(question, Path):
         try:

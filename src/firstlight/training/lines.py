@@ -3,9 +3,9 @@
     python -m firstlight.training.lines reader --steps 29000 --out runs/lines
     python -m firstlight.training.lines finder --steps 6000 --out runs/finder
 
-The same command continues after an interruption. A batch depends on the seed and on the number of
-its step, so a training that was interrupted sees the same batches. They are composed in a process
-of its own.
+The same command continues after an interruption. A batch depends only on the seed and on the number
+of its step, so a training that was interrupted sees the same batches. Another process composes
+them.
 """
 
 import argparse
@@ -38,8 +38,8 @@ class Task:
     network: str  # the module that builds it
     compose: Compose  # a batch of inputs, and the right answers
     loss: Callable[[Any, Any], Any]  # of outputs and answers
-    inputs: Any  # TensorSpec
-    answers: Any
+    inputs: Any  # TensorSpec: the shape and type of a batch's inputs,
+    answers: Any  # and of its right answers
 
 
 def train(task: Task, out: Path, steps: int) -> None:

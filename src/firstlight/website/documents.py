@@ -21,7 +21,7 @@ GUIDES = (
     ("docs/api.md", "api", "Every name, with examples that the tests run."),
     ("docs/compared.md", "compared", "What the same work needs in Keras and in Ultralytics."),
     ("benchmarks/README.md", "benchmarks", "All tables, and the programs that measure them again."),
-    ("src/firstlight/reading/digits.md", "digits", "The network that reads: its model card."),
+    ("src/firstlight/reading/digits.md", "digits", "The recogniser of digits: its model card."),
     ("src/firstlight/reading/lines.md", "lines", "The networks that find and read whole lines."),
     ("CHANGELOG.md", "changelog", "What is new in firstlight."),
 )
