@@ -294,6 +294,13 @@ def test_a_process_that_ends_costs_one_page(beside: Path) -> None:
         workers.close()
 
 
+def test_many_pictures_are_read_as_one_is(beside: Path) -> None:
+    one = fl.read("scans/10.png")
+    (among_many,) = fl.read_all("scans/10.png", jobs=1)
+    assert among_many.to_json()["lines"] == one.to_json()["lines"]
+    assert among_many.lines[0].strip is not None  # the line reader read it, not the recogniser
+
+
 def test_a_page_that_takes_too_long_is_given_up(
     beside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
