@@ -287,7 +287,7 @@ def test_every_verb_has_help_and_takes_json_and_quiet(firstlight: Firstlight, ve
         ("matplotlib", "train softmax"),
         ("matplotlib", "first-graph"),
         ("onnx", "export RUN --format onnx"),
-        ("tf2onnx", "export RUN --format litert"),
+        pytest.param("tf2onnx", "export RUN --format litert", marks=pytest.mark.large),
         ("nbformat", "lessons DIR"),
     ],
 )

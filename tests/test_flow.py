@@ -33,7 +33,8 @@ def test_the_flow(here: Path) -> None:
     assert list(better) == list(first) and better["run"] == "runs/convnet-mnist-1"
     assert better["test_accuracy"] > 0.95
 
-    facts = firstlight(here, "evaluate", better["run"])
+    # With a gate that is missed: exit code 3, and the answer all the same.
+    facts = firstlight(here, "evaluate", better["run"], "--min-accuracy", 0.999999, code=3)
     assert list(facts) == [
         "network", "data", "split", "examples", "correct", "accuracy", "interval95",
         "confusion", "mistakes",
@@ -42,13 +43,8 @@ def test_the_flow(here: Path) -> None:
     assert facts["interval95"][0] < facts["accuracy"] < facts["interval95"][1]
     assert len(facts["mistakes"]) == 10_000 - facts["correct"]
 
-    # A gate that is missed: exit code 3, and the same answer.
-    gated = firstlight(here, "evaluate", first["run"], "--min-accuracy", 0.999999, code=3)
-    assert gated["accuracy"] == first["test_accuracy"] and gated["examples"] == 10_000
-
-    for target in (better["run"], "first-graph"):
-        for file in firstlight(here, "graph", target)["files"]:
-            assert (here / file).read_text("utf-8").startswith("<svg")
+    for file in firstlight(here, "graph", "first-graph")["files"]:
+        assert (here / file).read_text("utf-8").startswith("<svg")
 
     run = here / better["run"]
     there = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
@@ -58,7 +54,6 @@ def test_the_flow(here: Path) -> None:
         "figures/learning_curves.png", "figures/samples.png", "figures/confusion_matrix.png",
         "figures/mistakes.png", "figures/predictions.png",
     }  # fmt: skip
-    assert (here / first["run"] / "figures/weights.png").is_file()
 
 
 def pictures(here: Path) -> Path:

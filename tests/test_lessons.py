@@ -26,7 +26,7 @@ from firstlight.graphs.draw import draw_graph
 
 CHAPTERS = chapters()
 MARK = "--- end of block ---"
-QUICK = 8  # seconds: chapters that run in this time are run by `make test` too
+QUICK = 2  # seconds: chapters that run in this time are run by `make test` too
 MEASURED = json.loads(SECONDS.read_text("utf-8"))
 by_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
 

@@ -138,7 +138,9 @@ def test_a_stopped_training_continues_to_bit_equal_weights(
     assert_bit_equal(here / "whole", here / "cut")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.large)]
+)
 def test_a_signal_stops_it_after_a_checkpoint(number: int, digits: Path, here: Path) -> None:
     arguments = ["train", "lenet5", "--data", str(digits), "--epochs", "3000", "--out", "cut"]
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}

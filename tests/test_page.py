@@ -316,6 +316,7 @@ COLLECT_CONFIDENCES = """() => {
 }"""
 
 
+@pytest.mark.large
 def test_between_a_3_and_an_8_it_is_less_sure(open_page: Any) -> None:
     """A 3 that is closed little by little to an 8 is, on the way, neither for sure."""
     page = open_page()

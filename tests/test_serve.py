@@ -251,6 +251,7 @@ def test_occlusion_shows_where_the_reader_looks(site: Site) -> None:
     assert occlusion.min() < occlusion[0, 0]
 
 
+@pytest.mark.large
 def test_sixty_four_clients_at_once_each_get_their_own_answer(site: Site) -> None:
     texts = [f"{number:02d}"[::-1] for number in range(64)]
 
