@@ -35,6 +35,7 @@ from firstlight.reading.strip import Area, Strip, cut_area, cut_strip
 SAY, MIN_SAY = 0.3, 0.001  # exponent and least value of the recogniser's probabilities
 MIN_CONFIDENCE = 0.55  # of a digit that both have read: more probable than not
 MIN_WHOLE = 0.5  # of a line: how much of its marks is in it, times how surely they are digits
+MIN_PROBABILITY = 1e-9  # of a digit, so that they have a sum
 MIN_BESIDE = 0.4  # of the lower of two lines in one row, the part that is as high as the other
 STRIP_HEIGHTS = (1.3, 1.6)  # over the digits' height: each line is read with these margins
 
@@ -311,7 +312,8 @@ def recognize_single(blobs: list[Blob], found: ink.Ink, network: Recognizer) -> 
     strips = [cut_strip(found.measured, part) for part in (blobs, [whole]) if part]
     *digits, none = line_reader().read_single(strips)
     recognition = cut_reader.read_single(blobs or [whole], network)[0][0]
-    combined = combine(recognition, np.array([*digits, 0.0]) / sum(digits), network)
+    which = np.array([*np.maximum(digits, MIN_PROBABILITY), 0.0])
+    combined = combine(recognition, which / which.sum(), network)
     return combined._replace(probabilities=combined.probabilities * np.float32(1 - none))
 
 
