@@ -147,7 +147,7 @@ def page_states(photograph: Path, notes: Path) -> list[State]:
         ),
         State("first graph", "#first", ".samples > div"),
         State("first graph, 30 steps", "#first?rate=0.5&steps=30", ".samples > div"),
-        State("train", "#train", "select option"),
+        State("train", "#train", "select:has(option)"),
         State("train, a run that is done", "#train?run=convnet", ".numbers b"),
         State("train, a training that goes on", f"#train?run={GOING}", ".numbers b"),
         State("train, photographs", "#train?run=photographs", ".numbers b"),
@@ -219,7 +219,10 @@ def look_at_all(
                 if not state.name.startswith(only):
                     continue
                 name = f"{state.name}, {width} pixels, {scheme}"
+                began = time.monotonic()
                 found[name] = look(context, axe, url, state)
+                seconds = time.monotonic() - began
+                print(f"{name}: {len(found[name])} problems, {seconds:.0f} s", file=sys.stderr)
                 for problem in found[name]:
                     print(f"{name}: {problem}", flush=True)
             context.close()
