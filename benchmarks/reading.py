@@ -133,7 +133,11 @@ def digits_of_lines(lines: Sequence[str]) -> str:
 
 
 def readers(single_line: bool = False) -> dict[str, Read]:
-    """Return who reads. The others are told if a picture is a single line; ours find that out."""
+    """Return the readers.
+
+    Args:
+        single_line: each picture is one line. The other programs need to know that; ours do not.
+    """
     found: dict[str, Read] = {"line reader": by_lines, "digits cut out": by_cutting}
     if shutil.which("tesseract"):
         found["Tesseract"] = partial(by_tesseract, layout="7" if single_line else "6")
@@ -351,13 +355,15 @@ def tables(result: dict[str, Any]) -> str:
     return "\n".join(rows).strip()
 
 
+def head(title: str, readers_: list[str]) -> list[str]:
+    """Return the first two rows of a table with a column for each reader."""
+    return [f"| {title} | n | {' | '.join(readers_)} |", "|---|--:|" + "--:|" * len(readers_)]
+
+
 def real_table(result: dict[str, Any]) -> list[str]:
     """Return the table of real handwriting: right, and surely wrong in brackets."""
     names = [name for name in result["strings"] if name != "pictures"]
-    rows = [
-        f"| real handwriting: right (wrong with more than {SURE}) | n | {' | '.join(names)} |",
-        "|---|--:|" + "--:|" * len(names),
-    ]
+    rows = head(f"real handwriting: right (wrong with more than {SURE})", names)
     sets = {f"digits: {name}": facts for name, facts in result["single"].items()}
     for title, facts in (*sets.items(), ("numbers on cheques", result["strings"])):
         cells = [
@@ -372,10 +378,7 @@ def real_table(result: dict[str, Any]) -> list[str]:
 
 def pages_table(by_reader: dict[str, Any]) -> list[str]:
     """Return the table of composed pages: lines wholly right, with the interval of ours."""
-    rows = [
-        f"| composed pages: lines wholly right | n | {' | '.join(by_reader)} |",
-        "|---|--:|" + "--:|" * len(by_reader),
-    ]
+    rows = head("composed pages: lines wholly right", list(by_reader))
     for style, facts in by_reader["line reader"].items():
         low, high = (100 * bound for bound in facts["interval95"])
         cells = [f"{each[style]['right'] / facts['lines']:.1%}" for each in by_reader.values()]
@@ -386,10 +389,7 @@ def pages_table(by_reader: dict[str, Any]) -> list[str]:
 
 def invented_table(by_reader: dict[str, Any]) -> list[str]:
     """Return the table of digits that were read where none is written."""
-    rows = [
-        f"| digits invented (with more than {SURE}) | n | {' | '.join(by_reader)} |",
-        "|---|--:|" + "--:|" * len(by_reader),
-    ]
+    rows = head(f"digits invented (with more than {SURE})", list(by_reader))
     for kind, facts in by_reader["line reader"].items():
         cells = [f"{each[kind]['digits']} ({each[kind]['surely']})" for each in by_reader.values()]
         rows.append(f"| {kind} | {facts['pictures']} | {' | '.join(cells)} |")

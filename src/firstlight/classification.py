@@ -89,7 +89,7 @@ def predict(
     Arrays of another size than the network's are resized; files are prepared as by `classify`.
 
     Args:
-        say: is told what was guessed of the values.
+        say: is called with a sentence if the range of the values was guessed.
 
     Raises:
         DataError: a file is missing, or not a picture that can be classified.

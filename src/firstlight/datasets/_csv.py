@@ -36,8 +36,6 @@ BLOCK = 1 << 20  # bytes that are parsed at a time
 EXPECTED = (
     "a row for each image: its label, then the values of a square image (label,pixel0,pixel1,...)"
 )
-
-
 RARE = 20  # times less often than the mean: such a number is hardly a class
 
 

@@ -69,7 +69,7 @@ def find(path: Path) -> PictureFiles | None:
 
 
 def _without_classes(path: Path) -> str:
-    """Return what to do with pictures of which no folder says the class."""
+    """Return what to do with pictures that lie in no class folder."""
     count = sum(map(_is_like_a_picture, _files_below(path)))
     return (
         f"{count:,} {'picture' if count == 1 else 'pictures'} {OUTSIDE}; make a folder for each "

@@ -1,7 +1,8 @@
-"""Which kind of data lies at a path: each is asked in turn, and the first that finds some is it.
+"""Finds which kind of data lies at a path.
 
-A kind is a module with `find(path)`, which returns what it has found, or None. What it finds is
-either arrays, which are read into memory, or pictures, which are examined and listed.
+A kind is a module with `find(path)`, which returns what it has found, or None. A kind finds either
+arrays, which are read into memory, or pictures, which are examined and listed. Arrays of two kinds
+are refused; class folders are taken before arrays beside them.
 """
 
 from collections.abc import Callable, Iterator
@@ -92,7 +93,7 @@ def _kept_pictures(path: Path) -> PictureFiles:
 
 
 def _what_it_is(path: Path) -> str:
-    """Return what there is where no data was found, and what to do."""
+    """Return which files lie at a path without data, and what to do."""
     kinds = "; ".join([*ARRAY_KINDS, *PICTURE_KINDS])
     expected = f"{kinds}; save other arrays: np.savez(FILE, images=images, labels=labels)"
     if path.is_file():

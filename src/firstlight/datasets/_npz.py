@@ -238,7 +238,7 @@ def _has_only_arrays(path: Path) -> bool:
 
 
 def _places(arrays: list[Array]) -> dict[Place, Array]:
-    """Return where each array belongs. Arrays without a name are told apart by their shapes.
+    """Return the place of each array: its split and its role. Without names, the shapes decide.
 
     Raises:
         DataError: two arrays are for the same place, and differ.

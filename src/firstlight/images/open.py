@@ -29,7 +29,7 @@ PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 MAX_PIXELS = 40_000_000  # decoded, they take 160 MB
 MIN_COLOUR_RATIO = 5.0  # of the deviations of a colour and of the lightness
-WORKING_PIXELS = 1_600_000  # digits of a full page are 30 pixels high; the reader needs 0.1 s
+WORKING_PIXELS = 1_600_000  # digits of a full page are 30 pixels high
 MIN_WORKING_SIDE = 96  # smaller pictures are enlarged: on coarse pixels a threshold breaks strokes
 MAX_ENLARGEMENT = 8
 MIN_PHOTOGRAPH_SIDE = 8  # pixels
@@ -111,7 +111,11 @@ def is_pdf(path: Path) -> bool:
 
 
 def check_page(page: int, pages: int) -> None:
-    """Raises DataError if a file of so many pages has no such page, or too many of them."""
+    """Raise DataError if the file does not have this page, or has more than MAX_PAGES.
+
+    Args:
+        pages: how many the file has.
+    """
     if pages > MAX_PAGES:
         raise DataError(f"more than {MAX_PAGES:,} pages; split the file")
     if not 1 <= page <= pages:

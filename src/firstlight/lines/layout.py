@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firstlight.lines.glyphs import DISTANCE_UNITS, SIDE, Glyphs
+from firstlight.reading.strip import STRIP_HEIGHT
 
-HEIGHT = 32  # pixels of a strip
 PATCH = 56  # pixels: the width of the area in which one glyph is drawn
 MAX_DIGITS = 12
 # How much of a digit at the strip's end is visible: less than the first is drawn, but not read;
@@ -108,7 +108,7 @@ def writing(random: Random, strips: int, width: int) -> Writing:
     count = np.ceil(most * random.random(strips) ** 0.6)
     count = np.where(random.random(strips) < 0.13, 0, count).astype(np.int64)
     zero = np.zeros(strips, np.float32)
-    free = HEIGHT - height
+    free = STRIP_HEIGHT - height
     return Writing(
         count=count,
         height=height,
@@ -118,7 +118,7 @@ def writing(random: Random, strips: int, width: int) -> Writing:
         stretch=np.exp(random.normal(0.03, 0.2, strips)).astype(np.float32),
         slant=random.normal(0.08, 0.27, strips).clip(-0.5, 1).astype(np.float32),
         slope=random.normal(0, 0.01, strips).astype(np.float32),
-        baseline=(HEIGHT - free * random.uniform(0.1, 0.9, strips)).astype(np.float32),
+        baseline=(STRIP_HEIGHT - free * random.uniform(0.1, 0.9, strips)).astype(np.float32),
         restless=uniform(random, 0, 0.1, strips),
         gap=gap,
         gap_spread=uniform(random, 0.02, 0.15, strips),
@@ -211,8 +211,8 @@ def draw_glyphs(
     bottom = style.baseline[strip] + random.normal(0, style.restless[strip]) * heights
     about = order * style.height[strip] * (0.65 + style.gap[strip])
     bottom += style.slope[strip] * (about - about.max(initial=0) / 2)
-    bottom = bottom.clip(0.86 * heights, HEIGHT + 0.12 * heights)  # little is cut off
-    y = np.arange(HEIGHT, dtype=np.float32)[None, :, None] + 0.5
+    bottom = bottom.clip(0.86 * heights, STRIP_HEIGHT + 0.12 * heights)  # little is cut off
+    y = np.arange(STRIP_HEIGHT, dtype=np.float32)[None, :, None] + 0.5
     x = np.arange(PATCH, dtype=np.float32)[None, None, :] + 0.5 - PATCH / 2
     up = column(bottom) - y  # rows above the baseline
     center = column((box[:, 0] + box[:, 2]) / 2)
@@ -321,12 +321,12 @@ def stroke_width(style: Writing, strip: Ints, random: Random) -> Floats:
 def ink_rows(patches: Floats, rows: Ints) -> tuple[Ints, Ints]:
     """Return the first and the last row with ink of some patches."""
     filled = patches[rows].max(axis=2) > 0.4
-    return filled.argmax(axis=1), HEIGHT - 1 - filled[:, ::-1].argmax(axis=1)
+    return filled.argmax(axis=1), STRIP_HEIGHT - 1 - filled[:, ::-1].argmax(axis=1)
 
 
 def middle_of_row(patches: Floats, rows: Ints, y: Ints, first: bool = False) -> Floats:
     """Return the mean column of the ink in a row of some patches, or its first column."""
-    ink = patches[rows, y.clip(0, HEIGHT - 1)] > 0.3
+    ink = patches[rows, y.clip(0, STRIP_HEIGHT - 1)] > 0.3
     if first:
         return np.asarray(ink.argmax(axis=1), np.float32)
     total = np.maximum(ink.sum(axis=1), 1)
@@ -427,7 +427,7 @@ def places(
 def paste(patches: Floats, strip: Ints, x: Ints, shape: tuple[int, int]) -> Floats:
     """Lay patches (n, 32, PATCH) into strips; where they overlap, the darker ink stays."""
     strips, width = shape
-    ink = np.zeros((strips, HEIGHT, width + 2 * PATCH), np.float32)
+    ink = np.zeros((strips, STRIP_HEIGHT, width + 2 * PATCH), np.float32)
     for patch, number, left in zip(patches, strip.tolist(), (x + PATCH).tolist(), strict=True):
         area = ink[number, :, left : left + PATCH]
         np.maximum(area, patch, out=area)

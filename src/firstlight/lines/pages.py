@@ -12,10 +12,11 @@ from PIL import Image
 
 from firstlight.lines import layout, paper
 from firstlight.lines.glyphs import Glyphs
-from firstlight.lines.layout import HEIGHT, Floats, Lines, Random
+from firstlight.lines.layout import Floats, Lines, Random
+from firstlight.reading.finder import CELL
+from firstlight.reading.strip import STRIP_HEIGHT
 
 SIZES = ((384, 512), (512, 384), (256, 512), (448, 448), (128, 512), (256, 256))  # rows, columns
-CELL = 4  # pixels of the page for each answer of the finder
 STRIPS = 48  # from which the lines of a batch are taken
 STRIP_WIDTHS = (64, 128, 192, 256, 352, 480)
 MIN_HEIGHT = 8.0  # pixels of a digit
@@ -57,7 +58,7 @@ def some_lines(glyphs: Glyphs, random: Random) -> Lines:
         count=np.maximum(style.count, 1),
         letters=is_text.astype(np.float32),
         height=free,
-        baseline=((HEIGHT + free) / 2).astype(np.float32),
+        baseline=((STRIP_HEIGHT + free) / 2).astype(np.float32),
     )
     lines = layout.write(glyphs, style, width, random)
     paper.broken_ink(lines.ink, random)
@@ -94,7 +95,7 @@ def place_line(
     if right <= left:
         return
     ink = lines.ink[number, :, int(left) : int(np.ceil(right)) + 1]
-    size = max(1, round(ink.shape[1] * scale)), max(1, round(HEIGHT * scale))
+    size = max(1, round(ink.shape[1] * scale)), max(1, round(STRIP_HEIGHT * scale))
     drawn = np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BILINEAR))
     rows, columns = canvas.ink.shape
     x = int(random.uniform(-0.1 * size[0], max(0.1, columns - 0.9 * size[0])))

@@ -10,7 +10,6 @@ import numpy as np
 from PIL import Image
 
 from firstlight.lines.layout import (
-    HEIGHT,
     Floats,
     Ints,
     Lines,
@@ -20,6 +19,7 @@ from firstlight.lines.layout import (
     column,
     uniform,
 )
+from firstlight.reading.strip import STRIP_HEIGHT
 
 LENSES = 4  # kinds of blur in a batch
 BLANK_STROKES = 4  # at most, in a strip without digits
@@ -49,8 +49,8 @@ def other_lines(lines: Lines, random: Random) -> None:
         base = int(style.baseline[other]) + 1
         is_above = random.random() < 0.5
         first = base - visible if is_above else base - int(style.height[other])
-        first = min(max(first, 0), HEIGHT - visible)
-        edge = slice(0, visible) if is_above else slice(HEIGHT - visible, HEIGHT)
+        first = min(max(first, 0), STRIP_HEIGHT - visible)
+        edge = slice(0, visible) if is_above else slice(STRIP_HEIGHT - visible, STRIP_HEIGHT)
         area = lines.ink[row, edge]
         np.maximum(area, originals[other, first : first + visible], out=area)
 
@@ -80,7 +80,7 @@ def ruled(lines: Lines, random: Random) -> Drawn:
     rows = some(random, 0.28, len(lines.ink))
     style = lines.writing
     y = style.baseline[rows] + random.normal(0.5, 2.5, len(rows))
-    y = np.where(random.random(len(rows)) < 0.3, random.uniform(0, HEIGHT, len(rows)), y)
+    y = np.where(random.random(len(rows)) < 0.3, random.uniform(0, STRIP_HEIGHT, len(rows)), y)
     rows, y = np.tile(rows, 2), np.concatenate([y, y - random.uniform(10, 30, len(rows))])
     kept = (np.arange(len(rows)) < len(rows) // 2) | (random.random(len(rows)) < 0.3)
     rows, y = rows[kept], y[kept].astype(np.float32)
@@ -95,10 +95,10 @@ def squared(lines: Lines, random: Random) -> Drawn:
     pictures, ends = [], []
     for row in some(random, 0.08, len(lines.ink)).tolist():
         step, tilt = random.uniform(5, 30), random.normal(0, 0.02)
-        y = np.arange(random.uniform(0, step), HEIGHT, step)
+        y = np.arange(random.uniform(0, step), STRIP_HEIGHT, step)
         x = np.arange(random.uniform(0, step), width, step)
         level = np.stack([y * 0 - 9, y, y * 0 + width + 9, y + tilt * width], 1)
-        sides = np.stack([x, x * 0 - 9, x - tilt * HEIGHT, x * 0 + HEIGHT + 9], 1)
+        sides = np.stack([x, x * 0 - 9, x - tilt * STRIP_HEIGHT, x * 0 + STRIP_HEIGHT + 9], 1)
         ends.append(np.concatenate([level, sides]))
         pictures.append(np.full(len(ends[-1]), row))
     return same_pen(pictures, ends, random, (0.3, 1.5))
@@ -169,11 +169,11 @@ def dark_edges(lines: Lines, random: Random) -> Drawn:
     """A table's or a frame's edge along a side of the strip."""
     rows = some(random, 0.05, len(lines.ink))
     width = lines.ink.shape[2]
-    y = random.choice([0.0, HEIGHT], len(rows)).astype(np.float32)
+    y = random.choice([0.0, STRIP_HEIGHT], len(rows)).astype(np.float32)
     ends = level_lines(rows, y, width, random)
     upright = random.random(len(rows)) < 0.4
     x = random.choice([-3.0, width + 3.0], len(rows))
-    ends[upright] = np.stack([x, x * 0 - 9, x, x * 0 + HEIGHT + 9], 1)[upright]
+    ends[upright] = np.stack([x, x * 0 - 9, x, x * 0 + STRIP_HEIGHT + 9], 1)[upright]
     return Strokes(rows, ends, uniform(random, 2, 11, len(rows))), uniform(
         random, 0.5, 1.3, len(rows)
     )
@@ -184,13 +184,13 @@ def scribbles(lines: Lines, random: Random) -> Drawn:
     blank = np.flatnonzero((lines.labels[:, 0] < 0) & (random.random(len(lines.ink)) < 0.5))
     rows = np.repeat(blank, random.integers(1, BLANK_STROKES + 1, len(blank)))
     width = lines.ink.shape[2]
-    x, y = random.uniform(-9, width + 9, len(rows)), random.uniform(0, HEIGHT, len(rows))
+    x, y = random.uniform(-9, width + 9, len(rows)), random.uniform(0, STRIP_HEIGHT, len(rows))
     length = random.uniform(4, 60, len(rows))
     angle = random.normal(0, 0.3, len(rows))
     ends = np.stack([x, y, x + length * np.cos(angle), y + length * np.sin(angle)], 1)
     through = random.random(len(rows)) < 0.25
     leaning = random.normal(0, 8, len(rows))
-    ends[through] = np.stack([x, y * 0 - 9, x + leaning, y * 0 + HEIGHT + 9], 1)[through]
+    ends[through] = np.stack([x, y * 0 - 9, x + leaning, y * 0 + STRIP_HEIGHT + 9], 1)[through]
     strokes = Strokes(rows, ends.astype(np.float32), uniform(random, 0.8, 4, len(rows)))
     return strokes, uniform(random, 0.4, 1, len(rows))
 

@@ -12,7 +12,6 @@ from keras import layers
 from firstlight.networks._convnet import norm_convolution
 
 ANSWERS = 3
-CELL = 4  # pixels
 
 
 def build() -> keras.Model:

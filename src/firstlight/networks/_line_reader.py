@@ -9,15 +9,14 @@ from keras import layers
 
 from firstlight.networks._convnet import norm_convolution
 from firstlight.networks._layers import BatchNorm
+from firstlight.reading.strip import STRIP_HEIGHT
 
-HEIGHT = 32  # pixels of a strip
 CLASSES = 11  # the digits, and the blank
-COLUMNS_PER_OUTPUT = 4
 
 
 def build() -> keras.Model:
     """Return a model from strips (n, 32, width, 1) uint8 to logits (n, width / 4, 11)."""
-    image = keras.Input((HEIGHT, None, 1), dtype="uint8", name="image")
+    image = keras.Input((STRIP_HEIGHT, None, 1), dtype="uint8", name="image")
     x = layers.Rescaling(1 / 64, offset=-0.66, name="scale")(image)  # paper is 0, ink 2.6
     x = norm_convolution(x, 32, 5, stride=2, name="conv1")  # 16 × width/2
     x = norm_convolution(x, 64, 3, name="conv2")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +63,19 @@ class Blob:
         extents = [np.ptp(np.flatnonzero(column)) + 1 for column in columns if column.any()]
         thin = bool(np.percentile(extents, 75) < 2 * self.stroke_width)
         return thin and self.width > 1.5 * self.height
+
+
+class Box(NamedTuple):
+    """A rectangle in pixels of the working picture."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, blob: Blob) -> "Box":
+        return cls(blob.x, blob.y, blob.width, blob.height)
 
 
 def merge(blobs: Sequence[Blob]) -> Blob:

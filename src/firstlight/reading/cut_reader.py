@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firstlight.reading import locate, split
-from firstlight.reading.blobs import Blob
-from firstlight.reading.recognition import Recognition, find_unread, recognize
+from firstlight.reading.blobs import Blob, Box
+from firstlight.reading.recognition import Recognition, recognize
 from firstlight.reading.recognizer import Recognizer
-from firstlight.reading.unread import Box
+from firstlight.reading.unread import find_unread
 
 
 def recognize_ink(

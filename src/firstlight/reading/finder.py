@@ -7,7 +7,6 @@ component of such cells.
 """
 
 import functools
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from PIL import Image
 
 from firstlight.onnx_model import open_session
 from firstlight.reading import components
-from firstlight.reading.blobs import Blob, merge
 from firstlight.reading.strip import Area
 
 FINDER_MODEL = Path(__file__).parent / "finder.onnx"
@@ -149,13 +147,6 @@ class LineFinder:
 def line_finder() -> LineFinder:
     """Return the bundled network."""
     return LineFinder(FINDER_MODEL)
-
-
-def around(blobs: Sequence[Blob]) -> FoundLine:
-    """Return the line of dark ink that all blobs are in."""
-    ink = merge(blobs)
-    x, y = ink.center
-    return FoundLine(ink.x, ink.right, x, y, slope=0.0, height=ink.height, dark=1.0, score=0.0)
 
 
 def reduce(grey: NDArray[np.uint8], side: int) -> tuple[NDArray[np.uint8], float]:

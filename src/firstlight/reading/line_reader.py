@@ -17,10 +17,9 @@ from firstlight.reading import alignment
 from firstlight.reading.alignment import AlignedDigit
 from firstlight.reading.blobs import Blob, merge
 from firstlight.reading.split import PAPER_COST, cheapest_paths, part_between, trace_path
-from firstlight.reading.strip import STRIP_HEIGHT, Strip
+from firstlight.reading.strip import COLUMNS_PER_STEP, STRIP_HEIGHT, Strip
 
 LINES_MODEL = Path(__file__).parent / "lines.onnx"
-COLUMNS_PER_STEP = 4  # of the strip, for each of the network's outputs
 FIRST_STEP_MIDDLE = 3.5  # the strip's column in the middle of what the first output sees
 HALF_DIGIT = 28.0  # columns of the strip: the first and the last digit reach no farther
 

@@ -23,7 +23,6 @@ from firstlight.reading.finder import FoundLine, line_finder
 from firstlight.reading.line_reader import column_of, digit_blobs, line_reader
 from firstlight.reading.recognition import (
     Recognition,
-    find_unread,
     recognize,
     scaled_box,
     to_digits,
@@ -31,6 +30,7 @@ from firstlight.reading.recognition import (
 from firstlight.reading.recognizer import DIGITS_MODEL, Recognizer, recognizer
 from firstlight.reading.result import UNSURE, Digit, Line, Reading
 from firstlight.reading.strip import Area, Strip, cut_area, cut_strip
+from firstlight.reading.unread import find_unread
 
 SAY, MIN_SAY = 0.3, 0.001  # exponent and least value of the recogniser's probabilities
 MIN_CONFIDENCE = 0.55  # of a digit that both have read: more probable than not

@@ -6,12 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from firstlight.reading import locate, unread
-from firstlight.reading.blobs import Blob
+from firstlight.reading.blobs import Blob, Box
 from firstlight.reading.normalize import normalize
 from firstlight.reading.recognizer import NOT_A_DIGIT, Recognizer
 from firstlight.reading.result import UNSURE, Digit
-from firstlight.reading.unread import Box
 
 CANDIDATES = 3  # classes that are reported for a digit
 
@@ -75,27 +73,3 @@ def scaled_box(box: Box, scale: float) -> tuple[int, int, int, int]:
     """Return x, y, width, height in pixels of the original picture."""
     x, y, width, height = (round(side * scale) for side in box)
     return x, y, width, height
-
-
-def find_unread(
-    marks: locate.Marks, lines: Sequence[list[Recognition]], network: Recognizer
-) -> list[Box]:
-    """Return the boxes of the ink that may be a digit and was not read."""
-    heights = [each.blob.height for line in lines for each in line if is_digit(each, network)]
-    if not heights:
-        return []
-    height = float(np.median(heights))
-    in_lines = [
-        each.blob
-        for line in lines
-        if any(is_digit(other, network) for other in line)
-        for each in line
-        if not is_digit(each, network) and unread.is_as_high(each.blob.height, height)
-    ]
-    looked_at = [each.blob for line in lines for each in line]
-    left_out = [
-        each.blob
-        for each in recognize(unread.left_out(marks, looked_at, height), network)
-        if is_digit(each, network) and each.probabilities.max() >= network.threshold
-    ]
-    return [*map(Box.of, (*in_lines, *left_out)), *unread.too_many(marks, height)]

@@ -91,7 +91,7 @@ def note(lines: int, unread: int, pages: int = 1) -> str | None:
     """Return why there is no text, or what is not in it; None if that is all.
 
     Args:
-        pages: of the file, of which only the first was read.
+        pages: how many the file has; only the first was read.
     """
     notes = []
     if not lines:

@@ -16,6 +16,7 @@ from firstlight.reading.blobs import Blob
 Floats = NDArray[np.float32]
 
 STRIP_HEIGHT = 32  # pixels
+COLUMNS_PER_STEP = 4  # of the strip, for each of the line reader's outputs
 LOWEST, HIGHEST = -0.25, 1.25  # contrasts over the ink's, as pixels 0 and 255; grain may be light
 MIN_INK = 0.04  # the least contrast that counts as ink's: grain alone must not become black
 INK_PERCENTILE = 99.0
@@ -24,6 +25,7 @@ MARGIN_ABOVE, MARGIN_BESIDE = 0.08, 0.6  # around the line's ink, over its heigh
 MAX_SLOPE = 0.2  # of a line, rows per column
 MIN_SLOPED = 3  # blobs: the middles of fewer say little about a line's slope
 MAX_ASPECT = 40  # width over height
+MIN_WIDTH = 16  # columns of a strip
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +72,8 @@ def cut_area(contrast: Floats, area: Area) -> Strip:
         top, bottom = max(0.0, top), min(float(rows), bottom)
     height = max(2.0, bottom - top)
     width = max(1.0, min(right - left, MAX_ASPECT * height))
-    across = 4 * round(max(16, width * STRIP_HEIGHT / height) / 4)  # an output every four columns
+    steps = round(max(MIN_WIDTH, width * STRIP_HEIGHT / height) / COLUMNS_PER_STEP)
+    across = COLUMNS_PER_STEP * steps
     first = top + area.slope * (left - area.middle)
     level = level_area(contrast, (left, first), area.slope, (round(width), round(height)))
     reduced = level.resize((across, STRIP_HEIGHT), Image.Resampling.BILINEAR)

@@ -6,15 +6,13 @@ digit. What is as high as the digits that were read may be one.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from firstlight.reading import locate
-from firstlight.reading.blobs import Blob
-
-Ints = NDArray[np.int64]
+from firstlight.reading.blobs import Blob, Box
+from firstlight.reading.recognition import Recognition, is_digit, recognize
+from firstlight.reading.recognizer import Recognizer
 
 MIN_RELATIVE_HEIGHT, MAX_RELATIVE_HEIGHT = 0.5, 2.0  # of what may be a digit, to those read
 MIN_SMALL_HEIGHT = 0.15  # the same, for what the network has to take for a digit too
@@ -22,17 +20,28 @@ MIN_WIDTH = 0.1  # over the height of the digits that were read: the edge of a s
 MIN_OVERLAP = 0.5  # of the smaller of two boxes: their ink has been looked at together
 
 
-class Box(NamedTuple):
-    """A rectangle in pixels of the working picture."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-
-    @classmethod
-    def of(cls, blob: Blob) -> "Box":
-        return cls(blob.x, blob.y, blob.width, blob.height)
+def find_unread(
+    marks: locate.Marks, lines: Sequence[list[Recognition]], network: Recognizer
+) -> list[Box]:
+    """Return the boxes of the ink that may be a digit and was not read."""
+    heights = [each.blob.height for line in lines for each in line if is_digit(each, network)]
+    if not heights:
+        return []
+    height = float(np.median(heights))
+    in_lines = [
+        each.blob
+        for line in lines
+        if any(is_digit(other, network) for other in line)
+        for each in line
+        if not is_digit(each, network) and is_as_high(each.blob.height, height)
+    ]
+    looked_at = [each.blob for line in lines for each in line]
+    elsewhere = [
+        each.blob
+        for each in recognize(left_out(marks, looked_at, height), network)
+        if is_digit(each, network) and each.probabilities.max() >= network.threshold
+    ]
+    return [*map(Box.of, (*in_lines, *elsewhere)), *too_many(marks, height)]
 
 
 def left_out(marks: locate.Marks, looked_at: Sequence[Blob], height: float) -> list[Blob]:
