@@ -3,11 +3,14 @@
 It imports next to nothing before it can answer Ctrl-C.
 """
 
+import os
 import sys
 
 
 def main() -> None:
     """Run the command line, and exit with its code."""
+    # NumPy's own matrix products are small here: threads for them only make its import slower.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         from firstlight import interrupt
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 DIGITS, BLANK = 10, 10  # the classes are the ten digits and the blank
 BEAM = 8  # texts that are followed at the same time
 MIN_PROBABILITY = 1e-3  # of an output that continues a text
+MIN_RELATIVE = 1e-4  # of a text that is followed on, compared with all that are followed
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -88,21 +89,25 @@ def likeliest_text(outputs: Floats) -> Text:
     that end in its last digit. Only the former can be continued with the same digit.
     """
     beam: dict[Text, tuple[float, float]] = {(): (1.0, 0.0)}
-    for step in np.exp(outputs):
-        blank = float(step[BLANK])
-        likely = [int(digit) for digit in np.flatnonzero(step[:DIGITS] > MIN_PROBABILITY)]
+    for step in np.exp(outputs).tolist():  # of Python's numbers, which are faster one by one
+        blank = step[BLANK]
+        likely = [digit for digit in range(DIGITS) if step[digit] > MIN_PROBABILITY]
         following: dict[Text, list[float]] = defaultdict(lambda: [0.0, 0.0])
         for text, (ends_blank, ends_digit) in beam.items():
             both = ends_blank + ends_digit
             following[text][0] += both * blank
             if text:
-                following[text][1] += ends_digit * float(step[text[-1]])
+                following[text][1] += ends_digit * step[text[-1]]
             for digit in likely:
                 before = ends_blank if text and text[-1] == digit else both
-                following[(*text, digit)][1] += before * float(step[digit])
+                following[(*text, digit)][1] += before * step[digit]
         best = sorted(following.items(), key=lambda item: -sum(item[1]))[:BEAM]
         total = sum(sum(pair) for _, pair in best)
-        beam = {text: (pair[0] / total, pair[1] / total) for text, pair in best}
+        beam = {
+            text: (ends_blank / total, ends_digit / total)
+            for text, (ends_blank, ends_digit) in best
+            if ends_blank + ends_digit > MIN_RELATIVE * total
+        }
     return max(beam, key=lambda text: sum(beam[text]))
 
 
@@ -114,8 +119,8 @@ def alternatives(outputs: Floats, text: Text) -> Floats:
     Graves and others, 2006, section 4.1); each digit, or none, is put between the two.
     """
     states = with_blanks(np.array([text]))[0]
-    steps = scaled(np.exp(outputs), states)
-    before, after = from_left(steps, states), from_left(steps[::-1], states[::-1])[::-1, ::-1]
+    steps, before = scaled_from_left(np.exp(outputs), states)
+    after = from_right(steps, states)
     count = len(text)
     nothing = np.zeros((len(before), 1))
     blank_before, blank_after = before[:, : 2 * count : 2], after[:, 2::2]
@@ -138,41 +143,51 @@ def alternatives(outputs: Floats, text: Text) -> Floats:
     return np.asarray(scores / scores.sum(axis=1, keepdims=True))
 
 
-def scaled(steps: Floats, states: Ints) -> Floats:
-    """Multiply each step's probabilities by a number, so that sums over alignments stay near 1.
+def scaled_from_left(steps: Floats, states: Ints) -> tuple[Floats, Floats]:
+    """Return the steps' probabilities, scaled, and how probable each state is before each step.
 
-    Products of many probabilities would become 0. Every alignment has a class for each step, so all
-    are multiplied alike, and their ratios stay.
+    Products of many probabilities would become 0. So each step's are divided by their sum over the
+    alignments. Every alignment has a class for each step, so all are scaled alike, and their ratios
+    stay.
+
+    Returns:
+        the steps (steps, 11), and the states' probabilities (steps + 1, states).
     """
-    result = steps.copy()
-    reached = start(states)
-    for step in result:
-        reached = advance(reached, step, states)
-        total = max(float(reached.sum()), 1e-300)
-        step /= total
-        reached /= total
-    return result
+    skips = may_skip(states[None])[0, 2:]
+    own = steps[:, states]
+    before = np.zeros((len(steps) + 1, len(states)))
+    before[0, 0] = 1.0  # an alignment begins with the first blank
+    sums = np.ones((len(steps), 1))
+    for step, now in enumerate(before[1:]):
+        advance(before[step], now, skips)
+        now *= own[step]
+        sums[step] = max(float(now.sum()), 1e-300)
+        now /= sums[step]
+    return steps / sums, before
 
 
-def from_left(steps: Floats, states: Ints) -> Floats:
-    """Return how probable each state is after each number of steps, (steps + 1, states)."""
-    reached = [start(states)]
-    for step in steps:
-        reached.append(advance(reached[-1], step, states))
-    return np.array(reached)
+def from_right(steps: Floats, states: Ints) -> Floats:
+    """Return how probable each state is behind each step, (steps + 1, states)."""
+    skips = may_skip(states[None, ::-1])[0, 2:]
+    own = steps[::-1, states[::-1]]
+    after = np.zeros((len(steps) + 1, len(states)))
+    after[0, 0] = 1.0
+    for step, now in enumerate(after[1:]):
+        advance(after[step], now, skips)
+        now *= own[step]
+    return after[::-1, ::-1]
 
 
-def start(states: Ints) -> Floats:
-    """Return how probable each state is before the first step: it is the first blank."""
-    return np.asarray(np.eye(1, len(states))[0])
+def advance(reached: Floats, now: Floats, skips: NDArray[np.bool_]) -> None:
+    """Write into `now` with which probability an alignment goes on to each state.
 
-
-def advance(reached: Floats, step: Floats, states: Ints) -> Floats:
-    """Return how probable each state is after one more step: the step's probabilities (11,)."""
-    now = reached.copy()
+    Args:
+        skips: whether the blank before a state may be left out, for the third state and those
+            behind it.
+    """
+    now[:] = reached
     now[1:] += reached[:-1]
-    now += may_skip(states[None])[0] * np.append([0.0, 0.0], reached)[: len(states)]
-    return np.asarray(now * step[states])
+    now[2:] += reached[:-2] * skips
 
 
 def log_probability(outputs: Floats, texts: Ints) -> Floats:
@@ -204,7 +219,8 @@ def may_skip(states: Ints) -> NDArray[np.bool_]:
 
 def arrivals(reached: Floats, skips: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
     """Return the values with which each state is reached: from itself, and from the two before."""
-    padded = np.pad(reached, ((0, 0), (2, 0)), constant_values=-np.inf)
+    padded = np.full((len(reached), reached.shape[1] + 2), -np.inf)
+    padded[:, 2:] = reached
     return reached, padded[:, 1:-1], np.where(skips, padded[:, :-2], -np.inf)
 
 

@@ -59,10 +59,12 @@ class Blob:
     @cached_property
     def is_dash(self) -> bool:
         """Whether it is a dash, level or slanted: wide, and one stroke thick in most columns."""
-        columns = (self.ink >= 0.5).T
-        extents = [np.ptp(np.flatnonzero(column)) + 1 for column in columns if column.any()]
-        thin = bool(np.percentile(extents, 75) < 2 * self.stroke_width)
-        return thin and self.width > 1.5 * self.height
+        if self.width <= 1.5 * self.height:
+            return False
+        mask = self.ink >= 0.5
+        mask = mask[:, mask.any(axis=0)]
+        extents = self.height - mask.argmax(axis=0) - mask[::-1].argmax(axis=0)
+        return bool(np.percentile(extents, 75) < 2 * self.stroke_width)
 
 
 class Box(NamedTuple):

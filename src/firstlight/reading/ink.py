@@ -21,6 +21,7 @@ Floats = NDArray[np.float32]
 POLARITY_SIDE, PAPER_SIDE = 256, 600  # pixels to which a picture is reduced for each estimate
 MIN_CLEAR_SKEWNESS = 1.5  # sum over four scales; below it, both polarities are tried
 MIN_CONTRAST = 0.07  # to the paper; ink has more, a hard pencil 0.15
+GRAIN_SAMPLES = 128  # along each side of a tile in which the grain is measured
 GRAIN_DEVIATIONS = 4  # ink differs from the paper by more than this times the grain's deviation
 
 
@@ -122,8 +123,9 @@ def estimate_grain(contrast: Floats) -> tuple[Floats, Floats]:
     side = closing_window(contrast.shape, contrast.shape)
     rows, columns = max(1, height // side), max(1, width // side)
     percentiles = np.empty((2, rows, columns), np.float32)
-    for row, band in enumerate(np.array_split(contrast[::2], rows)):
-        for column, tile in enumerate(np.array_split(band[:, ::2], columns, axis=1)):
+    some = max(1, side // GRAIN_SAMPLES)
+    for row, band in enumerate(np.array_split(contrast[::some, ::some], rows)):
+        for column, tile in enumerate(np.array_split(band, columns, axis=1)):
             percentiles[:, row, column] = np.percentile(tile, (5, 25))
     low, middle = (
         np.asarray(Image.fromarray(tiles).resize((width, height), Image.Resampling.BILINEAR))

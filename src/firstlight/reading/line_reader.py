@@ -85,7 +85,11 @@ def seam_between(ink: Blob, left: float, right: float) -> NDArray[np.int64]:
     """Return the columns, (h,), of the path from top to bottom through the least ink."""
     first = min(max(round(left), 0), ink.width - 1)
     last = min(max(round(right), first + 1), ink.width)
-    costs, steps = cheapest_paths(ink.ink[:, first:last] + np.float32(PAPER_COST))
+    between = ink.ink[:, first:last]
+    empty = np.flatnonzero(~between.any(axis=0))
+    if len(empty):  # most digits do not touch
+        return constant(ink, first + float(empty[len(empty) // 2]))
+    costs, steps = cheapest_paths(between + np.float32(PAPER_COST))
     return first + trace_path(steps, int(costs.argmin()))
 
 

@@ -6,7 +6,7 @@ the line is chosen. This is heuristic over-segmentation (LeCun and others 1998, 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -105,9 +105,10 @@ def split_blob(blob: Blob, height: float) -> list[BlobPart]:
 
 def part_between(blob: Blob, left: Ints, right: Ints) -> Blob:
     """Return the ink in the columns from `left` up to, not including, `right`; both (h,)."""
-    columns = np.arange(blob.width)
+    first, last = int(left.min()), int(right.max())
+    columns = np.arange(first, last)
     inside = (columns >= left[:, None]) & (columns < right[:, None])
-    return trim(replace(blob, ink=np.where(inside, blob.ink, 0).astype(np.float32)))
+    return trim(Blob(blob.x + first, blob.y, blob.ink[:, first:last] * inside))
 
 
 def cheapest_seams(ink: Floats, min_distance: float) -> list[Seam]:

@@ -121,6 +121,9 @@ def level_area(
         corner: its left upper corner; size: its width and height; all in pixels of the picture.
     """
     columns = (round(corner[0]) + np.arange(size[0])).clip(0, contrast.shape[1] - 1)
+    if not slope:
+        rows = (round(corner[1]) + np.arange(size[1])).clip(0, contrast.shape[0] - 1)
+        return Image.fromarray(contrast[rows][:, columns])
     start = corner[1] + slope * np.arange(size[0])
     rows = (start.round().astype(np.int64) + np.arange(size[1])[:, None]).clip(
         0, contrast.shape[0] - 1
