@@ -35,6 +35,8 @@ from firstlight.reading.unread import find_unread
 SAY, MIN_SAY = 0.3, 0.001  # exponent and least value of the recogniser's probabilities
 MIN_CONFIDENCE = 0.55  # of a digit that both have read: more probable than not
 MIN_WHOLE = 0.5  # of a line: how much of its marks is in it, times how surely they are digits
+# The mean confidence of a line. A single digit needs more: round things are in many photographs.
+MIN_LINE_CONFIDENCE, MIN_LONE_CONFIDENCE = 0.7, 0.88
 MIN_PROBABILITY = 1e-9  # of a digit, so that they have a sum
 MIN_BESIDE = 0.4  # of the lower of two lines in one row, the part that is as high as the other
 STRIP_HEIGHTS = (1.3, 1.6)  # over the digits' height: each line is read with these margins
@@ -217,14 +219,18 @@ def surest(lines: Sequence[ReadLine]) -> list[ReadLine]:
     kept: list[ReadLine] = []
     for line in sorted(lines, key=lambda each: -line_certainty(each.line) * each.whole):
         overlaps = any(line.place.overlaps(other.place) for other in kept)
-        if not overlaps and line.whole * is_writing(line.line) > MIN_WHOLE:
+        if not overlaps and is_writing(line):
             kept.append(line)
     return sorted(kept, key=lambda each: each.place.y)
 
 
-def is_writing(line: Line) -> float:
-    """Return how probable it is that a line's digits are some, and not "none": their mean."""
-    return float(np.mean([1 - digit.probabilities[-1] for digit in line.digits]))
+def is_writing(read_line: ReadLine) -> bool:
+    """Return whether what was read is whole, and sure enough to be digits at all."""
+    digits = read_line.line.digits
+    are_digits = float(np.mean([1 - digit.probabilities[-1] for digit in digits]))
+    confidence = float(np.mean([digit.confidence for digit in digits]))
+    least = MIN_LINE_CONFIDENCE if len(digits) > 1 else MIN_LONE_CONFIDENCE
+    return read_line.whole * are_digits > MIN_WHOLE and confidence > least
 
 
 def rows_of(lines: Sequence[ReadLine]) -> list[list[ReadLine]]:
