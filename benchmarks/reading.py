@@ -2,8 +2,8 @@
 
     python benchmarks/reading.py [--real DIR] [--foreign DIR] [--pages N] [--only PART...]
 
-Each picture is read by the line reader, by the bundled recogniser with digits that are cut out (the
-reader of before, `--model digits.onnx`), by Tesseract, and by RapidOCR (`pip install
+Each picture is read by the whole reader, by a model of digits that says alone which digits those
+are (`--model digits.onnx`, the bundled recogniser), by Tesseract, and by RapidOCR (`pip install
 rapidocr-onnxruntime`); the last two are asked for digits alone, and left out where they are not
 installed.
 
@@ -70,7 +70,7 @@ def by_lines(picture: Image.Image) -> Answer:
     return answer_of(read(picture))
 
 
-def by_cutting(picture: Image.Image) -> Answer:
+def by_own_model(picture: Image.Image) -> Answer:
     return answer_of(read(picture, DIGITS_MODEL))
 
 
@@ -138,7 +138,7 @@ def readers(single_line: bool = False) -> dict[str, Read]:
     Args:
         single_line: each picture is one line. The other programs need to know that; ours do not.
     """
-    found: dict[str, Read] = {"line reader": by_lines, "digits cut out": by_cutting}
+    found: dict[str, Read] = {"line reader": by_lines, "own model": by_own_model}
     if shutil.which("tesseract"):
         found["Tesseract"] = partial(by_tesseract, layout="7" if single_line else "6")
     if find_spec("rapidocr_onnxruntime"):
@@ -175,7 +175,7 @@ def singles(folder: Path) -> dict[str, Any]:
     for group in sorted(path for path in (folder / "single").iterdir() if path.is_dir()):
         files = sorted(group.glob("*.png"))
         result[group.name] = {"pictures": len(files)}
-        for name, model in (("line reader", None), ("digits cut out", DIGITS_MODEL)):
+        for name, model in (("line reader", None), ("own model", DIGITS_MODEL)):
             readings = [read(file, model, single=True) for file in files]
             labels = [file.name[0] for file in files]
             pairs = list(zip(map(answer_of, readings), labels, strict=True))
@@ -237,7 +237,7 @@ def pages(count: int) -> dict[str, Any]:
 def invented(foreign: Path | None) -> dict[str, Any]:
     """Return how many digits are read where none is written, by each of our readers."""
     result: dict[str, Any] = {}
-    for name, reader in (("line reader", by_lines), ("digits cut out", by_cutting)):
+    for name, reader in (("line reader", by_lines), ("own model", by_own_model)):
         result[name] = {}
         for kind, pictures in (
             ("empty pages", empty_pages()),
@@ -301,7 +301,7 @@ def times(real: Path | None) -> dict[str, Any]:
     if real:
         number = Image.open(sorted((real / "strings").glob("*.png"))[0])
         result["number on a cheque"] = from_the_shell(number, "number.png")
-    for name, model in (("line reader", None), ("digits cut out", DIGITS_MODEL)):
+    for name, model in (("line reader", None), ("own model", DIGITS_MODEL)):
         result[f"pages a second, {name}"] = round(pages_a_second(model), 1)
     result["milliseconds of a drawing"] = round(milliseconds_of_a_drawing(), 1)
     return result
@@ -348,7 +348,7 @@ def tables(result: dict[str, Any]) -> str:
             rows.append(f"`firstlight read`, {name}: {took[name]:.2f} s.")
     rows.append(
         f"One process reads {took['pages a second, line reader']} photographs of 1,600 pixels a "
-        f"second ({took['pages a second, digits cut out']} with digits cut out); a drawing takes "
+        f"second ({took['pages a second, own model']} with a model of one's own); a drawing takes "
         f"{took['milliseconds of a drawing']} ms."
     )
     rows += ["", circumstances(result["processor"], result["versions"])]

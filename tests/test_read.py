@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from conftest import Answer
 from PIL import Image, ImageDraw
 
-from firstlight.datasets import mnist
+from firstlight.datasets import _cut_candidates, mnist
 from firstlight.errors import DataError, UsageError
 from firstlight.images.open import WORKING_PIXELS
 from firstlight.onnx_model import ModelMetadata, OnnxModel
@@ -25,7 +26,6 @@ from firstlight.reading import (
     read,
     reader,
     recognizer,
-    split,
     unread,
 )
 from firstlight.reading.blobs import Blob
@@ -297,7 +297,6 @@ def test_none_is_less_probable_to_the_reader_than_to_its_model() -> None:
     digits = plain[:, :10].sum(1), lowered[:, :10].sum(1)
     odds = plain[:, 10] / digits[0], lowered[:, 10] / digits[1]
     np.testing.assert_allclose(odds[1] / odds[0], recognizer.NOT_A_DIGIT_PRIOR_RATIO, rtol=1e-4)
-    np.testing.assert_allclose(reader.digit_confidence(lowered), lowered[:, :10].max(1))
     assert (
         model.probabilities(images[:0]).shape == reader.probabilities(images[:0]).shape == (0, 11)
     )
@@ -382,19 +381,8 @@ def test_a_seam_goes_around_the_ink() -> None:
     pair = np.zeros((60, 80), np.float32)
     pair[:, 5:30] = pair[:, 50:75] = 1
     pair[40:44, 30:50] = 1  # where they touch
-    seam = min(split.cheapest_seams(pair, 10), key=lambda seam: seam.ink)
+    seam = min(_cut_candidates.cheapest_seams(pair, 10), key=lambda seam: seam.ink)
     assert ((seam.columns >= 29) & (seam.columns <= 50)).all() and seam.ink == pytest.approx(4)
-
-
-def test_slanted_lines_are_kept_apart() -> None:
-    blobs = [
-        Blob(60 * i, 100 * row + 12 * i, np.ones((40, 30), np.float32))
-        for row in (0, 1)
-        for i in range(8)
-    ]
-    lines = locate.group_into_lines(blobs)
-    assert [len(line) for line in lines] == [8, 8]
-    assert [blob.x for blob in lines[1]] == [60 * i for i in range(8)]
 
 
 # What was not read
@@ -445,6 +433,36 @@ def test_a_letter_between_digits_is_named_as_not_read(
     monkeypatch.setattr(recognizer.Recognizer, "probabilities", without_eights)
     reading = read(write("3817"), model=DIGITS_MODEL)
     assert reading.text == "317" and len(reading.unread) == 1
+
+
+def test_a_model_of_the_users_says_which_digits_those_are(
+    write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This one takes every digit for a 5."""
+    only_fives = np.eye(11, dtype=np.float32)[5]
+    predict = recognizer.Recognizer.probabilities
+    own = recognizer.Recognizer(OnnxModel(DIGITS_MODEL))
+    monkeypatch.setattr(
+        recognizer.Recognizer,
+        "probabilities",
+        lambda self, images: (
+            np.tile(only_fives, (len(images), 1)) if self is own else predict(self, images)
+        ),
+    )
+    bundled = recognizer.recognizer(DIGITS_MODEL)
+    monkeypatch.setattr(reader, "recognizer", lambda path: bundled if path == DIGITS_MODEL else own)
+    for picture, text in ((write("30172"), "55555"), (write("9"), "5")):
+        reading = read(picture, "own.onnx")
+        assert reading.text == text
+        assert read(picture, "own.onnx", single=True).text == "5"
+        assert len(reading.lines[0].digits) == len(read(picture).text)
+
+
+def test_ink_too_pale_to_be_cut_out_is_unsure_to_a_model_of_the_users(write: Any) -> None:
+    (line,) = read(write("4")).lines
+    nothing_to_see = replace(line.digits[0], image=np.zeros((28, 28, 1), np.uint8))
+    digit = reader.read_digit(nothing_to_see, recognizer.recognizer(DIGITS_MODEL))
+    assert digit.digit == "?" and digit.confidence == pytest.approx(1 / 11)
 
 
 def test_dots_lines_and_frames_are_not_missed(write: Any) -> None:

@@ -1,7 +1,7 @@
 """MNIST, and images that a reader cuts out of pictures: more digits, and images without a digit.
 
-MNIST's digits are enlarged and written side by side, so that many touch, and cut apart by the
-reader itself (see reading/split.py). A cut-out is a digit if it holds most of one and little of
+MNIST's digits are enlarged and written side by side, so that many touch, and cut apart wherever
+they could be (see _cut_candidates.py). A cut-out is a digit if it holds most of one and little of
 another. If it holds two digits, or less than half of one, it is "none", as are letters, signs,
 pieces of lines and grain. The images are normalised as the reader does it, so that the network is
 trained on what it will see in use, as LeCun and others (1998, section V) trained on their reader's
@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from firstlight.datasets import Examples, array_examples, mnist
+from firstlight.datasets._cut_candidates import digit_candidates, line_height, split_line
 from firstlight.reading import components
 from firstlight.reading.blobs import Blob, trim
 from firstlight.reading.locate import large_components
 from firstlight.reading.normalize import normalize
-from firstlight.reading.split import digit_candidates, line_height, split_line
 
 CLASSES = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "none")
 NONE_LABEL = len(CLASSES) - 1
@@ -105,7 +105,7 @@ def enlarge(image: Image28, height: float) -> Floats:
 
 
 def cut_outs(line: WrittenLine, random: np.random.Generator) -> Iterator[tuple[Image28, int]]:
-    """Cut a line as the reader does; yield each candidate, normalised, and its label."""
+    """Cut a line wherever it could be cut; yield each candidate, normalised, and its label."""
     labels, boxes = components.label(line.ink >= 0.5)
     numbers = large_components(boxes)
     blobs = [cut_component(line.ink, labels, number, boxes[number - 1]) for number in numbers]
@@ -113,11 +113,11 @@ def cut_outs(line: WrittenLine, random: np.random.Generator) -> Iterator[tuple[I
         return
     blobs.sort(key=lambda blob: blob.center)
     for candidate in digit_candidates(split_line(blobs), line_height(blobs)):
-        label = cut_out_label(candidate.blob, line)
+        label = cut_out_label(candidate, line)
         if label is None:
             continue
         if label != NONE_LABEL or random.random() < KEPT_NONE:
-            yield normalize(candidate.blob), label
+            yield normalize(candidate), label
 
 
 def cut_component(

@@ -13,6 +13,8 @@ The steps, and the modules that take them:
     strip.py        each line becomes a strip, 32 pixels high
     line_reader.py  a network reads the strip as a whole
     alignment.py    its outputs become digits, their places and alternatives
+    locate.py       connected ink becomes blobs (blobs.py, components.py)
+    seams.py        blobs are cut between two digits
     normalize.py    each digit's ink becomes a 28×28 image like MNIST's
     recognizer.py   a network has a say in which digit that is
     recognition.py  what it says of each piece of ink becomes digits
@@ -20,13 +22,6 @@ The steps, and the modules that take them:
     reader.py       all of these in order
     result.py       what was read: a Reading with its lines and digits
     sheet.py        draws how a picture was read
-
-A model of digits that the user gives reads alone, and needs digits that are cut out:
-
-    components.py   connected pixels
-    locate.py       connected ink becomes blobs (blobs.py), in lines
-    split.py        blobs are split and joined into candidates for digits
-    cut_reader.py   the cheapest chain of candidates
 
 Many pictures at once:
 

@@ -16,7 +16,7 @@ from firstlight.onnx_model import open_session
 from firstlight.reading import alignment
 from firstlight.reading.alignment import AlignedDigit
 from firstlight.reading.blobs import Blob, merge
-from firstlight.reading.split import PAPER_COST, cheapest_paths, part_between, trace_path
+from firstlight.reading.seams import part_between, seam_between, straight_seam
 from firstlight.reading.strip import COLUMNS_PER_STEP, STRIP_HEIGHT, Strip
 
 LINES_MODEL = Path(__file__).parent / "lines.onnx"
@@ -69,28 +69,11 @@ def digit_blobs(line: Sequence[Blob], strip: Strip, digits: Sequence[AlignedDigi
     ink = merge(line)
     middles = [strip.x + strip.scale * column - ink.x for column in columns]
     reach = HALF_DIGIT * strip.scale
-    seams = [constant(ink, middles[0] - reach)]
+    seams = [straight_seam(ink, middles[0] - reach)]
     seams += [seam_between(ink, *pair) for pair in itertools.pairwise(middles)]
-    seams.append(constant(ink, middles[-1] + reach))
+    seams.append(straight_seam(ink, middles[-1] + reach))
     parts = [part_between(ink, *pair) for pair in itertools.pairwise(seams)]
     return [part if part.mass else place for part, place in zip(parts, places, strict=True)]
-
-
-def constant(ink: Blob, column: float) -> NDArray[np.int64]:
-    """Return a straight seam, (h,)."""
-    return np.full(ink.height, min(max(round(column), 0), ink.width))
-
-
-def seam_between(ink: Blob, left: float, right: float) -> NDArray[np.int64]:
-    """Return the columns, (h,), of the path from top to bottom through the least ink."""
-    first = min(max(round(left), 0), ink.width - 1)
-    last = min(max(round(right), first + 1), ink.width)
-    between = ink.ink[:, first:last]
-    empty = np.flatnonzero(~between.any(axis=0))
-    if len(empty):  # most digits do not touch
-        return constant(ink, first + float(empty[len(empty) // 2]))
-    costs, steps = cheapest_paths(between + np.float32(PAPER_COST))
-    return first + trace_path(steps, int(costs.argmin()))
 
 
 def place_without_ink(strip: Strip, column: float) -> Blob:

@@ -1,9 +1,6 @@
-"""Finds the ink that may be digits, and the order in which to read it.
+"""Finds the ink that may be digits: contrast (h, w) → connected marks → blobs.
 
-    contrast (h, w)  →  blobs  →  lines of blobs, top to bottom, each from left to right
-
-Left out: ruled lines, frames and underlines; ink along the picture's border; specks; and the dots,
-commas and dashes between digits. A separate stroke of a digit is joined to the rest of it.
+Left out: ruled lines, frames and underlines; ink along the picture's border; specks.
 """
 
 from collections.abc import Sequence
@@ -14,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firstlight.reading import components
-from firstlight.reading.blobs import Blob, merge, run_lengths, trim
+from firstlight.reading.blobs import Blob, run_lengths, trim
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -42,11 +39,6 @@ class Marks(NamedTuple):
 
     blobs: list[MeasuredBlob]  # the MAX_BLOBS largest
     others: Ints  # (n, 4): left, top, right, bottom of those that are too many to be cut out
-
-
-def find_lines(marks: Marks, shape: tuple[int, ...]) -> list[list[Blob]]:
-    """Return the blobs that may be digits, in reading order, of a picture (h, w)."""
-    return group_into_lines(join_strokes(digit_blobs(marks, shape)))
 
 
 def find_single(marks: Marks, shape: tuple[int, ...]) -> list[Blob]:
@@ -277,107 +269,3 @@ def close_gaps(mask: Mask, max_length: float) -> Mask:
     """Fill the gaps in the rows of a mask (h, w) up to a length."""
     gaps = ~mask
     return mask | (gaps & (run_lengths(gaps) <= max_length))
-
-
-# Strokes → digits
-
-
-def join_strokes(blobs: list[Blob]) -> list[Blob]:
-    """Join small blobs to the digit that they are part of; leave out dots, dashes and specks."""
-    digits = join_broken_strokes(blobs)
-    for small in sorted(digits, key=lambda blob: blob.longest_side):
-        if small not in digits:  # it has been joined to another
-            continue
-        neighbours = [blob for blob in digits if blob is not small and is_small_beside(small, blob)]
-        if not neighbours and not small.is_dash:  # it is a digit
-            continue
-        digits.remove(small)
-        owner = max(neighbours, key=lambda blob: horizontal_overlap(small, blob), default=None)
-        if owner and is_part_of(small, owner):
-            digits[digits.index(owner)] = merge([owner, small])
-    return [blob for blob in digits if blob.height >= MIN_DIGIT_HEIGHT]
-
-
-def join_broken_strokes(blobs: list[Blob]) -> list[Blob]:
-    """Join blobs that lie one above the other, at most as far apart as the pen is wide."""
-    joined: list[Blob] = []
-    for blob in sorted(blobs, key=lambda blob: blob.y):
-        upper_parts = [upper for upper in joined if is_broken_off(blob, upper)]
-        joined = [upper for upper in joined if upper not in upper_parts]
-        joined.append(merge([*upper_parts, blob]))
-    return joined
-
-
-def is_broken_off(lower: Blob, upper: Blob) -> bool:
-    """Return whether two blobs, one above the other, are one stroke with a break in it."""
-    similar_height = 0.4 < lower.height / upper.height < 2.5  # smaller parts: see join_strokes
-    shared_width = horizontal_overlap(lower, upper)
-    if not similar_height or shared_width < 0.5 * min(lower.width, upper.width):
-        return False
-    stroke_width = min(lower.stroke_width, upper.stroke_width)
-    distance = lower.y - upper.bottom
-    return not is_underline(lower, upper) and -stroke_width <= distance <= stroke_width
-
-
-def is_small_beside(small: Blob, tall: Blob) -> bool:
-    """Return whether a blob is near a digit and too small to be a digit itself."""
-    near = horizontal_gap(small, tall) < tall.height
-    not_far_below = small.y < tall.bottom + 0.3 * tall.height
-    not_far_above = small.bottom > tall.y - 0.3 * tall.height
-    if not (near and not_far_below and not_far_above):
-        return False
-    is_low_dash = small.is_dash and small.height < 0.4 * tall.height
-    return is_low_dash or small.longest_side < 0.45 * tall.height
-
-
-def is_part_of(small: Blob, tall: Blob) -> bool:
-    """Return whether a small blob is part of a digit.
-
-    It is, if it lies over or in the digit, as the end of a broken stroke does; or if it is a dash
-    at the upper right, as the flag of a 5 is.
-    """
-    above, below = tall.y - small.y, small.bottom - tall.bottom
-    shared_width = horizontal_overlap(small, tall)
-    if small.is_dash and small.bottom < tall.y + 0.3 * tall.height:
-        return above < 0.4 * tall.height and shared_width >= 0.1 * small.width
-    inside = above < 0.2 * tall.height and below < 0.1 * tall.height
-    return inside and not is_underline(small, tall) and shared_width >= 0.5 * small.width
-
-
-def is_underline(small: Blob, tall: Blob) -> bool:
-    """Return whether a blob is a line that was drawn or printed under another."""
-    return small.is_dash and small.center[1] > tall.bottom - 0.1 * tall.height
-
-
-def horizontal_overlap(one: Blob, other: Blob) -> float:
-    """Return how many columns two blobs share."""
-    return max(0, min(one.right, other.right) - max(one.x, other.x))
-
-
-def horizontal_gap(one: Blob, other: Blob) -> float:
-    """Return how many columns lie between two blobs."""
-    return max(0, max(one.x, other.x) - min(one.right, other.right))
-
-
-# Digits → lines
-
-
-def group_into_lines(blobs: list[Blob]) -> list[list[Blob]]:
-    """Group blobs into lines of text, which may be slanted.
-
-    From left to right, each blob is appended to the line whose last blob is most beside it.
-    """
-    lines: list[list[Blob]] = []
-    for blob in sorted(blobs, key=lambda blob: blob.center):
-        overlaps = [vertical_overlap(blob, line[-1]) for line in lines]
-        if overlaps and max(overlaps) > 0.4:
-            lines[int(np.argmax(overlaps))].append(blob)
-        else:
-            lines.append([blob])
-    return sorted(lines, key=lambda line: np.mean([blob.center[1] for blob in line]))
-
-
-def vertical_overlap(one: Blob, other: Blob) -> float:
-    """Return how many rows two blobs share, as a fraction of the shorter one's height."""
-    shared = min(one.bottom, other.bottom) - max(one.y, other.y)
-    return shared / min(one.height, other.height)

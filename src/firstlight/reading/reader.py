@@ -1,15 +1,13 @@
 """The reader: from a picture to its digits.
 
     picture → finder, ink → strip → line_reader → recognizer → Reading
-    picture → ink → cut_reader → Reading
 
-The modules of this folder take one step each; here they are put together. The second way is for a
-model of digits that the user gives: it sees one digit at a time, so digits are cut out for it.
+The modules of this folder take one step each; here they are put together. A model of digits that
+the user gives says at the end which digits those are; the bundled networks find them.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,17 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firstlight.images.open import Picture, Source, open_picture
-from firstlight.reading import cut_reader, ink, locate
-from firstlight.reading.blobs import Blob
+from firstlight.reading import ink, locate
+from firstlight.reading.blobs import Blob, merge
 from firstlight.reading.finder import FoundLine, line_finder
 from firstlight.reading.line_reader import column_of, digit_blobs, line_reader
 from firstlight.reading.recognition import (
+    Answer,
     Recognition,
     recognize,
     scaled_box,
     to_digits,
 )
-from firstlight.reading.recognizer import DIGITS_MODEL, Recognizer, recognizer
+from firstlight.reading.recognizer import DIGITS_MODEL, NOT_A_DIGIT, Recognizer, recognizer
 from firstlight.reading.result import UNSURE, Digit, Line, Reading
 from firstlight.reading.strip import Area, Strip, cut_area, cut_strip
 from firstlight.reading.unread import find_unread
@@ -79,8 +78,8 @@ def read(
     Args:
         source: a file, a Pillow image, or an array (height, width) or (height, width, 3 or 4) of
             integers, or of floats from 0 to 1.
-        model: an ONNX file of a model of digits that reads instead of the bundled networks. The
-            digits are cut out for it.
+        model: an ONNX file of a model of digits that says which digits they are. The bundled
+            networks find them, and the model sees one at a time.
         single: the whole picture shows one digit.
         page: of a TIFF or PDF file, from 1; by default the first. `read_all` reads every page.
 
@@ -96,17 +95,19 @@ def read(
     >>> digit.digit, digit.confidence > 0.9, len(digit.box)
     ('7', True, 4)
     """
-    network = recognizer(Path(model or DIGITS_MODEL))
+    own_model = recognizer(Path(model)) if model else None
+    network = recognizer(DIGITS_MODEL)
     picture = open_picture(source, page or 1)
-    if model is None and not single:
-        reading = read_page(picture, network)
-    else:
-        read_one = read_single if model is None else partial(read_cut, single=single)
+    if single:
         readings = [
-            read_one(picture, ink.find_ink(picture.grey, dark_on_light), network)
+            read_single(picture, ink.find_ink(picture.grey, dark_on_light), network)
             for dark_on_light in ink.polarities(picture.grey)
         ]
         reading = max(readings, key=certainty)  # of two equal ones the more likely polarity
+    else:
+        reading = read_page(picture, network)
+    if own_model:
+        reading = read_again(reading, own_model)
     return replace(reading, page=page)
 
 
@@ -116,17 +117,16 @@ def read_drawing(drawing: NDArray[np.uint8], model: Path | None = None) -> Readi
     Args:
         model: as for `read`.
     """
-    network = recognizer(model or DIGITS_MODEL)
+    network = recognizer(DIGITS_MODEL)
     picture = open_picture(drawing)
     contrast = ((255 - picture.grey) / 255).astype(np.float32)
     found = ink.Ink(measured=contrast, contrast=contrast)
-    if model is not None:
-        return read_cut(picture, found, network, single=False)
     inks = {True: FoundInk.of(found)}
     places = [place for place in line_finder().find(picture.grey) if place.is_dark]
     reading = read_lines(picture, places, inks, network)
-    # A lone stroke is no line to the line reader, but in a drawing all ink is meant.
-    return reading if reading.lines else read_cut(picture, found, network, single=False)
+    if not reading.lines:  # a lone stroke is no line, but in a drawing all ink is meant
+        reading = read_single(picture, found, network)
+    return read_again(reading, recognizer(model)) if model else reading
 
 
 # A page
@@ -317,7 +317,7 @@ def recognize_single(blobs: list[Blob], found: ink.Ink, network: Recognizer) -> 
     whole = Blob(0, 0, found.contrast)
     strips = [cut_strip(found.measured, part) for part in (blobs, [whole]) if part]
     *digits, none = line_reader().read_single(strips)
-    recognition = cut_reader.read_single(blobs or [whole], network)[0][0]
+    [recognition] = recognize([merge(blobs or [whole])], network)
     which = np.array([*np.maximum(digits, MIN_PROBABILITY), 0.0])
     combined = combine(recognition, which / which.sum(), network)
     return combined._replace(probabilities=combined.probabilities * np.float32(1 - none))
@@ -326,16 +326,29 @@ def recognize_single(blobs: list[Blob], found: ink.Ink, network: Recognizer) -> 
 # A model of the user's
 
 
-def read_cut(picture: Picture, found: ink.Ink, network: Recognizer, single: bool) -> Reading:
-    """Read digits that are cut out."""
-    recognized, missed = cut_reader.recognize_ink(found.contrast, network, single)
-    lines = [Line(tuple(to_digits(line, network, picture.scale))) for line in recognized]
-    return Reading(
-        lines=tuple(line for line in lines if line.digits),
-        picture=picture,
-        contrast=found.contrast,
-        unread=tuple(scaled_box(box, picture.scale) for box in missed),
-    )
+def read_again(reading: Reading, network: Recognizer) -> Reading:
+    """Return a reading whose digits another model has read.
+
+    What is no digit to the model is left out, and is in `unread`.
+    """
+    lines, unread = [], list(reading.unread)
+    for line in reading.lines:
+        digits = [read_digit(digit, network) for digit in line.digits]
+        unread += [digit.box for digit in digits if digit.candidates[0][0] == NOT_A_DIGIT]
+        kept = tuple(digit for digit in digits if digit.candidates[0][0] != NOT_A_DIGIT)
+        if kept:
+            lines.append(replace(line, digits=kept))
+    return replace(reading, lines=tuple(lines), unread=tuple(unread))
+
+
+def read_digit(digit: Digit, network: Recognizer) -> Digit:
+    """Return a digit as another model reads it."""
+    if digit.image.any():
+        probabilities = network.probabilities(digit.image[None])[0]
+    else:  # ink too pale to be cut out: the model has nothing to see
+        probabilities = np.full(len(network.classes), 1 / len(network.classes), np.float32)
+    answer = Answer.of(probabilities, network, network.threshold)
+    return replace(digit, **answer._asdict(), probabilities=tuple(probabilities.tolist()))
 
 
 # How sure

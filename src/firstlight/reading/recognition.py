@@ -23,6 +23,24 @@ class Recognition(NamedTuple):
     column: float | None = None  # of its line's strip
 
 
+class Answer(NamedTuple):
+    """Which digit it is."""
+
+    digit: str  # "?" if its confidence is below the threshold
+    confidence: float  # 0..1, the probability of the most probable class
+    candidates: tuple[tuple[str, float], ...]  # the most probable classes and their probabilities
+
+    @classmethod
+    def of(
+        cls, probabilities: NDArray[np.float32], network: Recognizer, threshold: float
+    ) -> "Answer":
+        """Return what probabilities (classes,) say."""
+        order = np.argsort(-probabilities)[:CANDIDATES]
+        candidates = tuple((network.classes[i], float(probabilities[i])) for i in order)
+        name, confidence = candidates[0]
+        return cls(name if confidence >= threshold else UNSURE, confidence, candidates)
+
+
 def recognize(blobs: Sequence[Blob], network: Recognizer) -> list[Recognition]:
     """Normalise each blob and give all of them to the network in one batch."""
     images = np.array([normalize(blob) for blob in blobs], np.uint8).reshape(-1, 28, 28, 1)
@@ -48,25 +66,17 @@ def to_digits(
         threshold: below this confidence a digit is "?"; None stands for the network's own.
     """
     least = network.threshold if threshold is None else threshold
-    digits = []
-    for blob, image, probabilities, column in recognized:
-        order = np.argsort(-probabilities)[:CANDIDATES]
-        candidates = tuple((network.classes[i], float(probabilities[i])) for i in order)
-        name, confidence = candidates[0]
-        if name == NOT_A_DIGIT:
-            continue
-        digits.append(
-            Digit(
-                digit=name if confidence >= least else UNSURE,
-                confidence=confidence,
-                box=scaled_box(Box.of(blob), scale),
-                candidates=candidates,
-                image=image,
-                probabilities=tuple(probabilities.tolist()),
-                column=column,
-            )
+    return [
+        Digit(
+            **Answer.of(each.probabilities, network, least)._asdict(),
+            box=scaled_box(Box.of(each.blob), scale),
+            image=each.image,
+            probabilities=tuple(each.probabilities.tolist()),
+            column=each.column,
         )
-    return digits
+        for each in recognized
+        if is_digit(each, network)
+    ]
 
 
 def scaled_box(box: Box, scale: float) -> tuple[int, int, int, int]:

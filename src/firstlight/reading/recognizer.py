@@ -52,14 +52,6 @@ class Recognizer:
         none = probabilities[~self._is_digit].sum(keepdims=True)
         return np.concatenate([probabilities[self._is_digit], none])
 
-    def digit_confidence(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the probability of the most probable digit: (n, classes) → (n,).
-
-        The probability of "none" is ignored. Otherwise the two halves of a digit, which are
-        certainly "none", would be preferred to the whole digit.
-        """
-        return np.asarray(probabilities[:, self._is_digit].max(axis=1))
-
 
 @functools.cache
 def recognizer(path: Path) -> Recognizer:

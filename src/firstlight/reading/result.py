@@ -44,7 +44,7 @@ class Line:
     """A line of digits, from left to right."""
 
     digits: tuple[Digit, ...]
-    # (32, width), 0..255: the line reader's input; None if the digits were cut out instead.
+    # (32, width), 0..255: the line reader's input; None if the picture is one digit.
     strip: NDArray[np.uint8] | None = field(default=None, repr=False)
 
     @property

@@ -52,7 +52,7 @@ class ReadingJson(TypedDict):
     size: tuple[int, int]  # width, height of the picture
     classes: list[str]
     digits: list[DigitJson]
-    strips: list[StripJson]  # for each line; none, if its digits were cut out
+    strips: list[StripJson]  # for each line; none, if the picture is one digit
     unread: list[tuple[int, int, int, int]]  # boxes of ink that may be a digit and was not read
 
 
