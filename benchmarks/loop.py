@@ -53,12 +53,12 @@ def loop_rate(folder: Path) -> float:
     ):
         log = loop.Log(state, file, progress)
         began, skipped = 0.0, 0  # the first call compiles
-        for batch in loop.batches(state):
-            if batch.end in state.epoch_ends:
+        for call in loop.batches(state):
+            if call.end in state.epoch_ends:
                 continue  # the session does not validate either
-            loop.run_call(state, run_steps, batch, log)
+            loop.run_call(state, run_steps, call, log, loop.Asks.NOTHING)
             if not skipped:
-                began, skipped = time.perf_counter(), batch.end
+                began, skipped = time.perf_counter(), call.end
         return (STEPS - skipped) / (time.perf_counter() - began)
 
 

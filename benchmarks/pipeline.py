@@ -38,7 +38,7 @@ def ours(files: list[Path]) -> Iterator[int]:
     images = FolderImages(Path("/"), [str(file) for file in files], (SIDE, SIDE, 3))
     for start in range(0, len(files), BATCH):
         rows = np.arange(start, min(start + BATCH, len(files)))
-        yield len(images.augmented(rows, CUTS, seed=0, first=start))
+        yield len(images.augmented(rows, CUTS, 0, start + np.arange(len(rows))))
 
 
 def tf_data(files: list[Path]) -> Iterator[int]:
@@ -110,7 +110,7 @@ def memory(directory: Path) -> float:
     images = catalog.dataset(str(directory)).load("train").images.resized((SIDE, SIDE, 3))
     for start in range(0, IMAGES, BATCH):
         rows = np.arange(start, start + BATCH) % len(images)
-        images.augmented(rows, CUTS, seed=0, first=start)
+        images.augmented(rows, CUTS, 0, start + np.arange(len(rows)))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

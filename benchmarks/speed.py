@@ -167,9 +167,9 @@ def ours(recipe: str, seed: int) -> list[tuple[int, float, float]]:
     state.predict(state.val.images[:1])  # measuring is compiled before the clock starts
     clock.since = time.perf_counter()
     run_steps = compile_steps(state)
-    for batch in loop.batches(state):
-        run_steps(batch.images, batch.labels, batch.start, batch.end - batch.start)
-        clock.saw(batch.end * size)
+    for call in loop.batches(state):
+        run_steps(call, 0)
+        clock.saw(call.end * size)
     clock.measure(state.total_steps * size)
     return clock.measured
 
@@ -208,14 +208,14 @@ def our_step(precision: str) -> Callable[[], object]:
 
     from firstlight.settings import prepare
     from firstlight.training.state import TrainState
-    from firstlight.training.step import compile_steps
+    from firstlight.training.step import Call, compile_steps
 
     plan = prepare("convnet", "mnist", "quick")
     recipe = replace(plan.settings.recipe, precision=precision, steps_per_call=1)
     settings = replace(plan.settings, recipe=recipe)
     run_steps = compile_steps(TrainState(replace(plan, settings=settings)))
     images, labels = (tf.constant(array[np.newaxis]) for array in batch())
-    return lambda: run_steps(images, labels, 0, 1)
+    return lambda: run_steps(Call(0, 1, images, labels), 0)
 
 
 def keras_step(policy: str) -> Callable[[], float]:

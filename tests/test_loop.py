@@ -63,10 +63,7 @@ def train(folder: Path, network: str, data: Path | str, **fields: Any) -> Traini
 def run_steps(state: TrainState) -> list[History]:
     """Run all steps of a training without log, checkpoints and validation."""
     run = compile_steps(state)
-    return [
-        run(batch.images, batch.labels, batch.start, batch.end - batch.start)
-        for batch in loop.batches(state)
-    ]
+    return [run(call, 0)[0] for call in loop.batches(state)]
 
 
 def run_all(state: TrainState, folder: Path) -> list[float]:
@@ -381,8 +378,8 @@ def test_the_kept_weights_are_the_moving_average(digits: Path) -> None:
     state = TrainState(prepared("softmax", digits, **fields))
     biases = [state.network.get_layer("layer1").get_weights()[1]]
     run = compile_steps(state)
-    for batch in loop.batches(state):
-        run(batch.images, batch.labels, batch.start, 1)
+    for call in loop.batches(state):
+        run(call, 0)
         biases.append(state.network.get_layer("layer1").get_weights()[1])
     state.eval_logits(state.val.images)
     kept = state.eval_model.get_layer("layer1").get_weights()[1]

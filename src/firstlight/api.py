@@ -65,12 +65,17 @@ def train(
     resume: RunChoice | None = None,
     limit: int | None = None,
     dry_run: bool = False,
+    devices: str = "",
     trust: bool = False,
     quiet: bool = False,
     verbose: bool = False,
     command: str | None = None,
 ) -> Run:
     """Train a network, and return its run.
+
+    Several machines train one network if each has the environment variable TF_CONFIG, or under
+    Slurm: see the guide "Several devices and machines". Only the first of them gets a run with a
+    result.
 
     Args:
         network: the name of a network, the path of a .py file in the form of the files in
@@ -96,6 +101,8 @@ def train(
         limit: the largest number of training images, and of validation images, that are used: the
             first ones. In a folder of pictures these come from all classes.
         dry_run: run one step and keep nothing; the run has a result and no folder.
+        devices: "cpu", "gpu", or some GPUs as "gpu:0,1"; by default all GPUs, and without one the
+            CPU. Several share each batch.
         trust: run the source of an own network that a run folder holds.
         quiet: show no progress and no notices.
         verbose: show TensorFlow's messages.
@@ -117,10 +124,13 @@ def train(
     given = given_arguments(train, locals())
     with tensorflow(verbose):
         from firstlight.training import loop
+        from firstlight.training.workers import start_workers
     if resume is not None:
         refuse_beside_resume(given)
+    workers = start_workers(devices, verbose)
+    if resume is not None:
         arrays = data if isinstance(data, Dataset) else None
-        return loop.resume(as_run(resume, trust), quiet, arrays)
+        return loop.resume(as_run(resume, trust), quiet, arrays, workers)
     plan = prepare(
         network or "",
         data,
@@ -135,11 +145,13 @@ def train(
         limit=limit,
         quiet=quiet,
         command=call_text("train", given) if command is None else command,
+        computes_bfloat16=workers.multiply_bfloat16(),
     )
     start = as_run(from_run, trust) if from_run is not None else None
     if dry_run:
-        return loop.dry_run(plan, start, quiet)
-    return loop.train(plan, Path(out) if out else None, quiet=quiet, start=start)
+        return loop.dry_run(plan, start, quiet, workers)
+    folder = Path(out) if out else None
+    return loop.train(plan, folder, quiet=quiet, start=start, workers=workers)
 
 
 def train_first_graph(
@@ -790,7 +802,7 @@ def given_arguments(function: Callable[..., Any], values: dict[str, Any]) -> dic
 
 def refuse_beside_resume(given: dict[str, Any]) -> None:
     """Raises UsageError if an argument would change a run that continues."""
-    changed = given.keys() - {"resume", "quiet", "verbose", "trust", "command"}
+    changed = given.keys() - {"resume", "quiet", "verbose", "trust", "command", "devices"}
     if isinstance(given.get("data"), Dataset):  # arrays, which a run folder does not keep
         changed -= {"data"}
     if changed:

@@ -356,6 +356,18 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Run one step and keep nothing.")
     ] = False,
+    devices: Annotated[
+        str,
+        typer.Option(
+            metavar="cpu|gpu|gpu:0,1",
+            help="What computes; by default all GPUs, and without one the CPU.",
+            show_default=False,
+        ),
+    ] = "",
+    local_workers: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Train in N processes on this machine."),
+    ] = None,
     trust: Trust = False,
     json_: Json = False,
     quiet: Quiet = False,
@@ -363,9 +375,13 @@ def train(
 ) -> None:
     """Train a network; leave a run folder."""
     from firstlight import api
+    from firstlight import local_workers as local
+    from firstlight.training import cluster
 
     if resume:
         refuse_beside_resume(context)
+    if local_workers and local_workers > 1 and not local.is_one():
+        raise SystemExit(local.train_together(local_workers))  # the chief has said why
     trained = api.train(
         network or None,
         data,
@@ -382,12 +398,14 @@ def train(
         resume=resume,
         limit=limit,
         dry_run=dry_run,
+        devices=devices,
         trust=trust,
         quiet=quiet,
         verbose=verbose,
         command=command_line(),
     )
-    show(trained.result.to_json(), json_, console.training(trained.result))
+    if cluster.is_chief():  # the others have no result
+        show(trained.result.to_json(), json_, console.training(trained.result))
 
 
 @app.command(
@@ -1060,7 +1078,7 @@ def exit_code_of(unreadable: int, files: int) -> int:
 
 def refuse_beside_resume(context: typer.Context) -> None:
     """Raises UsageError if a flag would change a run that continues."""
-    allowed = {"resume", "trust", "json_", "quiet", "verbose"}
+    allowed = {"resume", "devices", "local_workers", "trust", "json_", "quiet", "verbose"}
     changed = [name for name in context.params if name not in allowed and was_given(context, name)]
     if changed:
         raise UsageError(f"--resume continues a run unchanged: leave out {', '.join(changed)}")

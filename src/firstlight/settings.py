@@ -1,6 +1,5 @@
 """Settings: everything that determines a training. `train` makes them from its flags."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -102,6 +101,7 @@ def prepare(
     class_weights: str | None = None,
     quiet: bool = True,
     command: str = "",
+    computes_bfloat16: bool | None = None,
     **overrides: float | None,
 ) -> Plan:
     """Return a training that can begin.
@@ -111,6 +111,8 @@ def prepare(
         data: a dataset, its name, its path, or (images, labels).
         recipe: a recipe, or the name of one of the network's; "" for its default with this data.
         class_weights: BALANCED, or None.
+        computes_bfloat16: whether the devices that compute multiply bfloat16 matrices; by default
+            that is asked of this machine's processor.
         overrides: fields of the recipe that flags have set; None does not change a field.
 
     Raises:
@@ -129,12 +131,11 @@ def prepare(
     notices = dataset.notices()
     if "test" not in dataset.splits:
         notices.append(f"{dataset.name} has no test split: only validation accuracy is measured")
-    if os.environ.get("TF_CONFIG"):
-        notices.append("TF_CONFIG names a cluster, but this machine trains alone and joins none")
     computed = overridden(base, overrides)
-    if computed.precision == "bfloat16" and not multiplies_bfloat16():
+    has_bfloat16 = multiplies_bfloat16() if computes_bfloat16 is None else computes_bfloat16
+    if computed.precision == "bfloat16" and not has_bfloat16:
         computed = replace(computed, precision="float32")
-        notices.append("computing in float32: this processor does not multiply bfloat16 matrices")
+        notices.append("computing in float32: what computes does not multiply bfloat16 matrices")
     settings = Settings(
         network=chosen.name,
         data=dataset.location or dataset.name,

@@ -52,11 +52,16 @@ class Images(Protocol):
         """Return the images of these rows as a network is tested with them; rows as of an array."""
 
     def augmented(
-        self, rows: NDArray[np.int64], strengths: Mapping[str, float], seed: int, first: int
+        self,
+        rows: NDArray[np.int64],
+        strengths: Mapping[str, float],
+        seed: int,
+        places: NDArray[np.int64],
     ) -> Array:
-        """Return training images (n, *size): the i-th depends on `seed` and `first` + i alone.
+        """Return training images (n, *size): the i-th depends on `seed` and its place alone.
 
-        Only augmentations of kind "crop" are done here, and only where `are_crops`.
+        The places (n,) are those in the stream of all training images, see `shuffled`. Only
+        augmentations of kind "crop" are done here, and only where `are_crops`.
         """
 
     def first(self, count: int | None) -> Self:
@@ -105,7 +110,11 @@ class ArrayImages:
         return _in_threads(lambda number: self._resize(chosen[number]), len(chosen), self.size)
 
     def augmented(
-        self, rows: NDArray[np.int64], strengths: Mapping[str, float], seed: int, first: int
+        self,
+        rows: NDArray[np.int64],
+        strengths: Mapping[str, float],
+        seed: int,
+        places: NDArray[np.int64],
     ) -> Array:
         return self[rows]
 
@@ -154,9 +163,13 @@ class FolderImages:
         return self._crops(chosen, [CENTER_CROP] * len(chosen))
 
     def augmented(
-        self, rows: NDArray[np.int64], strengths: Mapping[str, float], seed: int, first: int
+        self,
+        rows: NDArray[np.int64],
+        strengths: Mapping[str, float],
+        seed: int,
+        places: NDArray[np.int64],
     ) -> Array:
-        crops = [random_crop(strengths, seed, first + number) for number in range(len(rows))]
+        crops = [random_crop(strengths, seed, int(place)) for place in places]
         return self._crops(rows, crops)
 
     def first(self, count: int | None) -> "FolderImages":

@@ -289,7 +289,8 @@ def effective(strengths: Mapping[str, float], images: Images) -> dict[str, float
 
 def _augmented(images: Images, indices: np.ndarray, strengths: Mapping[str, float]) -> np.ndarray:
     """Return images of these indices, each with random numbers of its own, even if repeated."""
-    return augmented(images.augmented(indices, strengths, seed=0, first=0), strengths)
+    cropped = images.augmented(indices, strengths, seed=0, places=np.arange(len(indices)))
+    return augmented(cropped, strengths)
 
 
 def _side_and_columns(images: Images) -> tuple[int, int]:

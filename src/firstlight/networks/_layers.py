@@ -7,6 +7,8 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from firstlight.networks._replicas import Rows, rows
+
 # Mean and standard deviation of ImageNet's pixels (0 to 255), from the authors of OverFeat.
 PIXEL_MEAN = 118.380948
 PIXEL_STDDEV = 61.896913
@@ -16,7 +18,8 @@ class BatchNorm(keras.layers.Layer):
     """Batch normalisation of each map (Ioffe and Szegedy, arXiv 1502.03167, algorithms 1 and 2).
 
     It is one fused operation of TensorFlow. Keras's layer consists of many operations and takes a
-    quarter of a small network's training step on a CPU.
+    quarter of a small network's training step on a CPU. Where several replicas share a batch, mean
+    and variance are those of the whole batch.
     """
 
     def __init__(self, momentum: float = 0.9, epsilon: float = 1e-3, **kwargs: Any) -> None:
@@ -48,6 +51,9 @@ class BatchNorm(keras.layers.Layer):
         )
 
     def call(self, x: Any, training: bool = False) -> Any:
+        part = rows()
+        if training and part:
+            return self._normalise_part(x, part)
         if training:
             mean = variance = tf.zeros(0)  # the operation computes them from the batch
         else:
@@ -66,8 +72,38 @@ class BatchNorm(keras.layers.Layer):
             self._update_moving(self.variance, batch_variance)
         return y
 
+    def _normalise_part(self, x: Any, part: Rows) -> Any:
+        """Normalise a replica's maps by the mean and variance over all replicas."""
+        full = tf.cast(x, tf.float32)
+        places = tuple(range(len(x.shape) - 1))  # images, rows and columns
+        sums = tf.stack([tf.reduce_sum(full, places), tf.reduce_sum(full**2, places)])
+        count = float(part.batch * math.prod(x.shape[1:-1]))
+        replica = tf.distribute.get_replica_context()
+        mean, mean_square = tf.unstack(replica.all_reduce("SUM", sums) / count)
+        variance = mean_square - mean**2
+        self._update_moving(self.mean, mean)
+        self._update_moving(self.variance, variance * (count / (count - 1)))  # unbiased, as above
+        y = tf.nn.batch_normalization(full, mean, variance, self.beta, self.gamma, self.epsilon)
+        return tf.cast(y, x.dtype)
+
     def _update_moving(self, moving: Any, batch: Any) -> None:
         moving.assign(moving * self.momentum + batch * (1 - self.momentum))
+
+
+class Dropout(keras.layers.Dropout):
+    """Keras's dropout; where several replicas share a batch, an image keeps its noise.
+
+    Each replica draws the noise of the whole batch, and takes that of its own images.
+    """
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        part = rows()
+        if not training or not part:
+            return super().call(inputs, training=training)
+        ones = tf.ones((part.batch, *inputs.shape[1:]), inputs.dtype)
+        noise = keras.random.dropout(ones, self.rate, seed=self.seed_generator)
+        begin = [part.first] + [0] * (len(inputs.shape) - 1)
+        return inputs * tf.slice(noise, begin, inputs.shape)
 
 
 class CenteredHe(keras.initializers.VarianceScaling):
@@ -142,7 +178,7 @@ def relu_convolution(
 def dropped_dense(x: Any, width: int, *, name: str, dropout_name: str) -> Any:
     """Return `width` neurons with ReLU, half of them dropped in training."""
     x = layers.Dense(width, activation="relu", kernel_initializer=CenteredHe(), name=name)(x)
-    return layers.Dropout(0.5, name=dropout_name)(x)
+    return Dropout(0.5, name=dropout_name)(x)
 
 
 def dense_logits(x: Any, classes: int, *, name: str) -> Any:

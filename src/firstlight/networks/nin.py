@@ -9,7 +9,7 @@ from dataclasses import replace
 import keras
 from keras import layers
 
-from firstlight.networks._layers import relu_convolution
+from firstlight.networks._layers import Dropout, relu_convolution
 from firstlight.networks._nin import NIN_PAPER, cascade, pool
 from firstlight.networks._recipes import SMALL_PICTURES
 from firstlight.recipe import Recipe
@@ -43,12 +43,12 @@ def build(classes: int) -> keras.Model:
     x = relu_convolution(x, 96, 5, name="conv1")  # 28×28×96
     x = cascade(x, 64, 48, number=1)  # 28×28×48
     x = pool(x, number=1)  # 14×14×48
-    x = layers.Dropout(0.5, name="drop1")(x)
+    x = Dropout(0.5, name="drop1")(x)
 
     x = relu_convolution(x, 128, 5, name="conv2")  # 14×14×128
     x = cascade(x, 96, 48, number=2)  # 14×14×48
     x = pool(x, number=2)  # 7×7×48
-    x = layers.Dropout(0.5, name="drop2")(x)
+    x = Dropout(0.5, name="drop2")(x)
 
     x = relu_convolution(x, 128, 5, name="conv3")  # 7×7×128
     x = cascade(x, 96, classes, number=3)  # 7×7×10: a map for each class

@@ -9,7 +9,7 @@ from dataclasses import replace
 import keras
 from keras import layers
 
-from firstlight.networks._layers import PIXEL_MEAN, PIXEL_STDDEV, relu_convolution
+from firstlight.networks._layers import PIXEL_MEAN, PIXEL_STDDEV, Dropout, relu_convolution
 from firstlight.networks._nin import NIN_PAPER, cascade, pool
 from firstlight.networks._recipes import FEW_PICTURES
 
@@ -30,12 +30,12 @@ def build(classes: int) -> keras.Model:
     x = relu_convolution(x, 192, 5, name="conv1")  # 32×32×192
     x = cascade(x, 160, 96, number=1)  # 32×32×96
     x = pool(x, number=1)  # 16×16×96
-    x = layers.Dropout(0.5, name="drop1")(x)
+    x = Dropout(0.5, name="drop1")(x)
 
     x = relu_convolution(x, 192, 5, name="conv2")  # 16×16×192
     x = cascade(x, 192, 192, number=2)  # 16×16×192
     x = pool(x, number=2)  # 8×8×192
-    x = layers.Dropout(0.5, name="drop2")(x)
+    x = Dropout(0.5, name="drop2")(x)
 
     x = relu_convolution(x, 192, 3, name="conv3")  # 8×8×192
     x = cascade(x, 192, classes, number=3)  # 8×8×10: a map for each class

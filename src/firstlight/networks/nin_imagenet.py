@@ -9,7 +9,7 @@ from dataclasses import replace
 import keras
 from keras import layers
 
-from firstlight.networks._layers import PIXEL_MEAN, PIXEL_STDDEV, relu_convolution
+from firstlight.networks._layers import PIXEL_MEAN, PIXEL_STDDEV, Dropout, relu_convolution
 from firstlight.networks._nin import cascade, pool
 from firstlight.networks._recipes import FEW_PICTURES
 
@@ -46,7 +46,7 @@ def build(classes: int) -> keras.Model:
     x = relu_convolution(x, 384, 3, name="conv3")  # 13×13×384
     x = cascade(x, 384, 384, number=3)  # 13×13×384
     x = pool(x, number=3)  # 6×6×384
-    x = layers.Dropout(0.5, name="drop3")(x)
+    x = Dropout(0.5, name="drop3")(x)
 
     x = relu_convolution(x, 1024, 3, name="conv4")  # 6×6×1024
     x = cascade(x, 1024, classes, number=4)  # 6×6×1000: a map for each class

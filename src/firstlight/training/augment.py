@@ -22,21 +22,65 @@ SEEDS_PER_STEP, SEEDS_PER_TRANSFORM = 1000, 10  # so that no two transforms shar
 Strengths = Mapping[str, float]
 
 
-def augmenter(strengths: Strengths) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """Return a function of images (N, height, width, channels) uint8 and a seed (2,) int64.
+class Seed(NamedTuple):
+    """The seed of a batch's random numbers, and which of its images get theirs.
+
+    Several workers share a batch. Each draws the numbers of the whole batch, and takes those of its
+    own images: so an image is changed alike, whoever has it.
+    """
+
+    numbers: tf.Tensor  # (2,) int64
+    first: tf.Tensor | int = 0  # the place of the first image in the batch
+    batch: int = 0  # images in the batch; 0: these are all of them
+
+    def plus(self, number: int) -> "Seed":
+        """Return the seed of other random numbers."""
+        return self._replace(numbers=self.numbers + number)
+
+
+def uniform_numbers(
+    shape: tuple[int, ...], seed: Seed, low: float = 0.0, high: float = 1.0, *, axis: int = 0
+) -> tf.Tensor:
+    """Return uniform random numbers; the images are along an axis of the shape."""
+    numbers = tf.random.stateless_uniform(whole(shape, seed, axis), seed.numbers, low, high)
+    return own(numbers, shape, seed, axis)
+
+
+def normal_numbers(shape: tuple[int, ...], seed: Seed, stddev: float = 1.0) -> tf.Tensor:
+    """Return normal random numbers with a mean of 0; the images are along the first axis."""
+    numbers = tf.random.stateless_normal(whole(shape, seed, 0), seed.numbers, stddev=stddev)
+    return own(numbers, shape, seed, 0)
+
+
+def whole(shape: tuple[int, ...], seed: Seed, axis: int) -> tuple[int, ...]:
+    """Return a shape for all images of the batch."""
+    return (*shape[:axis], seed.batch or shape[axis], *shape[axis + 1 :])
+
+
+def own(numbers: tf.Tensor, shape: tuple[int, ...], seed: Seed, axis: int) -> tf.Tensor:
+    """Return the random numbers of these images."""
+    if not seed.batch:
+        return numbers
+    begin = [seed.first if number == axis else 0 for number in range(len(shape))]
+    return tf.slice(numbers, begin, shape)
+
+
+def augmenter(strengths: Strengths) -> Callable[[tf.Tensor, Seed], tf.Tensor]:
+    """Return a function of images (N, height, width, channels) uint8 and a seed.
 
     It returns the augmented images, of the same shape and type.
     """
     if not strengths:
         return lambda images, seed: images
 
-    def augment(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    def augment(images: tf.Tensor, seed: Seed) -> tf.Tensor:
         x = tf.cast(images, tf.float32)
         for transform in TRANSFORMS:
             own_strengths = {name: strengths.get(name, 0.0) for name in transform.names}
             if any(own_strengths.values()):
-                own_seed = seed * SEEDS_PER_STEP + transform.number * SEEDS_PER_TRANSFORM
-                x = transform.apply(x, own_seed, **own_strengths)
+                first = transform.number * SEEDS_PER_TRANSFORM
+                numbers = seed.numbers * SEEDS_PER_STEP + first
+                x = transform.apply(x, seed._replace(numbers=numbers), **own_strengths)
         return tf.cast(tf.clip_by_value(tf.round(x), 0, 255), tf.uint8)
 
     return augment
@@ -44,17 +88,17 @@ def augmenter(strengths: Strengths) -> Callable[[tf.Tensor, tf.Tensor], tf.Tenso
 
 def augmented(images: np.ndarray, strengths: Strengths) -> np.ndarray:
     """Return the images (N, height, width, channels) uint8, augmented once."""
-    first_seed = tf.zeros(2, tf.int64)
+    first_seed = Seed(tf.zeros(2, tf.int64))
     result: np.ndarray = augmenter(strengths)(tf.constant(images), first_seed).numpy()
     return result
 
 
-def uniform(images: tf.Tensor, seed: tf.Tensor, low: float = 0.0, high: float = 1.0) -> tf.Tensor:
+def uniform(images: tf.Tensor, seed: Seed, low: float = 0.0, high: float = 1.0) -> tf.Tensor:
     """Return a random number for each image, (N, 1, 1, 1)."""
-    return tf.random.stateless_uniform((images.shape[0], 1, 1, 1), seed, low, high)
+    return uniform_numbers((images.shape[0], 1, 1, 1), seed, low, high)
 
 
-def random_strength(images: tf.Tensor, strength: float, seed: tf.Tensor) -> tf.Tensor:
+def random_strength(images: tf.Tensor, strength: float, seed: Seed) -> tf.Tensor:
     """Return a random strength for each image, (N, 1, 1, 1): u³ of the strength, u uniform.
 
     79 % are below half of the strength, so an image that is hard in one way is seldom hard in all
@@ -64,13 +108,13 @@ def random_strength(images: tf.Tensor, strength: float, seed: tf.Tensor) -> tf.T
 
 
 def apply_to_fraction(
-    images: tf.Tensor, changed: tf.Tensor, fraction: float, seed: tf.Tensor
+    images: tf.Tensor, changed: tf.Tensor, fraction: float, seed: Seed
 ) -> tf.Tensor:
     """Return the images, a random fraction of them replaced by the changed ones."""
     return tf.where(uniform(images, seed) < fraction, changed, images)
 
 
-def change_stroke(images: tf.Tensor, seed: tf.Tensor, *, stroke: float) -> tf.Tensor:
+def change_stroke(images: tf.Tensor, seed: Seed, *, stroke: float) -> tf.Tensor:
     """Make strokes, which are light, thicker or thinner."""
     thick, thin = dilated(images), -dilated(-images)
     amount = uniform(images, seed, -stroke, stroke)
@@ -84,17 +128,17 @@ def dilated(images: tf.Tensor) -> tf.Tensor:
     return tf.nn.max_pool2d(images, 3, 1, "SAME")
 
 
-def blur_images(images: tf.Tensor, seed: tf.Tensor, *, blur: float) -> tf.Tensor:
+def blur_images(images: tf.Tensor, seed: Seed, *, blur: float) -> tf.Tensor:
     """Mix each pixel with the mean of five: across, then down, each with its own strength."""
     for number, window in enumerate(((1, 5), (5, 1))):
         mean = tf.nn.avg_pool2d(images, window, 1, "SAME")
-        images += random_strength(images, blur, seed + number) * (mean - images)
+        images += random_strength(images, blur, seed.plus(number)) * (mean - images)
     return images
 
 
-def outline_strokes(images: tf.Tensor, seed: tf.Tensor, *, outline: float) -> tf.Tensor:
+def outline_strokes(images: tf.Tensor, seed: Seed, *, outline: float) -> tf.Tensor:
     """Keep only the pixels of the paper that touch ink: pixels lighter than a random level."""
-    level = uniform(images, seed + 1, 0.15, 0.85)
+    level = uniform(images, seed.plus(1), 0.15, 0.85)
     lightest = tf.reduce_max(images, (1, 2, 3), keepdims=True)
     ink = tf.where(images > level * lightest, 255.0, 0.0)
     across = tf.nn.max_pool2d(ink, (1, 3), 1, "SAME")
@@ -103,24 +147,24 @@ def outline_strokes(images: tf.Tensor, seed: tf.Tensor, *, outline: float) -> tf
 
 
 @tf.function(jit_compile=True)
-def draw_scribble(images: tf.Tensor, seed: tf.Tensor, *, scribble: float) -> tf.Tensor:
+def draw_scribble(images: tf.Tensor, seed: Seed, *, scribble: float) -> tf.Tensor:
     """Draw a path over the images with a pen of random width and grey.
 
     The path is straight, crooked or zigzag: each turn is opposite to the one before, more or less.
     """
     count, height, width, _ = images.shape
-    direction = tf.random.stateless_uniform((count, 1), seed + 1, 0, 2 * np.pi)
-    turn = tf.random.stateless_uniform((count, 1), seed + 2, 0, 1.3)  # radians
-    bend = tf.random.stateless_normal((count, SCRIBBLE_CORNERS), seed + 3, stddev=0.2)
+    direction = uniform_numbers((count, 1), seed.plus(1), 0, 2 * np.pi)
+    turn = uniform_numbers((count, 1), seed.plus(2), 0, 1.3)  # radians
+    bend = normal_numbers((count, SCRIBBLE_CORNERS), seed.plus(3), stddev=0.2)
     angle = direction + turn * (-1.0) ** np.arange(SCRIBBLE_CORNERS) + bend
-    step = tf.random.stateless_uniform((count, 1, 1), seed + 4, 0.08, 0.25) * width
+    step = uniform_numbers((count, 1, 1), seed.plus(4), 0.08, 0.25) * width
     path = tf.cumsum(step * tf.stack([tf.sin(angle), tf.cos(angle)], -1), 1)
-    middle = tf.random.stateless_uniform((count, 1, 2), seed + 5) * (height, width)
+    middle = uniform_numbers((count, 1, 2), seed.plus(5)) * (height, width)
     path += middle - path[:, SCRIBBLE_CORNERS // 2, tf.newaxis]
-    pen_radius = uniform(images, seed + 6, 0.4, 2.0)
+    pen_radius = uniform(images, seed.plus(6), 0.4, 2.0)
     inside_pen = pen_radius - distance_to_path(path, height, width)
     # Half of the pens are white: what would be lighter than white is white.
-    grey = 255 * tf.minimum(1.0, uniform(images, seed + 7, 0.0, 2.0))
+    grey = 255 * tf.minimum(1.0, uniform(images, seed.plus(7), 0.0, 2.0))
     drawn = images + tf.clip_by_value(inside_pen + 0.5, 0, 1) * (grey - images)
     return apply_to_fraction(images, drawn, scribble, seed)
 
@@ -140,24 +184,24 @@ def distance_to_path(path: tf.Tensor, height: int, width: int) -> tf.Tensor:
     return tf.reduce_min(tf.norm(pixel - nearest, axis=-1), -1, keepdims=True)
 
 
-def add_light(images: tf.Tensor, seed: tf.Tensor, *, light: float) -> tf.Tensor:
+def add_light(images: tf.Tensor, seed: Seed, *, light: float) -> tf.Tensor:
     """Add uneven light, as fog and shadows do. The image below it loses contrast."""
     count, height, width, _ = images.shape
-    knots = tf.random.stateless_uniform((count, KNOTS, KNOTS, 1), seed)
+    knots = uniform_numbers((count, KNOTS, KNOTS, 1), seed)
     field = smooth_field(knots, height, width)
-    strength = random_strength(images, light, seed + 1)
+    strength = random_strength(images, light, seed.plus(1))
     return (images + strength * 255 * field) / (1 + strength)
 
 
-def brighten(images: tf.Tensor, seed: tf.Tensor, *, bright: float) -> tf.Tensor:
+def brighten(images: tf.Tensor, seed: Seed, *, bright: float) -> tf.Tensor:
     """Add the same grey value to all pixels of an image."""
     return images + random_strength(images, bright, seed)
 
 
-def change_colour(images: tf.Tensor, seed: tf.Tensor, *, colour: float) -> tf.Tensor:
+def change_colour(images: tf.Tensor, seed: Seed, *, colour: float) -> tf.Tensor:
     """Vary brightness, contrast and saturation, as another light and another camera do."""
     shape = (3, images.shape[0], 1, 1, 1)
-    factors = tf.random.stateless_uniform(shape, seed, 1 - colour, 1 + colour)
+    factors = uniform_numbers(shape, seed, 1 - colour, 1 + colour, axis=1)
     brightness, contrast, saturation = factors[0], factors[1], factors[2]
     mean = tf.reduce_mean(images, (1, 2, 3), keepdims=True)
     images = brightness * (mean + contrast * (images - mean))
@@ -165,25 +209,25 @@ def change_colour(images: tf.Tensor, seed: tf.Tensor, *, colour: float) -> tf.Te
     return grey + saturation * (images - grey)
 
 
-def add_noise(images: tf.Tensor, seed: tf.Tensor, *, noise: float) -> tf.Tensor:
+def add_noise(images: tf.Tensor, seed: Seed, *, noise: float) -> tf.Tensor:
     """Add normal noise to each pixel."""
-    normal = tf.random.stateless_normal(images.shape, seed + 1)
+    normal = normal_numbers(images.shape, seed.plus(1))
     return images + random_strength(images, noise, seed) * normal
 
 
-def add_specks(images: tf.Tensor, seed: tf.Tensor, *, specks: float) -> tf.Tensor:
+def add_specks(images: tf.Tensor, seed: Seed, *, specks: float) -> tf.Tensor:
     """Make a random fraction of the pixels black or white, half of them each."""
     fraction = random_strength(images, specks, seed)
-    chance = tf.random.stateless_uniform(images.shape, seed + 1)
+    chance = uniform_numbers(images.shape, seed.plus(1))
     with_white = tf.where(chance < fraction, 255.0, images)
     return tf.where(chance < fraction / 2, 0.0, with_white)
 
 
-def invert_band(images: tf.Tensor, seed: tf.Tensor, *, invert: float) -> tf.Tensor:
+def invert_band(images: tf.Tensor, seed: Seed, *, invert: float) -> tf.Tensor:
     """Make a negative of a random band of columns or rows, or of all but the band."""
     count, height, width, _ = images.shape
-    edges = tf.random.stateless_uniform((2, count, 1, 1, 1), seed + 1, -0.2, 1.2)
-    coins = tf.random.stateless_uniform((2, count, 1, 1, 1), seed + 2) < 0.5
+    edges = uniform_numbers((2, count, 1, 1, 1), seed.plus(1), -0.2, 1.2, axis=1)
+    coins = uniform_numbers((2, count, 1, 1, 1), seed.plus(2), axis=1) < 0.5
     of_columns, inside = coins[0], coins[1]
     y = np.linspace(0, 1, height, dtype=np.float32)[:, np.newaxis, np.newaxis]
     x = np.linspace(0, 1, width, dtype=np.float32)[:, np.newaxis]
@@ -194,12 +238,12 @@ def invert_band(images: tf.Tensor, seed: tf.Tensor, *, invert: float) -> tf.Tens
 
 
 @tf.function(jit_compile=True)  # about a hundred small operations on coordinates, fused into one
-def warp(images: tf.Tensor, seed: tf.Tensor, *, elastic: float, **affine: float) -> tf.Tensor:
+def warp(images: tf.Tensor, seed: Seed, *, elastic: float, **affine: float) -> tf.Tensor:
     """Resample each image through a random affine map and a random smooth field."""
     count, height, width, _ = images.shape
     x, y = affine_coordinates(count, height, width, seed, **affine)
     if elastic:
-        knots = tf.random.stateless_normal((count, KNOTS, KNOTS, 2), seed + 1)
+        knots = normal_numbers((count, KNOTS, KNOTS, 2), seed.plus(1))
         field = smooth_field(elastic * knots, height, width)
         x, y = x + field[..., 0], y + field[..., 1]
     return bilinear_sample(images, x, y)
@@ -209,7 +253,7 @@ def affine_coordinates(
     count: int,
     height: int,
     width: int,
-    seed: tf.Tensor,
+    seed: Seed,
     *,
     rotate: float,
     scale: float,
@@ -223,7 +267,7 @@ def affine_coordinates(
         tf.range(width, dtype=tf.float32) - middle_x,
         indexing="ij",
     )
-    random = tf.random.stateless_uniform((6, count, 1, 1), seed, -1, 1)
+    random = uniform_numbers((6, count, 1, 1), seed, -1, 1, axis=1)
     angle, slant = random[0] * rotate * np.pi / 180, random[3] * shear
     scale_x, scale_y = 1 + random[1] * scale, 1 + random[2] * scale
     cos, sin = tf.cos(angle), tf.sin(angle)

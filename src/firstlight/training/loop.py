@@ -11,13 +11,15 @@ a run that was killed at any moment resumes to the same weights that it would ha
 
 import json
 import math
+import os
 import signal
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from enum import IntEnum
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
@@ -38,7 +40,8 @@ from firstlight.settings import Plan
 from firstlight.training import advice
 from firstlight.training.events import write_graph, write_scalars
 from firstlight.training.state import TrainState
-from firstlight.training.step import History, RunSteps, compile_steps, cross_entropy
+from firstlight.training.step import Call, History, RunSteps, compile_steps, cross_entropy
+from firstlight.training.workers import Part, WorkerLost, Workers
 
 MIN_SECONDS_BETWEEN_CHECKPOINTS, MAX_SECONDS_BETWEEN_CHECKPOINTS = 1.0, 60.0
 CHECKPOINT_SHARE = 0.02  # fraction of the time for checkpoints, within the two limits above
@@ -47,7 +50,11 @@ MAX_LOGGED_STEPS = 1000  # a curve needs no more points, however long the traini
 
 
 def train(
-    plan: Plan, out: Path | None = None, quiet: bool = False, start: Run | None = None
+    plan: Plan,
+    out: Path | None = None,
+    quiet: bool = False,
+    start: Run | None = None,
+    workers: Workers | None = None,
 ) -> Run:
     """Train what was planned (see settings.prepare), and leave a run folder.
 
@@ -59,16 +66,17 @@ def train(
         out: the run folder; by default the next runs/NETWORK-DATA-N.
         quiet: show no progress and no notices.
         start: a run to take the first weights from, wherever name and shape match.
+        workers: the devices and processes that compute; by default this process alone.
 
     Raises:
         Interrupted: SIGINT or SIGTERM came; a checkpoint has been written.
-        FirstlightError: the loss is not a number.
+        FirstlightError: the loss is not a number, or another process of the training has ended.
         DataError, UsageError: the data is damaged, or does not fit the network.
     """
-    state = TrainState(plan)  # first: what cannot be trained leaves no folder
+    state = TrainState(plan, workers)  # first: what cannot be trained leaves no folder
     if start:
         state.start_from(start)
-    state.into(Run.create(state.plan, state.total_steps, out))
+    state.into(create_run(state, out))
     state.save()  # so that a run killed at once can be resumed
     if state.events:
         write_graph(state.events, trace(state.network))
@@ -76,7 +84,22 @@ def train(
     return state.run
 
 
-def resume(run: Run, quiet: bool = False, arrays: Dataset | None = None) -> Run:
+def create_run(state: TrainState, out: Path | None) -> Run:
+    """Let the chief make the run folder, and return its run in each process."""
+    workers = state.workers
+    if not workers.is_chief:
+        return Run(Path(workers.from_chief("")), plan=state.plan)
+    run = Run.create(state.plan, state.total_steps, out)
+    workers.from_chief(str(run.folder))
+    return run
+
+
+def resume(
+    run: Run,
+    quiet: bool = False,
+    arrays: Dataset | None = None,
+    workers: Workers | None = None,
+) -> Run:
     """Continue from the last checkpoint; see `train`.
 
     Args:
@@ -88,15 +111,18 @@ def resume(run: Run, quiet: bool = False, arrays: Dataset | None = None) -> Run:
     settings, dataset = run.record().settings, arrays or run.dataset()
     if dataset.fingerprint() != settings.sha256:
         raise DataError(f"{settings.data} has changed since {run.folder} was made; train again")
-    state = TrainState(Plan(settings, run.network(), dataset)).into(run)
+    state = TrainState(Plan(settings, run.network(), dataset), workers).into(run)
     state.restore()
-    run.write_record(replace(run.record(), status=None))  # it is no longer interrupted
-    run.forget_after(state.status.step)
+    if state.workers.is_chief:
+        run.write_record(replace(run.record(), status=None))  # it is no longer interrupted
+        run.forget_after(state.status.step)
     finish(state, quiet)
     return run
 
 
-def dry_run(plan: Plan, start: Run | None = None, quiet: bool = False) -> Run:
+def dry_run(
+    plan: Plan, start: Run | None = None, quiet: bool = False, workers: Workers | None = None
+) -> Run:
     """Do everything that `train` does with a single step on one batch; keep nothing.
 
     The run has a result, but its folder is gone.
@@ -104,18 +130,19 @@ def dry_run(plan: Plan, start: Run | None = None, quiet: bool = False) -> Run:
     recipe = replace(plan.settings.recipe, epochs=None, steps=1, steps_per_call=1)
     settings = replace(plan.settings, recipe=recipe, limit=recipe.batch_size)
     with tempfile.TemporaryDirectory() as folder:
-        state = TrainState(replace(plan, settings=settings))
+        state = TrainState(replace(plan, settings=settings), workers)
         if start:
             state.start_from(start)
-        state.into(Run.create(state.plan, state.total_steps, Path(folder)))
+        state.into(create_run(state, Path(folder)))
         state.save()
         finish(state, quiet, test_limit=recipe.batch_size)
-        state.run.result = replace(state.run.result, run=None)
+        if state.workers.is_chief:
+            state.run.result = replace(state.run.result, run=None)
         return state.run
 
 
 def finish(state: TrainState, quiet: bool, test_limit: int | None = None) -> None:
-    """Run the steps that are left; write model, result, model card and figures.
+    """Run the steps that are left; the chief writes model, result, model card and figures.
 
     Raises:
         Interrupted: also after the last step, before all of it is written.
@@ -125,16 +152,22 @@ def finish(state: TrainState, quiet: bool, test_limit: int | None = None) -> Non
     kind = state.val.images.kind(state.dataset.classes)
     data = state.dataset
     info = ModelInfo(state.settings.network, data.classes, kind, data.values)
-    write_json(state.run.unfinished_model_file, info.to_json())
-    with Progress(state.total_steps, state.status.step, quiet) as progress:
-        for line in (*advice.description(state), *state.settings.notices):
+    is_chief = state.workers.is_chief
+    if is_chief:
+        write_json(state.run.unfinished_model_file, info.to_json())
+    with Progress(state.total_steps, state.status.step, quiet or not is_chief) as progress:
+        workers = state.workers.notices(state.network)
+        for line in (*advice.description(state), *state.settings.notices, *workers):
             progress.say(line)
         try:
             run_training(state, progress)
         except Interrupted:
-            card.write(state.run, state.network.input_shape[1:], result_of(state))
+            if is_chief:
+                card.write(state.run, state.network.input_shape[1:], result_of(state))
             raise
         progress.say(f"stopped: {state.status.stopped}")
+    if not is_chief:
+        return
     try:
         write_result(state, info, test_limit, quiet)
         draw_training(state.run, state.train, state.dataset.name, state.dataset.classes)
@@ -199,89 +232,140 @@ def run_training(
 
     Raises:
         Interrupted: a stop was requested; a checkpoint has been written.
+        FirstlightError: another process has ended.
     """
     if state.status.stopped:
         return
-    run_steps = compile_steps(state)
-    checkpoint_due = time.monotonic() + MIN_SECONDS_BETWEEN_CHECKPOINTS
-    with (
-        stop_signals() as signalled,
-        state.run.metrics_file.open("a", buffering=1, encoding="utf-8") as file,
-    ):
-        log = Log(state, file, progress)
-        for batch in batches(state):
-            run_call(state, run_steps, batch, log)
-            is_interrupted = stop_requested() if stop_requested else signalled()
-            if time.monotonic() > checkpoint_due or is_interrupted or state.status.stopped:
-                checkpoint_due = save_checkpoint(state)
-            if state.status.stopped:
-                return
-            if is_interrupted:
-                status = replace(state.status, stopped=INTERRUPTED)
-                state.run.write_record(replace(state.run.record(), status=status))
-                raise Interrupted(
-                    f"interrupted after step {state.status.step:,}; continue with: "
-                    f"{state.run.resume_command()}"
-                )
+    metrics_file = state.run.metrics_file if state.workers.is_chief else Path(os.devnull)
+    try:
+        with (
+            stop_signals() as signalled,
+            metrics_file.open("a", buffering=1, encoding="utf-8") as file,
+        ):
+            run_calls(state, Log(state, file, progress), stop_requested or signalled)
+    except WorkerLost as error:
+        raise FirstlightError(
+            f"{error}, after step {state.status.step:,}; continue from the last checkpoint, on as "
+            f"many machines as there are, with: {state.run.resume_command()}"
+        ) from None
 
 
-@dataclass(frozen=True)
-class Batch:
-    """What one call of the compiled graph takes."""
+def run_calls(state: TrainState, log: "Log", stop_requested: Callable[[], bool]) -> None:
+    """Run the calls of the graph that are left. Raises what `run_training` raises.
 
-    start: int  # the number of steps before the call
-    end: int  # the number of steps after the call
-    images: tf.Tensor  # (steps_per_call, batch, height, width, channels) uint8
-    labels: tf.Tensor  # (steps_per_call, batch) int32
-
-
-def run_call(state: TrainState, run_steps: RunSteps, batch: Batch, log: "Log") -> None:
-    """Run the steps of one call, log them, and validate if an epoch ends."""
-    history = run_steps(batch.images, batch.labels, batch.start, batch.end - batch.start)
-    state.status.step = batch.end
-    log.steps(batch.start, history)
-    if batch.end in state.epoch_ends:
-        validate(state, log, rate=float(history.learning_rates[-1]))
-
-
-def save_checkpoint(state: TrainState) -> float:
-    """Write a checkpoint; return when the next one is due, on the clock of time.monotonic().
-
-    The page redraws weights at each checkpoint, so small networks are saved often.
+    Processes that train together must end after the same call. So each asks for the end with its
+    next call, and all learn from this call's result whether one of them does.
     """
-    began = time.monotonic()
-    state.save()
-    now = time.monotonic()
-    wait = (now - began) / CHECKPOINT_SHARE
-    wait = max(MIN_SECONDS_BETWEEN_CHECKPOINTS, min(wait, MAX_SECONDS_BETWEEN_CHECKPOINTS))
-    return now + wait
+    run_steps, checkpoints = compile_steps(state), Checkpoints(state)
+    asks = Asks.NOTHING
+    for call in batches(state):
+        asked = run_call(state, run_steps, call, log, asks)
+        if stop_requested():
+            asks = Asks.STOP
+        if state.workers.processes == 1:  # nobody else has to learn of it
+            asked = asks
+        checkpoints.save_if_due(is_over=bool(asked or state.status.stopped))
+        if state.status.stopped:
+            return
+        if asked:
+            raise checkpoints.failure or reason_to_leave(state, asked)
+        if checkpoints.failure:
+            asks = Asks.FAILED
 
 
-def batches(state: TrainState) -> Iterator[Batch]:
-    """Yield what each call of the compiled graph takes.
+class Asks(IntEnum):
+    """What a process asks for. The processes' wishes are added up."""
+
+    NOTHING = 0
+    STOP = 1  # a signal has come
+    FAILED = 1_000_000  # it cannot go on: more than all processes can ask for otherwise
+
+
+def reason_to_leave(state: TrainState, asked: int) -> FirstlightError:
+    """Return why the training ends before its end; note an interruption in run.json."""
+    if asked >= Asks.FAILED:
+        return FirstlightError("another worker cannot go on: see its message")
+    if state.workers.is_chief:
+        status = replace(state.status, stopped=INTERRUPTED)
+        state.run.write_record(replace(state.run.record(), status=status))
+    return Interrupted(
+        f"interrupted after step {state.status.step:,}; continue with: {state.run.resume_command()}"
+    )
+
+
+def run_call(state: TrainState, run_steps: RunSteps, call: Call, log: "Log", asks: int) -> int:
+    """Run the steps of one call, log them, and validate if an epoch ends.
+
+    Returns:
+        what the processes ask for: the sum of `asks` over all of them.
+    """
+    history, asking = run_steps(call, asks)
+    state.status.step = call.end
+    log.steps(call.start, history)
+    if call.end in state.epoch_ends:
+        validate(state, log, rate=float(history.learning_rates[-1]))
+    return asking
+
+
+class Checkpoints:
+    """Writes a checkpoint from time to time.
+
+    The page redraws weights at each one, so small networks are saved often.
+    """
+
+    def __init__(self, state: TrainState) -> None:
+        self.state = state
+        self.due = time.monotonic() + MIN_SECONDS_BETWEEN_CHECKPOINTS
+        self.failure: OSError | None = None  # such as a full disk; the other processes wait
+
+    def save_if_due(self, is_over: bool) -> None:
+        """Write a checkpoint if it is time, or if the training is over.
+
+        Raises OSError, unless the other processes must learn of it first: then it is `failure`.
+        """
+        began = time.monotonic()
+        if began < self.due and not is_over:
+            return
+        try:
+            self.state.save()
+        except OSError as error:
+            if is_over or self.state.workers.processes == 1:
+                raise
+            self.failure = error
+        now = time.monotonic()
+        wait = (now - began) / CHECKPOINT_SHARE
+        self.due = now + max(
+            MIN_SECONDS_BETWEEN_CHECKPOINTS, min(wait, MAX_SECONDS_BETWEEN_CHECKPOINTS)
+        )
+
+
+def batches(state: TrainState) -> Iterator[Call]:
+    """Yield what each call of the compiled graph takes: of every batch, this process's part.
 
     Threads gather the images (pictures are decoded and cropped) while the graph computes, so that
     it never waits for input.
     """
-    recipe, seed = state.recipe, state.settings.seed
+    recipe, seed, workers = state.recipe, state.settings.seed, state.workers
     size, count = recipe.batch_size, recipe.steps_per_call
     rows = shuffled(len(state.train), seed)
 
-    def gather(start: int, end: int) -> Batch:
-        chosen = rows(start * size, end * size)
+    def gather(start: int, end: int) -> Call:
+        places = np.arange(start * size, end * size).reshape(-1, size)
+        chosen = rows(start * size, end * size).reshape(-1, size)
+        # A shorter last call is filled up: the graph is compiled for one shape only.
+        filled = np.resize(np.arange(end - start), count)
         strengths = recipe.augment if start < state.augment_until else {}
-        images = state.train.images.augmented(chosen, strengths, seed, first=start * size)
-        labels = state.train.labels[chosen]
-        if len(chosen) < count * size:
-            # A shorter last call is filled up: the graph is compiled for one shape only.
-            filled = np.resize(np.arange(len(chosen)), count * size)
-            images, labels = images[filled], labels[filled]
-        return Batch(
-            start=start,
-            end=end,
-            images=tf.constant(images.reshape(count, size, *images.shape[1:])),
-            labels=tf.constant(labels.reshape(count, size)),
-        )
+
+        def part_of(part: Part) -> tuple[tf.Tensor, tf.Tensor]:
+            own = chosen[:, part.first : part.last]
+            own_places = places[:, part.first : part.last]
+            images = state.train.images.augmented(own.ravel(), strengths, seed, own_places.ravel())
+            images = images.reshape(*own.shape, *images.shape[1:])
+            labels = state.train.labels[own]
+            return tf.constant(images[filled]), tf.constant(labels[filled])
+
+        images, labels = zip(*map(part_of, state.parts), strict=True)
+        return Call(start, end, workers.for_replicas(images), workers.for_replicas(labels))
 
     return ahead(gather, calls(state.status.step, state.epoch_ends, count))
 
@@ -378,7 +462,8 @@ def validate(state: TrainState, log: Log, rate: float) -> None:
     is_last = status.step == state.total_steps
     if is_better or (is_last and state.recipe.keep == "last"):
         status.best_step, status.best_accuracy, status.best_loss = status.step, accuracy, loss
-        checkpoint.save(state.run.best, model.arrays(state.eval_model), {"step": status.step})
+        if state.workers.is_chief:
+            checkpoint.save(state.run.best, model.arrays(state.eval_model), {"step": status.step})
     if is_better:
         status.epochs_without_better = 0
     else:

@@ -104,8 +104,7 @@ def ema_variables(weights: list[keras.Variable], decay: float) -> list[tf.Variab
     """Return a variable for the exponential moving average of each weight; none for decay 0."""
     if not decay:
         return []
-    aggregation = tf.VariableAggregation.ONLY_FIRST_REPLICA  # all replicas hold the same values
-    return [tf.Variable(weight, trainable=False, aggregation=aggregation) for weight in weights]
+    return [tf.Variable(weight, trainable=False) for weight in weights]
 
 
 def update_ema(

@@ -117,15 +117,15 @@ def smoothed_losses(state: TrainState, rates: np.ndarray, quiet: bool) -> np.nda
     losses: list[float] = []
     mean = 0.0
     with Progress(len(rates), quiet=quiet) as progress:
-        for rate, batch in zip(rates, batches(state), strict=False):
+        for rate, call in zip(rates, batches(state), strict=False):
             state.optimizer.learning_rate = float(rate)
-            history = run_steps(batch.images, batch.labels, batch.start, 1)
+            history, _ = run_steps(call, False)
             mean = SMOOTHING * mean + (1 - SMOOTHING) * float(history.losses[0])
             loss = mean / (1 - SMOOTHING ** (len(losses) + 1))  # the mean began at 0
             if not math.isfinite(loss) or (losses and loss > RUNAWAY * min(losses)):
                 break
             losses.append(loss)
-            progress.at(batch.end, f"learning rate {rate:.2g}  cost {loss:.4f}")
+            progress.at(call.end, f"learning rate {rate:.2g}  cost {loss:.4f}")
     return np.array(losses)
 
 

@@ -17,6 +17,7 @@ GUIDES = (
     ("docs/pictures.md", "pictures", "Train networks on pictures and arrays of your own."),
     ("docs/reading.md", "reading", "What the reader reads, and how it was trained."),
     ("docs/page.md", "page", "The page that firstlight serves, for yourself and for others."),
+    ("docs/workers.md", "workers", "Train on several GPUs, processes or machines."),
     ("docs/deploy.md", "deploy", "Serve for other programs, in a container or as a service."),
     ("docs/api.md", "api", "Every name, with examples that the tests run."),
     ("docs/compared.md", "compared", "What the same work needs in Keras and in Ultralytics."),
