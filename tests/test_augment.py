@@ -11,7 +11,7 @@ from firstlight.images.augmentations import AUGMENTATIONS, check_strengths
 from firstlight.training import augment
 
 IMAGES = mnist.load("val").images[:200]
-SEED = tf.constant([3, 14], tf.int64)
+SEED = augment.Seed(tf.constant([3, 14], tf.int64))
 STRENGTHS = {
     "stroke": 0.5, "blur": 1,
     "rotate": 15, "scale": 0.1, "shear": 0.1, "shift": 2, "elastic": 1.5,
@@ -20,7 +20,7 @@ STRENGTHS = {
 }  # fmt: skip
 
 
-def augmented(strengths: dict[str, float], seed: tf.Tensor = SEED) -> np.ndarray:
+def augmented(strengths: dict[str, float], seed: augment.Seed = SEED) -> np.ndarray:
     result = augment.augmenter(strengths)(tf.constant(IMAGES), seed).numpy()
     assert result.shape == IMAGES.shape and result.dtype == np.uint8
     return result
@@ -89,8 +89,18 @@ def test_each_changes_most_images_and_none_at_strength_0(name: str) -> None:
 def test_the_images_depend_on_the_seed_alone() -> None:
     assert np.array_equal(augmented(STRENGTHS), augmented(STRENGTHS))
     assert not np.array_equal(
-        augmented(STRENGTHS), augmented(STRENGTHS, tf.constant([3, 15], tf.int64))
+        augmented(STRENGTHS), augmented(STRENGTHS, augment.Seed(tf.constant([3, 15], tf.int64)))
     )
+
+
+@pytest.mark.parametrize("name", names_of("pixel"))
+def test_a_part_of_a_batch_is_changed_as_in_the_whole(name: str) -> None:
+    transform = augment.augmenter({name: STRENGTHS[name]})
+    first, part = 3, IMAGES[3:]
+    for place in (first, tf.constant(first)):
+        seed = augment.Seed(SEED.numbers, place, len(IMAGES))
+        changed = transform(tf.constant(part), seed).numpy()
+        assert np.array_equal(changed, augmented({name: STRENGTHS[name]})[first:])
 
 
 def test_a_shift_goes_both_ways_and_no_further_than_its_strength() -> None:
