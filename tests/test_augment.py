@@ -100,7 +100,8 @@ def test_a_part_of_a_batch_is_changed_as_in_the_whole(name: str) -> None:
     for place in (first, tf.constant(first)):
         seed = augment.Seed(SEED.numbers, place, len(IMAGES))
         changed = transform(tf.constant(part), seed).numpy()
-        assert np.array_equal(changed, augmented({name: STRENGTHS[name]})[first:])
+        apart = changed.astype(int) - augmented({name: STRENGTHS[name]})[first:]
+        assert np.abs(apart).max() <= 1 and (apart != 0).mean() < 1e-3  # sums in another order
 
 
 def test_a_shift_goes_both_ways_and_no_further_than_its_strength() -> None:

@@ -348,7 +348,7 @@ def test_a_processor_without_bfloat16_is_named_in_a_notice(
     monkeypatch.setattr("firstlight.settings.multiplies_bfloat16", lambda: False)
     settings = prepare("convnet", str(digits)).settings
     assert settings.recipe.precision == "float32"
-    assert any("computing in float32: this processor" in line for line in settings.notices)
+    assert any("computing in float32: what computes" in line for line in settings.notices)
 
 
 def test_notices_are_shown_before_training(
