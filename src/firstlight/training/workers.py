@@ -262,7 +262,11 @@ def multi_worker_strategy(cluster: Cluster, stderr: int) -> tf.distribute.Strate
     """
     resolver = None
     if not cluster.addresses:  # TF_CONFIG is what TensorFlow reads by itself
-        resolver = tf.distribute.cluster_resolver.SlurmClusterResolver()
+        # Slurm gives each process its GPUs. By itself, TensorFlow would count them with nvidia-smi,
+        # which is not there without a GPU: so it gets a number that is large enough for all.
+        resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
+            gpus_per_node=cluster.size, gpus_per_task=1, auto_set_gpu=False
+        )
     try:
         with ended_if_alone(cluster, stderr):
             return tf.distribute.MultiWorkerMirroredStrategy(resolver)
