@@ -16,7 +16,7 @@ from conftest import Answer
 
 from firstlight.errors import UsageError
 from firstlight.training import cluster
-from firstlight.training.workers import Workers
+from firstlight.training.workers import Workers, start_workers
 
 Firstlight = Callable[..., Answer]
 TWO = {"worker": ["one:2222", "two:2222"]}
@@ -110,6 +110,15 @@ def test_a_gpu_that_is_not_there_is_refused(
     monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind: [])
     assert "TensorFlow finds no GPU" in firstlight("train", "mlp", "--devices", "gpu").err
     assert "no GPU 1; TensorFlow" in firstlight("train", "mlp", "--devices", "gpu:1").err
+
+
+@pytest.mark.parametrize(("gpus", "copies"), [(0, False), (1, False), (3, True)])
+def test_several_gpus_are_used_together(
+    gpus: int, copies: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind: list(range(gpus)))
+    monkeypatch.setattr("tensorflow.distribute.MirroredStrategy", lambda: "mirrored")
+    assert (start_workers().strategy == "mirrored") == copies
 
 
 ON_TWO_DEVICES = """
