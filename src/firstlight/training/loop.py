@@ -9,8 +9,8 @@ The batch of a step is a function of seed and step alone, and a checkpoint holds
 a run that was killed at any moment resumes to the same weights that it would have reached.
 """
 
-import json
 import math
+import os
 import signal
 import tempfile
 import threading
@@ -30,10 +30,17 @@ from firstlight.datasets import Dataset, ahead, shuffled
 from firstlight.errors import DataError, FirstlightError, Interrupted
 from firstlight.graphs.operations import trace
 from firstlight.progress import Progress
-from firstlight.runs import card, checkpoint
-from firstlight.runs.documents import INTERRUPTED, LoggedStep, ModelInfo, TrainingResult
-from firstlight.runs.files import write_json
-from firstlight.runs.run import Run
+from firstlight.runs import card, checkpoint, lock
+from firstlight.runs.documents import (
+    INTERRUPTED,
+    LoggedStep,
+    ModelInfo,
+    TrainingResult,
+    metrics_line,
+    read_metrics,
+)
+from firstlight.runs.files import remove_parts, write_json
+from firstlight.runs.run import Run, changed_versions, next_folder_of, refuse_used
 from firstlight.settings import Plan
 from firstlight.training import advice
 from firstlight.training.events import write_graph, write_scalars
@@ -68,32 +75,46 @@ def train(
     state = TrainState(plan)  # first: what cannot be trained leaves no folder
     if start:
         state.start_from(start)
-    state.into(Run.create(state.plan, state.total_steps, out))
-    state.save()  # so that a run killed at once can be resumed
-    if state.events:
-        write_graph(state.events, trace(state.network))
-    finish(state, quiet)
+    if out:
+        refuse_used(out, state.plan)
+    folder = out or next_folder_of(state.settings)
+    with lock.held(folder) as held:
+        remove_parts(folder, ours=Run(folder).own_files())
+        state.into(Run.create(state.plan, state.total_steps, folder), held)
+        state.save()
+        if state.events:
+            write_graph(state.events, trace(state.network))
+        finish(state, quiet)
     return state.run
 
 
 def resume(run: Run, quiet: bool = False, arrays: Dataset | None = None) -> Run:
-    """Continue from the last checkpoint; see `train`.
+    """Continue from the last checkpoint, or from the first step if there is none; see `train`.
 
     Args:
         arrays: the data of a run that was trained on arrays, which its folder does not keep.
 
     Raises:
         DataError: the data has changed, or the run is damaged or of another version.
+        UsageError: another process trains the run.
     """
+    with lock.held(run.folder) as held:
+        remove_parts(run.folder, ours=run.own_files())
+        go_on(run, held, quiet, arrays)
+    return run
+
+
+def go_on(run: Run, held: lock.Lock, quiet: bool, arrays: Dataset | None) -> None:
+    """Do what `resume` does, while the run's lock is held."""
     settings, dataset = run.record().settings, arrays or run.dataset()
     if dataset.fingerprint() != settings.sha256:
         raise DataError(f"{settings.data} has changed since {run.folder} was made; train again")
-    state = TrainState(Plan(settings, run.network(), dataset)).into(run)
-    state.restore()
-    run.write_record(replace(run.record(), status=None))  # it is no longer interrupted
-    run.forget_after(state.status.step)
-    finish(state, quiet)
-    return run
+    record = run.record()
+    state = TrainState(Plan(settings, run.network(), dataset)).into(run, held)
+    notices = (changed_versions(record.versions), state.restore())
+    state.status.logged = run.forget_after(state.status)
+    run.write_record(replace(record, status=None))  # it is no longer interrupted
+    finish(state, quiet, notices=notices)
 
 
 def dry_run(plan: Plan, start: Run | None = None, quiet: bool = False) -> Run:
@@ -114,8 +135,16 @@ def dry_run(plan: Plan, start: Run | None = None, quiet: bool = False) -> Run:
         return state.run
 
 
-def finish(state: TrainState, quiet: bool, test_limit: int | None = None) -> None:
+def finish(
+    state: TrainState,
+    quiet: bool,
+    test_limit: int | None = None,
+    notices: tuple[str, ...] = (),
+) -> None:
     """Run the steps that are left; write model, result, model card and figures.
+
+    Args:
+        notices: what a user must know about a training that goes on.
 
     Raises:
         Interrupted: also after the last step, before all of it is written.
@@ -127,17 +156,19 @@ def finish(state: TrainState, quiet: bool, test_limit: int | None = None) -> Non
     info = ModelInfo(state.settings.network, data.classes, kind, data.values)
     write_json(state.run.unfinished_model_file, info.to_json())
     with Progress(state.total_steps, state.status.step, quiet) as progress:
-        for line in (*advice.description(state), *state.settings.notices):
+        for line in (*advice.description(state), *state.settings.notices, *filter(None, notices)):
             progress.say(line)
         try:
             run_training(state, progress)
         except Interrupted:
-            card.write(state.run, state.network.input_shape[1:], result_of(state))
+            with state.writing():
+                card.write(state.run, state.network.input_shape[1:], result_of(state))
             raise
         progress.say(f"stopped: {state.status.stopped}")
     try:
-        write_result(state, info, test_limit, quiet)
-        draw_training(state.run, state.train, state.dataset.name, state.dataset.classes)
+        with state.writing():
+            write_result(state, info, test_limit, quiet)
+            draw_training(state.run, state.train, state.dataset.name, state.dataset.classes)
     except KeyboardInterrupt:
         raise Interrupted(
             "interrupted; the training is finished, and its weights are kept; measure them with: "
@@ -213,12 +244,13 @@ def run_training(
             run_call(state, run_steps, batch, log)
             is_interrupted = stop_requested() if stop_requested else signalled()
             if time.monotonic() > checkpoint_due or is_interrupted or state.status.stopped:
-                checkpoint_due = save_checkpoint(state)
+                checkpoint_due = save_checkpoint(state, log)
             if state.status.stopped:
                 return
             if is_interrupted:
                 status = replace(state.status, stopped=INTERRUPTED)
-                state.run.write_record(replace(state.run.record(), status=status))
+                with state.writing():
+                    state.run.write_record(replace(state.run.record(), status=status))
                 raise Interrupted(
                     f"interrupted after step {state.status.step:,}; continue with: "
                     f"{state.run.resume_command()}"
@@ -244,12 +276,13 @@ def run_call(state: TrainState, run_steps: RunSteps, batch: Batch, log: "Log") -
         validate(state, log, rate=float(history.learning_rates[-1]))
 
 
-def save_checkpoint(state: TrainState) -> float:
+def save_checkpoint(state: TrainState, log: "Log") -> float:
     """Write a checkpoint; return when the next one is due, on the clock of time.monotonic().
 
     The page redraws weights at each checkpoint, so small networks are saved often.
     """
     began = time.monotonic()
+    log.sync()  # a checkpoint says how many lines there are
     state.save()
     now = time.monotonic()
     wait = (now - began) / CHECKPOINT_SHARE
@@ -304,6 +337,7 @@ class Log:
 
     def __init__(self, state: TrainState, file: TextIO, progress: Progress) -> None:
         self.state, self.file, self.progress = state, file, progress
+        self.crc = read_metrics(state.run.metrics_file)[1]
         self.every = math.ceil(state.total_steps / MAX_LOGGED_STEPS)
         self.began = time.monotonic() - state.status.seconds
         self.first_call: tuple[int, float] | None = None  # its last step, and when it ended
@@ -344,6 +378,11 @@ class Log:
         left = seconds_per_step * (state.total_steps - state.status.step)
         self.progress.say(f"this will take about {advice.rough_duration(left)}")
 
+    def sync(self) -> None:
+        """Put all lines on the disk."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+
     def line(self, step: int, split: str, *, loss: float, accuracy: float, rate: float) -> None:
         """Write one measurement; see LoggedStep for the units."""
         state = self.state
@@ -356,7 +395,9 @@ class Log:
             lr=float(f"{rate:.6g}"),
             seconds=round(state.status.seconds, 3),
         )
-        self.file.write(json.dumps(logged.to_json()) + "\n")
+        line, self.crc = metrics_line(logged, self.crc)
+        self.file.write(line)
+        state.status.logged += 1
         if state.events:
             write_scalars(state.events, step, split, loss=loss, accuracy=accuracy)
 
@@ -378,7 +419,9 @@ def validate(state: TrainState, log: Log, rate: float) -> None:
     is_last = status.step == state.total_steps
     if is_better or (is_last and state.recipe.keep == "last"):
         status.best_step, status.best_accuracy, status.best_loss = status.step, accuracy, loss
-        checkpoint.save(state.run.best, model.arrays(state.eval_model), {"step": status.step})
+        with state.writing():
+            best = model.arrays(state.eval_model)
+            checkpoint.save(state.run.best, best, {"step": status.step})
     if is_better:
         status.epochs_without_better = 0
     else:
