@@ -92,6 +92,21 @@ def take(file: TextIO) -> None:
         return
 
 
+def holding_process(folder: Path) -> int | None:
+    """Return the process of this machine that trains in a folder; None if there is none."""
+    try:
+        with (folder / FILE).open("r", encoding="utf-8") as file:
+            try:
+                take(file)
+            except BlockingIOError:
+                document = json.load(file)
+                here = document["host"] == socket.gethostname()
+                return int(document["pid"]) if here else None
+    except (OSError, ValueError, TypeError, KeyError, OverflowError):
+        pass
+    return None
+
+
 def holder(folder: Path) -> str:
     """Return who trains in a folder, and since when, as the end of a sentence."""
     try:
