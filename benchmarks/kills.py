@@ -60,14 +60,28 @@ def finish(network: str, steps: int, folder: Path) -> str:
     return "" if done.returncode == 0 else f"{folder.name}: {done.stderr.strip()[-300:]}"
 
 
-def kill_once(arguments: list[str], folder: Path, seconds: float, chance: random.Random) -> bool:
-    """Start a process and kill it at a random moment; return whether it was still running."""
+def kill_at_random(
+    arguments: list[str], folder: Path, seconds: float, chance: random.Random
+) -> bool:
+    """Kill a process at a random moment of its time, or while it writes; see `kill_once`."""
+    if chance.random() < 0.5:
+        return kill_once(arguments, folder, 3 * seconds, chance.randint(1, MAX_WRITES))
+    return kill_once(arguments, folder, chance.uniform(0, seconds))
+
+
+def kill_once(arguments: list[str], folder: Path, seconds: float, wanted: int = 0) -> bool:
+    """Start a process and kill it; return whether it was still running.
+
+    Args:
+        seconds: the time after which it is killed.
+        wanted: it is killed before that, when this number of files were begun to be written; 0: not.
+    """
     process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    at_write = chance.random() < 0.5
-    writes, wanted, seen = 0, chance.randint(1, MAX_WRITES), set[Path]()
-    deadline = time.monotonic() + (3 * seconds if at_write else chance.uniform(0, seconds))
-    while process.poll() is None and time.monotonic() < deadline and writes < wanted:
-        parts = set(folder.rglob("*.part")) if at_write else set()
+    writes, seen, deadline = 0, set[Path](), time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < deadline:
+        if wanted and writes >= wanted:
+            break
+        parts = set(folder.rglob("*.part")) if wanted else set()
         writes += len(parts - seen)
         seen = parts
         time.sleep(SECONDS_BETWEEN_LOOKS)
@@ -122,11 +136,12 @@ def measure(network: str, steps: int, kills: int, seed: int, root: Path) -> Tall
         before, folder = tally.tried, root / f"killed-at-{tally.tried}"
         planned = min(KILLS_PER_TRAINING, kills - before)
         for _ in range(planned):
-            if kill_once(command(network, steps, folder), folder, seconds, chance):
+            if kill_at_random(command(network, steps, folder), folder, seconds, chance):
                 note(tally, folder)
         fault = finish(network, steps, folder) or difference(whole, Run(folder))
         leftover = [str(part) for part in folder.rglob("*.part")]
         if fault or leftover:
+            print(fault, leftover, file=sys.stderr)
             tally.faults.append(fault or f"left behind: {leftover}")
             tally.lost += tally.tried - before
         else:

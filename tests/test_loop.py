@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import kills
 import numpy as np
 import onnxruntime
 import pytest
@@ -494,6 +495,12 @@ def test_a_run_without_a_checkpoint_begins_at_its_first_step(
     assert not list(here.rglob("*.part"))
 
 
+def dead_process() -> int:
+    """Return the number of a process that has ended."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        return process.pid
+
+
 def test_a_start_that_was_killed_before_run_json_begins_again_in_its_folder(
     digits: Path, here: Path
 ) -> None:
@@ -502,6 +509,7 @@ def test_a_start_that_was_killed_before_run_json_begins_again_in_its_folder(
     folder.mkdir()
     (folder / ".lock").write_text("")
     (folder / ".run.json.77.part").write_text("{")
+    (folder / f".curves.png.{dead_process()}.part").write_text("half")
     assert loop.train(plan, folder, quiet=True).result.steps == 1
     assert not list(folder.rglob("*.part"))
     with pytest.raises(UsageError, match="is not empty"):
@@ -668,3 +676,21 @@ def test_pictures_resume_to_bit_equal_weights(here: Path, tmp_path: Path) -> Non
         stop_after(5, plan, here / "cut")
     loop.resume(Run.open(here / "cut"), quiet=True)
     assert_bit_equal(here / "whole", here / "cut")
+
+
+def test_a_training_that_is_killed_in_its_first_checkpoint_comes_to_the_same_weights(
+    digits: Path, here: Path
+) -> None:
+    """`benchmarks/kills.py` kills at many moments."""
+    plan = prepared("softmax", digits, limit=100, steps=40)
+    whole = loop.train(plan, here / "whole", quiet=True)
+    folder = here / "killed"
+    verb = [sys.executable, "-m", "firstlight", "train", "softmax", "--data", str(digits)]
+    arguments = [*verb, "--limit", "100", "--steps", "40", "--out", str(folder)]
+    assert kills.kill_once(arguments, folder, seconds=120, wanted=2)  # run.json, then last.npz
+    killed = Run(folder)
+    if killed.record_file.exists():
+        loop.resume(killed, quiet=True)
+    else:
+        loop.train(plan, folder, quiet=True)
+    assert kills.difference(whole, killed) == "" and not list(folder.rglob("*.part"))

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from firstlight.errors import DataError
-from firstlight.runs.files import atomic_write, with_checksum, without_checksum
+from firstlight.runs.files import atomic_write, refuse_no_file, with_checksum, without_checksum
 
 Arrays = dict[str, np.ndarray]
 
@@ -110,6 +110,7 @@ def check(path: Path) -> None:
 @contextmanager
 def open_arrays(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
     """Open an .npz file; each array is read only when it is used. Raises what `load` raises."""
+    refuse_no_file(path)
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             _check_members(stored)

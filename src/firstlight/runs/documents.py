@@ -16,6 +16,7 @@ from firstlight.images.kinds import ImageKind
 from firstlight.images.values import ValueRange
 from firstlight.printable import is_printable
 from firstlight.runs.fields import with_right_types
+from firstlight.runs.files import refuse_no_file
 from firstlight.settings import Settings
 
 if TYPE_CHECKING:
@@ -204,6 +205,7 @@ def read_metrics(path: Path) -> tuple[list[LoggedStep], int]:
     """
     if not path.exists():
         return [], 0
+    refuse_no_file(path)
     steps, before = [], 0
     with undamaged(path):
         lines = path.read_text("utf-8").split("\n")[:-1]

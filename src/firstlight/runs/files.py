@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -80,8 +81,8 @@ def remove_parts(folder: Path, ours: list[Path]) -> None:
     """Remove what processes that were killed have left half written in a folder and below.
 
     Args:
-        ours: the files that nobody else writes now. Parts of others are removed only after an hour
-            without change: their process may be alive, also on another machine.
+        ours: the files that nobody else writes now. Parts of others are removed if their process
+            is dead, or after an hour without change.
     """
     names = {path.name for path in ours}
     for part in sorted(folder.rglob(".*.part"), reverse=True):
@@ -89,8 +90,23 @@ def remove_parts(folder: Path, ours: list[Path]) -> None:
         if part.is_dir() and not part.is_symlink():
             if old:
                 shutil.rmtree(part, ignore_errors=True)
-        elif old or part.name[1:].rsplit(".", 2)[0] in names:
+            continue
+        name, _, process = part.name[1:].removesuffix(".part").rpartition(".")
+        if old or name in names or not is_alive(process):
             part.unlink(missing_ok=True)
+
+
+def is_alive(process: str) -> bool:
+    """Return whether a process of this machine has this number, or may have it."""
+    if sys.platform == "win32":  # there, os.kill ends any process
+        return True
+    try:
+        os.kill(int(process), 0)  # sends nothing
+    except ProcessLookupError:
+        return False
+    except (OSError, ValueError, OverflowError):
+        pass
+    return True
 
 
 def check_suffix(path: Path, suffix: str) -> None:
@@ -138,8 +154,15 @@ def _sha256(document: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
+def refuse_no_file(path: Path) -> None:
+    """Raises DataError if there is something else than a file: a pipe would be read for ever."""
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path}: damaged (it is no file)")
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Return what `write_json` wrote. Raises DataError if it is missing, or not as it was."""
+    refuse_no_file(path)
     try:
         document = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
