@@ -74,7 +74,7 @@ def kill_once(arguments: list[str], folder: Path, seconds: float, wanted: int = 
 
     Args:
         seconds: the time after which it is killed.
-        wanted: it is killed before that, when this number of files were begun to be written; 0: not.
+        wanted: it is killed before that, when it has begun to write this number of files; 0: not.
     """
     process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     writes, seen, deadline = 0, set[Path](), time.monotonic() + seconds

@@ -113,7 +113,10 @@ def open_arrays(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
     refuse_no_file(path)
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            _check_members(stored)
+            try:
+                _check_members(stored)
+            except DataError as error:
+                raise ValueError(str(error)) from None
             yield stored
     except FileNotFoundError:
         raise DataError(f"{path} is missing: the run has no such checkpoint") from None

@@ -98,7 +98,7 @@ class Run:
             DataError: no such folder, or it holds no run.json.
         """
         folder = Path(folder)
-        if not (folder / "run.json").is_file():
+        if not (folder / "run.json").exists():
             names = sorted(path.parent.name for path in folder.parent.glob("*/run.json"))
             others = f"; runs in {folder.parent}: {', '.join(names)}" if names else ""
             raise DataError(f"no run at {folder}{others}")
@@ -266,7 +266,7 @@ class Run:
     def model_info(self) -> ModelInfo:
         """Raises DataError if no step was trained yet, or model.json is damaged."""
         file = self.model_file
-        if not file.is_file():
+        if not file.exists():
             if self.unfinished() is None:
                 raise DataError(
                     f"{self.folder} has no model yet; continue its training with: "
@@ -281,14 +281,14 @@ class Run:
         None if it has ended, or no step was trained yet. Raises DataError if a checkpoint is
         damaged.
         """
-        if self.model_file.is_file() or not self.unfinished_model_file.is_file():
+        if self.model_file.exists() or not self.unfinished_model_file.exists():
             return None
         record = self.record()
         file = self.checkpoints()[0] if self.checkpoints() else self.last
         status = TrainingStatus.from_json(checkpoint.document(file), file)
         step = status.step
         # What has stopped is kept as the best, also if that is the last.
-        if (record.settings.recipe.keep == "best" or status.stopped) and self.best.is_file():
+        if (record.settings.recipe.keep == "best" or status.stopped) and self.best.exists():
             file, step = self.best, checkpoint.document(self.best).get("step", status.best_step)
         return Unfinished(self.folder, file, step, record.total_steps) if step else None
 
@@ -346,7 +346,7 @@ class Run:
 
             return _own.from_run(self.folder, settings.source, settings.network, self._trust)
         name = settings.network
-        if self.model_file.is_file():  # the first graph is saved as another network
+        if self.model_file.exists():  # the first graph is saved as another network
             name = self.model_info().network
         return catalog.named_network(name)  # a foreign run can name any file as its network
 
