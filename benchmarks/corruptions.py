@@ -25,7 +25,7 @@ from scipy import ndimage
 
 from firstlight.datasets import Examples, mnist
 from firstlight.errors import FirstlightError, UsageError
-from firstlight.runs.files import write_json
+from firstlight.runs.files import write_text
 from firstlight.runs.run import Run, versions
 
 RESULTS = Path(__file__).parent / "results" / "corruptions.json"
@@ -386,7 +386,7 @@ def main() -> None:
         measured_again = {record["run"] for record in records}
         kept = [record for record in old_records if record["run"] not in measured_again]
         records = kept + records
-        write_json(RESULTS, records)
+        write_text(RESULTS, json.dumps(records, indent=2) + "\n")
         into_page("corruptions", table(records))
 
 

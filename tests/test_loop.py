@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import kills
 import numpy as np
 import onnxruntime
 import pytest
@@ -23,11 +25,11 @@ from PIL import Image
 
 from firstlight import catalog, first_graph, model
 from firstlight.datasets import mnist
-from firstlight.errors import DataError, FirstlightError, Interrupted
+from firstlight.errors import DataError, FirstlightError, Interrupted, UsageError
 from firstlight.networks._weight_names import weight_names
 from firstlight.progress import Progress
 from firstlight.recipe import Recipe
-from firstlight.runs import checkpoint
+from firstlight.runs import checkpoint, lock
 from firstlight.runs.documents import TrainingResult
 from firstlight.runs.files import atomic_write, read_json, write_json, write_text
 from firstlight.runs.run import Run
@@ -308,7 +310,7 @@ def test_the_last_weights_are_kept_if_the_recipe_says_so(digits: Path, here: Pat
 
 def test_metrics_have_the_contracts_keys(run: Run) -> None:
     for text in run.metrics_file.read_text().splitlines():
-        keys = ["step", "epoch", "split", "loss", "accuracy", "lr", "seconds"]
+        keys = ["step", "epoch", "split", "loss", "accuracy", "lr", "seconds", "crc"]
         assert list(json.loads(text)) == keys
 
 
@@ -455,11 +457,102 @@ def test_what_cannot_be_trained_leaves_no_folder(tmp_path: Path, here: Path) -> 
     assert not (here / "run").exists()
 
 
-def test_a_damaged_checkpoint_is_named(run: Run, here: Path) -> None:
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_is_used(
+    run: Run, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     copy = Run(Path(shutil.copytree(run.folder, here / "run")))
+    weights = checkpoint.load(copy.weights)[0]
     copy.last.write_bytes(copy.last.read_bytes()[:-50])
-    with pytest.raises(DataError, match=r"last\.npz: damaged or incomplete checkpoint"):
+    loop.resume(copy)
+    assert "last.npz: damaged or incomplete checkpoint" in (error := capsys.readouterr().err)
+    assert "going on from the one before it, of step" in error
+    for name, array in checkpoint.load(copy.weights)[0].items():
+        assert np.array_equal(array, weights[name]), name
+    copy.last.write_bytes(copy.last.read_bytes()[:-50])
+    copy.previous.unlink()
+    with pytest.raises(DataError, match=r"last\.npz: damaged .* no other .* delete .*checkpoints"):
         loop.resume(copy, quiet=True)
+
+
+@pytest.mark.parametrize("start", ["softmax", None])
+def test_a_run_without_a_checkpoint_begins_at_its_first_step(
+    start: str | None, digits: Path, here: Path
+) -> None:
+    plan = prepared("softmax", digits, limit=100, steps=3, steps_per_call=1)
+    first = loop.train(plan, here / "first", quiet=True) if start else None
+    loop.train(plan, here / "whole", quiet=True, start=first)
+    state = TrainState(plan)
+    if first:
+        state.start_from(first)
+    state.into(Run.create(state.plan, state.total_steps, here / "cut"))
+    (here / "cut" / "checkpoints").mkdir()
+    (here / "cut" / "checkpoints" / ".last.npz.1.part").write_bytes(b"half")
+    loop.resume(Run.open(here / "cut"), quiet=True)
+    assert_bit_equal(here / "whole", here / "cut")
+    assert not list(here.rglob("*.part"))
+
+
+def dead_process() -> int:
+    """Return the number of a process that has ended."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        return process.pid
+
+
+def test_a_start_that_was_killed_before_run_json_begins_again_in_its_folder(
+    digits: Path, here: Path
+) -> None:
+    plan = prepared("softmax", digits, limit=100, steps=1)
+    folder = here / "run"
+    folder.mkdir()
+    (folder / ".lock").write_text("")
+    (folder / ".run.json.77.part").write_text("{")
+    (folder / f".curves.png.{dead_process()}.part").write_text("half")
+    assert loop.train(plan, folder, quiet=True).result.steps == 1
+    assert not list(folder.rglob("*.part"))
+    with pytest.raises(UsageError, match="is not empty"):
+        loop.train(plan, folder, quiet=True)
+
+
+def test_two_trainings_do_not_share_a_run(run: Run, here: Path, firstlight: Firstlight) -> None:
+    copy = Run(Path(shutil.copytree(run.folder, here / "run")))
+    with lock.held(copy.folder):
+        code, _, error = firstlight("train", "--resume", copy.folder)
+    assert code == 2 and re.search(rf"is being trained by process {os.getpid()} on .+ since", error)
+    assert len(error.splitlines()) == 1
+    assert firstlight("train", "--resume", copy.folder).code == 0
+
+
+def test_a_folder_that_is_renamed_while_it_trains_is_not_split_in_two(
+    digits: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = prepared("softmax", digits, limit=100, steps=5, steps_per_call=1)
+    loop.train(plan, here / "whole", quiet=True)
+    monkeypatch.setattr(loop, "MIN_SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    run_call = loop.run_call
+
+    def rename(state: TrainState, *rest: Any) -> None:
+        run_call(state, *rest)
+        if state.status.step == 3:
+            (here / "cut").rename(here / "moved")
+
+    monkeypatch.setattr(loop, "run_call", rename)
+    with pytest.raises(DataError, match=r"cut was renamed or removed .* --resume .*moved`"):
+        loop.train(plan, here / "cut", quiet=True)
+    monkeypatch.setattr(loop, "run_call", run_call)
+    assert not (here / "cut").exists()
+    loop.resume(Run.open(here / "moved"), quiet=True)
+    assert_bit_equal(here / "whole", here / "moved")
+
+
+def test_other_versions_are_told_when_a_training_goes_on(
+    run: Run, here: Path, firstlight: Firstlight
+) -> None:
+    copy = Run(Path(shutil.copytree(run.folder, here / "run")))
+    record = copy.record()
+    copy.write_record(replace(record, versions=record.versions | {"numpy": "1.0"}))
+    _, _, error = firstlight("train", "--resume", copy.folder)
+    assert f"other versions: numpy {np.__version__} (it began with 1.0)" in error
+    assert "keras" not in error.partition("other versions")[2].splitlines()[0]
 
 
 def test_a_half_written_file_never_takes_the_name(tmp_path: Path) -> None:
@@ -580,3 +673,21 @@ def test_pictures_resume_to_bit_equal_weights(here: Path, tmp_path: Path) -> Non
         stop_after(5, plan, here / "cut")
     loop.resume(Run.open(here / "cut"), quiet=True)
     assert_bit_equal(here / "whole", here / "cut")
+
+
+def test_a_training_that_is_killed_in_its_first_checkpoint_comes_to_the_same_weights(
+    digits: Path, here: Path
+) -> None:
+    """`benchmarks/kills.py` kills at many moments."""
+    plan = prepared("softmax", digits, limit=100, steps=40)
+    whole = loop.train(plan, here / "whole", quiet=True)
+    folder = here / "killed"
+    verb = [sys.executable, "-m", "firstlight", "train", "softmax", "--data", str(digits)]
+    arguments = [*verb, "--limit", "100", "--steps", "40", "--out", str(folder)]
+    assert kills.kill_once(arguments, folder, seconds=120, wanted=2)  # run.json, then last.npz
+    killed = Run(folder)
+    if killed.record_file.exists():
+        loop.resume(killed, quiet=True)
+    else:
+        loop.train(plan, folder, quiet=True)
+    assert kills.difference(whole, killed) == "" and not list(folder.rglob("*.part"))

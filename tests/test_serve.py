@@ -1042,6 +1042,41 @@ def test_a_training_is_started_stopped_and_continued(site: Site, runs: Path) -> 
     wait_for_state(site, name, "stopped")
 
 
+def test_a_training_survives_a_killed_server_and_the_next_one_stops_it(here: Path) -> None:
+    """The first server is a process; what it asks is what its page would."""
+    name = "softmax-mnist-1"
+    document = {"network": "softmax", "steps": 5_000_000}
+    code = f"""
+import asyncio, time
+from pathlib import Path
+from firstlight.serve.data_checks import DataChecks
+from firstlight.serve.jobs import Jobs
+from firstlight.serve.run_views import RunFolders
+async def main():
+    jobs = Jobs(RunFolders(Path("runs")), DataChecks(private=True))
+    await jobs.train({document})
+    print("started", flush=True)
+    await asyncio.sleep(600)
+asyncio.run(main())
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as first:
+        assert first.stdout and first.stdout.readline() == b"started\n"
+        first.kill()
+    run = Run(here / "runs" / name)
+    next_server = Site()
+    try:
+        wait_until(lambda: len(run.metrics()) > 3)
+        lines = len(run.metrics())
+        wait_until(lambda: len(run.metrics()) > lines)
+        assert summary(next_server, name)["state"] == "elsewhere"
+        next_server.ask(f"/api/runs/{name}/stop")
+        wait_for_state(next_server, name, "stopped")
+        assert run.stopped == INTERRUPTED
+        assert next_server.post(f"/api/runs/{name}/stop", b"{}").status == 400
+    finally:
+        next_server.stop()
+
+
 def test_a_folder_of_pictures_is_looked_at_and_trained_on(site: Site, runs: Path) -> None:
     shop = write_shop(runs.parent / "shop")
     (shop / "kiwi" / "bad.png").write_text("no picture")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -13,6 +15,8 @@ from firstlight.errors import DataError
 from firstlight.images.kinds import ImageKind
 from firstlight.images.values import ValueRange
 from firstlight.printable import is_printable
+from firstlight.runs.fields import with_right_types
+from firstlight.runs.files import refuse_no_file
 from firstlight.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,14 +31,18 @@ FORMAT = 1  # of run folders; folders of another format are refused
 
 
 @contextmanager
-def undamaged(path: Path) -> Iterator[None]:
-    """Turn what Python raises when a document lacks its keys into one line that names the file."""
+def undamaged(path: Path, place: str = "") -> Iterator[None]:
+    """Turn what Python raises when a document lacks its keys into one line that names the file.
+
+    Args:
+        place: where in the file.
+    """
     try:
         yield
     except DataError as error:
-        raise DataError(f"{path}: {error}") from None
-    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
-        raise DataError(f"{path}: damaged ({type(error).__name__}: {error})") from None
+        raise DataError(f"{path}: {place}{error}") from None
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        raise DataError(f"{path}: {place}damaged ({type(error).__name__}: {error})") from None
 
 
 @dataclass
@@ -50,9 +58,16 @@ class TrainingStatus:
     best_loss: float = math.inf
     epochs_without_better: int = 0
     stopped: str = ""  # why, once it has
+    logged: int = 0  # lines of metrics.jsonl; 0 also in older runs
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Any, path: Path) -> TrainingStatus:
+        """Raises DataError if the document is damaged."""
+        with undamaged(path):
+            return with_right_types(cls(**document))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +114,8 @@ class RunRecord:
     def from_json(cls, document: Any, path: Path) -> RunRecord:
         """Raises DataError if the document is of another format, or damaged."""
         with undamaged(path):
+            if not isinstance(document, dict):
+                raise TypeError(f"not an object, but {str(document)[:60]!r}")
             if document.get("format") != FORMAT:
                 number = document.get("format", "0 (it has no number)")
                 raise DataError(
@@ -106,14 +123,15 @@ class RunRecord:
                     f"format {FORMAT}; train again"
                 )
             status, result = document["status"], document["result"]
-            return cls(
+            record = cls(
                 settings=Settings.from_json(document),
                 total_steps=document["total_steps"],
                 versions=dict(document["versions"]),
                 machine=document["machine"],
-                status=TrainingStatus(**status) if status else None,
-                result=TrainingResult(**result) if result else None,
+                status=None if status is None else TrainingStatus(**status),
+                result=None if result is None else TrainingResult(**result),
             )
+            return with_right_types(record)
 
 
 @dataclass(frozen=True)
@@ -144,7 +162,9 @@ class ModelInfo:
                 raise DataError("a class has no name that can be printed")
             # Runs from before this was written have no values.
             values = ValueRange.from_json(document.get("values"))
-            return cls(document["network"], classes, document["image_kind"], values)
+            return with_right_types(
+                cls(document["network"], classes, document["image_kind"], values)
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +181,44 @@ class LoggedStep:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def metrics_line(logged: LoggedStep, before: int) -> tuple[str, int]:
+    """Return a line of metrics.jsonl, and its CRC.
+
+    Args:
+        before: the CRC of the line before it, which it goes on from: so a line that is missing, or
+            stands twice, is noticed. 0 for the first line.
+    """
+    text = json.dumps(logged.to_json())
+    crc = zlib.crc32(text.encode(), before)
+    return f'{text[:-1]}, "crc": {crc}}}\n', crc
+
+
+def read_metrics(path: Path) -> tuple[list[LoggedStep], int]:
+    """Return the logged steps, and the CRC of the last line; lines of older versions have none.
+
+    A last line that a killed process has left half written is left out.
+
+    Raises:
+        DataError: another line is damaged, is missing, or stands twice.
+    """
+    if not path.exists():
+        return [], 0
+    refuse_no_file(path)
+    steps, before = [], 0
+    with undamaged(path):
+        lines = path.read_text("utf-8").split("\n")[:-1]
+    for number, line in enumerate(lines, 1):
+        with undamaged(path, f"line {number}: "):
+            document = json.loads(line)
+            crc = document.pop("crc", 0)
+            logged = with_right_types(LoggedStep(**document))
+            if (crc or before) and crc != metrics_line(logged, before)[1]:
+                raise DataError("not as it was written, or a line before it is missing")
+        steps.append(logged)
+        before = crc
+    return steps, before
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -348,7 +406,7 @@ class Evaluation:
         """Raises DataError if the document is damaged."""
         with undamaged(path):
             low, high = document["interval95"]
-            return cls(
+            evaluation = cls(
                 network=document["network"],
                 data=document["data"],
                 split=document["split"],
@@ -360,3 +418,7 @@ class Evaluation:
                 confusion=document["confusion"],
                 mistakes=tuple(Mistake(**mistake) for mistake in document["mistakes"]),
             )
+            classes = len(evaluation.confusion)
+            if evaluation.examples < 1 or any(len(row) != classes for row in evaluation.confusion):
+                raise ValueError("it has no examples, or the confusion is not square")
+            return with_right_types(evaluation)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Sequence
@@ -17,17 +16,19 @@ from firstlight import catalog
 from firstlight.datasets import Dataset, Listing
 from firstlight.errors import DataError, UsageError
 from firstlight.networks._network import Network
-from firstlight.runs import checkpoint
+from firstlight.runs import checkpoint, lock
 from firstlight.runs.documents import (
     LoggedStep,
     ModelInfo,
     RunRecord,
     TrainingResult,
     TrainingStatus,
+    metrics_line,
+    read_metrics,
     undamaged,
 )
 from firstlight.runs.files import read_json, write_json, write_text
-from firstlight.settings import DataChoice, Plan
+from firstlight.settings import DataChoice, Plan, Settings
 
 if TYPE_CHECKING:  # for the types of methods that import what they need
     from numpy.typing import NDArray
@@ -77,6 +78,7 @@ class Run:
         self.pictures_file = folder / "pictures.json"
         self.metrics_file = folder / "metrics.jsonl"
         self.last = folder / "checkpoints" / "last.npz"
+        self.previous = folder / "checkpoints" / "previous.npz"
         self.best = folder / "checkpoints" / "best.npz"
         self.unfinished_model_file = folder / "checkpoints" / "model.json"
         self.model_file = folder / "model" / "model.json"
@@ -96,7 +98,7 @@ class Run:
             DataError: no such folder, or it holds no run.json.
         """
         folder = Path(folder)
-        if not (folder / "run.json").is_file():
+        if not (folder / "run.json").exists():
             names = sorted(path.parent.name for path in folder.parent.glob("*/run.json"))
             others = f"; runs in {folder.parent}: {', '.join(names)}" if names else ""
             raise DataError(f"no run at {folder}{others}")
@@ -107,14 +109,12 @@ class Run:
         """Make a new run folder with its run.json: `folder`, or the next runs/NETWORK-DATA-N.
 
         Raises:
-            UsageError: the folder exists and is not empty.
+            UsageError: the folder holds anything but what a training leaves that was killed before
+                it had written its run.json.
         """
-        if folder and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UsageError(f"{folder} is not empty; give another --out, or --resume {folder}")
         settings, source = plan.settings, plan.network.source
-        run = cls(
-            folder or next_folder(f"{settings.network}-{Path(settings.data).name}"), plan=plan
-        )
+        run = cls(folder or next_folder_of(settings), plan=plan)
+        refuse_used(run.folder, plan)
         run.folder.mkdir(parents=True, exist_ok=True)
         if plan.dataset.listing:
             write_json(run.pictures_file, plan.dataset.listing.to_json())
@@ -210,6 +210,7 @@ class Run:
             self.pictures_file,
             self.metrics_file,
             self.last,
+            self.previous,
             self.best,
             self.unfinished_model_file,
             self.model_file,
@@ -265,7 +266,7 @@ class Run:
     def model_info(self) -> ModelInfo:
         """Raises DataError if no step was trained yet, or model.json is damaged."""
         file = self.model_file
-        if not file.is_file():
+        if not file.exists():
             if self.unfinished() is None:
                 raise DataError(
                     f"{self.folder} has no model yet; continue its training with: "
@@ -280,15 +281,28 @@ class Run:
         None if it has ended, or no step was trained yet. Raises DataError if a checkpoint is
         damaged.
         """
-        if self.model_file.is_file() or not self.unfinished_model_file.is_file():
+        if self.model_file.exists() or not self.unfinished_model_file.exists():
             return None
         record = self.record()
-        status = TrainingStatus(**checkpoint.document(self.last))
-        file, step = self.last, status.step
+        file = self.checkpoints()[0] if self.checkpoints() else self.last
+        status = TrainingStatus.from_json(checkpoint.document(file), file)
+        step = status.step
         # What has stopped is kept as the best, also if that is the last.
-        if (record.settings.recipe.keep == "best" or status.stopped) and self.best.is_file():
+        if (record.settings.recipe.keep == "best" or status.stopped) and self.best.exists():
             file, step = self.best, checkpoint.document(self.best).get("step", status.best_step)
         return Unfinished(self.folder, file, step, record.total_steps) if step else None
+
+    def checkpoints(self) -> list[Path]:
+        """Return the checkpoints that there are, the newest first.
+
+        A training that is killed between two renames leaves `previous` alone.
+        """
+        return [path for path in (self.last, self.previous) if path.exists()]
+
+    def starting_run(self) -> Run | None:
+        """Return the run whose weights this training began with. Raises what `open` raises."""
+        started_from = self.record().settings.started_from
+        return Run.open(started_from, self._trust) if started_from else None
 
     def listing(self) -> Listing | None:
         """Return the pictures that the run was trained on; None for other data."""
@@ -332,7 +346,7 @@ class Run:
 
             return _own.from_run(self.folder, settings.source, settings.network, self._trust)
         name = settings.network
-        if self.model_file.is_file():  # the first graph is saved as another network
+        if self.model_file.exists():  # the first graph is saved as another network
             name = self.model_info().network
         return catalog.named_network(name)  # a foreign run can name any file as its network
 
@@ -340,19 +354,56 @@ class Run:
         """Return the logged steps, without a last line that a killed process left half written.
 
         Raises:
-            DataError: another line is damaged.
+            DataError: another line is damaged, or lines are missing.
         """
-        if not self.metrics_file.exists():
-            return []
-        with undamaged(self.metrics_file):
-            lines = self.metrics_file.read_text("utf-8").split("\n")
-            return [LoggedStep(**json.loads(line)) for line in lines[:-1]]
+        logged, _ = read_metrics(self.metrics_file)
+        if self.record_file.is_file() and (status := self.record().status):
+            self._refuse_missing_lines(logged, status)
+        return logged
 
-    def forget_after(self, step: int) -> None:
-        """Drop the metrics logged after a checkpoint: resuming logs them again."""
-        kept = [logged for logged in self.metrics() if logged.step <= step]
-        lines = [json.dumps(logged.to_json()) + "\n" for logged in kept]
+    def forget_after(self, status: TrainingStatus) -> int:
+        """Drop the metrics logged after a checkpoint: resuming logs them again.
+
+        Returns how many lines are left.
+
+        Raises:
+            DataError: lines are damaged, or lines of steps before the checkpoint are missing.
+        """
+        logged, _ = read_metrics(self.metrics_file)
+        self._refuse_missing_lines(logged, status)
+        lines, crc = [], 0
+        for each in logged:
+            if each.step <= status.step:
+                line, crc = metrics_line(each, crc)
+                lines.append(line)
         write_text(self.metrics_file, "".join(lines))
+        return len(lines)
+
+    def _refuse_missing_lines(self, logged: list[LoggedStep], status: TrainingStatus) -> None:
+        if len(logged) < status.logged:
+            raise DataError(
+                f"{self.metrics_file}: {len(logged):,} lines, but {status.logged:,} were written"
+            )
+
+
+def refuse_used(folder: Path, plan: Plan) -> None:
+    """Raises UsageError if a folder holds anything but what a killed start can have left."""
+    source = plan.network.source
+    leavings = {lock.FILE, "pictures.json", source.file if source else ""}
+    if folder.exists() and (not folder.is_dir() or not _only_holds(folder, leavings)):
+        raise UsageError(f"{folder} is not empty; give another --out, or --resume {folder}")
+
+
+def _only_holds(folder: Path, leavings: set[str]) -> bool:
+    names = {path.name for path in folder.iterdir() if path.suffix != ".part"}
+    if names - leavings:
+        return False
+    return not names or lock.FILE in names  # without a lock, the files are somebody else's
+
+
+def next_folder_of(settings: Settings) -> Path:
+    """Make and return a new empty folder, runs/NETWORK-DATA-N."""
+    return next_folder(f"{settings.network}-{Path(settings.data).name}")
 
 
 def next_folder(name: str, root: Path = Path("runs")) -> Path:
@@ -365,6 +416,20 @@ def next_folder(name: str, root: Path = Path("runs")) -> Path:
             return folder
         except FileExistsError:
             number += 1
+
+
+def changed_versions(before: dict[str, str]) -> str:
+    """Return what has changed since a training began, as one line; "" if nothing has."""
+    now = versions()
+    names = [name for name in before.keys() | now.keys() if name != "python"]
+    changed = [
+        f"{name} {now.get(name, '(not installed)')} (it began with {before.get(name, 'none')})"
+        for name in sorted(names)
+        if now.get(name) != before.get(name)
+    ]
+    if not changed:
+        return ""
+    return f"other versions: {', '.join(changed)}: the weights may differ in their last digits"
 
 
 def versions() -> dict[str, str]:

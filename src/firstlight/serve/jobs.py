@@ -1,23 +1,29 @@
 """The jobs that the page starts on a run: trainings and evaluations.
 
-A training is `firstlight train` in a process of its own: it goes on when the page is closed. When
-the server stops, the training is interrupted: it writes a checkpoint and can be continued.
+A training is `firstlight train` in a process and a session of its own: it goes on when the page is
+closed, and when the server ends, however it ends. The next server shows it as one that trains
+elsewhere, and can stop it: the lock of its run folder says which process it is.
 
 An evaluation may take minutes, so it runs in its own worker process, beside the one that answers
 the page's questions. Evaluations wait for one another. One that is stopped leaves nothing.
 """
 
 import asyncio
+import os
 import signal
+import subprocess
 import sys
+import tempfile
 import time
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypedDict
 
 from firstlight.errors import UsageError
 from firstlight.recipe import LIMITS, check_learning_rate
+from firstlight.runs import lock
 from firstlight.runs.run import Run, next_folder
 from firstlight.serve.data_checks import DataChecks, DataJson
 from firstlight.serve.fields import int_field
@@ -29,6 +35,7 @@ from firstlight.settings import MAX_SEED
 MAX_JOBS = 2
 MAX_OUTPUT_LINES = 30
 SECONDS_TO_STOP = 30.0
+SECONDS_BETWEEN_LOOKS = 0.1  # at a training: its messages, and whether it has ended
 EVALUATOR_SECONDS_IDLE = 60.0  # after which the evaluations' process gives its memory back
 EXIT_OK, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
 
@@ -59,31 +66,53 @@ class Job(Protocol):
 
 
 class TrainingJob:
-    """`firstlight train` in a process."""
+    """`firstlight train` in a process.
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    It writes its messages into a file without a name: a pipe would break when the server ends, and
+    the next message would end the training.
+    """
+
+    def __init__(self, arguments: Sequence[str]) -> None:
         self.kind: Kind = "train"
-        self.process = process
         self.output: deque[str] = deque(maxlen=MAX_OUTPUT_LINES)
         self.stopping = False
         self.ended_at = RUNNING
+        self.is_left = False  # whether it goes on alone, because the server ends
+        descriptor, name = tempfile.mkstemp()
+        self.messages = open(name, "rb")
+        with suppress(OSError):  # Windows does not remove an open file
+            os.unlink(name)
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "firstlight", "train", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=descriptor,
+            start_new_session=True,  # Ctrl-C in the server's terminal must not reach it as well
+        )
+        os.close(descriptor)
 
     @property
     def exit_code(self) -> int | None:
         return self.process.returncode
 
     async def wait(self) -> None:
-        assert self.process.stderr
-        async for line in self.process.stderr:
-            self.output.append(printed_line(line))
-        await self.process.wait()
+        with self.messages:
+            while self.process.poll() is None and not self.is_left:
+                await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+                self.read_messages()
+            self.read_messages()
         self.ended_at = time.time()
+
+    def read_messages(self) -> None:
+        """Take over the lines that were written since the last time."""
+        while (line := self.messages.readline()).endswith(b"\n"):
+            self.output.append(printed_line(line))
+        self.messages.seek(-len(line), os.SEEK_CUR)  # the rest of this line will come
 
     def stop(self) -> None:
         if not self.stopping:  # a second signal would end it without a checkpoint
             self.stopping = True
-            with suppress(ProcessLookupError):
-                self.process.send_signal(signal.SIGINT)
+            self.process.send_signal(signal.SIGINT)
 
 
 class EvaluationJob:
@@ -163,7 +192,7 @@ class Jobs:
             name = f"{document['network']}-{Path(data['location']).name or 'data'}"
             folder = next_folder(name, self.folders.root)
             self.folders.started[folder.name] = folder
-            await self.start_training(folder.name, *arguments, "--out", str(folder))
+            self.watch(folder.name, TrainingJob([*arguments, "--out", str(folder)]))
         return folder.name
 
     async def resume(self, name: str) -> None:
@@ -176,10 +205,10 @@ class Jobs:
         async with self.start_lock:
             run = self.folders.find(name)
             summary = run_summary(run.folder, name, self.training_ended_at().get(name))
-            if summary["state"] != "stopped" or not run.last.exists():
+            if summary["state"] != "stopped":
                 raise UsageError(f"{name} is not a stopped training")
             self.refuse_busy(name)
-            await self.start_training(name, "--resume", str(run.folder))
+            self.watch(name, TrainingJob(["--resume", str(run.folder)]))
 
     async def evaluate(self, name: str) -> None:
         """Start the evaluation of a run.
@@ -192,18 +221,6 @@ class Jobs:
             run = self.folders.find(name)
             self.refuse_busy(name)
             self.watch(name, EvaluationJob(run, self.evaluator))
-
-    async def start_training(self, name: str, *arguments: str) -> None:
-        """Start `firstlight train` with these arguments as the job of a run."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-P", "-m", "firstlight", "train", *arguments),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C in the server's terminal must not reach it as well
-        )
-        self.watch(name, TrainingJob(process))
 
     def watch(self, name: str, job: Job) -> None:
         """Make it the run's job, and wait for its end in the background."""
@@ -218,19 +235,30 @@ class Jobs:
             (self.folders.root / name).rmdir()
 
     async def stop(self, name: str) -> None:
-        """Stop a run's job; a training writes a checkpoint first.
+        """Stop a run's job, also if another server has started it, or a terminal.
+
+        A training writes a checkpoint first.
 
         Raises:
             UsageError: the run has no running job.
         """
-        if name not in self.running():
+        if name in self.running():
+            self.by_run[name].stop()
+            return
+        process = lock.holding_process(self.folders.find(name).folder)
+        if process is None:
             raise UsageError(f"{name} is not running here")
-        self.by_run[name].stop()
+        os.kill(process, signal.SIGINT)
 
     async def close(self) -> None:
-        """Stop all jobs and wait for their end, for SECONDS_TO_STOP at most."""
+        """Stop the evaluations and wait for their end, for SECONDS_TO_STOP; trainings go on."""
         for name in self.running():
-            self.by_run[name].stop()
+            job = self.by_run[name]
+            if isinstance(job, TrainingJob):
+                print(f"{name} goes on training, as process {job.process.pid}", file=sys.stderr)
+                job.is_left = True
+            else:
+                job.stop()
         if self.tasks:
             await asyncio.wait(self.tasks, timeout=SECONDS_TO_STOP)
         await self.evaluator.close()

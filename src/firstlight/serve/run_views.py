@@ -148,14 +148,14 @@ def run_summary(folder: Path, name: str, ended_at: float | None) -> RunSummary:
 def _summary_of_files(run: Run, name: str, ended_at: float | None) -> RunSummary:
     """Summarise a run folder by its files. Raises DataError if one is damaged."""
     record = run.record()
-    evaluation = read_evaluation(run) if run.evaluation_file.is_file() else None
+    evaluation = read_evaluation(run) if run.evaluation_file.exists() else None
     summary: RunSummary = {
         "name": name,
         "state": run_state(run, record, ended_at),
         "folder": shell_path(run.folder),
         "network": record.settings.network,
         "data": Path(record.settings.data).name,
-        "pictures": run.pictures_file.is_file(),
+        "pictures": run.pictures_file.exists(),
         "validated_by": "accuracy" if record.settings.class_weights is None else "mean recall",
         "settings": chosen_settings(record.settings),
         "recipe_fields": other_fields(record.settings.recipe),
@@ -268,8 +268,8 @@ def newest_weights(run: Run) -> Path:
     Raises:
         DataError: the run has no weights yet.
     """
-    candidates = [run.weights] if run.weights.is_file() else [run.last, run.best]
-    files = [path for path in candidates if path.is_file()]
+    candidates = [run.weights] if run.weights.exists() else [run.last, run.best]
+    files = [path for path in candidates if path.exists()]
     if not files:
         raise DataError(f"{run.folder.name} has no weights yet")
     return max(files, key=modified_at)
@@ -336,7 +336,7 @@ def evaluation_summary(run: Run) -> EvaluationJson:
         DataError: the run has not been evaluated, or the file is damaged.
     """
     evaluation = read_evaluation(run)
-    classes = list(run.model_info().classes) if run.model_file.is_file() else None
+    classes = list(run.model_info().classes) if run.model_file.exists() else None
     return {
         "data": evaluation.data,
         "split": evaluation.split,

@@ -4,7 +4,6 @@ The run's model is saved as the network `softmax`, which is the same computation
 every later verb can use the run.
 """
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -23,6 +22,7 @@ from firstlight.runs.documents import (
     ModelInfo,
     TrainingResult,
     TrainingStatus,
+    metrics_line,
 )
 from firstlight.runs.run import Run
 from firstlight.settings import Plan, Settings
@@ -130,6 +130,7 @@ class TrainingLog:
         self.val_images, self.val_labels = flat(validation.images), validation.labels
         self.status = TrainingStatus()
         self.began = time.monotonic()
+        self.crc = 0
 
     def step(self, step: int, cost: float) -> None:
         """Log the cost of a step, counting from 1."""
@@ -163,7 +164,9 @@ class TrainingLog:
             lr=self.recipe.learning_rate,
             seconds=self.status.seconds,
         )
-        self.file.write(json.dumps(logged.to_json()) + "\n")
+        line, self.crc = metrics_line(logged, self.crc)
+        self.file.write(line)
+        self.status.logged += 1
 
 
 def measure(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:

@@ -9,7 +9,6 @@ The batch of a step is a function of seed and step alone, and a checkpoint holds
 a run that was killed at any moment resumes to the same weights that it would have reached.
 """
 
-import json
 import math
 import os
 import signal
@@ -32,10 +31,17 @@ from firstlight.datasets import Dataset, ahead, shuffled
 from firstlight.errors import DataError, FirstlightError, Interrupted
 from firstlight.graphs.operations import trace
 from firstlight.progress import Progress
-from firstlight.runs import card, checkpoint
-from firstlight.runs.documents import INTERRUPTED, LoggedStep, ModelInfo, TrainingResult
-from firstlight.runs.files import write_json
-from firstlight.runs.run import Run
+from firstlight.runs import card, checkpoint, lock
+from firstlight.runs.documents import (
+    INTERRUPTED,
+    LoggedStep,
+    ModelInfo,
+    TrainingResult,
+    metrics_line,
+    read_metrics,
+)
+from firstlight.runs.files import remove_parts, write_json
+from firstlight.runs.run import Run, changed_versions, next_folder_of, refuse_used
 from firstlight.settings import Plan
 from firstlight.training import advice
 from firstlight.training.events import write_graph, write_scalars
@@ -76,22 +82,30 @@ def train(
     state = TrainState(plan, workers)  # first: what cannot be trained leaves no folder
     if start:
         state.start_from(start)
-    state.into(create_run(state, out))
-    state.save()  # so that a run killed at once can be resumed
-    if state.events:
-        write_graph(state.events, trace(state.network))
-    finish(state, quiet)
+    with new_run(state, out) as (run, held):
+        state.into(run, held)
+        state.save()
+        if state.events:
+            write_graph(state.events, trace(state.network))
+        finish(state, quiet)
     return state.run
 
 
-def create_run(state: TrainState, out: Path | None) -> Run:
-    """Let the chief make the run folder, and return its run in each process."""
+@contextmanager
+def new_run(state: TrainState, out: Path | None) -> Iterator[tuple[Run, lock.Lock | None]]:
+    """Let the chief make the run folder and hold its lock; give the run to each process."""
     workers = state.workers
     if not workers.is_chief:
-        return Run(Path(workers.from_chief("")), plan=state.plan)
-    run = Run.create(state.plan, state.total_steps, out)
-    workers.from_chief(str(run.folder))
-    return run
+        yield Run(Path(workers.from_chief("")), plan=state.plan), None
+        return
+    if out:
+        refuse_used(out, state.plan)
+    folder = out or next_folder_of(state.settings)
+    with lock.held(folder) as held:
+        remove_parts(folder, ours=Run(folder).own_files())
+        run = Run.create(state.plan, state.total_steps, folder)
+        workers.from_chief(str(folder))
+        yield run, held
 
 
 def resume(
@@ -100,23 +114,37 @@ def resume(
     arrays: Dataset | None = None,
     workers: Workers | None = None,
 ) -> Run:
-    """Continue from the last checkpoint; see `train`.
+    """Continue from the last checkpoint, or from the first step if there is none; see `train`.
 
     Args:
         arrays: the data of a run that was trained on arrays, which its folder does not keep.
 
     Raises:
         DataError: the data has changed, or the run is damaged or of another version.
+        UsageError: another process trains the run.
     """
+    workers = workers or Workers()
+    if not workers.is_chief:
+        return go_on(run, None, quiet, arrays, workers)
+    with lock.held(run.folder) as held:
+        remove_parts(run.folder, ours=run.own_files())
+        return go_on(run, held, quiet, arrays, workers)
+
+
+def go_on(
+    run: Run, held: lock.Lock | None, quiet: bool, arrays: Dataset | None, workers: Workers
+) -> Run:
+    """Do what `resume` does, while the chief holds the run's lock."""
     settings, dataset = run.record().settings, arrays or run.dataset()
     if dataset.fingerprint() != settings.sha256:
         raise DataError(f"{settings.data} has changed since {run.folder} was made; train again")
-    state = TrainState(Plan(settings, run.network(), dataset), workers).into(run)
-    state.restore()
-    if state.workers.is_chief:
-        run.write_record(replace(run.record(), status=None))  # it is no longer interrupted
-        run.forget_after(state.status.step)
-    finish(state, quiet)
+    record = run.record()
+    state = TrainState(Plan(settings, run.network(), dataset), workers).into(run, held)
+    notices = (changed_versions(record.versions), state.restore())
+    if workers.is_chief:
+        state.status.logged = run.forget_after(state.status)
+        run.write_record(replace(record, status=None))  # it is no longer interrupted
+    finish(state, quiet, notices=notices)
     return run
 
 
@@ -133,16 +161,25 @@ def dry_run(
         state = TrainState(replace(plan, settings=settings), workers)
         if start:
             state.start_from(start)
-        state.into(create_run(state, Path(folder)))
-        state.save()
-        finish(state, quiet, test_limit=recipe.batch_size)
+        with new_run(state, Path(folder)) as (run, held):
+            state.into(run, held)
+            state.save()
+            finish(state, quiet, test_limit=recipe.batch_size)
         if state.workers.is_chief:
             state.run.result = replace(state.run.result, run=None)
         return state.run
 
 
-def finish(state: TrainState, quiet: bool, test_limit: int | None = None) -> None:
+def finish(
+    state: TrainState,
+    quiet: bool,
+    test_limit: int | None = None,
+    notices: tuple[str, ...] = (),
+) -> None:
     """Run the steps that are left; the chief writes model, result, model card and figures.
+
+    Args:
+        notices: what a user must know about a training that goes on.
 
     Raises:
         Interrupted: also after the last step, before all of it is written.
@@ -155,22 +192,24 @@ def finish(state: TrainState, quiet: bool, test_limit: int | None = None) -> Non
     is_chief = state.workers.is_chief
     if is_chief:
         write_json(state.run.unfinished_model_file, info.to_json())
+    notices = (*notices, *state.workers.notices(state.network))
     with Progress(state.total_steps, state.status.step, quiet or not is_chief) as progress:
-        workers = state.workers.notices(state.network)
-        for line in (*advice.description(state), *state.settings.notices, *workers):
+        for line in (*advice.description(state), *state.settings.notices, *filter(None, notices)):
             progress.say(line)
         try:
             run_training(state, progress)
         except Interrupted:
             if is_chief:
-                card.write(state.run, state.network.input_shape[1:], result_of(state))
+                with state.writing():
+                    card.write(state.run, state.network.input_shape[1:], result_of(state))
             raise
         progress.say(f"stopped: {state.status.stopped}")
     if not is_chief:
         return
     try:
-        write_result(state, info, test_limit, quiet)
-        draw_training(state.run, state.train, state.dataset.name, state.dataset.classes)
+        with state.writing():
+            write_result(state, info, test_limit, quiet)
+            draw_training(state.run, state.train, state.dataset.name, state.dataset.classes)
     except KeyboardInterrupt:
         raise Interrupted(
             "interrupted; the training is finished, and its weights are kept; measure them with: "
@@ -256,7 +295,7 @@ def run_calls(state: TrainState, log: "Log", stop_requested: Callable[[], bool])
     Processes that train together must end after the same call. So each asks for the end with its
     next call, and all learn from this call's result whether one of them does.
     """
-    run_steps, checkpoints = compile_steps(state), Checkpoints(state)
+    run_steps, checkpoints = compile_steps(state), Checkpoints(state, log)
     asks = Asks.NOTHING
     for call in batches(state):
         asked = run_call(state, run_steps, call, log, asks)
@@ -287,7 +326,8 @@ def reason_to_leave(state: TrainState, asked: int) -> FirstlightError:
         return FirstlightError("another worker cannot go on: see its message")
     if state.workers.is_chief:
         status = replace(state.status, stopped=INTERRUPTED)
-        state.run.write_record(replace(state.run.record(), status=status))
+        with state.writing():
+            state.run.write_record(replace(state.run.record(), status=status))
     return Interrupted(
         f"interrupted after step {state.status.step:,}; continue with: {state.run.resume_command()}"
     )
@@ -313,8 +353,8 @@ class Checkpoints:
     The page redraws weights at each one, so small networks are saved often.
     """
 
-    def __init__(self, state: TrainState) -> None:
-        self.state = state
+    def __init__(self, state: TrainState, log: "Log") -> None:
+        self.state, self.log = state, log
         self.due = time.monotonic() + MIN_SECONDS_BETWEEN_CHECKPOINTS
         self.failure: OSError | None = None  # such as a full disk; the other processes wait
 
@@ -327,6 +367,7 @@ class Checkpoints:
         if began < self.due and not is_over:
             return
         try:
+            self.log.sync()  # a checkpoint says how many lines there are
             self.state.save()
         except OSError as error:
             if is_over or self.state.workers.processes == 1:
@@ -388,6 +429,7 @@ class Log:
 
     def __init__(self, state: TrainState, file: TextIO, progress: Progress) -> None:
         self.state, self.file, self.progress = state, file, progress
+        self.crc = read_metrics(state.run.metrics_file)[1]
         self.every = math.ceil(state.total_steps / MAX_LOGGED_STEPS)
         self.began = time.monotonic() - state.status.seconds
         self.first_call: tuple[int, float] | None = None  # its last step, and when it ended
@@ -428,6 +470,11 @@ class Log:
         left = seconds_per_step * (state.total_steps - state.status.step)
         self.progress.say(f"this will take about {advice.rough_duration(left)}")
 
+    def sync(self) -> None:
+        """Put all lines on the disk."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+
     def line(self, step: int, split: str, *, loss: float, accuracy: float, rate: float) -> None:
         """Write one measurement; see LoggedStep for the units."""
         state = self.state
@@ -440,7 +487,9 @@ class Log:
             lr=float(f"{rate:.6g}"),
             seconds=round(state.status.seconds, 3),
         )
-        self.file.write(json.dumps(logged.to_json()) + "\n")
+        line, self.crc = metrics_line(logged, self.crc)
+        self.file.write(line)
+        state.status.logged += 1
         if state.events:
             write_scalars(state.events, step, split, loss=loss, accuracy=accuracy)
 
@@ -463,7 +512,9 @@ def validate(state: TrainState, log: Log, rate: float) -> None:
     if is_better or (is_last and state.recipe.keep == "last"):
         status.best_step, status.best_accuracy, status.best_loss = status.step, accuracy, loss
         if state.workers.is_chief:
-            checkpoint.save(state.run.best, model.arrays(state.eval_model), {"step": status.step})
+            with state.writing():
+                best = model.arrays(state.eval_model)
+                checkpoint.save(state.run.best, best, {"step": status.step})
     if is_better:
         status.epochs_without_better = 0
     else:

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,6 +16,7 @@ from firstlight.networks._weight_names import weight_names
 from firstlight.recipe import Recipe
 from firstlight.runs import checkpoint
 from firstlight.runs.documents import TrainingStatus
+from firstlight.runs.lock import Lock
 from firstlight.runs.run import Run
 from firstlight.settings import BALANCED, Plan, Settings
 from firstlight.training.events import event_writer
@@ -69,6 +71,7 @@ class TrainState:
             self.averages = ema_variables(variables, recipe.ema_decay)
         self.predict = model.predictor(self.eval_model)
         self.status = TrainingStatus()
+        self.lock: Lock | None = None
 
     @property
     def settings(self) -> Settings:
@@ -95,16 +98,18 @@ class TrainState:
             UsageError: no weight matches.
         """
         notice = model.copy_weights(self.network, run)
-        if self.averages:
-            for mean, weight in zip(self.averages, self.network.trainable_weights, strict=True):
-                mean.assign(weight)
+        self._begin_averages()
         notices = (*self.settings.notices, notice)
         settings = replace(self.settings, started_from=str(run.folder), notices=notices)
         self.plan = replace(self.plan, settings=settings)
 
-    def into(self, run: Run) -> "TrainState":
-        """Choose the run folder that the training writes to; return the same state."""
-        self.run = run
+    def into(self, run: Run, lock: Lock | None = None) -> "TrainState":
+        """Choose the run folder that the training writes to; return the same state.
+
+        Args:
+            lock: the folder's, which this process holds.
+        """
+        self.run, self.lock = run, lock
         run.plan = self.plan
         self.events = event_writer(run) if self.workers.is_chief else None
         return self
@@ -142,26 +147,87 @@ class TrainState:
         numbered |= {f"average/{i}": v for i, v in enumerate(self.averages)}
         return weights | numbered
 
+    def writing(self) -> AbstractContextManager[None]:
+        """Give a place to write into the run folder. Raises DataError if the folder has moved."""
+        return self.lock.writing() if self.lock else nullcontext()
+
     def save(self) -> None:
-        """Let the chief write a checkpoint: all that resuming needs."""
+        """Let the chief write a checkpoint: all that resuming needs. The one before it is kept.
+
+        Raises:
+            DataError: the run folder was renamed or removed.
+        """
         if not self.workers.is_chief:
             return
         arrays = {name: variable.numpy() for name, variable in self.variables().items()}
-        checkpoint.save(self.run.last, arrays, self.status.to_json())
+        with self.writing():
+            checkpoint.save(self.run.last, arrays, self.status.to_json(), keep=self.run.previous)
 
-    def restore(self) -> None:
-        """Read the checkpoint.
+    def restore(self) -> str:
+        """Go on from the newest whole checkpoint; from the first step if there is none yet.
+
+        Returns what a user must know: that a damaged checkpoint was passed over; or "".
 
         Raises:
-            DataError: it is missing or damaged, or the processes see different ones.
+            DataError: every checkpoint is damaged; the run that it began with has changed; or the
+                processes see different checkpoints.
         """
-        self.status = TrainingStatus(**checkpoint.load_into(self.variables(), self.run.last))
+        found = self.run.checkpoints()
+        faults: list[DataError] = []
+        for path in found:
+            try:
+                self._restore_from(path)
+            except DataError as fault:
+                faults.append(fault)
+                continue
+            self._refuse_different_steps()
+            if not faults:
+                return ""
+            if self.workers.is_chief:
+                path.replace(self.run.last)  # or the next one would replace the whole one
+            return f"{faults[0]}; going on from the one before it, of step {self.status.step:,}"
+        if faults:
+            raise DataError(
+                f"{faults[0]}; no other checkpoint is whole: delete {self.run.last.parent} to "
+                "begin again at the first step"
+            )
+        return self._restart()
+
+    def _restore_from(self, path: Path) -> None:
+        """Raises DataError if the checkpoint, or the best weights that it relies on, is damaged."""
+        status = TrainingStatus.from_json(checkpoint.load_into(self.variables(), path), path)
+        if status.best_step:
+            checkpoint.check(self.run.best)
+        self.status = status
+
+    def _restart(self) -> str:
+        """Begin at the first step, as a training that was killed before its first checkpoint."""
+        if self.run.record().result or self.run.model_file.exists():
+            raise DataError(f"{self.run.last} is missing: the run has no such checkpoint")
+        start = self.run.starting_run()
+        if start and model.copy_weights(self.network, start) not in self.settings.notices:
+            raise DataError(
+                f"{start.folder} has changed since {self.run.folder} took its first weights; "
+                "train again"
+            )
+        self._begin_averages()
+        self._refuse_different_steps()
+        return ""
+
+    def _refuse_different_steps(self) -> None:
+        """Raises DataError if the processes do not go on from the same step."""
         step, processes = self.status.step, self.workers.processes
         if self.workers.total(np.array([step]))[0] != step * processes:
             raise DataError(
                 f"{self.run.folder}: the workers see different checkpoints; all of them must have "
                 "the same folder"
             )
+
+    def _begin_averages(self) -> None:
+        """Let the moving averages begin at the weights."""
+        if self.averages:
+            for mean, weight in zip(self.averages, self.network.trainable_weights, strict=True):
+                mean.assign(weight)
 
 
 def refuse_unequal(network: keras.Model, other: keras.Model) -> None:

@@ -264,7 +264,7 @@ function watchRun(element, name) {
     if (stopping) state.textContent = "writing a checkpoint …";
     if (failed) state.textContent = STATES.failed;
     progress.value = run.state === "done" ? 1 : lastStep / (run.total_steps || lastStep || 1);
-    stop.hidden = isReadOnly || run.state !== "running";
+    stop.hidden = isReadOnly || !isTraining(run);
     stop.disabled = stopping;
     resume.hidden = isReadOnly || run.state !== "stopped" || failed;
     resume.disabled = false;
