@@ -346,7 +346,8 @@ def fault(name: str, expected: Outcome, got: Outcome, *, seconds: float, is_old:
     """Return what is wrong about an outcome, or "".
 
     Args:
-        is_old: whether the file has no checksum: then other values may give another answer.
+        is_old: whether the file has no checksum: then other values may give another answer, or
+            another error.
     """
     if got.code == 99 or "Traceback" in got.error:
         return f"traceback: {got.error.strip().splitlines()[-1]}"
@@ -359,6 +360,8 @@ def fault(name: str, expected: Outcome, got: Outcome, *, seconds: float, is_old:
     lines = got.error.strip().splitlines()
     if len(lines) != 1:
         return f"{len(lines)} lines: {lines[-2:]}"
+    if is_old:
+        return ""
     return "" if got.error == expected.error or name in got.error else f"no file named: {lines[0]}"
 
 

@@ -39,7 +39,7 @@ from firstlight.images.open import PICTURE_FORMATS
 from firstlight.reading import read
 from firstlight.reading.recognizer import DIGITS_MODEL
 from firstlight.recipe import Recipe
-from firstlight.runs import checkpoint
+from firstlight.runs import checkpoint, lock
 from firstlight.runs.documents import (
     INTERRUPTED,
     Evaluation,
@@ -1072,6 +1072,7 @@ asyncio.run(main())
         next_server.ask(f"/api/runs/{name}/stop")
         wait_for_state(next_server, name, "stopped")
         assert run.stopped == INTERRUPTED
+        wait_until(lambda: lock.holding_process(run.folder) is None)
         assert next_server.post(f"/api/runs/{name}/stop", b"{}").status == 400
     finally:
         next_server.stop()

@@ -152,6 +152,7 @@ class Jobs:
         self.data = data
         self.evaluator = Worker(None, EVALUATOR_SECONDS_IDLE, trust)
         self.by_run: dict[str, Job] = {}
+        self.interrupted: set[int] = set()  # processes that others have started
         # Held from the checks before a start until the job is in `by_run`: another start that
         # waits meanwhile then checks with this job included.
         self.start_lock = asyncio.Lock()
@@ -248,7 +249,9 @@ class Jobs:
         process = lock.holding_process(self.folders.find(name).folder)
         if process is None:
             raise UsageError(f"{name} is not running here")
-        os.kill(process, signal.SIGINT)
+        if process not in self.interrupted:  # a second signal would end it without a checkpoint
+            self.interrupted.add(process)
+            os.kill(process, signal.SIGINT)
 
     async def close(self) -> None:
         """Stop the evaluations and wait for their end, for SECONDS_TO_STOP; trainings go on."""
