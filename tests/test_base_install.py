@@ -69,6 +69,13 @@ def test_it_lists(python: Path, tmp_path: Path) -> None:
     assert done.returncode == 0 and "softmax" in done.stdout and done.stderr == ""
 
 
+def test_it_says_what_is_missing(python: Path, tmp_path: Path) -> None:
+    done = run(python, tmp_path, "doctor")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "not tried: TensorFlow is not installed" in done.stdout
+    assert "pip install '.[train]'" in done.stdout and "Nothing is broken." in done.stdout
+
+
 def test_the_chapters_are_shown(python: Path) -> None:
     program = (
         "from firstlight.serve import chapter_views as views\n"
