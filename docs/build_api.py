@@ -15,7 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import firstlight as fl
-from firstlight import answers, catalog, classification, datasets, errors, probabilities, reading
+from firstlight import (
+    answers,
+    catalog,
+    classification,
+    datasets,
+    diagnosis,
+    errors,
+    probabilities,
+    reading,
+)
 from firstlight.chapters.notebooks import Notebooks
 from firstlight.evaluation.comparison import Comparison
 from firstlight.explanation.explanation import Explanation
@@ -37,6 +46,7 @@ FUNCTIONS = {
     "Understand": ["evaluate", "compare", "learning_curves", "explain", "report", "graph"],
     "Use": ["read", "read_all", "read_to_file", "predict", "classify", "export", "load"],
     "Learn": ["lessons", "site"],
+    "Your machine": ["doctor"],
     "Networks and data": ["network", "dataset", "list_networks", "list_datasets"],
 }
 CLASSES = [fl.Run, fl.Dataset, fl.Recipe, fl.Evaluation]
@@ -56,6 +66,10 @@ RESULTS = [
     Export,
     Notebooks,
     Site,
+    diagnosis.Diagnosis,
+    diagnosis.Machine,
+    diagnosis.Extra,
+    diagnosis.WorkersCheck,
     OnnxModel,
     classification.Classification,
     answers.Answers,

@@ -28,7 +28,7 @@ EXAMPLES = [
     "train", "Recipe", "Dataset", "Run", "Evaluation", "train_first_graph", "find_lr", "evaluate",
     "compare", "learning_curves", "read", "read_all", "read_to_file", "classify", "predict",
     "explain", "export", "load", "report", "graph", "network", "dataset", "list_networks",
-    "list_datasets", "lessons", "site",
+    "list_datasets", "doctor", "lessons", "site",
 ]  # fmt: skip
 VERBS = {
     "train": api.train, "first-graph": api.train_first_graph, "find-lr": api.find_lr,

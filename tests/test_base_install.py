@@ -1,5 +1,6 @@
 """`pip install firstlight`, without extras: reading works, training says what it needs."""
 
+import re
 import subprocess
 import tomllib
 import venv
@@ -69,6 +70,14 @@ def test_it_lists(python: Path, tmp_path: Path) -> None:
     assert done.returncode == 0 and "softmax" in done.stdout and done.stderr == ""
 
 
+def test_it_says_what_is_missing(python: Path, tmp_path: Path) -> None:
+    done = run(python, tmp_path, "doctor")
+    assert (done.returncode, done.stderr) == (0, "")
+    printed = " ".join(done.stdout.split())
+    assert "not tried: TensorFlow is not installed" in printed
+    assert "pip install '.[train]'" in printed and "Nothing is broken." in printed
+
+
 def test_the_chapters_are_shown(python: Path) -> None:
     program = (
         "from firstlight.serve import chapter_views as views\n"
@@ -109,3 +118,21 @@ def test_verbs_with_a_network_say_what_to_install(
     assert done.stderr.count("\n") == 1 and "extra `train`" in done.stderr
     assert done.stderr.startswith("firstlight: tensorflow is not installed; ")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_lock_holds_what_the_package_allows_and_names_no_host() -> None:
+    root = Path(__file__).parents[1]
+    text = (root / "requirements.lock").read_text("utf-8")
+    assert "://" not in text and "--index" not in text and "--find-links" not in text
+    entries = [entry.partition(" \\\n") for entry in re.split(r"\n(?=\w)", text)]
+    assert all(hashes.lstrip().startswith("--hash=sha256:") for _, _, hashes in entries)
+    locked = [Requirement(line) for line, _, _ in entries]
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    del extras["gpu"]  # for one kind of machine
+    for wanted in map(Requirement, sum(extras.values(), project["dependencies"])):
+        found = [each for each in locked if each.name == canonicalize_name(wanted.name)]
+        assert found, f"{wanted.name} is not in requirements.lock; .ci/lock writes it anew"
+        for each in found:
+            (version,) = [specifier.version for specifier in each.specifier]
+            assert wanted.specifier.contains(version), f"{each}, but pyproject.toml has {wanted}"

@@ -30,7 +30,8 @@ Firstlight = Callable[..., Answer]
 NETWORKS = ", ".join(entry.name for entry in catalog.networks())
 VERBS = [
     "first-graph", "train", "find-lr", "evaluate", "compare", "report", "graph", "explain",
-    "classify", "predict", "export", "read", "serve", "data check", "list", "lessons", "site",
+    "classify", "predict", "export", "read", "serve", "data check", "list", "doctor",
+    "lessons", "site",
 ]  # fmt: skip
 
 
@@ -536,7 +537,7 @@ def photographs(here: Path) -> Path:
     return here / "photographs"
 
 
-@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "serve"])
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in ("serve", "doctor")])
 def test_quiet_shows_no_progress_and_no_notices(
     firstlight: Firstlight, photographs: Path, trained: Make, verb: str
 ) -> None:

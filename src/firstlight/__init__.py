@@ -41,6 +41,7 @@ _MODULES = {  # the module of each public name
     "classify": "api",
     "compare": "api",
     "dataset": "api",
+    "doctor": "diagnosis",
     "evaluate": "api",
     "explain": "api",
     "export": "api",
@@ -85,6 +86,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
     from firstlight.api import train as train
     from firstlight.api import train_first_graph as train_first_graph
     from firstlight.datasets import Dataset as Dataset
+    from firstlight.diagnosis import doctor as doctor
     from firstlight.reading import read as read
     from firstlight.reading.batch import read_all as read_all
     from firstlight.reading.table import read_to_file as read_to_file

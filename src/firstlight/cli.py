@@ -944,6 +944,27 @@ def list_(json_: Json = False, quiet: Quiet = False, verbose: Verbose = False) -
 
 
 @app.command(
+    rich_help_panel=USE,
+    epilog=examples(
+        "doctor",
+        "doctor --json",
+    ),
+)
+def doctor(json_: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
+    """Show versions and devices, what is missing for which verb, and what is broken.
+
+    Two processes try to train together, which takes some seconds. The exit code is 1 if something
+    that is installed is broken.
+    """
+    from firstlight import diagnosis
+
+    found = diagnosis.doctor()
+    show(found.to_json(), json_, console.diagnosis(found))
+    if found.problems:
+        raise typer.Exit(1)
+
+
+@app.command(
     rich_help_panel=LEARN,
     epilog=examples(
         "lessons notebooks",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,9 @@ if TYPE_CHECKING:  # these modules take time to import, and some import TensorFl
     from firstlight.chapters.notebooks import Notebooks
     from firstlight.classification import Classification
     from firstlight.datasets import DatasetCheck
+    from firstlight.diagnosis import Diagnosis
+    from firstlight.diagnosis.machine import Machine
+    from firstlight.diagnosis.packages import Extra
     from firstlight.evaluation.comparison import Comparison
     from firstlight.explanation.explanation import Explanation
     from firstlight.exports.export import Export
@@ -41,6 +45,7 @@ EXPLAINED = {  # what each picture of `explain` shows
     "weights": "how much each pixel counts for each class",
 }
 MAX_PREDICTIONS_SHOWN = 20
+NO_BREAK = "\N{NO-BREAK SPACE}"  # a line never ends here
 
 
 def counted(number: int, noun: str) -> str:
@@ -335,6 +340,77 @@ def catalog(networks: Sequence[NetworkEntry], datasets: Sequence[DatasetEntry]) 
         f"{'dataset':<{width}}classes",
         *(f"{dataset.name:<{width}}{dataset.classes:>7}" for dataset in datasets),
     ]
+
+
+def diagnosis(found: Diagnosis) -> list[str]:
+    """Return what is here, what each extra is for, and what is broken, in 80 columns."""
+    lines = [f"firstlight {found.firstlight}, Python {found.python}, {found.machine.system}", ""]
+    lines += _machine(found.machine)
+    gpus = found.workers.gpus
+    seen = "not known without TensorFlow" if gpus is None else ", ".join(gpus) or "none"
+    lines += _entry("GPUs", seen)
+    lines += _entry("workers", f"can several train together? {found.workers.message}")
+    for extra in found.extras:
+        lines += ["", *_extra(extra)]
+    lines.append("")
+    if any(extra.missing for extra in found.extras):
+        lines.append("Run these pip commands in the folder of firstlight's source.")
+    if not found.problems:
+        return [*lines, "Nothing is broken."]
+    lines += ["", "Broken:"]
+    for problem in found.problems:
+        lines += textwrap.wrap(problem, 79, initial_indent="- ", subsequent_indent="  ")
+    return lines
+
+
+def _machine(machine: Machine) -> list[str]:
+    memory = machine.memory
+    sizes = [
+        (memory.total, ""),
+        (memory.available, " available"),
+        (memory.limit, " is the limit of this container or service"),
+    ]
+    cores = counted(machine.cores, "core")
+    if machine.core_limit is not None:
+        cores += f" (their time is limited to that of {machine.core_limit:g})"
+    return [
+        *_entry("processor", f"{machine.processor}, {cores}"),
+        *_entry("threads", f"{machine.threads}: TensorFlow and ONNX Runtime use one for each core"),
+        *_entry("precision", f"{machine.precision or ''}: {machine.reason}".removeprefix(": ")),
+        *_entry("memory", ", ".join(_bytes(size) + what for size, what in sizes if size)),
+        *_entry("disk", f"{_bytes(machine.disk_free)} free in the current folder"),
+    ]
+
+
+def _extra(extra: Extra) -> list[str]:
+    """Return what an extra is for, what is installed of it, and the command if some is missing."""
+    installed = [
+        f"{package.name}{NO_BREAK}{package.version or ''}".strip()
+        for package in extra.packages
+        if package.installed
+    ]
+    title = f"extra {extra.name}" if extra.name else "always"
+    lines = _entry(title, extra.purpose)
+    if installed:
+        lines += _entry("", ", ".join(installed))
+    if extra.missing:
+        lines += _entry("", f"missing: {', '.join(extra.missing)}")
+        lines += _entry("", f"to install: {extra.command}")
+    return lines
+
+
+def _entry(name: str, text: str) -> list[str]:
+    """Return a text beside its name, wrapped."""
+    width = 19
+    wrapped = textwrap.wrap(text, 79 - width, break_on_hyphens=False) or ["not known"]
+    wrapped = [line.replace(NO_BREAK, " ") for line in wrapped]
+    labels = [name] + [""] * (len(wrapped) - 1)
+    return [f"{label:<{width}}{line}" for label, line in zip(labels, wrapped, strict=True)]
+
+
+def _bytes(size: int) -> str:
+    """Return "512 MB" or "23.4 GB"."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
 def _short(paper: str) -> str:

@@ -1,0 +1,103 @@
+"""Whether several workers can train together here: two processes try to add up their numbers."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from time import monotonic
+from typing import Any
+
+from firstlight.diagnosis.packages import how_it_ended, is_installed
+
+WORKERS = 2
+SECONDS = 45.0  # TensorFlow's import takes most of them on a busy machine
+
+
+@dataclass(frozen=True)
+class WorkersCheck:
+    works: bool | None  # None: not tried, since TensorFlow is not installed
+    message: str
+    seconds: float
+    gpus: tuple[str, ...] | None  # as TensorFlow sees them; None: not known
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def check_workers() -> WorkersCheck:
+    """Let two processes of this machine exchange an all-reduce, in at most 45 s."""
+    if not is_installed("tensorflow"):
+        return WorkersCheck(None, "not tried: TensorFlow is not installed", 0, None)
+    began = monotonic()
+    ends = run_workers()
+    return judged(ends, monotonic() - began)
+
+
+def run_workers() -> list[tuple[int | None, list[str]]]:
+    """Return each worker's exit code (None: it took too long), and the lines that it printed."""
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(WORKERS)]
+    with ExitStack() as stack:
+        processes = [start(addresses, number) for number in range(WORKERS)]
+        for process in processes:
+            stack.enter_context(process)
+            stack.callback(process.kill)  # also after Ctrl-C
+        deadline = monotonic() + SECONDS
+        return [result(process, deadline) for process in processes]
+
+
+def start(addresses: list[str], number: int) -> "subprocess.Popen[str]":
+    task = {"type": "worker", "index": number}
+    cluster = json.dumps({"cluster": {"worker": addresses}, "task": task})
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "firstlight.training.all_reduce"],
+        env={**os.environ, "TF_CONFIG": cluster, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def result(process: "subprocess.Popen[str]", deadline: float) -> tuple[int | None, list[str]]:
+    """Wait for a worker; return its exit code, None after the deadline, and its lines."""
+    try:
+        output, _ = process.communicate(timeout=max(0.0, deadline - monotonic()))
+        return process.returncode, output.splitlines()
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return None, process.communicate()[0].splitlines()
+
+
+def judged(ends: list[tuple[int | None, list[str]]], seconds: float) -> WorkersCheck:
+    """Return what came out, in one line."""
+    answers = [json.loads(line) for _, lines in ends for line in lines]
+    gpus = next((tuple(answer["gpus"]) for answer in answers if "gpus" in answer), None)
+    sums = [answer["sum"] for answer in answers if "sum" in answer]
+    expected = sum(range(1, WORKERS + 1))
+    if sums == [expected] * WORKERS:
+        message = (
+            f"yes: two of them on this machine have exchanged their numbers in {seconds:.0f} s"
+        )
+        return WorkersCheck(True, message, seconds, gpus)
+    faults = [how_it_ended(code) for code, _ in ends if code]
+    if sums:
+        problem = f"their sum is {sums}; it must be {expected} for each"
+    elif faults:
+        problem = f"a worker {faults[0]}"
+    elif gpus is None:
+        problem = f"TensorFlow has not started within {SECONDS:.0f} s"
+    else:
+        problem = f"they have not reached one another within {SECONDS:.0f} s"
+    return WorkersCheck(False, f"no: {problem}", seconds, gpus)
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports of the loopback address that nothing listens to."""
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for listener in listeners:
+            listener.bind(("127.0.0.1", 0))
+        return [listener.getsockname()[1] for listener in listeners]
