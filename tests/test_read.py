@@ -289,7 +289,7 @@ def test_the_bundled_model_says_what_it_is() -> None:
 
 
 def test_none_is_less_probable_to_the_reader_than_to_its_model() -> None:
-    model, reader = OnnxModel(DIGITS_MODEL), recognizer.recognizer(DIGITS_MODEL)
+    model, reader = OnnxModel(DIGITS_MODEL, is_ours=True), recognizer.recognizer(DIGITS_MODEL)
     images = np.concatenate([mnist.load("test").images[:20], np.zeros((1, 28, 28, 1), np.uint8)])
     plain = softmax(model.logits(images) / model.metadata.temperature).astype(float)
     lowered = reader.probabilities(images).astype(float)
@@ -441,7 +441,7 @@ def test_a_model_of_the_users_says_which_digits_those_are(
     """This one takes every digit for a 5."""
     only_fives = np.eye(11, dtype=np.float32)[5]
     predict = recognizer.Recognizer.probabilities
-    own = recognizer.Recognizer(OnnxModel(DIGITS_MODEL))
+    own = recognizer.Recognizer(OnnxModel(DIGITS_MODEL, is_ours=True))
     monkeypatch.setattr(
         recognizer.Recognizer,
         "probabilities",
