@@ -15,10 +15,10 @@ import numpy as np
 
 from firstlight import onnx_model
 from firstlight.errors import DataError
+from firstlight.memory import bound_memory
 from firstlight.onnx_process import MAX_RUN_SECONDS, receive, send
 
 BYTES_FOR_EACH_BYTE = 4  # of the file: its content, its weights, and a copy in another order
-BYTES_FOR_EACH_CORE = 16 * 2**20  # the stacks of its threads
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
     os.dup2(2, 1)  # what a library prints is no answer
     send(answers, {})
     with suppress(OSError):  # the file: the session says what is wrong with it
-        bound_memory(path.stat().st_size)
+        bound_memory(onnx_model.MAX_MEMORY + BYTES_FOR_EACH_BYTE * path.stat().st_size)
     bound_time()
     try:
         session = onnx_model.open_session(path)
@@ -44,16 +44,6 @@ def main() -> None:
             send(answers, {"shape": logits.shape}, logits.astype(np.float32).tobytes())
         except DataError as error:
             send(answers, {"error": str(error)})
-
-
-def bound_memory(size: int) -> None:
-    """Bound what this process may allocate for a file of a size, where the system can do that."""
-    with suppress(ImportError):  # Windows
-        import resource
-
-        limit = onnx_model.MAX_MEMORY + BYTES_FOR_EACH_BYTE * size
-        limit += BYTES_FOR_EACH_CORE * (os.cpu_count() or 1)
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
 def bound_time() -> None:

@@ -8,6 +8,7 @@ needs the extra `heic`, and is tried only for a file that begins as one.
     open_photograph   for classification and training: colour, refused if too small or too narrow
 """
 
+import ctypes
 import io
 import math
 import warnings
@@ -37,6 +38,7 @@ MAX_ASPECT_RATIO = 20  # of a photograph
 MIN_OPACITY = 128  # 0 to 255: more transparent pixels do not count as ink
 MAX_PAGES = 2000  # of a file; a TIFF's pages are a chain that is followed from the first
 PDF_BEGINS = b"%PDF-"
+TIFF_BEGINS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 MIN_WHITE = 201  # 0 to 255: if all ink is lighter, the paper is black
 
 Source = str | PathLike[str] | Image.Image | NDArray[Any]
@@ -103,6 +105,8 @@ def count_pages(path: Path) -> int:
 
 def is_pdf(path: Path) -> bool:
     """Return whether a file is a PDF, by its first bytes."""
+    if not path.is_file():
+        return False
     try:
         with path.open("rb") as file:
             return file.read(len(PDF_BEGINS)) == PDF_BEGINS
@@ -150,13 +154,15 @@ def open_photograph(path: Path, shortest: int, content: bytes | None = None) -> 
 
 def is_picture(path: Path) -> bool:
     """Return whether a file is a picture, by its first bytes and not by its name."""
+    if not path.is_file():
+        return False
     try:
         with Image.open(path, formats=PICTURE_FORMATS):
             return True
     except Image.DecompressionBombError:
         return True
     except (OSError, ValueError, SyntaxError):
-        return path.is_file() and _is_heic(_start(path))
+        return _is_heic(_start(path))
     except Exception:  # a decoder's own: the file is of its kind, and damaged
         return True
 
@@ -165,8 +171,13 @@ def is_picture(path: Path) -> bool:
 def _opened(path: Path, content: bytes | None = None) -> Iterator[Image.Image]:
     """Open a file without decoding it; turn every error into a DataError that names the file."""
     try:
+        if content is None and (special := file_types.special_file(path)):
+            raise DataError(special)
         source = path if content is None else io.BytesIO(content)
-        with Image.open(source, formats=_formats(_start(path, content))) as image:
+        start = _start(path, content)
+        if start.startswith(TIFF_BEGINS):
+            _silence_libtiff()
+        with Image.open(source, formats=_formats(start)) as image:
             yield image
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
@@ -180,6 +191,8 @@ def open_content(content: bytes) -> Image.Image:
     Raises:
         DataError: it is HEIC, and the package that reads HEIC is not installed.
     """
+    if content.startswith(TIFF_BEGINS):
+        _silence_libtiff()
     return Image.open(io.BytesIO(content), formats=_formats(content))
 
 
@@ -198,6 +211,17 @@ def _start(path: Path, content: bytes | None = None) -> bytes:
 def _is_heic(start: bytes) -> bool:
     """Return whether a file begins as HEIC does, which phones write; AVIF begins much alike."""
     return start[4:8] == b"ftyp" and start[8:12] in HEIC_BRANDS and b"avif" not in start[:64]
+
+
+@cache
+def _silence_libtiff() -> None:
+    """Let libtiff print nothing: it prints lines about damaged files, beside the exception."""
+    from PIL import _imaging
+
+    with suppress(OSError, AttributeError):  # another system, or a Pillow that links it otherwise
+        library = ctypes.CDLL(_imaging.__file__)  # its symbols are found through what uses it
+        library.TIFFSetErrorHandler(None)
+        library.TIFFSetWarningHandler(None)
 
 
 @cache
