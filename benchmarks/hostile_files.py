@@ -215,7 +215,7 @@ def drawn() -> Iterator[tuple[str, bytes]]:
         text = "\n".join([letter * 200] * 100)
         ImageDraw.Draw(page).text((0, 0), text, fill=0)
         yield f"page-{letter}.png", png(np.asarray(page))
-    for size in ((1, 40_000), (20_000, 1), (6300, 6300), (2, 2)):
+    for size in ((1, 40_000), (20_000, 1), (12, 260_000), (280, 140_000), (6300, 6300), (2, 2)):
         yield f"size-{size[0]}.png", png(np.zeros(size))
 
 
@@ -242,7 +242,7 @@ def lying_pictures() -> Iterator[tuple[str, bytes]]:
     yield "text.png", small[:33] + text + small[33:]
     yield (
         "huge.bmp",
-        b"BM" + struct.pack("<IIIIiiHHIIiiII", 54, 0, 54, 40, 60_000, 60_000, 1, 24, *(0,) * 6),
+        b"BM" + struct.pack("<IIIIiiHH24x", 54, 0, 54, 40, 60_000, 60_000, 1, 24),
     )
     yield "huge.gif", b"GIF89a" + struct.pack("<HH", 65_000, 65_000) + bytes(100)
     for side in (100, 10**9):
@@ -251,8 +251,8 @@ def lying_pictures() -> Iterator[tuple[str, bytes]]:
     for paint in (b"S", b"f", b"[0.01 0.01] 0 d S", b"20 w 1 J 1 j S"):
         yield f"points-{len(paint)}.pdf", pdf(b"0 0 m " + points + b" " + paint)
     yield "nested.pdf", pdf(b"q " * 100_000)
-    pages = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[2 0 R]/Count 2000000>>endobj\ntrailer<</Root 1 0 R>>\n"
-    yield "pages.pdf", pages
+    pages = b"<</Type/Pages/Kids[2 0 R]/Count 2000000>>"
+    yield "pages.pdf", pdf().replace(b"<</Type/Pages/Kids[3 0 R]/Count 1>>", pages)
     yield "chain.tif", b"II*\0\x08\0\0\0" + struct.pack("<HI", 0, 8)
     brand = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
     yield "lie.heic", brand + b"\xff\xff\xff\xffmeta" + bytes(200)

@@ -33,6 +33,8 @@ MIN_COLOUR_RATIO = 5.0  # of the deviations of a colour and of the lightness
 WORKING_PIXELS = 1_600_000  # digits of a full page are 30 pixels high
 MIN_WORKING_SIDE = 96  # smaller pictures are enlarged: on coarse pixels a threshold breaks strokes
 MAX_ENLARGEMENT = 8
+MAX_ENLARGED_PIXELS = 4 * WORKING_PIXELS  # of a narrow picture
+MAX_READ_ASPECT_RATIO = 500  # of a picture for the reader: a line of writing is long
 MIN_PHOTOGRAPH_SIDE = 8  # pixels
 MAX_ASPECT_RATIO = 20  # of a photograph
 MIN_OPACITY = 128  # 0 to 255: more transparent pixels do not count as ink
@@ -265,15 +267,23 @@ def _refuse_large(image: Image.Image) -> None:
         )
 
 
+def _refuse_narrow(image: Image.Image, ratio: int) -> None:
+    short, long = sorted(image.size)
+    if long > ratio * short:
+        raise DataError(
+            f"{image.width}×{image.height} pixels: too narrow; at most {ratio} times as long as "
+            "wide"
+        )
+
+
 def _refuse_unusual(image: Image.Image) -> None:
     """Raise DataError if the picture is too small, too narrow, or more than one picture."""
-    short, long = sorted(image.size)
+    short = min(image.size)
     size = f"{image.width}×{image.height} pixels"
     if short < MIN_PHOTOGRAPH_SIDE:
         minimum = f"each side must have at least {MIN_PHOTOGRAPH_SIDE} pixels"
         raise DataError(f"{size}: too small or narrow; {minimum}")
-    if long > MAX_ASPECT_RATIO * short:
-        raise DataError(f"{size}: too narrow; at most {MAX_ASPECT_RATIO} times as long as wide")
+    _refuse_narrow(image, MAX_ASPECT_RATIO)
     # A phone's JPEG may hold a second version of the same picture (MPO). That is allowed.
     several = getattr(image, "is_animated", False)
     if several and image.format in ("GIF", "PNG", "WEBP", "TIFF", "AVIF"):
@@ -303,6 +313,7 @@ def problem_of(start: bytes, error: Exception) -> str:
 def _working_picture(image: Image.Image) -> Picture:
     """Reduce or enlarge a picture to the working size. Raise DataError if it is too large."""
     _refuse_large(image)
+    _refuse_narrow(image, MAX_READ_ASPECT_RATIO)
     original = image.size
     image = _reduced(image)
     stored_landscape = image.width > image.height
@@ -340,7 +351,8 @@ def _reduced(image: Image.Image) -> Image.Image:
 
 def _enlarged(image: Image.Image) -> Image.Image:
     """Return the picture with its shorter side at least MIN_WORKING_SIDE pixels, if possible."""
-    factor = min(MAX_ENLARGEMENT, math.ceil(MIN_WORKING_SIDE / min(image.size)))
+    largest = int(math.sqrt(MAX_ENLARGED_PIXELS / (image.width * image.height)))
+    factor = min(MAX_ENLARGEMENT, math.ceil(MIN_WORKING_SIDE / min(image.size)), largest)
     if factor <= 1:
         return image
     return image.resize((image.width * factor, image.height * factor), Image.Resampling.BICUBIC)

@@ -33,7 +33,7 @@ def undamaged(path: Path) -> Iterator[None]:
         yield
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
-    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: damaged ({type(error).__name__}: {error})") from None
 
 
