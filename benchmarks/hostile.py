@@ -165,7 +165,7 @@ class Process:
             self.end()
             self.start()
         if is_late:
-            return "hang", f"{seconds:.0f} s"
+            return "hang", f"{max(seconds, MAX_WAIT * (not line)):.0f} s"
         if problem:
             return "traceback", problem
         return ("memory", f"{peak / 1e9:.1f} GB") if peak > MAX_MEMORY else ("", "")

@@ -17,12 +17,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from firstlight import catalog
+from firstlight import catalog, onnx_model
 from firstlight.datasets import _csv, _idx, _npz
 from firstlight.errors import DataError, FirstlightError, UsageError
+from firstlight.images import pdf
 from firstlight.images.files import find_pictures
 from firstlight.images.open import MAX_ENLARGED_PIXELS, open_photograph, open_picture
 from firstlight.onnx_model import ModelMetadata
+from firstlight.reading.recognizer import DIGITS_MODEL
 from firstlight.recipe import Recipe
 from firstlight.runs.documents import ModelInfo, RunRecord
 from firstlight.runs.files import read_json
@@ -285,3 +287,33 @@ def test_a_full_disk_is_told_before_a_training(
     disk.refuse_full(tmp_path / "runs", "softmax")
     with pytest.raises(UsageError, match="200 MB are free"):
         disk.refuse_full(tmp_path / "runs", "overfeat")
+
+
+# Files that are opened in processes of their own
+
+
+def test_a_pdf_that_takes_long_to_draw_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pypdfium2")
+    file = tmp_path / "page.pdf"
+    Image.new("L", (40, 40), 255).save(file)
+    assert open_picture(file).pages == 1
+    monkeypatch.setattr(pdf, "SECONDS_TO_DRAW", 0.01)
+    with pytest.raises(DataError, match=r"page\.pdf: page 1 takes more than"):
+        open_picture(file)
+
+
+def test_the_process_of_a_foreign_network_is_replaced_when_it_was_killed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(onnx_model, "MAX_SECONDS", 30.0)
+    model = onnx_model.OnnxModel(DIGITS_MODEL)  # treated as a stranger's
+    image = np.zeros((1, *model.input), np.uint8)
+    ours = onnx_model.OnnxModel(DIGITS_MODEL, is_ours=True)
+    np.testing.assert_array_equal(model.logits(image), ours.logits(image))
+    monkeypatch.setattr(onnx_model, "MAX_SECONDS", -1.0)  # at once
+    with pytest.raises(DataError, match="takes more than"):
+        model.logits(np.zeros((1000, *model.input), np.uint8)[:1])
+    monkeypatch.setattr(onnx_model, "MAX_SECONDS", 30.0)
+    np.testing.assert_array_equal(model.logits(image), ours.logits(image))

@@ -13,6 +13,7 @@ whose memory and time are bounded (onnx_process).
 import json
 import math
 import mmap
+import operator
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -64,7 +65,7 @@ class ModelMetadata:
     @classmethod
     def from_json(cls, document: Document) -> "ModelMetadata":
         """Raises KeyError, TypeError or ValueError if firstlight did not write the document."""
-        height, width, channels = document["input"]
+        height, width, channels = map(operator.index, document["input"])
         if not 1 <= max(height, width) <= MAX_SIDE or channels not in (1, 3):
             raise ValueError(
                 f"images of {height}×{width}×{channels}; at most {MAX_SIDE}×{MAX_SIDE}×3"
