@@ -1,9 +1,12 @@
 """Damaged and hostile files: a value or one line of error, soon, and in bounded memory."""
 
+import asyncio
+import base64
 import gzip
 import io
 import json
 import os
+import signal
 import struct
 import zipfile
 from collections.abc import Callable, Iterator
@@ -30,6 +33,8 @@ from firstlight.runs.documents import ModelInfo, RunRecord
 from firstlight.runs.files import read_json
 from firstlight.runs.run import Run
 from firstlight.serve import disk, guard
+from firstlight.serve.picture_workers import PictureWorkers
+from firstlight.serve.questions import ReadPicture
 
 CORPUS = Path(__file__).parent / "corpus"
 FEW = settings(
@@ -317,3 +322,28 @@ def test_the_process_of_a_foreign_network_is_replaced_when_it_was_killed(
         model.logits(np.zeros((1000, *model.input), np.uint8)[:1])
     monkeypatch.setattr(onnx_model, "MAX_SECONDS", 30.0)
     np.testing.assert_array_equal(model.logits(image), ours.logits(image))
+
+
+def test_a_picture_that_takes_long_ends_its_process_and_not_the_page() -> None:
+    stream = io.BytesIO()
+    Image.new("L", (100, 100), 255).save(stream, "PNG")
+    question = ReadPicture(picture=base64.b64encode(stream.getvalue()).decode())
+
+    async def ask() -> None:
+        workers = PictureWorkers(DIGITS_MODEL)
+        first, _ = workers.all
+        first.seconds_to_answer = 60.0
+        assert (await workers.ask(question))["text"] == ""
+        process = first.process
+        assert process
+        os.kill(process.pid, signal.SIGSTOP)  # it computes for ever
+        first.seconds_to_answer = 0.2
+        with pytest.raises(FirstlightError, match="takes too long"):
+            await workers.ask(question)
+        await process.wait()
+        first.seconds_to_answer = 60.0
+        assert (await workers.ask(question))["text"] == ""
+        assert first.process and first.process.pid != process.pid
+        await workers.close()
+
+    asyncio.run(ask())
