@@ -302,7 +302,7 @@ def write_pixels(path: str, header: bool = True, label: bool = False, count: int
 def expected() -> list[str]:
     """What the network says of MNIST's first test images."""
     probabilities = fl.predict(DIGITS_MODEL, mnist.load("test").images[:6])
-    return [OnnxModel(DIGITS_MODEL).classes[each] for each in probabilities.argmax(1)]
+    return [OnnxModel(DIGITS_MODEL, is_ours=True).classes[each] for each in probabilities.argmax(1)]
 
 
 def test_a_table_from_kaggle_is_answered_as_kaggle_asks(

@@ -224,7 +224,7 @@ def test_the_readers_network_gives_the_same_logits_in_the_browser(page: Any, bat
     images = batches[0][:5]
     given = {"file": as_base64(DIGITS_MODEL.read_bytes()), "images": as_base64(images.tobytes())}
     answer = page.evaluate(RUN_MODEL, given)
-    model = OnnxModel(DIGITS_MODEL)
+    model = OnnxModel(DIGITS_MODEL, is_ours=True)
     assert answer["classes"] == list(model.classes)
     np.testing.assert_allclose(answer["logits"], model.logits(images), rtol=0, atol=1e-4)
 

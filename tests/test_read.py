@@ -289,7 +289,7 @@ def test_the_bundled_model_says_what_it_is() -> None:
 
 
 def test_none_is_less_probable_to_the_reader_than_to_its_model() -> None:
-    model, reader = OnnxModel(DIGITS_MODEL), recognizer.recognizer(DIGITS_MODEL)
+    model, reader = OnnxModel(DIGITS_MODEL, is_ours=True), recognizer.recognizer(DIGITS_MODEL)
     images = np.concatenate([mnist.load("test").images[:20], np.zeros((1, 28, 28, 1), np.uint8)])
     plain = softmax(model.logits(images) / model.metadata.temperature).astype(float)
     lowered = reader.probabilities(images).astype(float)
@@ -441,7 +441,7 @@ def test_a_model_of_the_users_says_which_digits_those_are(
     """This one takes every digit for a 5."""
     only_fives = np.eye(11, dtype=np.float32)[5]
     predict = recognizer.Recognizer.probabilities
-    own = recognizer.Recognizer(OnnxModel(DIGITS_MODEL))
+    own = recognizer.Recognizer(OnnxModel(DIGITS_MODEL, is_ours=True))
     monkeypatch.setattr(
         recognizer.Recognizer,
         "probabilities",
@@ -532,6 +532,7 @@ def test_every_page_of_a_pdf_is_read(firstlight: Firstlight, write: Any, here: P
 def test_a_pdf_with_a_huge_picture_is_refused(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pypdfium2")
     Image.new("1", (900, 900), 1).save("huge.pdf")
+    monkeypatch.setattr("firstlight.images.pdf.HAS_DEADLINE", True)  # drawn in this process
     monkeypatch.setattr("firstlight.images.pdf.MAX_PIXELS", 100 * 100)
     with pytest.raises(DataError, match=r"huge\.pdf: a picture of 900×900 is more than"):
         read("huge.pdf")

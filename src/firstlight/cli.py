@@ -183,6 +183,9 @@ def run() -> int:
     except BrokenPipeError:  # nobody reads the output any more, as in `firstlight list | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
+    except MemoryError:
+        print("firstlight: this takes more memory than there is", file=sys.stderr)
+        code = 1
     except (FirstlightError, TyperException, ModuleNotFoundError, OSError) as error:
         print("firstlight:", printable(" ".join(message(error).split())), file=sys.stderr)
         code = error.exit_code if isinstance(error, FirstlightError | TyperException) else 1

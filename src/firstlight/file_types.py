@@ -1,6 +1,7 @@
 """What a file is, by its first bytes, and how to make something of it that firstlight takes."""
 
 import re
+import stat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,8 +85,25 @@ INSIDE_TEXT = {  # after comments, in small letters
 LENGTH = 1024  # bytes that are looked at
 
 
+def special_file(path: Path) -> str:
+    """Return what a path is that is neither a file nor a folder, "" if it is one or is not there.
+
+    Whoever opens a pipe waits for its writer, and a device may have no end.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # whoever opens it says why
+        return ""
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return ""
+    kind = "a pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
+    return f"{kind}, not a file; save its content as a file"
+
+
 def describe_file(path: Path) -> str:
     """Return what a file is and what to do, "" if it is not known."""
+    if special := special_file(path):
+        return special
     try:
         with path.open("rb") as file:
             known = describe(file.read(LENGTH))

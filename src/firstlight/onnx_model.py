@@ -6,17 +6,18 @@
 - one output `logits`: float32 (n, classes);
 - the metadata property `firstlight`: a JSON document whose keys ModelMetadata lists.
 
-A file may come from a stranger. So what it says is checked, and its memory and time are bounded.
+A file may come from a stranger. So what it says is checked, and it runs in a process of its own,
+whose memory and time are bounded (onnx_process).
 """
 
 import json
 import math
 import mmap
+import operator
 import os
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -27,6 +28,7 @@ from firstlight.errors import DataError, UsageError
 from firstlight.images.crops import Size
 from firstlight.images.kinds import ImageKind
 from firstlight.images.values import ValueRange
+from firstlight.onnx_process import Content, ForeignNetwork
 from firstlight.printable import is_printable
 from firstlight.probabilities import softmax
 
@@ -40,9 +42,11 @@ MAX_SIDE = 1024  # pixels of an image
 MAX_SECONDS = 4.0  # for a batch, and
 MAX_SECONDS_PER_IMAGE = 1.0  # more for each image in it
 SMALL_MODEL_THREADS = 2  # a small network gains nothing from more
+MAX_SAID = 200  # characters of a foreign file's inputs in a message
 EXTERNAL_DATA_FOLDER = "session.model_external_initializers_file_folder_path"
 
 Document = dict[str, Any]
+Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # images → logits
 Signature = dict[str, tuple[str, list[Any]]]  # name → type, shape
 
 
@@ -61,7 +65,7 @@ class ModelMetadata:
     @classmethod
     def from_json(cls, document: Document) -> "ModelMetadata":
         """Raises KeyError, TypeError or ValueError if firstlight did not write the document."""
-        height, width, channels = document["input"]
+        height, width, channels = map(operator.index, document["input"])
         if not 1 <= max(height, width) <= MAX_SIDE or channels not in (1, 3):
             raise ValueError(
                 f"images of {height}×{width}×{channels}; at most {MAX_SIDE}×{MAX_SIDE}×3"
@@ -83,16 +87,19 @@ class ModelMetadata:
 class OnnxModel:
     """A model in memory. It is a `classification.Classifier`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_ours: bool = False) -> None:
         """Open the model.
+
+        Args:
+            is_ours: it comes with firstlight. Any other runs in a process of its own.
 
         Raises:
             DataError: the file does not exist, or is not an ONNX model.
             UsageError: the model was not written by `firstlight export`.
         """
         self._path = path
-        self._session = open_session(path)
-        self.metadata = _read_metadata(self._session, path)
+        content, self._run = (_open_own if is_ours else _open_foreign)(path)
+        self.metadata = _read_metadata(content, path)
 
     @property
     def input(self) -> Size:
@@ -121,7 +128,7 @@ class OnnxModel:
         """
         if not len(images):
             return np.zeros((0, len(self.classes)), np.float32)
-        logits = logits_of(self._session, images, self._path)
+        logits = self._run(images)
         if logits.shape != (len(images), len(self.classes)) or not np.isfinite(logits).all():
             raise DataError(f"{self._path}: its answers are not a finite number for each class")
         return logits
@@ -146,29 +153,46 @@ class OnnxModel:
 
 
 def logits_of(session: Any, images: NDArray[np.uint8], path: Path) -> NDArray[np.float32]:
-    """Return what a network answers to images, in batches. Raises what `run_in_time` does."""
-    size = max(1, MAX_BATCH_VALUES // math.prod(images.shape[1:]))
-    starts = range(0, len(images), size)
-    return np.concatenate([run_in_time(session, images[i : i + size], path) for i in starts])
-
-
-def run_in_time(session: Any, images: NDArray[np.uint8], path: Path) -> NDArray[np.float32]:
-    """Return what a network answers. Raises DataError if it takes too long, or fails."""
-    import onnxruntime
-
-    options = onnxruntime.RunOptions()
-    seconds = MAX_SECONDS + MAX_SECONDS_PER_IMAGE * len(images)
-    timer = threading.Timer(seconds, setattr, (options, "terminate", True))
-    timer.daemon = True
-    timer.start()
+    """Return what a network answers to images, in batches. Raises DataError if it fails."""
     try:
-        (logits,) = session.run(["logits"], {"image": images}, options)
-        return np.asarray(logits)
+        answers = [session.run(["logits"], {"image": batch})[0] for batch in _batches(images)]
     except Exception as error:  # ONNX Runtime's own exceptions have no other common base class
-        fault = f"it takes more than {seconds:.0f} s" if options.terminate else one_line(error)
-        raise DataError(f"{path}: this network cannot be run ({fault})") from None
-    finally:
-        timer.cancel()
+        raise DataError(f"{path}: this network cannot be run ({one_line(error)})") from None
+    return np.concatenate(answers)
+
+
+def _batches(images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    size = max(1, MAX_BATCH_VALUES // math.prod(images.shape[1:]))
+    for start in range(0, len(images), size):
+        yield images[start : start + size]
+
+
+def _open_own(path: Path) -> tuple[Content, Run]:
+    session = open_session(path)
+    return content_of(session), partial(logits_of, session, path=path)
+
+
+def _open_foreign(path: Path) -> tuple[Content, Run]:
+    """Return what a foreign file says of itself, and what runs it. Raises DataError."""
+    if not path.is_file():
+        raise DataError(f"no model at {path}; `firstlight export` makes one")
+    network = ForeignNetwork(path, SMALL_MODEL_THREADS)
+
+    def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.concatenate([_run_foreign(network, batch, path) for batch in _batches(images)])
+
+    return network.content, run
+
+
+def _run_foreign(
+    network: ForeignNetwork, images: NDArray[np.uint8], path: Path
+) -> NDArray[np.float32]:
+    seconds = MAX_SECONDS + MAX_SECONDS_PER_IMAGE * len(images)
+    document, content = network.run(images, seconds)
+    try:
+        return np.frombuffer(content, np.float32).reshape(document["shape"])
+    except (KeyError, TypeError, ValueError):
+        raise DataError(f"{path}: its answers are no numbers") from None
 
 
 def one_line(error: Exception) -> str:
@@ -235,26 +259,37 @@ def _path_or_bytes(path: Path) -> str | bytes:
     return path.read_bytes() if names_other_files else str(path)
 
 
-def _read_metadata(session: Any, path: Path) -> ModelMetadata:
+def content_of(session: Any) -> Content:
+    """Return what the file of a session says of itself."""
+    return Content(
+        _signature(session.get_inputs()),
+        _signature(session.get_outputs()),
+        session.get_modelmeta().custom_metadata_map.get("firstlight"),
+    )
+
+
+def _read_metadata(content: Content, path: Path) -> ModelMetadata:
     """Read the property `firstlight` and check that it fits the model's input and output.
 
     Raises:
         UsageError: the property is missing or damaged, or does not fit.
     """
-    inputs, outputs = _signature(session.get_inputs()), _signature(session.get_outputs())
     reason = ""
     try:
-        document = json.loads(session.get_modelmeta().custom_metadata_map["firstlight"])
-        metadata = ModelMetadata.from_json(document)
-        fits = has_form(inputs, "image", "tensor(uint8)", list(metadata.input))
-        fits = fits and has_form(outputs, "logits", "tensor(float)", [len(metadata.classes)])
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        metadata = ModelMetadata.from_json(json.loads(content.property or "{}"))
+        fits = has_form(content.inputs, "image", "tensor(uint8)", list(metadata.input))
+        classes = [len(metadata.classes)]
+        fits = fits and has_form(content.outputs, "logits", "tensor(float)", classes)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         fits, reason = False, f" ({one_line(error)})"
     if not fits:
-        actual = ", ".join(f"{name} {kind} {shape}" for name, (kind, shape) in inputs.items())
+        actual = ", ".join(
+            f"{name} {kind} {shape}" for name, (kind, shape) in content.inputs.items()
+        )
         raise UsageError(
-            f"{path} takes {actual}: not a model of firstlight{reason}; `firstlight export` writes "
-            "models that take image uint8 (n, height, width, channels) and name their classes"
+            f"{path} takes {actual[:MAX_SAID]}: not a model of firstlight{reason}; `firstlight "
+            "export` writes models that take image uint8 (n, height, width, channels) and name "
+            "their classes"
         )
     return metadata
 

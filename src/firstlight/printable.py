@@ -6,6 +6,8 @@ A control character can move the cursor, colour what follows, or rename the wind
 import unicodedata
 from typing import Any
 
+# Unicode's categories: control characters, halves of characters, ends of lines and paragraphs.
+NOT_SHOWN = ("Cc", "Cs", "Zl", "Zp")
 TURNS_TEXT = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")  # Unicode's classes
 
 
@@ -20,4 +22,5 @@ def printable(text: str) -> str:
 
 
 def _is_control(letter: str) -> bool:
-    return unicodedata.category(letter) == "Cc" or unicodedata.bidirectional(letter) in TURNS_TEXT
+    category, direction = unicodedata.category(letter), unicodedata.bidirectional(letter)
+    return category in NOT_SHOWN or direction in TURNS_TEXT

@@ -6,6 +6,7 @@ read when it is needed, the training split at once: it says what the values and 
 
 import gzip
 import hashlib
+import io
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from firstlight import file_types
 from firstlight.datasets import _emnist
 from firstlight.datasets._arrays import HELD_OUT, Form, held_out
 from firstlight.datasets._dataset import Dataset
@@ -28,8 +30,13 @@ from firstlight.datasets._examples import (
 )
 from firstlight.errors import DataError, UsageError
 
+BLOCK = 1 << 16  # bytes that are unpacked at a time
 GZIP = b"\x1f\x8b"
-MAX_BYTES = 4 << 30  # unpacked: a few kilobytes of gzip may unpack to more than any memory
+MAX_BYTES = 4 << 30  # of an array
+# A few kilobytes of gzip may unpack to more than any memory. Images shrink to a tenth at best, and
+# only small files, such as those of sorted labels, to less than a fiftieth.
+MAX_RATIO = 50
+MIN_UNPACKED = 256 << 20  # bytes that any file may unpack to
 
 
 @dataclass(frozen=True)
@@ -136,21 +143,61 @@ def unpack(path: Path) -> bytes:
     with opened(path) as file:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        raise DataError(f"{path}: unpacks to more than {MAX_BYTES >> 30} GiB")
+        raise DataError(f"{path}: more than {MAX_BYTES >> 30} GiB")
     return content
+
+
+def most_unpacked(packed: int) -> int:
+    """Return how many bytes a packed file or member of so many bytes may unpack to."""
+    return max(MIN_UNPACKED, MAX_RATIO * packed)
+
+
+class _Bounded(io.RawIOBase):
+    """An unpacked file that ends with a DataError if it is larger than its packed size explains."""
+
+    def __init__(self, content: gzip.GzipFile, path: Path) -> None:
+        self._content = content
+        self._path = path
+        self._left = most_unpacked(path.stat().st_size)
+
+    def readable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self._content.close()
+        super().close()
+
+    def readinto(self, buffer: Any) -> int:
+        part = self._content.read1(len(buffer))
+        self._left -= len(part)
+        if self._left < 0:
+            raise DataError(
+                f"{self._path}: unpacks to more than {MAX_RATIO} times its size, as no images do"
+            )
+        buffer[: len(part)] = part
+        return len(part)
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a file to read its bytes, unpacked if it is gzip.
+    """Open a file to read its bytes, unpacked if it is gzip, up to `most_unpacked`.
 
     Raises:
         DataError: it cannot be read, or the gzip is damaged; also while it is read.
     """
+    if special := file_types.special_file(path):
+        raise DataError(f"{path}: {special}")
     try:
         with path.open("rb") as file:
             packed = file.read(2) == GZIP
-        with gzip.open(path) if packed else path.open("rb") as content:
+        if not packed:
+            with path.open("rb") as content:
+                yield content
+            return
+        with (
+            gzip.open(path) as unpacked,
+            io.BufferedReader(_Bounded(unpacked, path), BLOCK) as content,
+        ):
             yield cast("BinaryIO", content)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path}: damaged or truncated gzip ({error}); fetch it again") from None

@@ -38,6 +38,8 @@ def dataset_at(path: Path, kept: Listing | None, quiet: bool) -> Dataset:
     Raises:
         DataError: there is none, or it is damaged, or a folder in it may not be read.
     """
+    if special := file_types.special_file(path):
+        raise DataError(f"{path}: {special}")
     try:
         return _found_at(path, kept, quiet)
     except PermissionError as error:

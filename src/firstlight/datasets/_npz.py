@@ -19,13 +19,16 @@ from numpy.typing import NDArray
 
 from firstlight.datasets._array_files import (
     MAX_BYTES,
+    MAX_RATIO,
     ArrayFiles,
     RawSplit,
     is_all_there_is,
+    most_unpacked,
     refuse_several,
 )
 from firstlight.datasets._names import Place, decoded, place_of, words_of
 from firstlight.errors import DataError
+from firstlight.file_types import special_file
 
 NAME = "mnist.npz"  # as Keras calls it
 ENDINGS = (".npz", ".npy")
@@ -219,6 +222,8 @@ def _files(folder: Path) -> list[Path]:
 
 def _is_numpy(path: Path) -> bool:
     """Return whether a file is one of NumPy's, by its name or its content."""
+    if special_file(path):
+        return False
     if path.suffix in ENDINGS:
         return True
     with path.open("rb") as file:
@@ -320,6 +325,16 @@ def _headers(file: Path) -> list[Array]:
     return arrays
 
 
+def _refuse_bomb(file: Path, members: list[zipfile.ZipInfo]) -> None:
+    """Raises DataError if a member unpacks to more than its packed size explains."""
+    for each in members:
+        if each.file_size > most_unpacked(each.compress_size):
+            raise DataError(
+                f"{file}: {each.filename} unpacks to {each.file_size:,} bytes, more than "
+                f"{MAX_RATIO} times its size, as no images do"
+            )
+
+
 @contextmanager
 def _members(file: Path) -> Iterator[dict[str, Callable[[], IO[bytes]]]]:
     """Give a function for each array of a file, which opens it; "" is the only one of an .npy.
@@ -327,6 +342,8 @@ def _members(file: Path) -> Iterator[dict[str, Callable[[], IO[bytes]]]]:
     Raises:
         DataError: the file is damaged, or of another kind; also while it is read.
     """
+    if special := special_file(file):
+        raise DataError(f"{file}: {special}")
     try:
         with file.open("rb") as start:
             is_array = start.read(6) == b"\x93NUMPY"
@@ -334,8 +351,12 @@ def _members(file: Path) -> Iterator[dict[str, Callable[[], IO[bytes]]]]:
             yield {"": lambda: file.open("rb")}
         else:
             with zipfile.ZipFile(file) as archive:
-                names = [name for name in archive.namelist() if name.endswith(".npy")]
-                yield {name.removesuffix(".npy"): partial(archive.open, name) for name in names}
+                members = [each for each in archive.infolist() if each.filename.endswith(".npy")]
+                _refuse_bomb(file, members)
+                yield {
+                    each.filename.removesuffix(".npy"): partial(archive.open, each)
+                    for each in members
+                }
     except DataError:
         raise
     except Exception as error:  # readers of NumPy and zip raise anything, even TokenError

@@ -8,6 +8,7 @@ needs the extra `heic`, and is tried only for a file that begins as one.
     open_photograph   for classification and training: colour, refused if too small or too narrow
 """
 
+import ctypes
 import io
 import math
 import warnings
@@ -32,11 +33,14 @@ MIN_COLOUR_RATIO = 5.0  # of the deviations of a colour and of the lightness
 WORKING_PIXELS = 1_600_000  # digits of a full page are 30 pixels high
 MIN_WORKING_SIDE = 96  # smaller pictures are enlarged: on coarse pixels a threshold breaks strokes
 MAX_ENLARGEMENT = 8
+MAX_ENLARGED_PIXELS = 4 * WORKING_PIXELS  # of a narrow picture
+MAX_READ_ASPECT_RATIO = 500  # of a picture for the reader: a line of writing is long
 MIN_PHOTOGRAPH_SIDE = 8  # pixels
 MAX_ASPECT_RATIO = 20  # of a photograph
 MIN_OPACITY = 128  # 0 to 255: more transparent pixels do not count as ink
 MAX_PAGES = 2000  # of a file; a TIFF's pages are a chain that is followed from the first
 PDF_BEGINS = b"%PDF-"
+TIFF_BEGINS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 MIN_WHITE = 201  # 0 to 255: if all ink is lighter, the paper is black
 
 Source = str | PathLike[str] | Image.Image | NDArray[Any]
@@ -103,6 +107,8 @@ def count_pages(path: Path) -> int:
 
 def is_pdf(path: Path) -> bool:
     """Return whether a file is a PDF, by its first bytes."""
+    if not path.is_file():
+        return False
     try:
         with path.open("rb") as file:
             return file.read(len(PDF_BEGINS)) == PDF_BEGINS
@@ -150,13 +156,15 @@ def open_photograph(path: Path, shortest: int, content: bytes | None = None) -> 
 
 def is_picture(path: Path) -> bool:
     """Return whether a file is a picture, by its first bytes and not by its name."""
+    if not path.is_file():
+        return False
     try:
         with Image.open(path, formats=PICTURE_FORMATS):
             return True
     except Image.DecompressionBombError:
         return True
     except (OSError, ValueError, SyntaxError):
-        return path.is_file() and _is_heic(_start(path))
+        return _is_heic(_start(path))
     except Exception:  # a decoder's own: the file is of its kind, and damaged
         return True
 
@@ -165,8 +173,13 @@ def is_picture(path: Path) -> bool:
 def _opened(path: Path, content: bytes | None = None) -> Iterator[Image.Image]:
     """Open a file without decoding it; turn every error into a DataError that names the file."""
     try:
+        if content is None and (special := file_types.special_file(path)):
+            raise DataError(special)
         source = path if content is None else io.BytesIO(content)
-        with Image.open(source, formats=_formats(_start(path, content))) as image:
+        start = _start(path, content)
+        if start.startswith(TIFF_BEGINS):
+            _silence_libtiff()
+        with Image.open(source, formats=_formats(start)) as image:
             yield image
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
@@ -180,6 +193,8 @@ def open_content(content: bytes) -> Image.Image:
     Raises:
         DataError: it is HEIC, and the package that reads HEIC is not installed.
     """
+    if content.startswith(TIFF_BEGINS):
+        _silence_libtiff()
     return Image.open(io.BytesIO(content), formats=_formats(content))
 
 
@@ -198,6 +213,17 @@ def _start(path: Path, content: bytes | None = None) -> bytes:
 def _is_heic(start: bytes) -> bool:
     """Return whether a file begins as HEIC does, which phones write; AVIF begins much alike."""
     return start[4:8] == b"ftyp" and start[8:12] in HEIC_BRANDS and b"avif" not in start[:64]
+
+
+@cache
+def _silence_libtiff() -> None:
+    """Let libtiff print nothing: it prints lines about damaged files, beside the exception."""
+    from PIL import _imaging
+
+    with suppress(OSError, AttributeError):  # another system, or a Pillow that links it otherwise
+        library = ctypes.CDLL(_imaging.__file__)  # its symbols are found through what uses it
+        library.TIFFSetErrorHandler(None)
+        library.TIFFSetWarningHandler(None)
 
 
 @cache
@@ -241,15 +267,23 @@ def _refuse_large(image: Image.Image) -> None:
         )
 
 
+def _refuse_narrow(image: Image.Image, ratio: int) -> None:
+    short, long = sorted(image.size)
+    if long > ratio * short:
+        raise DataError(
+            f"{image.width}×{image.height} pixels: too narrow; at most {ratio} times as long as "
+            "wide"
+        )
+
+
 def _refuse_unusual(image: Image.Image) -> None:
     """Raise DataError if the picture is too small, too narrow, or more than one picture."""
-    short, long = sorted(image.size)
+    short = min(image.size)
     size = f"{image.width}×{image.height} pixels"
     if short < MIN_PHOTOGRAPH_SIDE:
         minimum = f"each side must have at least {MIN_PHOTOGRAPH_SIDE} pixels"
         raise DataError(f"{size}: too small or narrow; {minimum}")
-    if long > MAX_ASPECT_RATIO * short:
-        raise DataError(f"{size}: too narrow; at most {MAX_ASPECT_RATIO} times as long as wide")
+    _refuse_narrow(image, MAX_ASPECT_RATIO)
     # A phone's JPEG may hold a second version of the same picture (MPO). That is allowed.
     several = getattr(image, "is_animated", False)
     if several and image.format in ("GIF", "PNG", "WEBP", "TIFF", "AVIF"):
@@ -279,6 +313,7 @@ def problem_of(start: bytes, error: Exception) -> str:
 def _working_picture(image: Image.Image) -> Picture:
     """Reduce or enlarge a picture to the working size. Raise DataError if it is too large."""
     _refuse_large(image)
+    _refuse_narrow(image, MAX_READ_ASPECT_RATIO)
     original = image.size
     image = _reduced(image)
     stored_landscape = image.width > image.height
@@ -316,7 +351,8 @@ def _reduced(image: Image.Image) -> Image.Image:
 
 def _enlarged(image: Image.Image) -> Image.Image:
     """Return the picture with its shorter side at least MIN_WORKING_SIDE pixels, if possible."""
-    factor = min(MAX_ENLARGEMENT, math.ceil(MIN_WORKING_SIDE / min(image.size)))
+    largest = int(math.sqrt(MAX_ENLARGED_PIXELS / (image.width * image.height)))
+    factor = min(MAX_ENLARGEMENT, math.ceil(MIN_WORKING_SIDE / min(image.size)), largest)
     if factor <= 1:
         return image
     return image.resize((image.width * factor, image.height * factor), Image.Resampling.BICUBIC)

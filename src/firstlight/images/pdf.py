@@ -1,9 +1,14 @@
 """Draws the pages of a PDF file as pictures, with PDFium (the package pypdfium2, the extra `pdf`).
 
 Pages and the pictures in them are measured by what the file says of them before anything is drawn.
+Still a page may take hours: a few lines can repeat a drawing a million times. So it is drawn in a
+process (pdf_worker.py) that is killed at a deadline.
 """
 
+import json
 import math
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +23,11 @@ BOX_PIXELS_PER_POINT = 2  # boxes are in pixels of a page at 144 dots per inch
 DRAWN_PIXELS = 2 * WORKING_PIXELS  # reduced to the working size afterwards, which keeps thin pens
 MAX_DRAWN_SIDE = 10_000  # pixels: of a page that is a strip
 MAX_PIXELS_PER_POINT = 8.0
+SECONDS_TO_DRAW = 6.0  # a page, with the start of the process
+MAX_MEMORY = 900 * 2**20  # bytes, of the process
+HAS_DEADLINE = False  # whether this process is itself killed when it takes too long
+
+Drawn = tuple[float, float, Image.Image]  # width and height of a page in points, and its picture
 
 
 def count_pages(path: Path) -> int:
@@ -41,16 +51,46 @@ def open_page(path: Path, page: int, as_picture: Callable[[Image.Image], Picture
     Raises:
         DataError: as `count_pages`; there is no such page, or it holds a picture that is too large.
     """
+    pages = count_pages(path)
+    with _naming(path):
+        check_page(page, pages)
+    width, height, image = draw(path, page) if HAS_DEADLINE else _draw_in_process(path, page)
+    picture = as_picture(image)
+    original = round(width * BOX_PIXELS_PER_POINT), round(height * BOX_PIXELS_PER_POINT)
+    scale = original[0] / picture.image.width
+    return picture._replace(size=original, scale=scale, pages=pages)
+
+
+def draw(path: Path, page: int) -> Drawn:
+    """Return a page, drawn. Raises DataError if it is damaged, or holds a picture too large."""
     with _opened(path) as document:
-        check_page(page, len(document))
-        width, height, image = _drawn(document[page - 1])
-        picture = as_picture(image)
-        original = round(width * BOX_PIXELS_PER_POINT), round(height * BOX_PIXELS_PER_POINT)
-        scale = original[0] / picture.image.width
-        return picture._replace(size=original, scale=scale, pages=len(document))
+        return _drawn(document[page - 1])
 
 
-def _drawn(page: Any) -> tuple[float, float, Image.Image]:
+def _draw_in_process(path: Path, page: int) -> Drawn:
+    """Return a page, drawn. Raises DataError as `draw` does, and if that takes too long."""
+    command = [sys.executable, "-P", "-m", "firstlight.images.pdf_worker", str(path), str(page)]
+    try:
+        output = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=SECONDS_TO_DRAW,
+        ).stdout
+    except subprocess.TimeoutExpired:
+        raise DataError(f"{path}: page {page} takes more than {SECONDS_TO_DRAW:.0f} s") from None
+    line, _, content = output.partition(b"\n")
+    if not line:
+        raise DataError(f"{path}: page {page} cannot be drawn: it may need too much memory")
+    document = json.loads(line)
+    if "error" in document:
+        raise DataError(document["error"])
+    width, height = document["page"]
+    return width, height, Image.frombytes("RGB", tuple(document["size"]), content)
+
+
+def _drawn(page: Any) -> Drawn:
     """Return a page's width and height in points (1/72 inch), and its image."""
     from pypdfium2 import raw
 
@@ -65,7 +105,16 @@ def _drawn(page: Any) -> tuple[float, float, Image.Image]:
         math.sqrt(DRAWN_PIXELS / max(width * height, 1.0)),
         MAX_DRAWN_SIDE / max(width, height, 1.0),
     )
-    return width, height, page.render(scale=scale).to_pil()
+    return width, height, page.render(scale=scale).to_pil().convert("RGB")
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Let a DataError name the file."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
 
 
 @contextmanager

@@ -8,14 +8,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from firstlight.errors import DataError
-from firstlight.images.open import count_pages
+from firstlight.images.open import TIFF_BEGINS, count_pages
 from firstlight.reading.reader import read
 from firstlight.reading.recognizer import DIGITS_MODEL, recognizer
 from firstlight.reading.result import FileReading
 
 STANDARD_INPUT = Path("-")  # one picture or PDF file
 MAX_INPUT_BYTES = 256 * 2**20
-BEGINS_OF_PAGES = (b"%PDF", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # of PDF and TIFF files
+BEGINS_OF_PAGES = (b"%PDF", *TIFF_BEGINS)
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,8 @@ def pages_of(files: Sequence[Path], count: Callable[[Path], int]) -> Iterator[Pa
 
 def may_have_pages(file: Path) -> bool:
     """Return whether a file is of a format that has pages, by its first bytes."""
+    if not file.is_file():
+        return False
     try:
         with file.open("rb") as opened:
             return opened.read(4) in BEGINS_OF_PAGES

@@ -61,7 +61,7 @@ def recognizer(path: Path) -> Recognizer:
         DataError: the file does not exist, or is not an ONNX model.
         UsageError: the model was not written by `firstlight export`, or is not a model of digits.
     """
-    model = OnnxModel(path)
+    model = OnnxModel(path, is_ours=path == DIGITS_MODEL)
     if (model.input, model.image_kind) != (DIGIT_INPUT, "digits"):
         size = "×".join(map(str, model.input))
         raise UsageError(

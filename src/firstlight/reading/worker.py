@@ -13,6 +13,7 @@ from pathlib import Path
 
 from firstlight import onnx_model
 from firstlight.errors import DataError
+from firstlight.images import pdf
 from firstlight.images.open import count_pages
 from firstlight.reading.pages import Page, read_page, unreadable
 from firstlight.reading.result import FileReading
@@ -21,6 +22,7 @@ from firstlight.reading.result import FileReading
 def main() -> None:
     """Answer every question."""
     onnx_model.SMALL_MODEL_THREADS = 1  # the other cores have processes of their own
+    pdf.HAS_DEADLINE = True  # batch.py kills this process
     model = Path(sys.argv[1]) if sys.argv[1] else None
     single = sys.argv[2] == "single"
     answers = os.fdopen(os.dup(1), "wb")

@@ -41,7 +41,14 @@ def undamaged(path: Path, place: str = "") -> Iterator[None]:
         yield
     except DataError as error:
         raise DataError(f"{path}: {place}{error}") from None
-    except (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError) as error:
+    except (
+        LookupError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        ValueError,
+        RecursionError,
+    ) as error:
         raise DataError(f"{path}: {place}damaged ({type(error).__name__}: {error})") from None
 
 

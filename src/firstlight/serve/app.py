@@ -1,6 +1,7 @@
 """The routes: the page's files, and answers as JSON. The guard (guard.py) stands before them."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -24,6 +25,7 @@ from firstlight.serve import (
     chapter_views,
     classifying,
     digits,
+    disk,
     public_files,
     run_pictures,
     run_views,
@@ -33,11 +35,16 @@ from firstlight.serve.data_checks import DataChecks
 from firstlight.serve.fields import int_field, int_query, json_body
 from firstlight.serve.guard import is_loopback, without_port
 from firstlight.serve.jobs import JobJson, Jobs
+from firstlight.serve.picture_workers import PictureWorkers
 from firstlight.serve.questions import (
+    ClassifyWithOnnx,
     DrawGraph,
     LayerMaps,
     LayerMapsJson,
+    Prepare,
     Projections,
+    ReadPicture,
+    ReadSquashed,
     Recipes,
     Samples,
 )
@@ -52,7 +59,7 @@ from firstlight.serve.sharing import (
 from firstlight.serve.worker import Worker, has_tensorflow
 from firstlight.settings import MAX_SEED
 
-READER_THREADS = 2  # pictures that are read at the same time
+THREADS = 2  # that read files
 # The POST routes that change nothing. A server that is read-only refuses all others.
 LOOKING = (
     "/api/read",
@@ -128,7 +135,8 @@ class Service:
         self.data = DataChecks(private)
         self.jobs = Jobs(self.folders, self.data, trust)
         self.worker = Worker(WORKER_SECONDS_TO_ANSWER, WORKER_SECONDS_IDLE, trust)
-        self.threads = ThreadPoolExecutor(READER_THREADS, "reader")
+        self.pictures = PictureWorkers(self.model)
+        self.threads = ThreadPoolExecutor(THREADS, "files")
 
     def chosen_run(self, request: Request) -> Run | None:
         """Return the run of `?run=`, without it the one that `serve` was given. Raises NotFound."""
@@ -216,6 +224,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     yield
     service: Service = app.state.service
     await service.worker.close()
+    await service.pictures.close()
     await service.jobs.close()
     service.threads.shutdown(wait=False, cancel_futures=True)
 
@@ -281,6 +290,7 @@ async def public_file(request: Request) -> Response:
 async def about(request: Request) -> Response:
     """Return what the page needs to know when it starts."""
     service = service_of(request)
+    await service.pictures.start()  # whoever opens the page will soon draw
     extra = service.folders.extra
     is_own_model = service.model == DIGITS_MODEL
     answer: AboutJson = {
@@ -320,11 +330,9 @@ async def read(request: Request) -> Response:
     body = await request.body()
     if request.headers.get("content-encoding") == "gzip":
         body = digits.decompress_drawing(body)
-    if request.query_params.get("normalize") == "off":
-        reading = await service.in_thread(digits.read_squashed, body, service.network)
-    else:
-        reading = await service.in_thread(digits.read_picture, body, service.network, service.model)
-    return JSONResponse(reading)
+    is_squashed = request.query_params.get("normalize") == "off"
+    question = (ReadSquashed if is_squashed else ReadPicture)(picture=encoded(body))
+    return JSONResponse(await service.pictures.ask(question))
 
 
 async def classify(request: Request) -> Response:
@@ -335,7 +343,8 @@ async def classify(request: Request) -> Response:
     body = await chosen_picture(request, run)
     file = service.model if run is None else classifying.exported_file(run)
     if file is not None:
-        return JSONResponse(await service.in_thread(classifying.with_onnx, file, body, top))
+        question = ClassifyWithOnnx(file=str(file), picture=encoded(body), top=top)
+        return JSONResponse(await service.pictures.ask(question))
     assert run is not None
     return JSONResponse(await service.worker.ask(classifying.question(run, body, top)))
 
@@ -358,7 +367,8 @@ async def prepare(request: Request) -> Response:
     """Return what a run's network gets of a picture: 28×28 pixels."""
     service, run = service_of(request), run_of(request)
     picture = await chosen_picture(request, run)
-    return JSONResponse(await service.in_thread(run_pictures.prepared, run, picture))
+    question = Prepare(run=str(run.folder), picture=encoded(picture))
+    return JSONResponse(await service.pictures.ask(question))
 
 
 async def openapi(request: Request) -> Response:
@@ -454,12 +464,14 @@ async def run_samples(request: Request) -> Response:
 
 async def act_on_run(request: Request) -> Response:
     """Stop, resume or evaluate a run."""
-    run_of(request)
+    run = run_of(request)
     name, action = request.path_params["name"], request.path_params["action"]
     jobs = service_of(request).jobs
     actions = {"stop": jobs.stop, "resume": jobs.resume, "evaluate": jobs.evaluate}
     if action not in actions:
         raise HTTPException(404, "not found")
+    if action == "resume":
+        disk.refuse_full(run.folder, run.record().settings.network)
     await actions[action](name)
     return JSONResponse({"name": name})
 
@@ -476,7 +488,9 @@ async def list_recipes(request: Request) -> Response:
 
 async def start_training(request: Request) -> Response:
     document = await json_body(request)
-    return JSONResponse({"name": await service_of(request).jobs.train(document)})
+    service = service_of(request)
+    disk.refuse_full(service.folders.root, document.get("network"))
+    return JSONResponse({"name": await service.jobs.train(document)})
 
 
 async def graph_pictures(request: Request) -> Response:
@@ -486,6 +500,11 @@ async def graph_pictures(request: Request) -> Response:
     if not isinstance(target, str) or target not in names:
         raise UsageError(f"no network {target!r}; networks: {', '.join(names)}")
     return JSONResponse(await service_of(request).worker.ask(DrawGraph(target=target)))
+
+
+def encoded(picture: bytes) -> str:
+    """Return a picture as a question holds it."""
+    return base64.b64encode(picture).decode()
 
 
 def service_of(request: Request) -> Service:

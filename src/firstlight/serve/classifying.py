@@ -9,6 +9,7 @@ from pathlib import Path
 
 from firstlight.classification import Classifier, classify_content
 from firstlight.onnx_model import OnnxModel
+from firstlight.reading.recognizer import DIGITS_MODEL
 from firstlight.runs.run import Run
 from firstlight.serve.questions import ClassesJson, Classify
 
@@ -47,4 +48,4 @@ def exported_file(run: Run) -> Path | None:
 
 @lru_cache(maxsize=4)
 def _opened(file: Path, modified: float) -> OnnxModel:
-    return OnnxModel(file)
+    return OnnxModel(file, is_ours=file == DIGITS_MODEL)

@@ -9,6 +9,7 @@ program gives the token as `Authorization: Bearer TOKEN`.
 import asyncio
 import ipaddress
 import math
+import re
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -30,6 +31,10 @@ MAX_DISCARDED_BYTES = 64 * 2**20  # of a body that is refused; a larger one is c
 MAX_OPEN_REQUESTS = 256
 SECONDS_TO_SEND = 10.0  # for a request's body
 SECONDS_TO_ANSWER = 120.0  # the first question to the worker waits until TensorFlow is imported
+# RFC 3986, section 3.2.2: an IPv6 address in brackets, or a name; then perhaps a port.
+HOST = re.compile(
+    r"(\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[^\[\]:/@?#\s]+))(:[0-9]{1,5})?", re.ASCII
+)
 TOKEN_HEADER = "x-firstlight-token"
 SECURITY_HEADERS = {
     "content-security-policy": (
@@ -72,10 +77,12 @@ def is_ip_address(host: str) -> bool:
 
 
 def without_port(host: str) -> str:
-    """Return the host alone: `127.0.0.1:8000` → `127.0.0.1`, `[::1]:8000` → `::1`."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0].lower()
+    """Return the host alone: `127.0.0.1:8000` → `127.0.0.1`, `[::1]:8000` → `::1`.
+
+    What is not a host with at most a port, such as `[::1].example`, gives "".
+    """
+    match = HOST.fullmatch(host)
+    return (match["address"] or match["name"]).lower() if match else ""
 
 
 def bearer_token(headers: Headers) -> str:

@@ -10,6 +10,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypedDict, TypeVar
 
+from firstlight.serve.digits import ReadingJson
+from firstlight.serve.run_pictures import PreparedJson
 from firstlight.serve.run_views import MapsJson
 
 Answer = TypeVar("Answer")
@@ -110,6 +112,37 @@ class Classify(Question[ClassesJson]):
 
 
 @dataclass(frozen=True)
+class ClassifyWithOnnx(Question[ClassesJson]):
+    """Which classes does a network in an ONNX file see in a picture?"""
+
+    file: str
+    picture: str  # the file in base64
+    top: int  # labels in the answer
+
+
+@dataclass(frozen=True)
+class ReadPicture(Question[ReadingJson]):
+    """Which digits are in a drawing or a photograph?"""
+
+    picture: str  # the file in base64
+
+
+@dataclass(frozen=True)
+class ReadSquashed(Question[ReadingJson]):
+    """Which digit is a whole picture, resized to the network's input?"""
+
+    picture: str  # the file in base64
+
+
+@dataclass(frozen=True)
+class Prepare(Question[PreparedJson]):
+    """What does a run's network get of a picture?"""
+
+    run: str  # the run folder
+    picture: str  # the file in base64
+
+
+@dataclass(frozen=True)
 class Recipes(Question[dict[str, dict[str, RecipeJson]]]):
     """What is in the recipes? The answer: network → recipe → its fields."""
 
@@ -130,7 +163,10 @@ class Evaluate(Question[Done]):
 
 QUESTIONS: dict[str, type[Question[Any]]] = {
     kind.__name__: kind
-    for kind in (LayerMaps, Projections, Samples, Classify, Recipes, DrawGraph, Evaluate)
+    for kind in (
+        *(LayerMaps, Projections, Samples, Classify, Recipes, DrawGraph, Evaluate),  # to tf_worker
+        *(ReadPicture, ReadSquashed, ClassifyWithOnnx, Prepare),  # to picture_worker
+    )
 }
 
 

@@ -150,6 +150,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.service.data.close()
         self.service.worker.kill()
+        self.service.pictures.kill()
         await super().shutdown(sockets)
 
 

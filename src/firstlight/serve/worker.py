@@ -1,4 +1,4 @@
-"""The client of the worker process, the page's only process with TensorFlow (tf_worker.py).
+"""The client of a worker process: tf_worker.py, the only one with TensorFlow, or picture_worker.py.
 
 The process is started at the first question. Questions and answers are JSON, a line each.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import cast
 
-from firstlight.errors import FirstlightError, UsageError
+from firstlight.errors import FirstlightError, NotFound, UsageError
 from firstlight.serve.questions import Answer, Question, to_line
 
 MAX_ANSWER_BYTES = 64 * 2**20
@@ -18,6 +18,9 @@ NO_TENSORFLOW = (  # the page shows it
     "TensorFlow is not installed where this server runs; run pip install '.[train]' in the folder "
     "of firstlight's source, then start firstlight serve again"
 )
+TF_PROGRAM = "firstlight.serve.tf_worker"
+TF_FAILED = "the process with TensorFlow took too long, or failed"
+PICTURE_FAILED = "this picture takes too long, or too much memory; make it smaller"
 MAX_LINE_LENGTH = 500  # characters of a line that the process prints on stderr
 
 OnOutput = Callable[[str], object]
@@ -45,15 +48,22 @@ class Worker:
         seconds_to_answer: after which a question has failed; None for no limit.
         seconds_idle: after which the process is ended, to free its memory.
         trust: run the sources of own networks that run folders hold.
+        program: the module that the process runs, and its arguments; by default tf_worker.
     """
 
     def __init__(
-        self, seconds_to_answer: float | None, seconds_idle: float, trust: bool = False
+        self,
+        seconds_to_answer: float | None,
+        seconds_idle: float,
+        trust: bool = False,
+        program: tuple[str, ...] = (),
     ) -> None:
-        self.trust = trust
+        self.needs_tensorflow = not program
+        self.program = program or (TF_PROGRAM, *(["--trust"] if trust else []))
         self.seconds_to_answer = seconds_to_answer
         self.seconds_idle = seconds_idle
         self.process: asyncio.subprocess.Process | None = None
+        self.killed: list[asyncio.subprocess.Process] = []  # whose end nobody has waited for
         self.lock = asyncio.Lock()  # held while a question is answered
         self.idle_timer: asyncio.TimerHandle | None = None
         self.on_output: OnOutput = ignore_line
@@ -71,7 +81,8 @@ class Worker:
             UsageError: TensorFlow is not installed.
             FirstlightError: the process reported an error, took too long, or died.
         """
-        require_tensorflow()
+        if self.needs_tensorflow:
+            require_tensorflow()
         async with self.lock:
             if self.idle_timer:
                 self.idle_timer.cancel()
@@ -81,8 +92,11 @@ class Worker:
             finally:
                 self.on_output = ignore_line
         answer = json.loads(line)
+        if answer.pop("ends", False):
+            await self.close()
         if "error" in answer:
-            raise FirstlightError(answer["error"])
+            kind = NotFound if answer.get("is_missing") else FirstlightError
+            raise kind(answer["error"])
         return cast(Answer, answer)
 
     async def exchange_in_time(self, question: str) -> bytes:
@@ -99,7 +113,7 @@ class Worker:
                 return await self.exchange(question)
         except (TimeoutError, OSError, ValueError):
             self.kill()
-            raise FirstlightError("the process with TensorFlow took too long, or failed") from None
+            raise FirstlightError(TF_FAILED if self.needs_tensorflow else PICTURE_FAILED) from None
         except BaseException:  # the caller was cancelled
             self.kill()
             raise
@@ -123,8 +137,7 @@ class Worker:
                 sys.executable,
                 "-P",  # no module comes from the folder of the runs
                 "-m",
-                "firstlight.serve.tf_worker",
-                *(["--trust"] if self.trust else []),
+                *self.program,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -144,16 +157,16 @@ class Worker:
     def kill(self) -> None:
         if self.process and self.process.returncode is None:
             self.process.kill()
+            self.killed.append(self.process)
         self.process = None
 
     async def close(self) -> None:
         """End the worker process, and wait for its end."""
-        process = self.process
         if self.idle_timer:
             self.idle_timer.cancel()
         self.kill()
-        if process:
-            await process.wait()
+        while self.killed:
+            await self.killed.pop().wait()
         if self.output_task:
             await self.output_task
 
