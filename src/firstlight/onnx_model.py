@@ -60,7 +60,7 @@ class ModelMetadata:
 
     @classmethod
     def from_json(cls, document: Document) -> "ModelMetadata":
-        """Raises KeyError, TypeError or ValueError if firstlight did not write the document."""
+        """Raises KeyError, TypeError, ValueError, OverflowError: firstlight did not write it."""
         height, width, channels = document["input"]
         if not 1 <= max(height, width) <= MAX_SIDE or channels not in (1, 3):
             raise ValueError(
@@ -248,7 +248,7 @@ def _read_metadata(session: Any, path: Path) -> ModelMetadata:
         metadata = ModelMetadata.from_json(document)
         fits = has_form(inputs, "image", "tensor(uint8)", list(metadata.input))
         fits = fits and has_form(outputs, "logits", "tensor(float)", [len(metadata.classes)])
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         fits, reason = False, f" ({one_line(error)})"
     if not fits:
         actual = ", ".join(f"{name} {kind} {shape}" for name, (kind, shape) in inputs.items())

@@ -29,6 +29,7 @@ from firstlight.datasets._examples import (
 from firstlight.errors import DataError, UsageError
 
 GZIP = b"\x1f\x8b"
+BLOCK = 1 << 20  # bytes that are read at once
 MAX_BYTES = 4 << 30  # unpacked: a few kilobytes of gzip may unpack to more than any memory
 
 
@@ -131,12 +132,14 @@ def as_data_error(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: {error}") from None
 
 
-def unpack(path: Path) -> bytes:
+def unpack(path: Path) -> bytearray:
     """Return the file's content, unpacked if it is gzip, whatever its name is."""
+    content = bytearray()
     with opened(path) as file:
-        content = file.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise DataError(f"{path}: unpacks to more than {MAX_BYTES >> 30} GiB")
+        while block := file.read(BLOCK):  # Python takes the memory for what it is to read at once
+            content += block
+            if len(content) > MAX_BYTES:
+                raise DataError(f"{path}: unpacks to more than {MAX_BYTES >> 30} GiB")
     return content
 
 
@@ -167,7 +170,7 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a file, unpacked: the same whether it is gzipped or not."""
     digest = hashlib.sha256()
     with opened(path) as file:
-        while block := file.read(1 << 20):
+        while block := file.read(BLOCK):
             digest.update(block)
     return digest.hexdigest()
 

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 INTERRUPTED = "interrupted"  # in run.json, why a training has stopped that can be continued
 FORMAT = 1  # of run folders; folders of another format are refused
+# What Python raises when a document lacks its keys, has other values, or is a million lists deep.
+DAMAGED = (
+    KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError, RecursionError
+)  # fmt: skip
 
 
 @contextmanager
@@ -33,7 +37,7 @@ def undamaged(path: Path) -> Iterator[None]:
         yield
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
-    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+    except DAMAGED as error:
         raise DataError(f"{path}: damaged ({type(error).__name__}: {error})") from None
 
 
