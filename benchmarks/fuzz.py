@@ -14,14 +14,11 @@ inside its checksums: see mutations.py.
 
     python benchmarks/fuzz.py idx --keep [--folder DIR]
 
-copies the smallest files which together reach all that was reached into tests/corpus, which
-tests/test_fuzz.py replays.
+copies the small files of DIR/PARSER into tests/corpus, which tests/test_fuzz.py replays.
 """
 
 import argparse
 import hashlib
-import os
-import subprocess
 import sys
 import tempfile
 import warnings
@@ -117,27 +114,12 @@ def write_seeds(folder: Path, name: str) -> None:
 
 
 def keep(folder: Path, name: str) -> None:
-    """Let libFuzzer choose the files that reach all branches, and copy those that are small."""
+    """Copy what libFuzzer has left: it replaces a file by a smaller one that reaches the same."""
     kept = parsers.CORPUS / name
     kept.mkdir(exist_ok=True, parents=True)
-    with tempfile.TemporaryDirectory() as chosen:
-        merge(name, [Path(chosen), folder])
-        for file in sorted(Path(chosen).iterdir()):
-            if file.stat().st_size <= MAX_KEPT:
-                (kept / file.name[:12]).write_bytes(file.read_bytes())
-
-
-def merge(name: str, folders: list[Path]) -> None:
-    """Atheris ends its process: so this is another one."""
-    code = (
-        "import sys, fuzz, atheris; name, *folders = sys.argv[1:]; "
-        "atheris.Setup(['fuzz', '-merge=1', *folders], fuzz.as_target(name)); atheris.Fuzz()"
-    )
-    command = [sys.executable, "-c", code, name, *map(str, folders)]
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])
-    }
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL, env=environment)
+    for file in folder.iterdir():
+        if file.stat().st_size <= MAX_KEPT:
+            (kept / file.name[:12]).write_bytes(file.read_bytes())
 
 
 if __name__ == "__main__":

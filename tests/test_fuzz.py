@@ -9,7 +9,6 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from random import Random
 
 import mutations
@@ -26,8 +25,8 @@ JSON = st.recursive(
     lambda values: st.lists(values) | st.dictionaries(st.text(), values),
     max_leaves=8,
 )
-MAX_SECONDS = 2.0  # for one small file; the slowest takes some milliseconds
-MAX_MEMORY = 64 << 20  # bytes that Python and NumPy hold for it
+MAX_SECONDS = 2.0  # of a processor, for one small file; most take some milliseconds
+MAX_MEMORY = 256 << 20  # bytes that Python and NumPy hold for it
 quickly = settings(max_examples=25, deadline=None, database=None)  # milliseconds each
 each_parser = pytest.mark.parametrize("name", parsers.PARSERS)
 each_document = pytest.mark.parametrize("name", parsers.documents())
@@ -54,7 +53,7 @@ def without_library_lines() -> Iterator[None]:
 
 def accepts(name: str, content: bytes) -> bool:
     """Return whether a parser takes a file; fail if it raises an error of another kind."""
-    began = time.monotonic()
+    began = time.process_time()
     tracemalloc.start()
     try:
         with without_library_lines():
@@ -66,7 +65,7 @@ def accepts(name: str, content: bytes) -> bool:
     finally:
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        assert time.monotonic() - began < MAX_SECONDS
+        assert time.process_time() - began < MAX_SECONDS
         assert peak < MAX_MEMORY
 
 
@@ -110,7 +109,12 @@ def test_any_value_in_a_document(name: str, value: object, key: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-@pytest.mark.parametrize("file", sorted(parsers.CORPUS.glob("*/*")), ids=lambda file: file.name)
-def test_what_a_fuzzer_has_found(file: Path) -> None:
-    accepts(file.parent.name, file.read_bytes())
-    file_types.describe(file.read_bytes())
+@pytest.mark.parametrize("name", [path.name for path in parsers.CORPUS.iterdir() if path.is_dir()])
+def test_what_a_fuzzer_has_found(name: str) -> None:
+    for file in sorted((parsers.CORPUS / name).iterdir()):
+        try:
+            accepts(name, file.read_bytes())
+        except BaseException as error:
+            error.add_note(f"{name}: {file.name}")
+            raise
+        assert isinstance(file_types.describe(file.read_bytes()), str)

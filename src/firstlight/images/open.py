@@ -32,6 +32,7 @@ MIN_COLOUR_RATIO = 5.0  # of the deviations of a colour and of the lightness
 WORKING_PIXELS = 1_600_000  # digits of a full page are 30 pixels high
 MIN_WORKING_SIDE = 96  # smaller pictures are enlarged: on coarse pixels a threshold breaks strokes
 MAX_ENLARGEMENT = 8
+MAX_ENLARGED_PIXELS = 8_000_000  # a picture can be 14 pixels wide and 100,000 high
 MIN_PHOTOGRAPH_SIDE = 8  # pixels
 MAX_ASPECT_RATIO = 20  # of a photograph
 MIN_OPACITY = 128  # 0 to 255: more transparent pixels do not count as ink
@@ -316,7 +317,8 @@ def _reduced(image: Image.Image) -> Image.Image:
 
 def _enlarged(image: Image.Image) -> Image.Image:
     """Return the picture with its shorter side at least MIN_WORKING_SIDE pixels, if possible."""
-    factor = min(MAX_ENLARGEMENT, math.ceil(MIN_WORKING_SIDE / min(image.size)))
+    fitting = math.isqrt(MAX_ENLARGED_PIXELS // (image.width * image.height))
+    factor = min(MAX_ENLARGEMENT, fitting, math.ceil(MIN_WORKING_SIDE / min(image.size)))
     if factor <= 1:
         return image
     return image.resize((image.width * factor, image.height * factor), Image.Resampling.BICUBIC)
