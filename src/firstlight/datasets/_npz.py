@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firstlight.datasets._array_files import (
-    MAX_BYTES,
     ArrayFiles,
     RawSplit,
     is_all_there_is,
+    max_unpacked,
     refuse_several,
 )
 from firstlight.datasets._names import Place, decoded, place_of, words_of
@@ -74,10 +74,10 @@ class Array:
         """Return the values. Raises DataError if the file is damaged, or holds Python objects."""
         self.refuse_objects()
         size = math.prod(self.shape) * self.dtype.itemsize
-        if size > MAX_BYTES:
+        limit = max_unpacked(self.file)
+        if size > limit:
             raise DataError(
-                f"{self.file}: {self.key} {self.shape} {self.dtype}: more than "
-                f"{MAX_BYTES >> 30} GiB"
+                f"{self.file}: {self.key} {self.shape} {self.dtype}: more than {limit >> 20:,} MiB"
             )
         with _members(self.file) as members:
             if size > members[self.key].size:  # NumPy takes the memory before it reads
