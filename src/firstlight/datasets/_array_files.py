@@ -31,7 +31,7 @@ from firstlight.errors import DataError, UsageError
 GZIP = b"\x1f\x8b"
 BLOCK = 1 << 20  # bytes that are read at once
 MAX_BYTES = 4 << 30  # unpacked
-MAX_RATIO = 200  # of unpacked to packed bytes: MNIST's is 5, that of zeros is 1,000
+MAX_RATIO = 50  # of unpacked to packed bytes: MNIST's is 5, that of zeros is 200 to 1,000
 SMALL = 256 << 20  # bytes that anything may unpack to
 
 
@@ -141,7 +141,10 @@ def unpack(path: Path) -> bytearray:
         while block := file.read(BLOCK):  # Python takes the memory for what it is to read at once
             content += block
             if len(content) > limit:
-                raise DataError(f"{path}: unpacks to more than {limit >> 20:,} MiB")
+                raise DataError(
+                    f"{path}: unpacks to more than {limit >> 20:,} MiB; unpack it before, if you "
+                    "know what is in it"
+                )
     return content
 
 

@@ -77,7 +77,8 @@ class Array:
         limit = max_unpacked(self.file)
         if size > limit:
             raise DataError(
-                f"{self.file}: {self.key} {self.shape} {self.dtype}: more than {limit >> 20:,} MiB"
+                f"{self.file}: {self.key} {self.shape} {self.dtype}: unpacks to more than "
+                f"{limit >> 20:,} MiB; if you know what is in it, save it with np.savez"
             )
         with _members(self.file) as members:
             if size > members[self.key].size:  # NumPy takes the memory before it reads
