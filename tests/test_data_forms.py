@@ -669,6 +669,26 @@ def test_what_cannot_be_taken_is_named_in_one_line(
     assert re.search(message, answer.err), answer.err
 
 
+def test_zeros_that_unpack_to_very_much_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("firstlight.datasets._array_files.SMALL", 100_000)
+    zeros = np.zeros((2000, 28, 28), np.uint8)
+    write_idx(tmp_path / "train-images-idx3-ubyte.gz", zeros)
+    write_idx(tmp_path / "train-labels-idx1-ubyte", np.arange(2000) % 2)
+    np.savez_compressed(tmp_path / "d.npz", images=zeros, labels=np.arange(2000) % 2)
+    with pytest.raises(DataError, match=r"ubyte\.gz: unpacks to more than"):
+        catalog.dataset(tmp_path / "train-images-idx3-ubyte.gz")
+    with pytest.raises(DataError, match=r"d\.npz: images .* more than"):
+        catalog.dataset(tmp_path / "d.npz")
+
+
+def test_a_table_of_one_long_line_is_no_table_of_pictures(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_bytes(b"1," * 3_000_000)
+    with pytest.raises(DataError, match="not a dataset"):
+        catalog.dataset(tmp_path / "data.csv")
+
+
 def test_a_header_that_promises_too_much_is_refused_before_memory_is_taken(tmp_path: Path) -> None:
     for shape in ((1 << 40, 28, 28), (1 << 30, 28, 28)):
         content = io.BytesIO()
@@ -678,7 +698,7 @@ def test_a_header_that_promises_too_much_is_refused_before_memory_is_taken(tmp_p
         with zipfile.ZipFile(tmp_path / "d.npz", "w") as archive:
             archive.writestr("x.npy", content.getvalue())
             archive.writestr("y.npy", content.getvalue())
-        with pytest.raises(DataError, match="more than 4 GiB"):
+        with pytest.raises(DataError, match="more than 256 MiB"):
             catalog.dataset(str(tmp_path / "d.npz"))
 
 

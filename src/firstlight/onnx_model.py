@@ -64,7 +64,7 @@ class ModelMetadata:
 
     @classmethod
     def from_json(cls, document: Document) -> "ModelMetadata":
-        """Raises KeyError, TypeError or ValueError if firstlight did not write the document."""
+        """Raises KeyError, TypeError, ValueError, OverflowError: firstlight did not write it."""
         height, width, channels = map(operator.index, document["input"])
         if not 1 <= max(height, width) <= MAX_SIDE or channels not in (1, 3):
             raise ValueError(
@@ -280,7 +280,14 @@ def _read_metadata(content: Content, path: Path) -> ModelMetadata:
         fits = has_form(content.inputs, "image", "tensor(uint8)", list(metadata.input))
         classes = [len(metadata.classes)]
         fits = fits and has_form(content.outputs, "logits", "tensor(float)", classes)
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         fits, reason = False, f" ({one_line(error)})"
     if not fits:
         actual = ", ".join(

@@ -34,8 +34,8 @@ BLOCK = 1 << 16  # bytes that are unpacked at a time
 GZIP = b"\x1f\x8b"
 MAX_BYTES = 4 << 30  # of an array
 # A few kilobytes of gzip may unpack to more than any memory. Images shrink to a tenth at best, and
-# only small files, such as those of sorted labels, to less than a fiftieth.
-MAX_RATIO = 50
+# only small files, such as those of sorted labels, to less than a thirtieth.
+MAX_RATIO = 30
 MIN_UNPACKED = 256 << 20  # bytes that any file may unpack to
 
 
@@ -138,12 +138,14 @@ def as_data_error(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: {error}") from None
 
 
-def unpack(path: Path) -> bytes:
+def unpack(path: Path) -> bytearray:
     """Return the file's content, unpacked if it is gzip, whatever its name is."""
+    content = bytearray()
     with opened(path) as file:
-        content = file.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise DataError(f"{path}: more than {MAX_BYTES >> 30} GiB")
+        while block := file.read(BLOCK):  # Python takes the memory for what it is to read at once
+            content += block
+            if len(content) > MAX_BYTES:
+                raise DataError(f"{path}: more than {MAX_BYTES >> 30} GiB")
     return content
 
 
@@ -214,7 +216,7 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a file, unpacked: the same whether it is gzipped or not."""
     digest = hashlib.sha256()
     with opened(path) as file:
-        while block := file.read(1 << 20):
+        while block := file.read(BLOCK):
             digest.update(block)
     return digest.hexdigest()
 

@@ -187,7 +187,7 @@ def read(directory: Path, name: str, sha256: Mapping[str, str] | None = None) ->
     return parse(content, path)
 
 
-def parse(content: bytes, path: Path) -> NDArray[Any]:
+def parse(content: bytes | bytearray, path: Path) -> NDArray[Any]:
     """Return the array that IDX bytes describe; `path` is for the message if they do not."""
     start = content[:4]
     if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in TYPES or not 1 <= start[3] <= 4:

@@ -25,6 +25,7 @@ LABEL_COLUMNS = ("breed", "diagnosis", "dx", "type", "tag", "category_id", "clas
 SAMPLE = 200  # rows that tell which column names the files
 MIN_FOUND = 0.5  # of these rows' files: otherwise the table is about something else
 MAX_BYTES = 256 << 20  # of a table: a line for each of some million pictures
+MAX_FIRST_LINE = 1 << 20  # characters: more are no names of columns
 MAX_FAULTS = 100  # of a table; the others are counted
 
 
@@ -167,6 +168,8 @@ def _rows(path: Path) -> tuple[list[list[str]], int]:
     """Return the rows of a table that have as many cells as the first, and how many have not."""
     text = _text(path)
     first_line = text.partition("\n")[0]
+    if len(first_line) > MAX_FIRST_LINE:
+        return [], 0
     delimiter = max(DELIMITERS[:-1], key=first_line.count)
     if delimiter not in first_line:
         delimiter = DELIMITERS[-1]

@@ -4,7 +4,9 @@ What an array is, its name says, and the name of its file: x_train, train_images
 digits.npz, arr_0 in kmnist-train-imgs.npz, train_labels.npy. Pickled objects are never opened.
 """
 
+import io
 import math
+import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,13 +14,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tokenize import TokenError
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from firstlight.datasets._array_files import (
-    MAX_BYTES,
     MAX_RATIO,
     ArrayFiles,
     RawSplit,
@@ -32,6 +33,7 @@ from firstlight.file_types import special_file
 
 NAME = "mnist.npz"  # as Keras calls it
 ENDINGS = (".npz", ".npy")
+MAX_HEADER = 12 + 10_000  # bytes: NumPy reads no longer one
 EXPECTED = (
     "images and labels: x_train and y_train, train_images and train_labels, images and labels"
 )
@@ -73,15 +75,36 @@ class Array:
     def read(self) -> NDArray[Any]:
         """Return the values. Raises DataError if the file is damaged, or holds Python objects."""
         self.refuse_objects()
-        if math.prod(self.shape) * self.dtype.itemsize > MAX_BYTES:
+        size = math.prod(self.shape) * self.dtype.itemsize
+        limit = most_unpacked(self.file.stat().st_size)
+        if size > limit:
             raise DataError(
-                f"{self.file}: {self.key} {self.shape} {self.dtype}: more than "
-                f"{MAX_BYTES >> 30} GiB"
+                f"{self.file}: {self.key} {self.shape} {self.dtype}: unpacks to more than "
+                f"{limit >> 20:,} MiB; if you know what is in it, save it with np.savez"
             )
         with _members(self.file) as members:
-            with members[self.key]() as content:
+            if size > members[self.key].size:  # NumPy takes the memory before it reads
+                raise DataError(
+                    f"{self.file}: {self.key or 'the array'} is truncated: its header says "
+                    f"{self.shape} {self.dtype}; fetch or save it again"
+                )
+            with members[self.key].open() as content:
                 array: NDArray[Any] = np.lib.format.read_array(content, allow_pickle=False)
-                return array
+        if array.dtype.kind == "U" and not _is_text(array):
+            raise DataError(f"{self.file}: {self.key or 'the array'} is damaged: not all is text")
+        return array
+
+
+def _is_text(array: NDArray[Any]) -> bool:
+    """Return whether an array of names has only numbers that stand for characters.
+
+    NumPy keeps each as four bytes, and Python fails in many ways at one that stands for none.
+    """
+    if not array.size or not array.dtype.itemsize:
+        return True
+    numbers = np.ascontiguousarray(array).reshape(-1).view(array.dtype.byteorder + "u4")
+    is_surrogate = (numbers >= 0xD800) & (numbers <= 0xDFFF)
+    return bool(numbers.max() <= sys.maxunicode and not is_surrogate.any())
 
 
 def find(path: Path) -> ArrayFiles | None:
@@ -310,17 +333,25 @@ def _read_split(parts: dict[str, Array]) -> RawSplit:
     return RawSplit(images.read(), labels.read(), file)
 
 
+class Member(NamedTuple):
+    """An array in a file, with its header."""
+
+    open: Callable[[], IO[bytes]]
+    size: int  # bytes, unpacked
+
+
 def _headers(file: Path) -> list[Array]:
     """Return the arrays of a file. Raises DataError if it is damaged."""
     arrays = []
     with _members(file) as members:
-        for key, open_member in members.items():
-            with open_member() as content:
-                major, _ = np.lib.format.read_magic(content)
-                read = np.lib.format.read_array_header_1_0
-                if major > 1:
-                    read = np.lib.format.read_array_header_2_0
-                shape, _, dtype = read(content)
+        for key, member in members.items():
+            with member.open() as content:  # NumPy would read as much as the file says
+                start = io.BytesIO(content.read(MAX_HEADER))
+            major, _ = np.lib.format.read_magic(start)
+            read = np.lib.format.read_array_header_1_0
+            if major > 1:
+                read = np.lib.format.read_array_header_2_0
+            shape, _, dtype = read(start)
             arrays.append(Array(file, key, shape, dtype))
     return arrays
 
@@ -336,8 +367,8 @@ def _refuse_bomb(file: Path, members: list[zipfile.ZipInfo]) -> None:
 
 
 @contextmanager
-def _members(file: Path) -> Iterator[dict[str, Callable[[], IO[bytes]]]]:
-    """Give a function for each array of a file, which opens it; "" is the only one of an .npy.
+def _members(file: Path) -> Iterator[dict[str, Member]]:
+    """Give each array of a file by its name; "" is the only one of an .npy.
 
     Raises:
         DataError: the file is damaged, or of another kind; also while it is read.
@@ -348,13 +379,15 @@ def _members(file: Path) -> Iterator[dict[str, Callable[[], IO[bytes]]]]:
         with file.open("rb") as start:
             is_array = start.read(6) == b"\x93NUMPY"
         if is_array:
-            yield {"": lambda: file.open("rb")}
+            yield {"": Member(lambda: file.open("rb"), file.stat().st_size)}
         else:
             with zipfile.ZipFile(file) as archive:
                 members = [each for each in archive.infolist() if each.filename.endswith(".npy")]
                 _refuse_bomb(file, members)
                 yield {
-                    each.filename.removesuffix(".npy"): partial(archive.open, each)
+                    each.filename.removesuffix(".npy"): Member(
+                        partial(archive.open, each), each.file_size
+                    )
                     for each in members
                 }
     except DataError:

@@ -68,7 +68,7 @@ def report(
         contents.append(gather(run, dataset, measured, quiet))
     text = render(contents, compared_with_best(contents))
     write_text(path, text)
-    return Report(tuple(str(run.folder) for run in runs), path, len(text.encode()))
+    return Report(tuple(str(run.folder) for run in runs), path, path.stat().st_size)
 
 
 def compared_with_best(contents: Sequence[RunContents]) -> list[Comparison]:

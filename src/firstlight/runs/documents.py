@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 INTERRUPTED = "interrupted"  # in run.json, why a training has stopped that can be continued
 FORMAT = 1  # of run folders; folders of another format are refused
+# What Python raises when a document lacks its keys, has other values, or is a million lists deep.
+DAMAGED = (
+    KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError, RecursionError
+)  # fmt: skip
 
 
 @contextmanager

@@ -120,7 +120,7 @@ def check_suffix(path: Path, suffix: str) -> None:
 
 def write_text(path: Path, text: str) -> None:
     with atomic_write(path) as file:
-        file.write(text.encode())
+        file.write(text.encode(errors="backslashreplace"))  # JSON may name half a character
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:
