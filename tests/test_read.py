@@ -178,7 +178,7 @@ def test_an_empty_picture_has_no_digits(paper: int) -> None:
         assert result.text == "" and result.note == "no digits found"
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 500), (20_000, 20), (3, 3)])
+@pytest.mark.parametrize("size", [(1, 1), (1, 500), (10_000, 20), (3, 3)])
 def test_a_picture_of_unusual_size_has_no_digits(size: tuple[int, int]) -> None:
     assert read(Image.new("L", size, 255)).note == "no digits found"
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +28,12 @@ from firstlight.errors import DataError, UsageError
 from firstlight.images.crops import Size
 from firstlight.images.kinds import ImageKind
 from firstlight.images.values import ValueRange
-from firstlight.onnx_process import Content, ForeignNetwork
 from firstlight.printable import is_printable
 from firstlight.probabilities import softmax
 
 if TYPE_CHECKING:
     from firstlight.classification import Classification, Pictures
+    from firstlight.onnx_process import ForeignNetwork
 
 LARGE_FILE = 20_000_000  # bytes
 MAX_MEMORY = 900 * 2**20  # bytes, of all small models: a file of 400 bytes may ask for any amount
@@ -48,6 +48,14 @@ EXTERNAL_DATA_FOLDER = "session.model_external_initializers_file_folder_path"
 Document = dict[str, Any]
 Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # images → logits
 Signature = dict[str, tuple[str, list[Any]]]  # name → type, shape
+
+
+class Content(NamedTuple):
+    """What an ONNX file says of itself."""
+
+    inputs: dict[str, Any]  # name → type, shape
+    outputs: dict[str, Any]
+    property: str | None  # the metadata property `firstlight`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +182,8 @@ def _open_own(path: Path) -> tuple[Content, Run]:
 
 def _open_foreign(path: Path) -> tuple[Content, Run]:
     """Return what a foreign file says of itself, and what runs it. Raises DataError."""
+    from firstlight.onnx_process import ForeignNetwork  # which costs time
+
     if not path.is_file():
         raise DataError(f"no model at {path}; `firstlight export` makes one")
     network = ForeignNetwork(path, SMALL_MODEL_THREADS)
@@ -185,7 +195,7 @@ def _open_foreign(path: Path) -> tuple[Content, Run]:
 
 
 def _run_foreign(
-    network: ForeignNetwork, images: NDArray[np.uint8], path: Path
+    network: "ForeignNetwork", images: NDArray[np.uint8], path: Path
 ) -> NDArray[np.float32]:
     seconds = MAX_SECONDS + MAX_SECONDS_PER_IMAGE * len(images)
     document, content = network.run(images, seconds)

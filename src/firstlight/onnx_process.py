@@ -13,9 +13,10 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 from firstlight.errors import DataError
+from firstlight.onnx_model import Content
 from firstlight.printable import printable
 
 SECONDS_TO_START = 60.0  # Python, NumPy and ONNX Runtime, on a busy machine
@@ -25,14 +26,6 @@ MAX_RUN_SECONDS = 600  # of a process that nobody waits for any more
 MAX_LINE = 2**20  # bytes of JSON; a model of 10,000 classes has a fifth of it
 
 Message = tuple[dict[str, Any], bytes]
-
-
-class Content(NamedTuple):
-    """What an ONNX file says of itself."""
-
-    inputs: dict[str, Any]  # name → type, shape
-    outputs: dict[str, Any]
-    property: str | None  # the metadata property `firstlight`
 
 
 class ForeignNetwork:
