@@ -15,7 +15,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ from firstlight.datasets import _npz
 from firstlight.errors import FirstlightError
 from firstlight.images.open import open_photograph, open_picture
 from firstlight.images.values import BYTES
-from firstlight.onnx_model import _read_metadata
+from firstlight.onnx_model import Content, _read_metadata
 from firstlight.recipe import Recipe
 from firstlight.runs.documents import (
     LoggedStep,
@@ -213,13 +212,9 @@ def parse_recipe(content: bytes) -> None:
 def parse_metadata(content: bytes) -> None:
     """The content is the property `firstlight` of an ONNX file that fits it."""
     text = content.decode("utf-8", "replace")
-    image = SimpleNamespace(name="image", type="tensor(uint8)", shape=["n", 28, 28, 1])
-    logits = SimpleNamespace(name="logits", type="tensor(float)", shape=["n", 2])
-    meta = SimpleNamespace(custom_metadata_map={"firstlight": text})
-    session = SimpleNamespace(
-        get_inputs=lambda: [image], get_outputs=lambda: [logits], get_modelmeta=lambda: meta
-    )
-    _read_metadata(session, Path("model.onnx"))
+    inputs = {"image": ("tensor(uint8)", ["n", 28, 28, 1])}
+    outputs = {"logits": ("tensor(float)", ["n", 2])}
+    _read_metadata(Content(inputs, outputs, text), Path("model.onnx"))
 
 
 def parse_picture(content: bytes) -> None:
