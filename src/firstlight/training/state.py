@@ -168,6 +168,8 @@ class TrainState:
                 continue
             if not faults:
                 return ""
+            if self.run.last.is_dir():
+                raise DataError(f"{faults[0]}; remove it, and resume again")
             path.replace(self.run.last)  # or the next checkpoint would replace the whole one
             return f"{faults[0]}; going on from the one before it, of step {self.status.step:,}"
         if faults:
