@@ -135,7 +135,9 @@ def measure(network: str, steps: int, kills: int, seed: int, root: Path) -> Tall
     while tally.tried < kills:
         before, folder = tally.tried, root / f"killed-at-{tally.tried}"
         planned = min(KILLS_PER_TRAINING, kills - before)
-        for _ in range(planned):
+        if kill_once(command(network, steps, folder), folder, 3 * seconds, chance.randint(1, 3)):
+            note(tally, folder)  # in its start: run.json, then the first checkpoint
+        for _ in range(planned - 1):
             if kill_at_random(command(network, steps, folder), folder, seconds, chance):
                 note(tally, folder)
         fault = finish(network, steps, folder) or difference(whole, Run(folder))

@@ -472,6 +472,11 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_is_used(
     copy.previous.unlink()
     with pytest.raises(DataError, match=r"last\.npz: damaged .* no other .* delete .*checkpoints"):
         loop.resume(copy, quiet=True)
+    copy.last.rename(copy.previous)
+    shutil.copyfile(run.last, copy.previous)
+    copy.last.mkdir()
+    with pytest.raises(DataError, match=r"last\.npz: damaged \(it is no file\); remove it"):
+        loop.resume(copy, quiet=True)
 
 
 @pytest.mark.parametrize("start", ["softmax", None])

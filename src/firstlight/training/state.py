@@ -183,6 +183,8 @@ class TrainState:
             self._refuse_different_steps()
             if not faults:
                 return ""
+            if self.run.last.is_dir():
+                raise DataError(f"{faults[0]}; remove it, and resume again")
             if self.workers.is_chief:
                 path.replace(self.run.last)  # or the next one would replace the whole one
             return f"{faults[0]}; going on from the one before it, of step {self.status.step:,}"
