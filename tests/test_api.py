@@ -17,8 +17,9 @@ from conftest import Make, stop_after_a_step
 from PIL import Image
 
 import firstlight as fl
-from firstlight import api, cli, onnx_model
+from firstlight import api, cli, diagnosis, onnx_model
 from firstlight.datasets import mnist
+from firstlight.diagnosis import packages, workers
 from firstlight.errors import DataError, FirstlightError, UsageError
 from firstlight.settings import prepare
 
@@ -75,7 +76,13 @@ def test_reading_needs_no_tensorflow(here: Path) -> None:
     assert python(f"{code}; print('tensorflow' in sys.modules)") == "7\nFalse\n"
 
 
-def test_every_public_name_has_an_example_that_runs(here: Path) -> None:
+def test_every_public_name_has_an_example_that_runs(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What `doctor` does in other processes takes seconds: test_doctor.py has that.
+    idle = workers.WorkersCheck(works=None, message="not tried", seconds=0, gpus=None)
+    monkeypatch.setattr(diagnosis, "check_workers", lambda: idle)
+    monkeypatch.setattr(packages, "import_problems", lambda modules: {})
     assert set(EXAMPLES) == set(fl.__all__) - {"errors"}
     digits = mnist.load("test").images
     Image.fromarray(digits[0][..., 0]).save(here / "seven.png")

@@ -119,6 +119,26 @@ def test_what_cannot_be_imported_is_told(tmp_path: Path, monkeypatch: pytest.Mon
     }
 
 
+def test_what_takes_too_long_to_import_is_not_called_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("sleeps", "not_reached"):
+        (tmp_path / f"{name}.py").write_text("import time; time.sleep(60)")
+    path = os.pathsep.join([str(tmp_path), str(Path(diagnosis.__file__).parents[2])])
+    monkeypatch.setenv("PYTHONPATH", path)
+    monkeypatch.setattr(packages, "SECONDS", 0.5)
+    problems = packages.import_problems(["sleeps", "not_reached"])
+    assert problems == {"sleeps": None, "not_reached": None}
+
+
+def test_what_was_not_tried_is_said(found: diagnosis.Diagnosis) -> None:
+    base = found.extras[0]
+    slow = replace(base, packages=(replace(base.packages[0], problem=None), *base.packages[1:]))
+    assert diagnosis.package_problems((slow,)) == []
+    lines = console.diagnosis(replace(found, extras=(slow,)))
+    assert "Not tried, for want of time: markdown-it-py." in lines
+
+
 def test_a_broken_package_is_named_and_the_exit_code_is_1(
     monkeypatch: pytest.MonkeyPatch, firstlight: Firstlight
 ) -> None:
@@ -135,14 +155,14 @@ SUM = ['{"gpus": []}', '{"sum": 3.0}']
 @pytest.mark.parametrize(
     ("ends", "works", "message"),
     [
-        ([(0, SUM), (0, SUM)], True, "yes: two of them on this machine"),
-        ([(0, SUM), (0, ['{"gpus": []}', '{"sum": 1.0}'])], False, "must be 3 for each"),
+        ([(0, SUM), (0, SUM)], True, "yes: two of them have exchanged"),
+        ([(0, SUM), (0, ['{"gpus": []}', '{"sum": 1.0}'])], False, "no: one plus two is 3 and 1"),
         ([(-4, []), (None, [])], False, "no: a worker was ended by signal 4"),
-        ([(None, []), (None, [])], False, "TensorFlow has not started within 45 s"),
-        ([(None, SUM[:1]), (None, SUM[:1])], False, "they have not reached one another within"),
+        ([(None, []), (None, SUM[:1])], None, "not known: TensorFlow has not started within 45 s"),
+        ([(None, SUM[:1]), (None, SUM[:1])], False, "no: they have not reached each other within"),
     ],
 )
-def test_what_came_out_of_the_workers(ends: Any, works: bool, message: str) -> None:
+def test_what_came_out_of_the_workers(ends: Any, works: bool | None, message: str) -> None:
     check = workers.judged(ends, seconds=1)
     assert check.works is works and message in check.message
 
@@ -155,7 +175,7 @@ def test_workers_that_take_too_long_are_ended(monkeypatch: pytest.MonkeyPatch) -
         workers, "start", lambda *arguments: started.append(start(*arguments)) or started[-1]
     )
     check = workers.check_workers()
-    assert check.works is False and "has not started" in check.message
+    assert check.works is None and "not known" in check.message  # and so it is no problem
     assert len(started) == 2 and all(process.returncode == -9 for process in started)
 
 

@@ -347,7 +347,7 @@ def diagnosis(found: Diagnosis) -> list[str]:
     lines = [f"firstlight {found.firstlight}, Python {found.python}, {found.machine.system}", ""]
     lines += _machine(found.machine)
     gpus = found.workers.gpus
-    seen = "not known without TensorFlow" if gpus is None else ", ".join(gpus) or "none"
+    seen = "not known, as TensorFlow has not told" if gpus is None else ", ".join(gpus) or "none"
     lines += _entry("GPUs", seen)
     lines += _entry("workers", f"can several train together? {found.workers.message}")
     for extra in found.extras:
@@ -355,6 +355,10 @@ def diagnosis(found: Diagnosis) -> list[str]:
     lines.append("")
     if any(extra.missing for extra in found.extras):
         lines.append("Run these pip commands in the folder of firstlight's source.")
+    packages = [package for extra in found.extras for package in extra.packages]
+    untried = [package.name for package in packages if package.problem is None]
+    if untried:
+        lines += textwrap.wrap(f"Not tried, for want of time: {', '.join(untried)}.", 79)
     if not found.problems:
         return [*lines, "Nothing is broken."]
     lines += ["", "Broken:"]

@@ -6,6 +6,7 @@ import sys
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from importlib.util import find_spec
+from time import monotonic
 from typing import Any
 
 SECONDS = 60.0  # for the imports of all packages
@@ -37,7 +38,7 @@ class Package:
     name: str  # of the distribution
     version: str | None  # None: it is not installed, or does not tell
     installed: bool
-    problem: str  # why it cannot be imported; "" if it can, or is not installed
+    problem: str | None  # why it cannot be imported; "": it can be; None: not tried in time
 
 
 @dataclass(frozen=True)
@@ -115,33 +116,39 @@ def version(distribution: str) -> str | None:
     return None
 
 
-def import_problems(modules: list[str]) -> dict[str, str]:
+def import_problems(modules: list[str]) -> dict[str, str | None]:
     """Return why modules cannot be imported; those that can are left out.
 
-    They are imported in a process of their own: an import may end it.
+    They are imported in a process of their own: an import may end it. After a minute no more are
+    tried, and None stands for these: on a busy machine TensorFlow alone may take that long.
     """
-    problems: dict[str, str] = {}
-    left = list(modules)
+    problems: dict[str, str | None] = {}
+    left, deadline = list(modules), monotonic() + SECONDS
     while left:
-        answers, ended = imported(left)
+        answers, code = imported(left, deadline - monotonic())
         problems |= {module: problem for module, problem in answers.items() if problem}
         left = left[len(answers) :]
+        if code is None:
+            return problems | dict.fromkeys(left)
         if left:
-            problems[left.pop(0)] = f"its import {ended}"
+            problems[left.pop(0)] = f"its import {how_it_ended(code)}"
     return problems
 
 
-def imported(modules: list[str]) -> tuple[dict[str, str], str]:
-    """Return a problem or "" for each module that was tried, and how the process ended."""
+def imported(modules: list[str], seconds: float) -> tuple[dict[str, str], int | None]:
+    """Return a problem or "" for each module that was tried, and the process's exit code.
+
+    It is None if the time was too short.
+    """
     command = [sys.executable, "-P", "-m", "firstlight.diagnosis.imports", *modules]
+    code: int | None
     try:
-        done = subprocess.run(command, capture_output=True, timeout=SECONDS)
-        output, ended = done.stdout, how_it_ended(done.returncode)
+        done = subprocess.run(command, capture_output=True, timeout=max(0.0, seconds))
+        output, code = done.stdout, done.returncode
     except subprocess.TimeoutExpired as error:
-        output, ended = error.stdout or b"", f"takes more than {SECONDS:.0f} s"
+        output, code = error.stdout or b"", None
     lines = output.decode(errors="replace").splitlines()
-    answers = dict(json.loads(line) for line in lines if line.startswith("["))
-    return answers, ended
+    return dict(json.loads(line) for line in lines if line.endswith("]")), code
 
 
 def how_it_ended(code: int) -> str:

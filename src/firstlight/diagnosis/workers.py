@@ -18,7 +18,7 @@ SECONDS = 45.0  # TensorFlow's import takes most of them on a busy machine
 
 @dataclass(frozen=True)
 class WorkersCheck:
-    works: bool | None  # None: not tried, since TensorFlow is not installed
+    works: bool | None  # None: not known, since TensorFlow is not installed or has not started
     message: str
     seconds: float
     gpus: tuple[str, ...] | None  # as TensorFlow sees them; None: not known
@@ -74,24 +74,23 @@ def result(process: "subprocess.Popen[str]", deadline: float) -> tuple[int | Non
 def judged(ends: list[tuple[int | None, list[str]]], seconds: float) -> WorkersCheck:
     """Return what came out, in one line."""
     answers = [json.loads(line) for _, lines in ends for line in lines]
-    gpus = next((tuple(answer["gpus"]) for answer in answers if "gpus" in answer), None)
+    started = [tuple(answer["gpus"]) for answer in answers if "gpus" in answer]
     sums = [answer["sum"] for answer in answers if "sum" in answer]
-    expected = sum(range(1, WORKERS + 1))
-    if sums == [expected] * WORKERS:
-        message = (
-            f"yes: two of them on this machine have exchanged their numbers in {seconds:.0f} s"
-        )
-        return WorkersCheck(True, message, seconds, gpus)
     faults = [how_it_ended(code) for code, _ in ends if code]
-    if sums:
-        problem = f"their sum is {sums}; it must be {expected} for each"
+    works: bool | None = False
+    if sums == [sum(range(1, WORKERS + 1))] * WORKERS:
+        works = True
+        message = f"yes: two of them have exchanged their numbers here in {seconds:.0f} s"
     elif faults:
-        problem = f"a worker {faults[0]}"
-    elif gpus is None:
-        problem = f"TensorFlow has not started within {SECONDS:.0f} s"
+        message = f"no: a worker {faults[0]}"
+    elif len(started) < WORKERS:
+        works = None
+        message = f"not known: TensorFlow has not started within {SECONDS:.0f} s"
+    elif len(sums) < WORKERS:
+        message = f"no: they have not reached each other within {SECONDS:.0f} s"
     else:
-        problem = f"they have not reached one another within {SECONDS:.0f} s"
-    return WorkersCheck(False, f"no: {problem}", seconds, gpus)
+        message = f"no: one plus two is {sums[0]:g} and {sums[1]:g} for them"
+    return WorkersCheck(works, message, seconds, started[0] if started else None)
 
 
 def free_ports(count: int) -> list[int]:
