@@ -23,6 +23,7 @@ from firstlight.evaluation.predictions import write_predictions
 from firstlight.figures.evaluation import Answers
 from firstlight.probabilities import softmax
 from firstlight.runs.documents import Evaluation, ModelInfo
+from firstlight.runs.files import read_json
 from firstlight.runs.run import Run
 from firstlight.settings import prepare
 from firstlight.training import loop
@@ -109,7 +110,7 @@ def test_an_evaluation_of_a_run_is_what_its_network_answers(copy: Run) -> None:
 
 def test_an_evaluation_leaves_its_json_and_its_figures(copy: Run) -> None:
     evaluation = evaluate([copy])
-    document = json.loads(copy.evaluation_file.read_text())
+    document = read_json(copy.evaluation_file)
     assert document == json.loads(json.dumps(evaluation.to_json()))
     assert Evaluation.from_json(document, copy.evaluation_file) == evaluation
     for name in ("confusion_matrix", "mistakes", "predictions"):

@@ -21,6 +21,7 @@ from firstlight import api, cli, diagnosis, onnx_model
 from firstlight.datasets import mnist
 from firstlight.diagnosis import packages, workers
 from firstlight.errors import DataError, FirstlightError, UsageError
+from firstlight.runs.files import read_json, write_json
 from firstlight.settings import prepare
 
 pytestmark = pytest.mark.usefixtures("no_figures")
@@ -38,7 +39,7 @@ VERBS = {
     "graph": api.graph, "report": api.report,
 }  # fmt: skip
 # Of the command line alone: --json, and what it prints of a training or does not say with -q.
-ONLY_FLAGS = {"json_", "context", "log_every"}
+ONLY_FLAGS = {"json_", "context", "log_every", "local_workers"}
 RENAMED = {"format_": "format", "folder": "run", "folders": "runs", "what": "images"}
 
 
@@ -583,8 +584,8 @@ def test_a_dry_run_shows_its_result_and_no_curves(digits: Path, here: Path) -> N
 
 def stopped(run: fl.Run) -> fl.Run:
     """Return a run as a stopped training leaves it: without a result, and without a model."""
-    document = json.loads(run.record_file.read_text("utf-8"))
-    run.record_file.write_text(json.dumps(document | {"result": None, "status": None}), "utf-8")
+    document = read_json(run.record_file)
+    write_json(run.record_file, document | {"result": None, "status": None})
     run.model_file.unlink()
     return fl.Run.open(run.folder)
 

@@ -351,9 +351,12 @@ def augmented_in_python(
         values = np.reshape(numbers[int(seed[0])], shape)
         return tf.constant(low + (high - low) * values, tf.float32)
 
+    def normal(shape: Any, seed: Any, stddev: float = 1) -> Any:
+        return stddev * uniform(shape, seed)
+
     with monkeypatch.context() as patched:
         patched.setattr(tf.random, "stateless_uniform", uniform)
-        patched.setattr(tf.random, "stateless_normal", uniform)
+        patched.setattr(tf.random, "stateless_normal", normal)
         tf.config.run_functions_eagerly(True)  # a traced function would keep its numbers
         try:
             return augment.augmented(image[None, :, :, None], strengths)[0, :, :, 0]

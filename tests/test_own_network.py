@@ -18,6 +18,7 @@ from firstlight import catalog
 from firstlight.datasets import mnist
 from firstlight.errors import DataError, UsageError
 from firstlight.networks._weight_names import weight_names
+from firstlight.runs.files import read_json, write_json
 from firstlight.settings import prepare
 
 pytestmark = pytest.mark.usefixtures("no_figures")
@@ -121,9 +122,9 @@ def test_a_copy_that_was_changed_is_never_run(
 
 @pytest.mark.parametrize("name", ["../my_net.py", "run.json"])
 def test_only_the_runs_own_copy_is_run(own_run: Path, here: Path, name: str) -> None:
-    record = json.loads((own_run / "run.json").read_text())
+    record = read_json(own_run / "run.json")
     record["source"] |= {"file": name, "path": None}
-    (own_run / "run.json").write_text(json.dumps(record))
+    write_json(own_run / "run.json", record)
     with pytest.raises(DataError, match=r"names .* as the network's source"):
         fl.load(own_run, trust=True).evaluate(quiet=True)
 
@@ -131,9 +132,9 @@ def test_only_the_runs_own_copy_is_run(own_run: Path, here: Path, name: str) -> 
 def test_a_file_that_came_with_the_run_proves_nothing(own_run: Path, here: Path) -> None:
     """A foreign run.json can name any path, also one within its own folder."""
     shutil.copy(here / "my_net.py", own_run / "evil.py")
-    record = json.loads((own_run / "run.json").read_text())
+    record = read_json(own_run / "run.json")
     record["source"]["path"] = str(own_run / "evil.py")
-    (own_run / "run.json").write_text(json.dumps(record))
+    write_json(own_run / "run.json", record)
     with pytest.raises(UsageError, match="if you trust it"):
         fl.load(own_run).evaluate(quiet=True)
 
@@ -142,9 +143,9 @@ def test_a_file_that_came_with_the_run_proves_nothing(own_run: Path, here: Path)
 def test_a_relative_path_proves_nothing(own_run: Path, here: Path, path: str) -> None:
     """An archive can hold a run and a file beside it."""
     shutil.copy(here / "my_net.py", here / "x.py")
-    record = json.loads((own_run / "run.json").read_text())
+    record = read_json(own_run / "run.json")
     record["source"]["path"] = path
-    (own_run / "run.json").write_text(json.dumps(record))
+    write_json(own_run / "run.json", record)
     with pytest.raises(UsageError, match="if you trust it"):
         fl.load(own_run).evaluate(quiet=True)
 
@@ -155,8 +156,7 @@ def test_a_run_cannot_name_a_file_as_its_network(
     marker = here / "was-run"
     (own_run / "evil.py").write_text(f"open({str(marker)!r}, 'w').close()\n" + FILE)
     for file in (own_run / "run.json", own_run / "model" / "model.json"):
-        document = json.loads(file.read_text()) | {"source": None, "network": "run/evil.py"}
-        file.write_text(json.dumps(document))
+        write_json(file, read_json(file) | {"source": None, "network": "run/evil.py"})
     verbs = ["evaluate run", "graph run", "classify run 7.png", "explain run 7.png"]
     verbs += ["export run --format onnx", "train --resume run", "report run", "compare run run"]
     for verb in verbs:

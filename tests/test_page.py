@@ -23,6 +23,7 @@ from firstlight.datasets import Listing
 from firstlight.reading import read
 from firstlight.recipe import Recipe
 from firstlight.runs.documents import LoggedStep, RunRecord
+from firstlight.runs.files import read_json, write_json
 from firstlight.runs.run import Run
 from firstlight.settings import Settings
 
@@ -941,9 +942,9 @@ def test_runs_are_compared_and_a_phone_shows_what_matters_first(
     open_page: Any, begun: Path
 ) -> None:
     other = shutil.copytree(begun, begun.with_name("other"))
-    document = json.loads((other / "run.json").read_text())
+    document = read_json(other / "run.json")
     document["recipe"] |= {"learning_rate": 0.5, "momentum": 0.9}
-    (other / "run.json").write_text(json.dumps(document | {"seed": 3}))
+    write_json(other / "run.json", document | {"seed": 3})
     page = open_page("runs?show=begun,other", viewport={"width": 390, "height": 844})
     page.get_by_text("They differ in: ").wait_for()
     sentence = page.get_by_text("They differ in: ").text_content()

@@ -22,6 +22,7 @@ from firstlight.reading.line_reader import column_of, digit_blobs, line_reader
 from firstlight.reading.recognition import (
     Answer,
     Recognition,
+    is_digit,
     recognize,
     scaled_box,
     to_digits,
@@ -124,7 +125,8 @@ def read_drawing(drawing: NDArray[np.uint8], model: Path | None = None) -> Readi
     inks = {True: FoundInk.of(found)}
     places = [place for place in line_finder().find(picture.grey) if place.is_dark]
     reading = read_lines(picture, places, inks, network)
-    if not reading.lines:  # a lone stroke is no line, but in a drawing all ink is meant
+    # A lone stroke is no line, but in a drawing all ink is meant.
+    if not reading.lines and is_one_digit(found, network):
         reading = read_single(picture, found, network)
     return read_again(reading, recognizer(model)) if model else reading
 
@@ -306,6 +308,12 @@ def read_single(picture: Picture, found: ink.Ink, network: Recognizer) -> Readin
     blobs = locate.find_single(marks, found.contrast.shape)
     digit = to_digits([recognize_single(blobs, found, network)], network, picture.scale)
     return Reading((Line(tuple(digit)),) if digit else (), picture, found.contrast)
+
+
+def is_one_digit(found: ink.Ink, network: Recognizer) -> bool:
+    """Return whether the recogniser takes all ink of a picture for one digit."""
+    blobs = locate.find_single(locate.find_marks(found.contrast), found.contrast.shape)
+    return bool(blobs) and is_digit(recognize([merge(blobs)], network)[0], network)
 
 
 def recognize_single(blobs: list[Blob], found: ink.Ink, network: Recognizer) -> Recognition:
