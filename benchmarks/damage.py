@@ -439,6 +439,7 @@ def main() -> None:
                     faults.append(f"{what}: {wrong}")
                     print(faults[-1], file=sys.stderr, flush=True)
     record = {
+        "command": f"python benchmarks/damage.py --share {arguments.share} --seed {arguments.seed}",
         "tried": sum(tried.values()),
         "wrong": len(faults),
         "by_file": dict(tried),

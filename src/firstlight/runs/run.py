@@ -27,6 +27,7 @@ from firstlight.runs.documents import (
     read_metrics,
     undamaged,
 )
+from firstlight.runs.fields import with_right_types
 from firstlight.runs.files import read_json, write_json, write_text
 from firstlight.settings import DataChoice, Plan, Settings
 
@@ -310,7 +311,11 @@ class Run:
             return None
         document = read_json(self.pictures_file)
         with undamaged(self.pictures_file):
-            return Listing.from_json(document)
+            listing = with_right_types(Listing.from_json(document))
+            used = {listing.class_of(file) for files in listing.splits.values() for file in files}
+            if unknown := used - set(listing.classes):
+                raise ValueError(f"{min(unknown)!r} is none of its classes")
+            return listing
 
     def dataset(self) -> Dataset:
         """Return the data that the run was trained on; for a folder, exactly the same pictures.

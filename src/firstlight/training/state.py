@@ -16,6 +16,7 @@ from firstlight.networks._weight_names import weight_names
 from firstlight.recipe import Recipe
 from firstlight.runs import checkpoint
 from firstlight.runs.documents import TrainingStatus
+from firstlight.runs.files import refuse_no_file
 from firstlight.runs.lock import Lock
 from firstlight.runs.run import Run
 from firstlight.settings import BALANCED, Plan, Settings
@@ -198,6 +199,7 @@ class TrainState:
     def _restore_from(self, path: Path) -> None:
         """Raises DataError if the checkpoint, or the best weights that it relies on, is damaged."""
         status = TrainingStatus.from_json(checkpoint.load_into(self.variables(), path), path)
+        refuse_no_file(self.run.best)
         if status.best_step:
             checkpoint.check(self.run.best)
         self.status = status
