@@ -359,12 +359,12 @@ class Checkpoints:
         self.failure: OSError | None = None  # such as a full disk; the other processes wait
 
     def save_if_due(self, is_over: bool) -> None:
-        """Write a checkpoint if it is time, or if the training is over.
+        """Let the chief write a checkpoint if it is time, or if the training is over.
 
         Raises OSError, unless the other processes must learn of it first: then it is `failure`.
         """
         began = time.monotonic()
-        if began < self.due and not is_over:
+        if not self.state.workers.is_chief or (began < self.due and not is_over):
             return
         try:
             self.log.sync()  # a checkpoint says how many lines there are
