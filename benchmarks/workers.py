@@ -194,7 +194,7 @@ def kill_once(flags: Sequence[object], out: Path, victim: int, after: float) -> 
     time.sleep(after)
     listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True)
     workers = sorted(int(pid) for pid in listed.stdout.split())
-    if len(workers) > victim:
+    if len(workers) > victim:  # otherwise it has ended, or not begun
         os.kill(workers[victim], signal.SIGKILL)
     began = time.monotonic()
     _, said = process.communicate(timeout=120)

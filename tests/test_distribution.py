@@ -185,6 +185,7 @@ def test_two_local_workers_train_as_one_does(digits: Path, here: Path) -> None:
     )
     assert (one.returncode, two.returncode) == (0, 0), two.stderr.decode()
     assert b"2 workers take a part of each batch" in two.stderr
+    assert b"worker 1:" not in two.stderr  # it has not failed
     results = [json.loads(each.stdout) for each in (one, two)]
     assert results[0]["final_cost"] == pytest.approx(results[1]["final_cost"], rel=1e-5)
     assert sorted(path.name for path in Path("two").iterdir()) == sorted(

@@ -21,7 +21,7 @@ from firstlight.errors import UsageError
 from firstlight.training.cluster import VARIABLE
 
 MARK = "FIRSTLIGHT_LOCAL_WORKER"  # an environment variable: this process was started here
-SECONDS_TO_END = 30.0  # for the others, when one has failed: they notice it, and say so
+SECONDS_TO_END = 20.0  # for the others, when one has failed: they notice it, and say so
 SECONDS_BETWEEN_LOOKS = 0.05
 LOST = "another worker has ended"  # how the others begin what they say then
 
@@ -109,10 +109,12 @@ def forwarding_signals(processes: list[Process]) -> Iterator[None]:
 def wait(processes: Sequence[Process]) -> None:
     """Wait until all have ended, or for some time after one has failed."""
     deadline = float("inf")
-    while any(process.poll() is None for process in processes) and time.monotonic() < deadline:
-        if deadline == float("inf") and any(process.returncode for process in processes):
+    codes = [process.poll() for process in processes]
+    while None in codes and time.monotonic() < deadline:
+        if any(codes) and deadline == float("inf"):
             deadline = time.monotonic() + SECONDS_TO_END
         time.sleep(SECONDS_BETWEEN_LOOKS)
+        codes = [process.poll() for process in processes]
 
 
 def kill(processes: Sequence[Process]) -> None:
