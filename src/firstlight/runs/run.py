@@ -311,11 +311,17 @@ class Run:
             return None
         document = read_json(self.pictures_file)
         with undamaged(self.pictures_file):
-            listing = with_right_types(Listing.from_json(document))
-            used = {listing.class_of(file) for files in listing.splits.values() for file in files}
-            if unknown := used - set(listing.classes):
-                raise ValueError(f"{min(unknown)!r} is none of its classes")
-            return listing
+            return with_right_types(Listing.from_json(document))
+
+    def _listing_of_known_classes(self) -> Listing | None:
+        """Return the listing. Raises DataError if a picture in it has a class that it has not."""
+        listing = self.listing()
+        if listing:
+            with undamaged(self.pictures_file):
+                files = [file for split in listing.splits.values() for file in split]
+                if unknown := {listing.class_of(file) for file in files} - set(listing.classes):
+                    raise ValueError(f"{min(unknown)!r} is none of its classes")
+        return listing
 
     def dataset(self) -> Dataset:
         """Return the data that the run was trained on; for a folder, exactly the same pictures.
@@ -331,7 +337,7 @@ class Run:
                 f"{self.folder} was trained on arrays from Python, which it does not keep: name "
                 "the data to use (--data; from Python data=)"
             )
-        return catalog.dataset(settings.data, self.listing())
+        return catalog.dataset(settings.data, self._listing_of_known_classes())
 
     def network(self) -> Network:
         """Return the network that the run was trained with. Imports TensorFlow.
