@@ -42,6 +42,8 @@ if TYPE_CHECKING:  # for the types of methods that import what they need
     from firstlight.reports.report import Report
     from firstlight.runs.documents import Evaluation
 
+MAX_SIDE = 100_000  # pixels of a picture
+
 
 @dataclass(frozen=True)
 class Unfinished:
@@ -314,10 +316,12 @@ class Run:
             return with_right_types(Listing.from_json(document))
 
     def _listing_of_known_classes(self) -> Listing | None:
-        """Return the listing. Raises DataError if a picture in it has a class that it has not."""
+        """Return the listing. Raises DataError if its classes or its size cannot be true."""
         listing = self.listing()
         if listing:
             with undamaged(self.pictures_file):
+                if listing.size and not all(1 <= side <= MAX_SIDE for side in listing.size):
+                    raise ValueError(f"no picture has the size {str(listing.size)[:60]}")
                 files = [file for split in listing.splits.values() for file in split]
                 if unknown := {listing.class_of(file) for file in files} - set(listing.classes):
                     raise ValueError(f"{min(unknown)!r} is none of its classes")
