@@ -44,7 +44,7 @@ CHECK = [
 RECORD = [
     "format", "network", "data", "recipe", "recipe_name", "seed", "patience", "limit",
     "class_weights", "started_from", "sha256", "source", "in_memory", "notices", "command",
-    "total_steps", "versions", "machine", "status", "result",
+    "total_steps", "versions", "machine", "status", "result", "checksum",
 ]  # fmt: skip
 
 

@@ -42,6 +42,8 @@ if TYPE_CHECKING:  # for the types of methods that import what they need
     from firstlight.reports.report import Report
     from firstlight.runs.documents import Evaluation
 
+MAX_SIDE = 100_000  # pixels of a picture
+
 
 @dataclass(frozen=True)
 class Unfinished:
@@ -311,11 +313,19 @@ class Run:
             return None
         document = read_json(self.pictures_file)
         with undamaged(self.pictures_file):
-            listing = with_right_types(Listing.from_json(document))
-            used = {listing.class_of(file) for files in listing.splits.values() for file in files}
-            if unknown := used - set(listing.classes):
-                raise ValueError(f"{min(unknown)!r} is none of its classes")
-            return listing
+            return with_right_types(Listing.from_json(document))
+
+    def _listing_of_known_classes(self) -> Listing | None:
+        """Return the listing. Raises DataError if its classes or its size cannot be true."""
+        listing = self.listing()
+        if listing:
+            with undamaged(self.pictures_file):
+                if listing.size and not all(1 <= side <= MAX_SIDE for side in listing.size):
+                    raise ValueError(f"no picture has the size {str(listing.size)[:60]}")
+                files = [file for split in listing.splits.values() for file in split]
+                if unknown := {listing.class_of(file) for file in files} - set(listing.classes):
+                    raise ValueError(f"{min(unknown)!r} is none of its classes")
+        return listing
 
     def dataset(self) -> Dataset:
         """Return the data that the run was trained on; for a folder, exactly the same pictures.
@@ -331,7 +341,7 @@ class Run:
                 f"{self.folder} was trained on arrays from Python, which it does not keep: name "
                 "the data to use (--data; from Python data=)"
             )
-        return catalog.dataset(settings.data, self.listing())
+        return catalog.dataset(settings.data, self._listing_of_known_classes())
 
     def network(self) -> Network:
         """Return the network that the run was trained with. Imports TensorFlow.
