@@ -54,8 +54,9 @@ def train_together(count: int) -> int:
             try:
                 wait(processes)
             finally:
+                codes = [process.poll() for process in processes]  # None: it does not end
                 kill(processes)
-        return exit_code([process.returncode for process in processes], outputs)
+        return exit_code(codes, outputs)
 
 
 def free_ports(count: int) -> list[int]:
@@ -123,22 +124,24 @@ def kill(processes: Sequence[Process]) -> None:
         process.wait()
 
 
-def exit_code(codes: Sequence[int], outputs: Sequence[IO[bytes]]) -> int:
-    """Return the chief's exit code; print what else is to be known.
+def exit_code(codes: Sequence[int | None], outputs: Sequence[IO[bytes]]) -> int:
+    """Return the chief's exit code, 1 if it has none; print what the chief has not said.
 
     Args:
-        outputs: what the other workers have printed.
+        codes: of the processes; None for those that had to be ended, because another had failed.
+        outputs: what the others than the chief have printed.
     """
+    chief = codes[0]
     lines = [last_line(output) for output in outputs]
-    if codes[0] < 0:  # the chief was killed, and has said nothing
-        said = [line for line in lines if line] or ["firstlight: all workers were killed"]
-        print(said[0], file=sys.stderr)
-    for index, (code, line) in enumerate(zip(codes[1:], lines, strict=True), start=1):
-        if code > 0 and code != codes[0] and LOST not in line:
-            print(f"worker {index}: {line}", file=sys.stderr)
-        elif code < 0 and codes[0]:
+    if (chief is None or chief < 0) and any(lines):  # the chief has said nothing
+        print(next(line for line in lines if line), file=sys.stderr)
+    for index, code in enumerate(codes):
+        if code is not None and code < 0:
             print(f"firstlight: worker {index} was ended by signal {-code}", file=sys.stderr)
-    return codes[0] if codes[0] >= 0 else 1
+    for index, (code, line) in enumerate(zip(codes[1:], lines, strict=True), start=1):
+        if code and 0 < code != chief and LOST not in line:
+            print(f"worker {index}: {line}", file=sys.stderr)
+    return 1 if chief is None or chief < 0 else chief
 
 
 def last_line(output: IO[bytes]) -> str:
