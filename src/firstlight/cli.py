@@ -175,6 +175,7 @@ def run() -> int:
     """
     prepare_output()
     warnings.filterwarnings("ignore", "Image size")  # images/open.py refuses large pictures
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # of damaged pictures: our line says it
     try:
         code = app(prog_name="firstlight", standalone_mode=False)
         sys.stdout.flush()
