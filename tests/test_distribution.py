@@ -154,7 +154,7 @@ for network in sys.argv[2:]:
 
 def test_two_devices_of_a_process_train_as_one_does(digits: Path) -> None:
     """The networks have batch norm and dropout, and the images are augmented."""
-    networks = ("softmax", "convnet", "nin")
+    networks = ("convnet", "nin")
     done = subprocess.run(
         [sys.executable, "-c", ON_TWO_DEVICES, digits, *networks],
         capture_output=True,
