@@ -10,7 +10,6 @@ from conftest import Answer, Make
 from PIL import Image
 
 from firstlight.datasets import mnist
-from firstlight.runs.files import read_json
 
 Firstlight = Callable[..., Answer]
 
@@ -69,7 +68,7 @@ def test_training(answer: Callable[..., Any], digits: Path, here: Path) -> None:
     result = answer("train", "softmax", "--data", digits, "--steps", 2)
     assert list(result) == TRAINING
     assert list(answer("first-graph", "--steps", 2)) == TRAINING
-    record = read_json(here / result["run"] / "run.json")
+    record = json.loads((here / result["run"] / "run.json").read_text())
     assert list(record) == RECORD and record["result"] == result
 
 
