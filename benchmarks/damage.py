@@ -401,7 +401,7 @@ def read_copy(
     place: Path | None = None,
     damage: Damage | None = None,
 ) -> Outcome:
-    """Read a copy of a run, one file of which was damaged before."""
+    """Read a copy of a run in which one file is damaged."""
     copy = folder.with_name("copy")
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(folder, copy)

@@ -4,10 +4,8 @@ Each is this program again with the same arguments, and with a TF_CONFIG of its 
 chief, writes to this terminal. The others are heard only if they fail.
 """
 
-import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,7 +16,7 @@ from types import FrameType
 from typing import IO
 
 from firstlight.errors import UsageError
-from firstlight.training.cluster import VARIABLE
+from firstlight.training.cluster import VARIABLE, local_addresses, tf_config
 
 MARK = "FIRSTLIGHT_LOCAL_WORKER"  # an environment variable: this process was started here
 SECONDS_TO_END = 20.0  # for the others, when one has failed: they notice it, and say so
@@ -44,7 +42,7 @@ def train_together(count: int) -> int:
             f"--local-workers {count}: {VARIABLE} already names a cluster; unset it, or leave out "
             "--local-workers"
         )
-    addresses = [f"localhost:{port}" for port in free_ports(count)]
+    addresses = local_addresses(count)
     with ExitStack() as stack:
         outputs = [stack.enter_context(tempfile.TemporaryFile()) for _ in addresses[1:]]
         processes: list[Process] = []
@@ -59,25 +57,15 @@ def train_together(count: int) -> int:
         return exit_code(codes, outputs)
 
 
-def free_ports(count: int) -> list[int]:
-    """Return numbers of ports that nobody uses now."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("localhost", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
-
-
 def start(addresses: list[str], index: int, output: IO[bytes] | None) -> Process:
     """Start a worker. It gets its share of the cores.
 
     Args:
         output: a file for what it prints; None: it prints here.
     """
-    task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
     process = subprocess.Popen(
         [sys.executable, "-m", "firstlight", *sys.argv[1:]],
-        env={**os.environ, VARIABLE: json.dumps(task), MARK: "1"},
+        env={**os.environ, VARIABLE: tf_config(addresses, index), MARK: "1"},
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,

@@ -21,7 +21,7 @@ from firstlight.printable import printable
 
 SECONDS_TO_START = 60.0  # Python, NumPy and ONNX Runtime, on a busy machine
 SECONDS_TO_OPEN = 5.0  # a model, and
-BYTES_PER_SECOND = 20_000_000  # a second more for so many bytes of it
+BYTES_PER_SECOND = 20_000_000  # of the model's file: a large one gets more seconds
 MAX_RUN_SECONDS = 600  # of a process that nobody waits for any more
 MAX_LINE = 2**20  # bytes of JSON; a model of 10,000 classes has a fifth of it
 
@@ -43,7 +43,7 @@ class ForeignNetwork:
         """Return {"shape": …} and the float32 bytes that the network answers to uint8 images.
 
         Raises:
-            DataError: it fails, or takes longer than so many seconds.
+            DataError: it fails, or takes longer than `seconds`.
         """
         with self._lock:
             if self._process.poll() is not None:  # the question before was too much for it
@@ -81,7 +81,7 @@ class ForeignNetwork:
 
     @contextmanager
     def _deadline(self, seconds: float) -> Iterator[None]:
-        """Kill the process after so many seconds; raise DataError if it has ended."""
+        """Kill the process after `seconds`; raise DataError if it has ended."""
         late = threading.Event()
 
         def kill() -> None:

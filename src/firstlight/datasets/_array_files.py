@@ -150,7 +150,7 @@ def unpack(path: Path) -> bytearray:
 
 
 def most_unpacked(packed: int) -> int:
-    """Return how many bytes a packed file or member of so many bytes may unpack to."""
+    """Return the most bytes that a packed file, or a member of one, may unpack to."""
     return max(MIN_UNPACKED, MAX_RATIO * packed)
 
 

@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -37,10 +38,14 @@ class Machine:
         return asdict(self)
 
 
-def this_machine() -> Machine:
-    """Return what this machine has for this process."""
+def this_machine(gpus: Sequence[str] = ()) -> Machine:
+    """Return what this machine has for this process.
+
+    Args:
+        gpus: those that TensorFlow sees: they compute then, and not the processor.
+    """
     cores = usable_cores()
-    precision, reason = precision_here()
+    precision, reason = precision_here(gpus)
     return Machine(
         system=f"{platform.system()} {platform.machine()}",
         processor=processor(),
@@ -55,6 +60,7 @@ def this_machine() -> Machine:
 
 
 def usable_cores() -> int:
+    """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -68,8 +74,10 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def precision_here() -> tuple[str | None, str]:
+def precision_here(gpus: Sequence[str]) -> tuple[str | None, str]:
     """Return in which precision a recipe for bfloat16 computes here, and why."""
+    if gpus:
+        return None, "bfloat16, if the GPUs are of NVIDIA's Ampere generation or a later one"
     try:
         from firstlight.settings import multiplies_bfloat16
     except ImportError:  # NumPy may be what is broken: see the problems

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -11,6 +10,7 @@ from time import monotonic
 from typing import Any
 
 from firstlight.diagnosis.packages import how_it_ended, is_installed
+from firstlight.training.cluster import VARIABLE, local_addresses, tf_config
 
 WORKERS = 2
 SECONDS = 45.0  # TensorFlow's import takes most of them on a busy machine
@@ -38,7 +38,7 @@ def check_workers() -> WorkersCheck:
 
 def run_workers() -> list[tuple[int | None, list[str]]]:
     """Return each worker's exit code (None: it took too long), and the lines that it printed."""
-    addresses = [f"127.0.0.1:{port}" for port in free_ports(WORKERS)]
+    addresses = local_addresses(WORKERS)
     with ExitStack() as stack:
         processes = [start(addresses, number) for number in range(WORKERS)]
         for process in processes:
@@ -49,11 +49,9 @@ def run_workers() -> list[tuple[int | None, list[str]]]:
 
 
 def start(addresses: list[str], number: int) -> "subprocess.Popen[str]":
-    task = {"type": "worker", "index": number}
-    cluster = json.dumps({"cluster": {"worker": addresses}, "task": task})
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "firstlight.training.all_reduce"],
-        env={**os.environ, "TF_CONFIG": cluster, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env={**os.environ, VARIABLE: tf_config(addresses, number), "TF_CPP_MIN_LOG_LEVEL": "3"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -91,12 +89,3 @@ def judged(ends: list[tuple[int | None, list[str]]], seconds: float) -> WorkersC
     else:
         message = f"no: one plus two is {sums[0]:g} and {sums[1]:g} for them"
     return WorkersCheck(works, message, seconds, started[0] if started else None)
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports of the loopback address that nothing listens to."""
-    with ExitStack() as stack:
-        listeners = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for listener in listeners:
-            listener.bind(("127.0.0.1", 0))
-        return [listener.getsockname()[1] for listener in listeners]

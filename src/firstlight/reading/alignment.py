@@ -2,8 +2,8 @@
 
 For each step, which is four columns of the strip, the network gives a probability to each digit and
 to the blank. An alignment is one of these classes for each step. To make a text of it, equal
-neighbours become one digit, and then the blanks are removed. So many alignments have the same text.
-A text's probability is the sum of theirs (Graves and others, "Connectionist Temporal
+neighbours become one digit, and then the blanks are removed. Several alignments can have the same
+text. A text's probability is the sum of theirs (Graves and others, "Connectionist Temporal
 Classification", 2006, sections 3 and 4).
 
 The states of a text are its digits with a blank before, between and behind them. From step to step

@@ -3,7 +3,6 @@
 A process that ends over a page, or takes too long, is replaced; the page counts as unreadable.
 """
 
-import os
 import pickle
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+from firstlight.diagnosis.machine import usable_cores
 from firstlight.images.files import find_pictures
 from firstlight.reading.pages import Page, pages_of, unreadable
 from firstlight.reading.recognizer import DIGITS_MODEL, recognizer
@@ -68,7 +68,7 @@ def read_pages(
     if jobs is not None:
         check_whole_number("jobs", jobs, minimum=1)
     recognizer(model or DIGITS_MODEL)  # raises here, and not in another process
-    return _read_in_order(files, partial(Workers, jobs or cores(), model, single), is_done)
+    return _read_in_order(files, partial(Workers, jobs or usable_cores(), model, single), is_done)
 
 
 def _read_in_order(
@@ -89,13 +89,6 @@ def _read_in_order(
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
         workers.close()
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class Workers:

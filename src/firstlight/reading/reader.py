@@ -126,7 +126,7 @@ def read_drawing(drawing: NDArray[np.uint8], model: Path | None = None) -> Readi
     places = [place for place in line_finder().find(picture.grey) if place.is_dark]
     reading = read_lines(picture, places, inks, network)
     # A lone stroke is no line, but in a drawing all ink is meant.
-    if not reading.lines and is_one_digit(found, network):
+    if not reading.lines and is_one_digit(inks[True], network):
         reading = read_single(picture, found, network)
     return read_again(reading, recognizer(model)) if model else reading
 
@@ -310,9 +310,9 @@ def read_single(picture: Picture, found: ink.Ink, network: Recognizer) -> Readin
     return Reading((Line(tuple(digit)),) if digit else (), picture, found.contrast)
 
 
-def is_one_digit(found: ink.Ink, network: Recognizer) -> bool:
+def is_one_digit(found: FoundInk, network: Recognizer) -> bool:
     """Return whether the recogniser takes all ink of a picture for one digit."""
-    blobs = locate.find_single(locate.find_marks(found.contrast), found.contrast.shape)
+    blobs = locate.find_single(found.marks, found.of_pixels.contrast.shape)
     return bool(blobs) and is_digit(recognize([merge(blobs)], network)[0], network)
 
 

@@ -13,9 +13,9 @@ runs/NETWORK-DATA-N/
 ├── MODEL_CARD.md
 └── .lock               who trains: see lock.py
 
-Each JSON document has a "checksum" of its other fields, each line of metrics.jsonl a "crc" that
-goes on from the line before it, and each .npz file the CRC of its arrays: so a file that is not as
-it was written is told by name. Files of older versions have none of these, and are read without.
+Each JSON document has a "checksum" of its other fields, each line of metrics.jsonl has a "crc" that
+goes on from the line before it, and each .npz file has the CRC of its arrays. So an error names a
+file that is not as it was written. Files of older versions have no checksums and are still read.
 
     run.py          finds, makes, reads the folder      documents.py   its JSON, a type each
     files.py        files written whole or not at all   checkpoint.py  arrays in a file

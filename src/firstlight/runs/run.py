@@ -296,7 +296,7 @@ class Run:
         return Unfinished(self.folder, file, step, record.total_steps) if step else None
 
     def checkpoints(self) -> list[Path]:
-        """Return the checkpoints that there are, the newest first.
+        """Return the existing checkpoints, the newest first.
 
         A training that is killed between two renames leaves `previous` alone.
         """

@@ -10,7 +10,9 @@ Under Slurm, `srun` says the same in variables of its own.
 
 import json
 import os
+import socket
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +50,21 @@ def is_chief() -> bool:
     """Return whether this process is the first of its cluster, or trains alone."""
     cluster = from_environment()
     return cluster is None or cluster.index == 0
+
+
+def local_addresses(count: int) -> list[str]:
+    """Return addresses of this machine, host:port, that nobody uses now."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
+
+
+def tf_config(addresses: list[str], index: int) -> str:
+    """Return the value of TF_CONFIG for one of the workers at these addresses."""
+    task = {"type": "worker", "index": index}
+    return json.dumps({"cluster": {"worker": addresses}, "task": task})
 
 
 def from_tf_config(text: str) -> Cluster:

@@ -47,7 +47,7 @@ from firstlight.training import advice
 from firstlight.training.events import write_graph, write_scalars
 from firstlight.training.state import TrainState
 from firstlight.training.step import Call, History, RunSteps, compile_steps, cross_entropy
-from firstlight.training.workers import Part, WorkerLost, Workers
+from firstlight.training.workers import LOST_WORKER, Part, WorkerLost, Workers
 
 MIN_SECONDS_BETWEEN_CHECKPOINTS, MAX_SECONDS_BETWEEN_CHECKPOINTS = 1.0, 60.0
 CHECKPOINT_SHARE = 0.02  # fraction of the time for checkpoints, within the two limits above
@@ -282,10 +282,10 @@ def run_training(
             metrics_file.open("a", buffering=1, encoding="utf-8") as file,
         ):
             run_calls(state, Log(state, file, progress), stop_requested or signalled)
-    except WorkerLost as error:
+    except WorkerLost:
         raise FirstlightError(
-            f"{error}, after step {state.status.step:,}; continue from the last checkpoint, on as "
-            f"many machines as there are, with: {state.run.resume_command()}"
+            f"{LOST_WORKER}, after step {state.status.step:,}; continue from the last checkpoint, "
+            f"with as many workers as there are: {state.run.resume_command()}"
         ) from None
 
 

@@ -9,7 +9,9 @@ each replica makes the same update and keeps the same weights. The first process
 alone writes, prints and measures.
 """
 
+import faulthandler
 import os
+import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 from firstlight.errors import FirstlightError, UsageError
+from firstlight.local_workers import is_one as is_local_worker
 from firstlight.quiet import without_stderr
 from firstlight.settings import multiplies_bfloat16
 from firstlight.training import cluster as clusters
@@ -29,6 +32,7 @@ from firstlight.training.cluster import Cluster
 
 MAX_SECONDS_TO_MEET = 300.0  # until all processes of a cluster have begun
 MAX_TEXT = 4096  # bytes of a text that the chief tells the others
+LOST_WORKER = "another worker has ended, or cannot be reached"
 LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError)
 
 
@@ -133,17 +137,14 @@ class Workers:
     def total(self, array: np.ndarray) -> np.ndarray:
         """Return the sum of the arrays (of any shape) that the processes have, in each of them.
 
-        Raises what `lost` says.
+        Raises what `watched` raises.
         """
         if self.processes == 1:
             return array
         with self.watched():
             summed: np.ndarray = self._total(tf.constant(array)).numpy()
-        return (
-            summed // self.local_replicas
-            if array.dtype.kind == "i"
-            else (summed / np.array(self.local_replicas, array.dtype))
-        )
+        # Each replica of this process has added the process's array.
+        return (summed / self.local_replicas).astype(array.dtype)
 
     @cached_property
     def _total(self) -> Any:
@@ -182,7 +183,7 @@ class Workers:
         except LOST as error:
             if self.processes == 1:
                 raise
-            raise WorkerLost("another worker has ended, or cannot be reached") from error
+            raise WorkerLost(f"{LOST_WORKER}; start all of them again") from error
 
 
 class WorkerLost(FirstlightError):
@@ -192,6 +193,8 @@ class WorkerLost(FirstlightError):
 def start_workers(devices: str = "", verbose: bool = False) -> Workers:
     """Return the workers of a training. Call it before TensorFlow computes anything.
 
+    In a cluster, the process ends if the others do not begin in time.
+
     Args:
         devices: "cpu", "gpu", or "gpu:0,1" for some of the GPUs; "" for all GPUs, or without one
             the CPU.
@@ -199,7 +202,6 @@ def start_workers(devices: str = "", verbose: bool = False) -> Workers:
 
     Raises:
         UsageError: there is no such device; or TF_CONFIG is broken.
-        FirstlightError: the other processes did not begin in time.
     """
     cluster = clusters.from_environment()
     gpus = choose_devices(devices)
@@ -255,7 +257,7 @@ def multi_worker_strategy(cluster: Cluster, stderr: int) -> tf.distribute.Strate
     """Return the strategy of a cluster, as soon as all its processes have begun.
 
     Args:
-        stderr: a file descriptor for the line that says that they did not.
+        stderr: a file descriptor for the line that says that it waits.
 
     Raises:
         UsageError: TensorFlow has computed something before.
@@ -285,20 +287,21 @@ def gpu_multiplies_bfloat16(gpu: Any) -> bool:
 
 @contextmanager
 def ended_if_alone(cluster: Cluster, stderr: int) -> Iterator[None]:
-    """End the process if the others do not begin in time: TensorFlow would wait for an hour."""
+    """End the process with exit code 1 if the others do not begin in time.
 
-    def end() -> None:
-        line = (
-            f"firstlight: worker {cluster.index} has waited {MAX_SECONDS_TO_MEET:.0f} s for the "
-            f"{cluster.size - 1} others; start all of them\n"
-        )
-        os.write(stderr, line.encode())
-        os._exit(1)
-
-    timer = threading.Timer(MAX_SECONDS_TO_MEET, end)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+    TensorFlow would wait for an hour. It lets no code of Python run meanwhile, so a timer or a
+    handler of Ctrl-C would have no effect: the system and the watchdog of faulthandler end it.
+    """
+    if not is_local_worker():  # these are ended by the process that has started them
+        line = f"worker {cluster.index} of {cluster.size} waits for the others, at most"
+        os.write(stderr, f"firstlight: {line} {MAX_SECONDS_TO_MEET:.0f} s\n".encode())
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL) if in_main_thread else None
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        faulthandler.dump_traceback_later(MAX_SECONDS_TO_MEET, exit=True, file=nowhere)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+            if before is not None:
+                signal.signal(signal.SIGINT, before)
