@@ -25,14 +25,13 @@ def description(state: TrainState) -> list[str]:
     return lines
 
 
-def worse_than_guessing(state: TrainState, loss: float, rate: float) -> str | None:
+def worse_than_guessing(state: TrainState, loss: float) -> str | None:
     """Return a warning with a remedy if equal probabilities would be better predictions.
 
     A cost that falls is only spoken of at the end; one that does not, after a third of the steps.
 
     Args:
         loss: on the validation images, in nats.
-        rate: the learning rate.
     """
     classes = len(state.dataset.classes)
     shown, guess = f"{loss:.3g}", f"{math.log(classes):.3g}"
@@ -41,7 +40,7 @@ def worse_than_guessing(state: TrainState, loss: float, rate: float) -> str | No
     falls, step = loss < state.status.first_cost, state.status.step
     if step < (state.total_steps if falls else state.total_steps / 3):
         return None
-    remedy = lower_rate(state, rate)
+    remedy = lower_rate(state)
     if falls:
         remedy = "it has fallen, so train longer (--epochs or --steps)"
     return (
@@ -50,9 +49,9 @@ def worse_than_guessing(state: TrainState, loss: float, rate: float) -> str | No
     )
 
 
-def lower_rate(state: TrainState, rate: float) -> str:
-    """Return what to do if a training runs away."""
-    settings = state.settings
+def lower_rate(state: TrainState) -> str:
+    """Return what to do if a training runs away. It names the highest rate: --lr sets that one."""
+    settings, rate = state.settings, state.recipe.learning_rate
     if settings.in_memory or (settings.source and settings.source.path is None):
         return f"lower lr (now {rate:.3g}); firstlight.find_lr suggests one"
     network = settings.source.path if settings.source else settings.network

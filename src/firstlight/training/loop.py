@@ -443,7 +443,7 @@ class Log:
         for step, (loss, accuracy, rate) in enumerate(measured, start + 1):
             if not math.isfinite(loss):
                 raise FirstlightError(
-                    f"the cost was {loss} at step {step}: {advice.lower_rate(self.state, rate)}"
+                    f"the cost was {loss} at step {step}: {advice.lower_rate(self.state)}"
                 )
             if step == 1:
                 status.first_cost = float(loss)
@@ -524,7 +524,7 @@ def validate(state: TrainState, log: Log, rate: float) -> None:
     log.progress.say(
         f"epoch {epoch}  {measured_on_val(state)} {accuracy:.2%}  cost {loss:.4f}{mark}"
     )
-    warning = advice.worse_than_guessing(state, loss, rate)
+    warning = advice.worse_than_guessing(state, loss)
     if warning and not log.has_warned:
         log.has_warned = True
         log.progress.say(warning)
