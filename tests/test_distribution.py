@@ -138,7 +138,8 @@ from firstlight.training.workers import Workers
 
 def train(network, workers):
     plan = prepare(network, sys.argv[1], limit=60, steps=2, batch_size=9)
-    recipe = replace(plan.settings.recipe, augment={"shift": 1, "noise": 9}, ema_decay=0.9)
+    changes = {"augment": {"shift": 1, "noise": 9}, "ema_decay": 0.9, "precision": "float32"}
+    recipe = replace(plan.settings.recipe, **changes)
     state = TrainState(replace(plan, settings=replace(plan.settings, recipe=recipe)), workers)
     run = compile_steps(state)
     losses = np.concatenate([run(call, 0)[0].losses for call in loop.batches(state)])

@@ -18,7 +18,7 @@ from firstlight import console, diagnosis
 from firstlight.diagnosis import machine, packages, workers
 
 Firstlight = Callable[..., Answer]
-WORKING = workers.WorkersCheck(True, "yes: two of them", 1.0, ("NVIDIA A100",))
+WORKING = workers.WorkersCheck(True, "yes: two of them", 1.0, ("NVIDIA A100",), None)
 ROOT = Path(__file__).parents[1]
 
 
@@ -183,6 +183,23 @@ def test_workers_that_take_too_long_are_ended(monkeypatch: pytest.MonkeyPatch) -
 def test_two_workers_exchange_their_numbers() -> None:
     check = workers.check_workers()
     assert check.works and check.message.startswith("yes") and check.gpus is not None
+    assert check.gpus or check.bfloat16_speedup
+
+
+@pytest.mark.parametrize(
+    ("gpus", "speedup", "expected", "reason"),
+    [
+        (["A100"], None, None, "measured on the GPU when a training starts"),
+        ([], None, None, "not known"),
+        ([], 0.2, "float32", "0.2 times as fast as in float32"),
+        ([], 1.8, "bfloat16", "1.8 times as fast as in float32"),
+    ],
+)
+def test_the_precision_is_what_was_measured(
+    gpus: list[str], speedup: float | None, expected: str | None, reason: str
+) -> None:
+    precision, why = machine.precision_here(gpus, speedup)
+    assert precision == expected and reason in why
 
 
 @pytest.mark.parametrize(

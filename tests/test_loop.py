@@ -36,6 +36,7 @@ from firstlight.runs.run import Run
 from firstlight.settings import Plan, prepare
 from firstlight.training import loop, step
 from firstlight.training.optimizer import adjust_gradients, build_optimizer, clip_filter_norm
+from firstlight.training.precision import bfloat16_speedup
 from firstlight.training.state import TrainState
 from firstlight.training.step import History, compile_steps
 
@@ -344,13 +345,37 @@ def test_progress_shows_the_cost_and_accuracy_of_the_step_that_it_names(
     assert all(texts[step] == expected[step] for step in texts if step <= 9)
 
 
-def test_a_processor_without_bfloat16_is_named_in_a_notice(
-    digits: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("speedup", "notice"),
+    [
+        (0.0, "computing in float32: this device has no bfloat16"),
+        (0.25, "computing in float32: a convolution in bfloat16 is 0.2 times as fast"),
+        (1.2, "computing in float32: a convolution in bfloat16 is 1.2 times as fast"),
+        (1.8, "computing in bfloat16: a convolution in bfloat16 is 1.8 times as fast"),
+    ],
+)
+def test_a_recipe_for_bfloat16_computes_in_what_was_measured_to_be_faster(
+    digits: Path, speedup: float, notice: str
 ) -> None:
-    monkeypatch.setattr("firstlight.settings.multiplies_bfloat16", lambda: False)
-    settings = prepare("convnet", str(digits)).settings
+    settings = prepare("convnet", str(digits), measure_bfloat16=lambda: speedup).settings
+    assert settings.recipe.precision == notice.split()[2].rstrip(":")
+    assert any(line.startswith(notice) for line in settings.notices)
+    resumed = prepare("convnet", str(digits), settings.recipe, measure_bfloat16=lambda: 4.0)
+    assert resumed.settings.recipe.precision == settings.recipe.precision
+
+
+def test_a_recipe_for_float32_measures_nothing(digits: Path) -> None:
+    def measure() -> float:
+        raise AssertionError("measured")
+
+    settings = prepare("softmax", str(digits), measure_bfloat16=measure).settings
     assert settings.recipe.precision == "float32"
-    assert any("computing in float32: what computes" in line for line in settings.notices)
+
+
+def test_the_speed_of_bfloat16_is_measured_quickly() -> None:
+    began = time.process_time()
+    assert 0.05 < bfloat16_speedup.__wrapped__() < 50
+    assert time.process_time() - began < 1
 
 
 def test_notices_are_shown_before_training(

@@ -145,7 +145,7 @@ def train(
         limit=limit,
         quiet=quiet,
         command=call_text("train", given) if command is None else command,
-        computes_bfloat16=workers.multiply_bfloat16(),
+        measure_bfloat16=workers.bfloat16_speedup,
     )
     start = as_run(from_run, trust) if from_run is not None else None
     if dry_run:

@@ -12,6 +12,7 @@ from firstlight.datasets import EMPTY_CLASS, Dataset
 from firstlight.errors import DataError, UsageError
 from firstlight.networks._network import Network, SourceRecord
 from firstlight.recipe import Recipe, check_choice, check_whole_number
+from firstlight.training.precision import bfloat16_speedup, compared, faster_precision
 
 MAX_FAULTS_NAMED = 3  # in a message about data without a picture that can be used
 MAX_SEED = 2**32 - 1
@@ -101,7 +102,7 @@ def prepare(
     class_weights: str | None = None,
     quiet: bool = True,
     command: str = "",
-    computes_bfloat16: bool | None = None,
+    measure_bfloat16: Callable[[], float] | None = None,
     **overrides: float | None,
 ) -> Plan:
     """Return a training that can begin.
@@ -111,8 +112,8 @@ def prepare(
         data: a dataset, its name, its path, or (images, labels).
         recipe: a recipe, or the name of one of the network's; "" for its default with this data.
         class_weights: BALANCED, or None.
-        computes_bfloat16: whether the devices that compute multiply bfloat16 matrices; by default
-            that is asked of this machine's processor.
+        measure_bfloat16: returns how many times as fast as float32 the devices that compute are in
+            bfloat16; by default this machine's device is measured. It is called if it matters.
         overrides: fields of the recipe that flags have set; None does not change a field.
 
     Raises:
@@ -132,10 +133,9 @@ def prepare(
     if "test" not in dataset.splits:
         notices.append(f"{dataset.name} has no test split: only validation accuracy is measured")
     computed = overridden(base, overrides)
-    has_bfloat16 = multiplies_bfloat16() if computes_bfloat16 is None else computes_bfloat16
-    if computed.precision == "bfloat16" and not has_bfloat16:
-        computed = replace(computed, precision="float32")
-        notices.append("computing in float32: what computes does not multiply bfloat16 matrices")
+    if computed.precision == "bfloat16":
+        computed, notice = in_faster_precision(computed, measure_bfloat16)
+        notices.append(notice)
     settings = Settings(
         network=chosen.name,
         data=dataset.location or dataset.name,
@@ -152,6 +152,15 @@ def prepare(
         command=command,
     )
     return Plan(settings, chosen, dataset)
+
+
+def in_faster_precision(
+    recipe: Recipe, measure_bfloat16: Callable[[], float] | None
+) -> tuple[Recipe, str]:
+    """Return a recipe for bfloat16, in float32 where that is faster; and what was measured."""
+    speedup = (measure_bfloat16 or bfloat16_speedup)()
+    precision = faster_precision(speedup)
+    return replace(recipe, precision=precision), f"computing in {precision}: {compared(speedup)}"
 
 
 def choose_recipe(
@@ -218,9 +227,3 @@ def too_few_classes(data: str, classes: Sequence[str]) -> str:
     if not classes:
         return f"{data}: no picture can be used"
     return f"{data} has one class, {classes[0]}: a network needs at least two"
-
-
-def multiplies_bfloat16() -> bool:
-    """Return whether the processor has matrix units for bfloat16 (AMX); else it is slower."""
-    cpuinfo = Path("/proc/cpuinfo")
-    return cpuinfo.exists() and "amx_bf16" in cpuinfo.read_text()

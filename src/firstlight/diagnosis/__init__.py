@@ -59,7 +59,7 @@ def doctor() -> Diagnosis:
     return Diagnosis(
         firstlight=__version__,
         python=platform.python_version(),
-        machine=this_machine(workers.gpus or ()),
+        machine=this_machine(workers.gpus or (), workers.bfloat16_speedup),
         extras=found,
         workers=workers,
         problems=(*python_problems(), *package_problems(found), *worker_problems(workers)),

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from firstlight.training.precision import compared, faster_precision
+
 CGROUP = Path("/sys/fs/cgroup")
 UNLIMITED = 2**60  # bytes: cgroups of version 1 write a number near 2**63 for "no limit"
 
@@ -38,14 +40,15 @@ class Machine:
         return asdict(self)
 
 
-def this_machine(gpus: Sequence[str] = ()) -> Machine:
+def this_machine(gpus: Sequence[str] = (), bfloat16_speedup: float | None = None) -> Machine:
     """Return what this machine has for this process.
 
     Args:
         gpus: those that TensorFlow sees: they compute then, and not the processor.
+        bfloat16_speedup: how many times as fast as float32 the processor is; None: not known.
     """
     cores = usable_cores()
-    precision, reason = precision_here(gpus)
+    precision, reason = precision_here(gpus, bfloat16_speedup)
     return Machine(
         system=f"{platform.system()} {platform.machine()}",
         processor=processor(),
@@ -74,17 +77,13 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def precision_here(gpus: Sequence[str]) -> tuple[str | None, str]:
+def precision_here(gpus: Sequence[str], bfloat16_speedup: float | None) -> tuple[str | None, str]:
     """Return in which precision a recipe for bfloat16 computes here, and why."""
     if gpus:
-        return None, "bfloat16, if the GPUs are of NVIDIA's Ampere generation or a later one"
-    try:
-        from firstlight.settings import multiplies_bfloat16
-    except ImportError:  # NumPy may be what is broken: see the problems
-        return None, "not known: a package that firstlight needs cannot be imported"
-    if multiplies_bfloat16():
-        return "bfloat16", "this processor multiplies matrices in bfloat16 (AMX)"
-    return "float32", "this processor does not multiply matrices in bfloat16 (AMX)"
+        return None, "measured on the GPU when a training starts"
+    if bfloat16_speedup is None:
+        return None, "not known: TensorFlow did not measure it"
+    return faster_precision(bfloat16_speedup), compared(bfloat16_speedup)
 
 
 def physical_memory() -> tuple[int | None, int | None]:

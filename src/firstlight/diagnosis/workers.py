@@ -22,6 +22,7 @@ class WorkersCheck:
     message: str
     seconds: float
     gpus: tuple[str, ...] | None  # as TensorFlow sees them; None: not known
+    bfloat16_speedup: float | None  # of the processor; None: not known, or GPUs compute
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -30,7 +31,7 @@ class WorkersCheck:
 def check_workers() -> WorkersCheck:
     """Let two processes of this machine exchange an all-reduce, in at most 45 s."""
     if not is_installed("tensorflow"):
-        return WorkersCheck(None, "not tried: TensorFlow is not installed", 0, None)
+        return WorkersCheck(None, "not tried: TensorFlow is not installed", 0, None, None)
     began = monotonic()
     ends = run_workers()
     return judged(ends, monotonic() - began)
@@ -73,6 +74,7 @@ def judged(ends: list[tuple[int | None, list[str]]], seconds: float) -> WorkersC
     """Return what came out, in one line."""
     answers = [json.loads(line) for _, lines in ends for line in lines]
     started = [tuple(answer["gpus"]) for answer in answers if "gpus" in answer]
+    speedups = [answer["bfloat16_speedup"] for answer in answers if "bfloat16_speedup" in answer]
     sums = [answer["sum"] for answer in answers if "sum" in answer]
     faults = [how_it_ended(code) for code, _ in ends if code]
     works: bool | None = False
@@ -88,4 +90,10 @@ def judged(ends: list[tuple[int | None, list[str]]], seconds: float) -> WorkersC
         message = f"no: they have not reached each other within {SECONDS:.0f} s"
     else:
         message = f"no: one plus two is {sums[0]:g} and {sums[1]:g} for them"
-    return WorkersCheck(works, message, seconds, started[0] if started else None)
+    return WorkersCheck(
+        works=works,
+        message=message,
+        seconds=seconds,
+        gpus=started[0] if started else None,
+        bfloat16_speedup=min(speedups, default=None),
+    )

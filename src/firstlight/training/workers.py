@@ -26,9 +26,9 @@ import tensorflow as tf
 from firstlight.errors import FirstlightError, UsageError
 from firstlight.local_workers import is_one as is_local_worker
 from firstlight.quiet import without_stderr
-from firstlight.settings import multiplies_bfloat16
 from firstlight.training import cluster as clusters
 from firstlight.training.cluster import Cluster
+from firstlight.training.precision import bfloat16_speedup
 
 MAX_SECONDS_TO_MEET = 300.0  # until all processes of a cluster have begun
 MAX_TEXT = 4096  # bytes of a text that the chief tells the others
@@ -158,11 +158,11 @@ class Workers:
 
         return total
 
-    def multiply_bfloat16(self) -> bool:
-        """Return whether the devices of all processes multiply bfloat16 matrices."""
-        gpus = tf.config.get_visible_devices("GPU")
-        able = all(map(gpu_multiplies_bfloat16, gpus)) if gpus else multiplies_bfloat16()
-        return int(self.total(np.array([int(able)]))[0]) == self.processes
+    def bfloat16_speedup(self) -> float:
+        """Return how many times as fast as float32 bfloat16 is, in the process that gains least."""
+        speedups = np.zeros(self.processes, np.float32)
+        speedups[self.index] = bfloat16_speedup()
+        return float(min(self.total(speedups)))
 
     def from_chief(self, text: str) -> str:
         """Return, in each process, the text that the chief has."""
@@ -277,12 +277,6 @@ def multi_worker_strategy(cluster: Cluster, stderr: int) -> tf.distribute.Strate
             f"this process cannot join a cluster any more ({str(error).split('.')[0]}); begin the "
             "training in a new one"
         ) from None
-
-
-def gpu_multiplies_bfloat16(gpu: Any) -> bool:
-    """Return whether a GPU is of NVIDIA's Ampere generation or a later one."""
-    capability = tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
-    return bool(capability >= (8, 0))
 
 
 @contextmanager
