@@ -43,7 +43,8 @@ def drawn_texts(figure: Figure) -> list[Drawn]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Text, "draw", record_and_draw)
-        assert size(figure) == page_size(figure)
+        # Matplotlib 3.10 drops the part of a pixel that 3.11 rounds.
+        np.testing.assert_allclose(size(figure), page_size(figure), rtol=0, atol=1)
     return [*drawn.values()]
 
 

@@ -200,9 +200,9 @@ def _scaled(block: NDArray[Any], what: str, scale: Scale) -> NDArray[Any]:
     check_numbers(block, what)
     scaled = (block - np.float32(scale.lowest)) * np.float32(scale.factor)
     if scaled.min() < -64 or scaled.max() > 320:  # far outside of the training images' range
+        lowest, highest = block.min() + 0, block.max() + 0  # -0 becomes 0
         raise UsageError(
-            f"{what}: values from {block.min():g} to {block.max():g}; the training images have "
-            "another range"
+            f"{what}: values from {lowest:g} to {highest:g}; the training images have another range"
         )
     rounded: NDArray[Any] = scaled.clip(0, 255).round()
     return rounded
