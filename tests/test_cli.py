@@ -440,7 +440,7 @@ COMPLETED = {  # a line whose last word is being typed → what a shell is answe
     "firstlight train convnet --re": ["--recipe", "--resume"],
     "firstlight train convnet --recipe r": ["record", "robust", "reader"],
     "firstlight train softmax --recipe ": ["default", "long", "pictures"],
-    "firstlight train softmax --data m": ["mnist"],
+    "firstlight train softmax --data cu": ["cutouts"],
     "firstlight train --resume ": ["runs/mlp-mnist-1", "runs/group/a"],
     "firstlight evaluate runs/m": ["runs/mlp-mnist-1"],
     "firstlight evaluate runs/mlp-mnist-1 runs/g": ["runs/group/a"],

@@ -1,6 +1,7 @@
 """Images in: what they are, how they are split, and that damage never goes unnoticed."""
 
 import gzip
+import re
 import shutil
 import struct
 from collections.abc import Callable
@@ -20,11 +21,14 @@ from firstlight.datasets import (
     flat,
     hold_out,
     mnist,
+    mnist_writers,
     one_hot,
     shuffled,
 )
 from firstlight.errors import DataError
 from firstlight.reading.blobs import Blob
+from firstlight.settings import prepare
+from firstlight.training import loop
 
 
 def test_mnist_is_as_published() -> None:
@@ -272,8 +276,9 @@ def test_a_truncated_keras_file_is_refused(keras_file: Path) -> None:
 
 def test_the_catalogue_lists_every_dataset_file() -> None:
     folder = catalog.PACKAGE / "datasets"
-    files = {path.stem for path in folder.glob("[!_]*.py")}
-    assert {entry.name for entry in catalog.datasets()} == files
+    files = {path.stem.replace("_", "-") for path in folder.glob("[!_]*.py")}
+    names = {entry.name for entry in catalog.datasets()}
+    assert {re.sub(r"-\d+$", "", name) for name in names} == files
     for entry in catalog.datasets():
         assert entry.classes == len(catalog.dataset(entry.name).classes)
 
@@ -288,6 +293,49 @@ def test_every_dataset_has_images_and_labels_of_its_classes(name: str) -> None:
     assert set(examples.labels) <= set(range(len(dataset.classes)))
     assert set(dataset.splits) <= {"train", "val", "test"}
     assert all(len(value) == 64 for value in dataset.fingerprint().values())
+
+
+def test_folds_hold_out_whole_writers_of_both_groups() -> None:
+    series, writer = mnist_writers.read_writers("train")
+    folds = mnist_writers.folds()
+    for fold in range(1, mnist_writers.FOLDS + 1):
+        held_out = folds == fold
+        assert 4800 < held_out.sum() < 5200
+        assert 0.48 < (series[held_out] == mnist_writers.PUPILS).mean() < 0.52
+        assert not set(writer[held_out]) & set(writer[~held_out])
+        train, val = (catalog.dataset(f"mnist-writers-{fold}").load(s) for s in ("train", "val"))
+        assert (len(train), len(val)) == ((~held_out).sum(), held_out.sum())
+    published = [_idx.read(mnist.DIRECTORY, name) for name in _idx.FILES["train"]]
+    assert np.array_equal(val.images[:][..., 0], published[0][held_out])
+    assert np.array_equal(val.labels, published[1][held_out])
+
+
+def test_nobody_wrote_both_training_and_test_images() -> None:
+    train, test = (mnist_writers.read_writers(split) for split in ("train", "test"))
+    assert (len(train.writer), len(test.writer)) == (60_000, 10_000)
+    assert not set(train.writer) & set(test.writer)
+
+
+def test_all_of_mnist_is_trained_on_and_that_is_said(here: Path) -> None:
+    everything = catalog.dataset("mnist-all")
+    train, val = everything.load("train"), everything.load("val")
+    assert (len(train), len(val)) == (60_000, 5_000)
+    assert np.array_equal(train.images[55_000:], val.images[:])
+    plan = prepare("softmax", "mnist-all", limit=100, steps=2)
+    assert any("images that the network has seen" in line for line in plan.settings.notices)
+    loop.train(plan, here / "run", quiet=True)
+    assert "all 60,000 training images are trained on" in (here / "run/MODEL_CARD.md").read_text()
+
+
+def test_altered_writers_are_refused(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("train", "test"):
+        (here / f"{name}-writers.tsv.gz").write_bytes(gzip.compress(b"digit\tseries\twriter\n"))
+    monkeypatch.setattr(mnist, "DIRECTORY", here)
+    with pytest.raises(DataError, match="altered"):
+        mnist_writers.read_writers("train")
+    (here / "test-writers.tsv.gz").write_bytes(b"no gzip")
+    with pytest.raises(DataError, match="cannot be read"):
+        mnist_writers.read_writers("test")
 
 
 def test_an_unknown_dataset_is_refused_with_those_that_exist() -> None:

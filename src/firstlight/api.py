@@ -724,7 +724,7 @@ def list_datasets() -> tuple[catalog.DatasetEntry, ...]:
     """Return name and number of classes of each dataset that is known by name.
 
     >>> [entry.name for entry in fl.list_datasets()]
-    ['cutouts', 'mnist']
+    ['cutouts', 'mnist', 'mnist-all', 'mnist-writers-1', ..., 'mnist-writers-5']
     """
     return catalog.datasets()
 

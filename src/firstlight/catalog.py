@@ -1,6 +1,7 @@
 """Finds networks and datasets by file name, and recipes by the name of their network.
 
-A network's name has "-" where its file's name has "_": networks/nin_cifar.py is `nin-cifar`.
+A name has "-" where the file's name has "_": networks/nin_cifar.py is `nin-cifar`. A dataset with
+FOLDS has a name for each: datasets/mnist_writers.py is `mnist-writers-1`, `mnist-writers-2`, ...
 Listing reads the constants of the files without importing them. So it imports neither TensorFlow
 nor NumPy, and is quick enough to complete words in a shell.
 """
@@ -11,7 +12,7 @@ import ast
 import importlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,9 +107,17 @@ def networks() -> tuple[NetworkEntry, ...]:
 def datasets() -> tuple[DatasetEntry, ...]:
     """Return every dataset that is known by name, without importing it."""
     return tuple(
-        DatasetEntry(path.stem, len(_constant(path, "CLASSES")))
+        DatasetEntry(name, len(_constant(path, "CLASSES")))
         for path in _files("datasets", "CLASSES")
+        for name in _dataset_names(path)
     )
+
+
+def _dataset_names(path: Path) -> list[str]:
+    """Return the names of a file's datasets: one, or one for each of its FOLDS."""
+    name = path.stem.replace("_", "-")
+    folds = _constant(path, "FOLDS", default=0)
+    return [f"{name}-{fold}" for fold in range(1, folds + 1)] or [name]
 
 
 def network(network: str | Path | Network | Any, classes: int = 10) -> Network:
@@ -231,18 +240,30 @@ def dataset(
     name = str(data)
     names = [entry.name for entry in datasets()]
     if name in names:
-        module = importlib.import_module(f"firstlight.datasets.{name}")
-        return Dataset(
-            name=name,
-            classes=module.CLASSES,
-            load=module.load,
-            fingerprint=lambda: module.SHA256,
-            location=name,
-            values=BYTES,
-        )
+        return named_dataset(name)
     if not Path(name).exists():
         raise DataError(f"there is no folder or file {name}; datasets: {', '.join(names)}")
     return _kinds.dataset_at(Path(name), listing, quiet)
+
+
+def named_dataset(name: str) -> Dataset:
+    """Return a dataset of the folder datasets/, by a name that `datasets` lists."""
+    from firstlight.datasets import Dataset
+
+    [path] = (path for path in _files("datasets", "CLASSES") if name in _dataset_names(path))
+    module: Any = importlib.import_module(f"firstlight.datasets.{path.stem}")
+    load = module.load
+    if hasattr(module, "FOLDS"):
+        load = partial(module.load, fold=int(name.rpartition("-")[2]))
+    return Dataset(
+        name=name,
+        classes=module.CLASSES,
+        load=load,
+        fingerprint=lambda: module.SHA256,
+        location=name,
+        values=BYTES,
+        remarks=getattr(module, "REMARKS", ()),
+    )
 
 
 def _files(folder: str, constant: str) -> list[Path]:

@@ -1,6 +1,7 @@
 """IMAGES IN. A dataset is a file here: CLASSES, SHA256, load(split) of "train", "val", "test".
 
 mnist, cutouts              datasets that firstlight knows by name
+mnist_writers, mnist_all    MNIST split by writer, to choose recipes; all of it, when that is done
 _kinds                      a user's own data: which kind lies at a path
   _idx, _npz, _csv          arrays in files; _array_files: what these have in common; _emnist;
                             _csv_columns: what the columns of a table are

@@ -147,7 +147,8 @@ def describe_splits(run: Run) -> str:
         if run.record().settings.in_memory:
             return run.dataset().made or "split as given from Python"
         if data != "mnist" and data in {entry.name for entry in catalog.datasets()}:
-            return "split as the dataset defines it"
+            remarks = catalog.named_dataset(data).remarks
+            return "; ".join(("split as the dataset defines it", *remarks))
         return "one of twelve training images is held out for validation"
     counts = ", ".join(f"{len(files):,} {split}" for split, files in listing.splits.items())
     origin = listing.made or "the folder's own splits"
