@@ -11,6 +11,7 @@ The weights measured are those that the recipe keeps.
 """
 
 import argparse
+import itertools
 import json
 import statistics
 import subprocess
@@ -76,17 +77,18 @@ def measure(rung: Rung, seed: int) -> None:
 
 def table(lines: list[dict[str, Any]]) -> str:
     rows = [
-        "| network | parameters | seconds | cost, first → last | test error, % | n "
+        "| network | parameters | seconds | processor | cost, first → last | test error, % | n "
         "| published error |",
-        "|---|--:|--:|--:|--:|--:|---|",
+        "|---|--:|--:|---|--:|--:|--:|---|",
     ]
     listed = subprocess.run(
         [sys.executable, "-m", "firstlight", "list", "--json"], check=True, capture_output=True
     )
     size = {n["name"]: n["parameters"] for n in json.loads(listed.stdout)["networks"]}
     size["first-graph"] = size["softmax"]
-    for rung in RUNGS:
-        found = [line for line in lines if line["rung"] == rung.name]
+    kinds = sorted({line["processor"] for line in lines})
+    for rung, kind in itertools.product(RUNGS, kinds):
+        found = [line for line in lines if (line["rung"], line["processor"]) == (rung.name, kind)]
         if not found:
             continue
         error = spread([100 * (1 - line["test_accuracy"]) for line in found], 2)
@@ -96,9 +98,10 @@ def table(lines: list[dict[str, Any]]) -> str:
             for key in ("first_cost", "final_cost")
         )
         parameters = f"{size[found[0]['network']]:,}"
-        cells = (rung.name, parameters, seconds, cost, error, len(found), rung.published)
+        made_by = kind.partition(" × ")[2].replace("(R)", "").removesuffix(" Processor")
+        cells = (rung.name, parameters, seconds, made_by, cost, error, len(found), rung.published)
         rows.append(f"| {' | '.join(map(str, cells))} |")
-    where = circumstances(lines[-1]["processor"], lines[-1]["versions"])
+    where = circumstances(" or ".join(kinds), lines[-1]["versions"])
     return "\n".join([*rows, "", f"Mean ± standard deviation over n seeds; {where}"])
 
 

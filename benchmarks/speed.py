@@ -1,6 +1,7 @@
 """Side by side with the examples that everyone starts from: how long until 99.0 %, until 99.5 %?
 
     python benchmarks/speed.py               what results/speed.json has not got yet, in turn
+    python benchmarks/speed.py --until-99    the examples end at 99.0 %: this takes 15 minutes
     python benchmarks/speed.py --table       only write the tables into their page
 
 The network and recipe of Keras's own MNIST example and of PyTorch's (their repositories'
@@ -10,6 +11,8 @@ the same moments, every quarter of an epoch; measuring is not counted as trainin
 Then, for one network, ours, the images per second of a training step, and the share of the
 machine's peak, which is the rate of a large matrix product in the same run.
 PyTorch is a dependency of the benchmarks alone: pip install torch==2.13.0
+
+The file holds the results of each kind of processor that it was measured on. Compare within one.
 """
 
 import argparse
@@ -32,6 +35,7 @@ from report import (
     peaks,
     peaks_lacking,
     processor,
+    processor_kind,
 )
 
 FILE = RESULTS / "speed.json"
@@ -63,7 +67,7 @@ class Clock:
         self.since = time.perf_counter()
 
 
-def keras_example(seed: int) -> list[tuple[int, float, float]]:
+def keras_example(seed: int, target: float) -> list[tuple[int, float, float]]:
     import keras
     from keras import layers
 
@@ -89,7 +93,7 @@ def keras_example(seed: int) -> list[tuple[int, float, float]]:
         return np.asarray(model.predict(scaled, batch_size=500, verbose=0)).argmax(1)
 
     train = mnist.load("train")
-    clock = Clock(answer, TARGETS[1])
+    clock = Clock(answer, target)
 
     class Measure(keras.callbacks.Callback):
         seen = 0
@@ -104,7 +108,7 @@ def keras_example(seed: int) -> list[tuple[int, float, float]]:
     return clock.measured
 
 
-def pytorch_example(seed: int) -> list[tuple[int, float, float]]:
+def pytorch_example(seed: int, target: float) -> list[tuple[int, float, float]]:
     import torch
     import torch.nn.functional as F
     from torch import nn
@@ -141,7 +145,7 @@ def pytorch_example(seed: int) -> list[tuple[int, float, float]]:
     images, labels = tensor(train.images), torch.from_numpy(train.labels).long()
     optimizer = torch.optim.Adadelta(network.parameters(), lr=1.0)
     schedule = torch.optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.7)
-    clock = Clock(answer, TARGETS[1])
+    clock = Clock(answer, target)
     seen = 0
     for _ in range(14):
         for rows in torch.randperm(len(labels)).split(64):
@@ -156,12 +160,14 @@ def pytorch_example(seed: int) -> list[tuple[int, float, float]]:
 
 
 def ours(recipe: str, seed: int) -> list[tuple[int, float, float]]:
+    from firstlight import catalog
     from firstlight.settings import prepare
     from firstlight.training import loop
     from firstlight.training.state import TrainState
     from firstlight.training.step import compile_steps
 
-    state = TrainState(prepare("convnet", "mnist", recipe, seed=seed))
+    network, _ = catalog.recipe(recipe, catalog.network("convnet"))
+    state = TrainState(prepare(network, "mnist", recipe, seed=seed))
     size = state.recipe.batch_size
     clock = Clock(lambda images: state.eval_logits(images).argmax(1), stop_at=2)
     state.predict(state.val.images[:1])  # measuring is compiled before the clock starts
@@ -174,10 +180,10 @@ def ours(recipe: str, seed: int) -> list[tuple[int, float, float]]:
     return clock.measured
 
 
-CONTENDERS: dict[str, tuple[Callable[[int], list[tuple[int, float, float]]], int]] = {
-    "ours, quick": (lambda seed: ours("quick", seed), 10),
+CONTENDERS: dict[str, tuple[Callable[[int, float], list[tuple[int, float, float]]], int]] = {
+    "ours, quick": (lambda seed, target: ours("quick", seed), 10),
     "Keras's example": (keras_example, 3),
-    "ours, short": (lambda seed: ours("short", seed), 5),
+    "ours, short": (lambda seed, target: ours("short", seed), 5),
     "PyTorch's example": (pytorch_example, 3),
 }
 
@@ -294,11 +300,16 @@ STEPS: dict[str, Callable[[], Callable[[], object]]] = {
 }
 
 
-def measure() -> None:
-    """Write down each measurement as soon as it is made; what is there already is not repeated."""
+def measure(target: float) -> None:
+    """Write down each measurement as soon as it is made; what is there already is not repeated.
+
+    Args:
+        target: the examples end when they have reached this accuracy.
+    """
     from firstlight.runs.run import versions
 
-    result: dict[str, Any] = json.loads(FILE.read_text()) if FILE.exists() else {}
+    results: dict[str, Any] = json.loads(FILE.read_text()) if FILE.exists() else {}
+    result = results.setdefault(processor_kind(), {})
     result |= {"processor": processor(), "versions": versions()}
     for part in ("peak", "throughput", "curves"):
         result.setdefault(part, {})
@@ -309,8 +320,8 @@ def measure() -> None:
     for name, (_, seeds) in CONTENDERS.items():
         curves = result["curves"].setdefault(name, [])
         for seed in range(len(curves), seeds):
-            curves.append(in_a_process(__file__, "--train", name, str(seed)))
-            FILE.write_text(json.dumps(result) + "\n")
+            curves.append(in_a_process(__file__, "--train", name, str(seed), str(target)))
+            FILE.write_text(json.dumps(results) + "\n")
             print(name, curves[-1][-1], file=sys.stderr, flush=True)
 
 
@@ -319,7 +330,13 @@ def seconds_to(curve: list[list[float]], target: float) -> float:
     return next((seconds for _, seconds, accuracy in curve if accuracy >= target), float("inf"))
 
 
-def tables(result: dict[str, Any]) -> str:
+def tables(results: dict[str, Any]) -> str:
+    """The tables of each kind of processor on which ours was measured."""
+    measured = [kind for kind, result in results.items() if result["curves"].get("ours, quick")]
+    return "\n\n".join(f"**{kind}**\n\n{tables_of(results[kind])}" for kind in measured)
+
+
+def tables_of(result: dict[str, Any]) -> str:
     rows = ["| training | n | seconds to 99.0 % | seconds to 99.5 % | at the end of training |"]
     rows += ["|---|--:|--:|--:|--:|"]
     for name, curves in result["curves"].items():
@@ -363,17 +380,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--table", action="store_true", help="only write the tables")
     parser.add_argument("--throughput")
-    parser.add_argument("--train", nargs=2, metavar=("CONTENDER", "SEED"))
+    parser.add_argument("--train", nargs=3, metavar=("CONTENDER", "SEED", "TARGET"))
+    parser.add_argument("--until-99", action="store_true", help="the examples end at 99.0 %%")
     given = parser.parse_args()
     if given.throughput or given.train:
         if given.throughput:
             answer: Any = throughput(given.throughput)
         else:
-            answer = CONTENDERS[given.train[0]][0](int(given.train[1]))
+            name, seed, target = given.train
+            answer = CONTENDERS[name][0](int(seed), float(target))
         print(json.dumps(answer))
         return
     if not given.table:
-        measure()
+        measure(TARGETS[0] if given.until_99 else TARGETS[1])
     into_page("speed", tables(json.loads(FILE.read_text())))
 
 

@@ -364,6 +364,29 @@ def test_a_recipe_for_bfloat16_computes_in_what_was_measured_to_be_faster(
     assert resumed.settings.recipe.precision == settings.recipe.precision
 
 
+@pytest.mark.parametrize("nesterov", [True, False])
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_the_update_is_that_of_keras(momentum: float, nesterov: bool) -> None:
+    recipe = Recipe(
+        steps=10, batch_size=1, learning_rate=0.1, momentum=momentum, nesterov=nesterov,
+        weight_decay=0.01, schedule="one-cycle",
+    )  # fmt: skip
+    ours = build_optimizer(recipe, 10)
+    theirs = tf.keras.optimizers.SGD.from_config(ours.get_config())
+    theirs.exclude_from_weight_decay(var_names=["bias"])
+    weights = [
+        [tf.keras.Variable(np.ones((3, 2), np.float32), name=n) for n in ("a", "bias")]
+        for _ in "ab"
+    ]
+    for optimizer, variables in zip((ours, theirs), weights, strict=True):
+        optimizer.build(variables)
+        update = tf.function(optimizer.apply)
+        for slope in (-1.5, -0.5, 0.5, 1.5, 2.5):
+            update([tf.fill((3, 2), np.float32(slope))] * 2)
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+
+
 def test_a_recipe_for_float32_measures_nothing(digits: Path) -> None:
     def measure() -> float:
         raise AssertionError("measured")
