@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -41,14 +41,21 @@ def spread(values: list[float], digits: int) -> str:
     return f"{statistics.mean(values):.{digits}f}{deviation}"
 
 
-def convolutions_of(network_name: str) -> list[tuple[int, int, int]]:
-    """Return maps, size and stride of each convolution of one of our networks, in order."""
+class Convolution(NamedTuple):
+    maps: int
+    size: int
+    stride: int
+    padding: str  # "same" or "valid"
+
+
+def convolutions_of(network_name: str) -> list[Convolution]:
+    """Return each convolution of one of our networks, in order."""
     from keras import layers
 
     from firstlight import catalog
 
     return [
-        (layer.filters, layer.kernel_size[0], layer.strides[0])
+        Convolution(layer.filters, layer.kernel_size[0], layer.strides[0], layer.padding)
         for layer in catalog.network(network_name).build(10).layers
         if isinstance(layer, layers.Conv2D)
     ]

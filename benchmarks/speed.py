@@ -89,7 +89,7 @@ def keras_example(seed: int, target: float) -> list[tuple[int, float, float]]:
     model.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
 
     def answer(images: np.ndarray) -> np.ndarray:
-        scaled = images.astype("float32") / 255
+        scaled = images[:].astype("float32") / 255
         return np.asarray(model.predict(scaled, batch_size=500, verbose=0)).argmax(1)
 
     train = mnist.load("train")
@@ -103,7 +103,7 @@ def keras_example(seed: int, target: float) -> list[tuple[int, float, float]]:
             if clock.saw(self.seen):
                 self.model.stop_training = True
 
-    images, labels = train.images.astype("float32") / 255, one_hot(train.labels, 10)
+    images, labels = train.images[:].astype("float32") / 255, one_hot(train.labels, 10)
     model.fit(images, labels, batch_size=128, epochs=15, verbose=0, callbacks=[Measure()])
     return clock.measured
 
@@ -131,7 +131,7 @@ def pytorch_example(seed: int, target: float) -> list[tuple[int, float, float]]:
     )
 
     def tensor(images: np.ndarray) -> Any:
-        scaled = (images.astype("float32") / 255 - 0.1307) / 0.3081
+        scaled = (images[:].astype("float32") / 255 - 0.1307) / 0.3081
         return torch.from_numpy(scaled).permute(0, 3, 1, 2).contiguous()
 
     def answer(images: np.ndarray) -> np.ndarray:
@@ -234,9 +234,9 @@ def keras_step(policy: str) -> Callable[[], float]:
 
     keras.config.set_dtype_policy(policy)
     stack: list[Any] = [keras.Input((28, 28, 1))]
-    for maps, size, stride in convolutions_of("convnet"):
+    for maps, size, stride, padding in convolutions_of("convnet"):
         stack += [
-            layers.Conv2D(maps, size, stride, padding="same", use_bias=False),
+            layers.Conv2D(maps, size, stride, padding=padding, use_bias=False),
             layers.BatchNormalization(momentum=0.9),
             layers.ReLU(),
         ]
@@ -256,13 +256,14 @@ def pytorch_convnet(network_name: str, classes: int) -> Any:
 
     torch.set_num_threads(os.cpu_count() or 1)
     stack, before, side = [], 1, 28
-    for maps, size, stride in convolutions_of(network_name):
+    for maps, size, stride, padding in convolutions_of(network_name):
+        margin = size // 2 if padding == "same" else 0
         stack += [
-            nn.Conv2d(before, maps, size, stride, padding=size // 2, bias=False),
+            nn.Conv2d(before, maps, size, stride, padding=margin, bias=False),
             nn.BatchNorm2d(maps),
             nn.ReLU(),
         ]
-        before, side = maps, -(-side // stride)
+        before, side = maps, (side + 2 * margin - size) // stride + 1
     network: Any = nn.Sequential(*stack, nn.Flatten(), nn.Linear(before * side * side, classes))
     return network.to(memory_format=torch.channels_last)
 
@@ -369,8 +370,8 @@ def tables_of(result: dict[str, Any]) -> str:
 def operations() -> int:
     """Floating-point operations of a training step of `convnet`, an image: thrice its answer's."""
     total, before, side = 0, 1, 28
-    for maps, size, stride in convolutions_of("convnet"):
-        side //= stride
+    for maps, size, stride, padding in convolutions_of("convnet"):
+        side = (side - (size - 1 if padding == "valid" else 0) - 1) // stride + 1
         total += side * side * size * size * before * maps
         before = maps
     return 3 * 2 * (total + side * side * before * 10)

@@ -436,7 +436,12 @@ COMPLETED = {  # a line whose last word is being typed → what a shell is answe
     "firstlight ex": ["explain", "export"],
     "firstlight data ": ["check"],
     "firstlight data check c": ["cutouts"],
-    "firstlight train conv": ["convnet", "convnet-record", "convnet-reader"],
+    "firstlight train conv": [
+        "convnet",
+        "convnet-short",
+        "convnet-record",
+        "convnet-reader",
+    ],
     "firstlight train convnet --re": ["--recipe", "--resume"],
     "firstlight train convnet --recipe r": ["record", "robust", "reader"],
     "firstlight train softmax --recipe ": ["default", "long", "pictures"],

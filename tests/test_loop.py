@@ -446,7 +446,7 @@ def test_an_update_that_is_compiled_as_one_is_the_same_update(
     }  # fmt: skip
     arrays = []
     for compiled_from in (10**9, 0):
-        monkeypatch.setattr(step, "MIN_COMPILED_WEIGHTS", compiled_from)
+        monkeypatch.setattr(step, "MIN_COMPILED_UPDATES", compiled_from)
         state = TrainState(prepared("lenet5", digits, **fields))
         run_steps(state)
         arrays.append([v.numpy() for v in (*state.network.weights, *state.averages)])

@@ -34,7 +34,7 @@ HELP = """From a first neural network to one that wins competitions.
 \b
 Begin with these, in this order:
   firstlight first-graph     train the first network, and watch its cost fall
-  firstlight train convnet   train a better one: 99 % in six seconds
+  firstlight train convnet   train a better one: 99 % in three seconds
   firstlight read photo.jpg  read the handwritten digits in a photograph
 """
 LEARN, UNDERSTAND, USE = "Learn", "Understand", "Use"  # the verbs, as one comes to need them

@@ -34,8 +34,13 @@ MANY_PASSES = Recipe(
 )
 
 
-def norm_convolution(x: Any, maps: int, size: int, *, stride: int = 1, name: str) -> Any:
-    """Return a convolution of size × size with batch norm and ReLU: maps ⌈height / stride⌉ high."""
-    x = layers.Conv2D(maps, size, stride, padding="same", use_bias=False, name=name)(x)
+def norm_convolution(
+    x: Any, maps: int, size: int, *, stride: int = 1, padding: str = "same", name: str
+) -> Any:
+    """Return a convolution of size × size with batch norm and ReLU.
+
+    The maps are ⌈height / stride⌉ high; with the padding "valid", ⌈(height − size + 1) / stride⌉.
+    """
+    x = layers.Conv2D(maps, size, stride, padding=padding, use_bias=False, name=name)(x)
     x = BatchNorm(name=f"{name}_norm")(x)
     return layers.ReLU(name=f"{name}_relu")(x)

@@ -16,8 +16,8 @@ from firstlight.networks._recipes import SMALL_PICTURES
 from firstlight.recipe import Recipe
 
 INPUT = (28, 28, 1)
-PARAMETERS = 55_034
-REACHES = {"quick": ("mnist", 0.9908, 5.66)}
+PARAMETERS = 33_914
+REACHES = {"quick": ("mnist", 0.9913, 2.46)}
 RECIPES = {
     "quick": Recipe(
         epochs=1,
@@ -37,9 +37,10 @@ RECIPES = {
 def build(classes: int) -> keras.Model:
     image = keras.Input(INPUT, dtype="uint8", name="image")
     x = layers.Rescaling(1 / 255, name="scale")(image)  # 28×28×1, 0 to 1
-    x = norm_convolution(x, 16, 5, stride=2, name="conv1")  # 14×14×16
-    x = norm_convolution(x, 32, 3, stride=2, name="conv2")  # 7×7×32
-    x = norm_convolution(x, 64, 3, name="conv3")  # 7×7×64
-    x = layers.Flatten(name="flat")(x)  # 3,136
+    # Without padding: the margin of a digit is empty, and the maps get smaller.
+    x = norm_convolution(x, 16, 5, stride=2, padding="valid", name="conv1")  # 12×12×16
+    x = norm_convolution(x, 32, 3, stride=2, name="conv2")  # 6×6×32
+    x = norm_convolution(x, 64, 3, padding="valid", name="conv3")  # 4×4×64
+    x = layers.Flatten(name="flat")(x)  # 1,024
     logits = layers.Dense(classes, dtype="float32", name="output")(x)  # 10
     return keras.Model(image, logits, name="convnet")

@@ -13,8 +13,8 @@ from firstlight.networks._convnet import MANY_PASSES, norm_convolution
 from firstlight.networks._recipes import SMALL_PICTURES
 
 INPUT = (28, 28, 1)
-PARAMETERS = 92_026
-REACHES = {"short": ("mnist", 0.9953, 34.52)}
+PARAMETERS = 90_282
+REACHES = {"short": ("mnist", 0.9950, 21.04)}
 RECIPES = {
     "short": replace(
         MANY_PASSES,
@@ -32,10 +32,10 @@ RECIPES = {
 def build(classes: int) -> keras.Model:
     image = keras.Input(INPUT, dtype="uint8", name="image")
     x = layers.Rescaling(1 / 255, name="scale")(image)  # 28×28×1, 0 to 1
-    x = norm_convolution(x, 16, 5, stride=2, name="conv1")  # 14×14×16
-    x = norm_convolution(x, 32, 3, stride=2, name="conv2")  # 7×7×32
-    x = norm_convolution(x, 64, 3, name="conv3")  # 7×7×64
-    x = norm_convolution(x, 64, 3, name="conv4")  # 7×7×64
-    x = layers.Flatten(name="flat")(x)  # 3,136
+    # Without padding: the margin of a digit is empty, and the maps get smaller.
+    x = norm_convolution(x, 32, 5, stride=2, padding="valid", name="conv1")  # 12×12×32
+    x = norm_convolution(x, 64, 3, stride=2, name="conv2")  # 6×6×64
+    x = norm_convolution(x, 96, 3, padding="valid", name="conv3")  # 4×4×96
+    x = layers.Flatten(name="flat")(x)  # 1,536
     logits = layers.Dense(classes, dtype="float32", name="output")(x)  # 10
     return keras.Model(image, logits, name="convnet-short")

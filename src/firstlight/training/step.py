@@ -21,7 +21,8 @@ from firstlight.training.augment import Seed, augmenter
 from firstlight.training.optimizer import adjust_gradients, clip_filter_norm, update_ema
 from firstlight.training.state import TrainState
 
-MIN_COMPILED_WEIGHTS = 10_000_000  # from here on, compiling the update saves more than it costs
+# Weights × steps from which on compiling the update saves more than the half second that it costs.
+MIN_COMPILED_UPDATES = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,8 @@ def updater(state: TrainState) -> Callable[[list[tf.Tensor]], None]:
         update_ema(state.averages, variables, recipe.ema_decay, optimizer.iterations)
 
     # A compiled update reads and writes each weight once. It cannot write copies on other devices.
-    if state.workers.local_replicas == 1 and network.count_params() > MIN_COMPILED_WEIGHTS:
+    updates = network.count_params() * state.total_steps
+    if state.workers.local_replicas == 1 and updates > MIN_COMPILED_UPDATES:
         return tf.function(update, jit_compile=True)
     return update
 
