@@ -334,7 +334,7 @@ def seconds_to(curve: list[list[float]], target: float) -> float:
 def tables(results: dict[str, Any]) -> str:
     """The tables of each kind of processor on which ours was measured."""
     measured = [kind for kind, result in results.items() if result["curves"].get("ours, quick")]
-    return "\n\n".join(f"**{kind}**\n\n{tables_of(results[kind])}" for kind in measured)
+    return "\n\n".join(tables_of(results[kind]) for kind in measured)
 
 
 def tables_of(result: dict[str, Any]) -> str:
