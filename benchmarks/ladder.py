@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
-from report import HERE, RESULTS, circumstances, into_page, processor, spread
+from report import HERE, RESULTS, circumstances, into_page, processor, short_name, spread
 
 FILE = RESULTS / "ladder.jsonl"
 RUNS = HERE.parent / "runs" / "ladder"
@@ -98,8 +98,10 @@ def table(lines: list[dict[str, Any]]) -> str:
             for key in ("first_cost", "final_cost")
         )
         parameters = f"{size[found[0]['network']]:,}"
-        made_by = kind.partition(" × ")[2].replace("(R)", "").removesuffix(" Processor")
-        cells = (rung.name, parameters, seconds, made_by, cost, error, len(found), rung.published)
+        cells = (
+            rung.name, parameters, seconds, short_name(kind), cost, error, len(found),
+            rung.published,
+        )  # fmt: skip
         rows.append(f"| {' | '.join(map(str, cells))} |")
     where = circumstances(" or ".join(kinds), lines[-1]["versions"])
     return "\n".join([*rows, "", f"Mean ± standard deviation over n seeds; {where}"])

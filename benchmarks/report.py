@@ -22,13 +22,17 @@ def processor() -> str:
     return f"{len(names)} × {names[0]}" if names else platform.processor()
 
 
+def short_name(processor: str) -> str:
+    """Of what `processor` returns, the name alone: "Intel Xeon"."""
+    return processor.partition(" × ")[2].replace("(R)", "").removesuffix(" Processor")
+
+
 def processor_kind() -> str:
     """The processor, with what multiplies bfloat16 in it: rows of several kinds stand together."""
-    name = processor().partition(" × ")[2].replace("(R)", "").replace(" Processor", "")
     flags = Path("/proc/cpuinfo").read_text().split() if sys.platform == "linux" else []
     units = {"amx_bf16": "AMX", "avx512_bf16": "AVX-512 BF16"}
     unit = next((unit for flag, unit in units.items() if flag in flags), "no bfloat16")
-    return f"{name} ({unit})"
+    return f"{short_name(processor())} ({unit})"
 
 
 def circumstances(processor: str, versions: dict[str, str]) -> str:

@@ -330,11 +330,15 @@ def test_all_of_mnist_is_trained_on_and_that_is_said(here: Path) -> None:
 def test_altered_writers_are_refused(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("train", "test"):
         (here / f"{name}-writers.tsv.gz").write_bytes(gzip.compress(b"digit\tseries\twriter\n"))
+    whole = (mnist.DIRECTORY / "test-writers.tsv.gz").read_bytes()
     monkeypatch.setattr(mnist, "DIRECTORY", here)
     with pytest.raises(DataError, match="altered"):
         mnist_writers.read_writers("train")
-    (here / "test-writers.tsv.gz").write_bytes(b"no gzip")
-    with pytest.raises(DataError, match="cannot be read"):
+    (here / "test-writers.tsv.gz").write_bytes(whole[:-1000])
+    with pytest.raises(DataError, match=r"test-writers\.tsv\.gz: .*gzip"):
+        mnist_writers.read_writers("test")
+    (here / "test-writers.tsv.gz").unlink()
+    with pytest.raises(DataError, match=r"test-writers\.tsv \(or .*\) is missing"):
         mnist_writers.read_writers("test")
 
 

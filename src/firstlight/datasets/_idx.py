@@ -176,6 +176,18 @@ def load(split: str, directory: Path, sha256: Mapping[str, str] | None = None) -
 
 def read(directory: Path, name: str, sha256: Mapping[str, str] | None = None) -> NDArray[np.uint8]:
     """Return one of MNIST's four files, plain or gzipped: images (N, 28, 28) or labels (N,)."""
+    content, path = published(directory, name, sha256)
+    return parse(content, path)
+
+
+def published(
+    directory: Path, name: str, sha256: Mapping[str, str] | None = None
+) -> tuple[bytearray, Path]:
+    """Return the content of a file, plain or gzipped, and its path.
+
+    Raises:
+        DataError: it is missing or damaged, or its SHA-256 is another one.
+    """
     path = next(
         (each for each in (directory / name, directory / f"{name}.gz") if each.is_file()), None
     )
@@ -184,7 +196,7 @@ def read(directory: Path, name: str, sha256: Mapping[str, str] | None = None) ->
     content = unpack(path)
     if sha256 and hashlib.sha256(content).hexdigest() != sha256[name]:
         raise DataError(f"{path}: altered: its SHA-256 is not the published {sha256[name][:12]}…")
-    return parse(content, path)
+    return content, path
 
 
 def parse(content: bytes | bytearray, path: Path) -> NDArray[Any]:

@@ -6,6 +6,9 @@ training images are for validation; the 10,000 test images are for measuring onl
 
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from firstlight.datasets import Examples, _idx
 
 CLASSES = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
@@ -27,3 +30,13 @@ def load(split: str) -> Examples:
         DataError: a file is missing, or differs from the published one.
     """
     return _idx.load(split, DIRECTORY, SHA256)
+
+
+def training_files() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return all published training images (60,000, 28, 28), and their labels (60,000,).
+
+    Raises:
+        DataError: a file is missing, or differs from the published one.
+    """
+    images, labels = (_idx.read(DIRECTORY, name, SHA256) for name in _idx.FILES["train"])
+    return images, labels

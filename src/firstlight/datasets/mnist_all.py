@@ -4,7 +4,7 @@ The 5,000 images that mnist.py holds out are trained on too, so the accuracy on 
 about images that the network has not seen. Choose on mnist_writers.py, and measure on test.
 """
 
-from firstlight.datasets import Examples, _idx, array_examples, mnist
+from firstlight.datasets import Examples, array_examples, mnist
 
 CLASSES = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
 SHA256 = mnist.SHA256
@@ -22,7 +22,4 @@ def load(split: str) -> Examples:
     """
     if split != "train":
         return mnist.load(split)
-    images, labels = (
-        _idx.read(mnist.DIRECTORY, name, mnist.SHA256) for name in _idx.FILES["train"]
-    )
-    return array_examples(images, labels)
+    return array_examples(*mnist.training_files())

@@ -11,8 +11,6 @@ Who wrote an image is known from QMNIST: Yadav and Bottou, "Cold case: the lost 
 NeurIPS 2019.
 """
 
-import gzip
-import hashlib
 from functools import cache
 from typing import NamedTuple
 
@@ -20,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firstlight.datasets import Examples, _idx, array_examples, mnist
-from firstlight.errors import DataError
 
 CLASSES = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
 FOLDS = 5  # `mnist-writers-1` to `mnist-writers-5`
@@ -49,9 +46,7 @@ def load(split: str, fold: int) -> Examples:
     """
     if split == "test":
         return mnist.load(split)
-    images, labels = (
-        _idx.read(mnist.DIRECTORY, name, mnist.SHA256) for name in _idx.FILES["train"]
-    )
+    images, labels = mnist.training_files()
     is_held_out = folds() == fold
     chosen = is_held_out if split == "val" else ~is_held_out
     return array_examples(images[chosen], labels[chosen])
@@ -75,17 +70,11 @@ def folds() -> NDArray[np.int32]:
 
 
 def read_writers(split: str) -> Writers:
-    """Return who wrote the 60,000 images of "train" or the 10,000 of "test".
+    """Return who wrote the 60,000 images of "train" or the 10,000 of "test", in their order.
 
     Raises:
-        DataError: the file is missing or damaged.
+        DataError: the file is missing, or differs from the published one.
     """
-    path = mnist.DIRECTORY / f"{FILES[split]}.gz"
-    try:
-        content = gzip.decompress(path.read_bytes())
-    except (OSError, EOFError) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from None
-    if hashlib.sha256(content).hexdigest() != SHA256[FILES[split]]:
-        raise DataError(f"{path}: altered: its SHA-256 is not the published one")
+    content, _ = _idx.published(mnist.DIRECTORY, FILES[split], SHA256)
     rows = np.loadtxt(content.decode().splitlines(), np.int32, delimiter="\t", skiprows=1)
     return Writers(rows[:, 1], rows[:, 2])
