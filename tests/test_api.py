@@ -81,7 +81,9 @@ def test_every_public_name_has_an_example_that_runs(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # What `doctor` does in other processes takes seconds: test_doctor.py has that.
-    idle = workers.WorkersCheck(works=None, message="not tried", seconds=0, gpus=None)
+    idle = workers.WorkersCheck(
+        works=None, message="not tried", seconds=0, gpus=None, bfloat16_speedup=None
+    )
     monkeypatch.setattr(diagnosis, "check_workers", lambda: idle)
     monkeypatch.setattr(packages, "import_problems", lambda modules: {})
     assert set(EXAMPLES) == set(fl.__all__) - {"errors"}
@@ -516,8 +518,8 @@ def test_training_starts_from_a_run_wherever_the_weights_fit(
     run = fl.train("convnet", data=data, from_run=start, epochs=1, lr=1e-9)
     line = next(each for each in capsys.readouterr().err.splitlines() if each.startswith("weights"))
     assert line == (
-        f"weights from {start}: conv1, conv1_norm, conv2, conv2_norm, conv3, conv3_norm, conv4, "
-        "conv4_norm; not from there: output"
+        f"weights from {start}: conv1, conv1_norm, conv2, conv2_norm, conv3, conv3_norm; "
+        "not from there: output"
     )
     before, after = np.load(fl.load(start).weights), np.load(run.weights)
     assert np.allclose(before["conv1/kernel"], after["conv1/kernel"], atol=1e-5)

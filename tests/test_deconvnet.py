@@ -174,9 +174,9 @@ def test_a_receptive_field_is_no_larger_than_what_the_unit_depends_on() -> None:
 
 def test_a_stage_includes_the_normalisation_and_rectification_after_it() -> None:
     stages = network_layers.stages(built("convnet", 10))
-    assert list(stages) == ["conv1", "conv2", "conv3", "conv4", "output"]
+    assert list(stages) == ["conv1", "conv2", "conv3", "output"]
     assert stages["conv1"].path[-1].name == "conv1_relu"
-    assert [stage.is_convolution for stage in stages.values()] == [True] * 4 + [False]
+    assert [stage.is_convolution for stage in stages.values()] == [True] * 3 + [False]
     assert "pool1" in network_layers.stages(built("nin", 10))
 
 

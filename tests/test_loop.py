@@ -381,10 +381,11 @@ def test_the_update_is_that_of_keras(momentum: float, nesterov: bool) -> None:
     for optimizer, variables in zip((ours, theirs), weights, strict=True):
         optimizer.build(variables)
         update = tf.function(optimizer.apply)
-        for slope in (-1.5, -0.5, 0.5, 1.5, 2.5):
-            update([tf.fill((3, 2), np.float32(slope))] * 2)
+        random = np.random.default_rng(0)
+        for _ in range(5):
+            update([tf.constant(random.normal(size=(3, 2)), tf.float32)] * 2)
     for one, other in zip(*weights, strict=True):
-        np.testing.assert_array_equal(one.numpy(), other.numpy())
+        np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-6, atol=1e-7)
 
 
 def test_a_recipe_for_float32_measures_nothing(digits: Path) -> None:
@@ -482,7 +483,7 @@ def test_weight_decay_leaves_biases_and_batch_norm_alone() -> None:
     optimizer = build_optimizer(recipe, 10)
     optimizer.build(network.trainable_variables)
     decayed = {v.path for v in network.trainable_variables if optimizer._use_weight_decay(v)}
-    assert decayed == {f"conv{i}/kernel" for i in range(1, 5)} | {"output/kernel"}
+    assert decayed == {f"conv{i}/kernel" for i in range(1, 4)} | {"output/kernel"}
 
 
 def test_a_cost_that_is_not_a_number_ends_the_training(

@@ -319,7 +319,7 @@ def test_an_exported_page_answers_on_a_phone_without_a_network_connection(
     order = np.argsort(-recognizer(onnx_file).probabilities(pixels)[0])
     expect_headline(phone, f"not sure: {order[0]} or {order[1]} or {order[2]}")
     assert phone.locator(".bars .bar").count() == 10
-    assert phone.locator(".first-layer canvas").count() == 32
+    assert phone.locator(".first-layer canvas").count() == 16
     assert phone.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     assert "trained in 1 steps" in phone.locator("footer").inner_text()
     assert watch.problems == []

@@ -751,10 +751,11 @@ def test_the_form_of_a_training_shows_the_recipes_numbers_and_names_each_range(
 ) -> None:
     page = open_page("train")
     playwright.expect(page.get_by_label("network")).to_have_value("convnet")
+    page.get_by_label("network").select_option("convnet-short")
     page.get_by_label("recipe").select_option("short")
     length, rate = page.get_by_label("train for"), page.get_by_label("learning rate")
     playwright.expect(length).to_have_value("5", timeout=60_000)
-    page.get_by_text("about 35 s on two cores, as measured").wait_for()
+    page.get_by_text("about 21 s on two cores, as measured").wait_for()
     page.get_by_label("epochs or steps").select_option("steps")
     assert length.input_value() == str(round(5 * 55_000 / 128))
     length.fill("10")
