@@ -723,8 +723,8 @@ def list_networks() -> tuple[catalog.NetworkEntry, ...]:
 def list_datasets() -> tuple[catalog.DatasetEntry, ...]:
     """Return name and number of classes of each dataset that is known by name.
 
-    >>> [entry.name for entry in fl.list_datasets()]
-    ['cutouts', 'mnist', 'mnist-all', 'mnist-writers-1', ..., 'mnist-writers-5']
+    >>> [entry.name for entry in fl.list_datasets()][:4]
+    ['cutouts', 'mnist', 'mnist-all', 'mnist-writers-1']
     """
     return catalog.datasets()
 
