@@ -4,7 +4,7 @@ EXTRA ?= train
 BIN := .venv/bin
 FIRSTLIGHT := $(BIN)/firstlight
 
-.PHONY: run test test-large test-lessons digits check check-page clean
+.PHONY: run test test-large test-lessons digits lines benchmarks check check-page clean
 run: .venv/$(EXTRA)
 	$(FIRSTLIGHT) first-graph
 	$(FIRSTLIGHT) evaluate "$$(ls -td runs/first-graph-mnist-* | head -n 1)"
@@ -39,6 +39,11 @@ lines: .venv/dev
 	$(BIN)/python -m firstlight.training.lines finder --steps 8000 --out runs/finder
 	$(BIN)/python -m firstlight.exports.lines reader runs/lines src/firstlight/reading/lines.onnx
 	$(BIN)/python -m firstlight.exports.lines finder runs/finder src/firstlight/reading/finder.onnx
+
+# Every benchmark that needs no other data: most of a day on two idle cores. It continues where it
+# stopped. `make benchmarks DATA="--pictures DIR --real DIR --foreign DIR"` runs the others too.
+benchmarks: .venv/dev
+	$(BIN)/python benchmarks/suite.py $(DATA)
 
 check: .venv/dev
 	$(BIN)/ruff check .

@@ -1,6 +1,9 @@
 """Where the errors on MNIST's test images are: by who wrote them, and beside labels in doubt.
 
-    python benchmarks/errors.py RUN...      of each run, and of all of them together
+    python benchmarks/errors.py RUN...      of each run, and of several together
+
+Runs whose folders differ only in a number at the end (convnet-record-0, convnet-record-1) are one
+network with several seeds. An ensemble is the mean of its networks' probabilities.
 
 The 23 disputed images are those whose published label fewer than four of five people chose:
 Northcutt, Athalye and Mueller, "Pervasive label errors in test sets", 2021 (cleanlab/label-errors,
@@ -10,6 +13,7 @@ results go to results/errors.json, and a table into benchmarks/README.md.
 
 import argparse
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -43,17 +47,23 @@ def errors(probabilities: np.ndarray) -> list[int]:
     return [int((is_wrong & group).sum()) for group in groups]
 
 
+def seeds(runs: list[Path]) -> dict[str, list[Path]]:
+    """Return the runs of each network: those whose names differ in the number at their end."""
+    networks: dict[str, list[Path]] = {}
+    for run in runs:
+        networks.setdefault(re.sub(r"-\d+$", "", run.name), []).append(run)
+    return networks
+
+
 def table(result: dict[str, Any]) -> str:
     rows = [f"| errors | n | {' | '.join(COLUMNS)} |", "|---|--:|--:|--:|--:|--:|"]
-    alone = np.array([run["errors"] for run in result["runs"]])
-    cells = [spread(column.tolist(), 1) for column in alone.T]
-    rows.append(f"| one network | {len(alone)} | {' | '.join(cells)} |")
-    if len(alone) > 1:
-        together = " | ".join(map(str, result["together"]))
-        rows.append(f"| all of them together | 1 | {together} |")
-    names = ", ".join(f"`{run['name']}`" for run in result["runs"])
+    for name, each in result["alone"].items():
+        cells = [spread(list(column), 1) for column in zip(*each.values(), strict=True)]
+        rows.append(f"| `{name}` | {len(each)} | {' | '.join(cells)} |")
+    for name, together in result["together"].items():
+        rows.append(f"| {name} | 1 | {' | '.join(map(str, together))} |")
     where = circumstances(result["processor"], result["versions"])
-    return "\n".join([*rows, "", f"Runs: {names}; mean ± standard deviation; {where}"])
+    return "\n".join([*rows, "", f"Mean ± standard deviation; {where}"])
 
 
 def main() -> None:
@@ -61,14 +71,23 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     given = parser.parse_args()
     images = mnist.load("test").images[:]
-    probabilities = [fl.Run(run).predict(images) for run in given.runs]
+    probabilities = {run: fl.Run(run).predict(images) for run in given.runs}
+    networks = seeds(given.runs)
+    ensembles = {
+        f"{len(runs)} × `{name}` together": runs for name, runs in networks.items() if len(runs) > 1
+    }
+    if len(networks) > 1:
+        ensembles[f"all {len(given.runs)} together"] = given.runs
     result = {
-        "runs": [
-            {"name": run.name, "errors": errors(found)}
-            for run, found in zip(given.runs, probabilities, strict=True)
-        ],
-        "together": errors(np.mean(probabilities, axis=0)),
         "columns": COLUMNS,
+        "alone": {
+            name: {run.name: errors(probabilities[run]) for run in runs}
+            for name, runs in networks.items()
+        },
+        "together": {
+            name: errors(np.mean([probabilities[run] for run in runs], axis=0))
+            for name, runs in ensembles.items()
+        },
         "processor": processor(),
         "versions": versions(),
     }

@@ -75,6 +75,18 @@ def test_an_unknown_augmentation_is_answered_with_those_that_exist() -> None:
     assert str(raised.value).endswith(f"augmentations: {', '.join(AUGMENTATIONS)}")
 
 
+def test_a_fraction_of_the_images_stays_unchanged_and_another_one_in_each_step() -> None:
+    half = augment.augmenter({"invert": 1}, unchanged=0.5)
+    other_seed = augment.Seed(tf.constant([3, 15], tf.int64))
+    stayed = [
+        (half(tf.constant(IMAGES), seed).numpy() == IMAGES).all(axis=(1, 2, 3))
+        for seed in (SEED, other_seed)
+    ]
+    assert 70 <= stayed[0].sum() <= 130 and (stayed[0] != stayed[1]).any()
+    changed = half(tf.constant(IMAGES), SEED).numpy()[~stayed[0]]
+    assert np.array_equal(changed, augmented({"invert": 1})[~stayed[0]])
+
+
 def test_nothing_named_changes_nothing() -> None:
     assert np.array_equal(augmented({}), IMAGES)
 

@@ -30,6 +30,7 @@ REFUSED: dict[str, list[Any]] = {
     "init_stddev": NEGATIVE,
     "plateau_epochs": [-1, 0.5, "2", None],
     "no_augment_epochs": [-1, 0.5, "2", None],
+    "no_augment_fraction": NOT_BELOW_1,
     "schedule": ["one_cycle", None],
     "keep": ["frst", ""],
     "precision": ["float16", 32],

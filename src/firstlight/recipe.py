@@ -67,6 +67,7 @@ class Recipe:
     ema_decay: float = 0.0  # for an exponential moving average of the weights; 0: no average
     augment: dict[str, float] = field(default_factory=dict)  # augmentation → its strength
     no_augment_epochs: int = 0  # number of last epochs in which images are not augmented
+    no_augment_fraction: float = 0.0  # of the images, others in each epoch: pixels as they are
     precision: Precision = "float32"  # or "bfloat16", of computations; weights are always float32
     xla: bool = False  # compile with XLA: faster for dense layers on a CPU, slower for convolutions
 
@@ -81,7 +82,7 @@ class Recipe:
         check_whole_number("steps_per_call", self.steps_per_call, minimum=1)
         for name in ("plateau_epochs", "no_augment_epochs"):
             check_whole_number(name, getattr(self, name), minimum=0)
-        for name in ("momentum", "label_smoothing", "ema_decay"):
+        for name in ("momentum", "label_smoothing", "ema_decay", "no_augment_fraction"):
             _check_number(name, getattr(self, name), below=1)
         for name in ("weight_decay", "l2", "clip_norm", "max_filter_rms", "init_stddev"):
             _check_number(name, getattr(self, name))

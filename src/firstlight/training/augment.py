@@ -19,6 +19,7 @@ import tensorflow as tf
 KNOTS = 7  # along each side of an image, for a smooth random field
 SCRIBBLE_CORNERS = 9  # corners of a path, and its two ends
 SEEDS_PER_STEP, SEEDS_PER_TRANSFORM = 1000, 10  # so that no two transforms share random numbers
+UNCHANGED_NUMBER = 99  # it chooses the images that stay unchanged, as a Transform's number would
 Strengths = Mapping[str, float]
 
 
@@ -65,10 +66,13 @@ def own(numbers: tf.Tensor, shape: tuple[int, ...], seed: Seed, axis: int) -> tf
     return tf.slice(numbers, begin, shape)
 
 
-def augmenter(strengths: Strengths) -> Callable[[tf.Tensor, Seed], tf.Tensor]:
+def augmenter(
+    strengths: Strengths, unchanged: float = 0.0
+) -> Callable[[tf.Tensor, Seed], tf.Tensor]:
     """Return a function of images (N, height, width, channels) uint8 and a seed.
 
-    It returns the augmented images, of the same shape and type.
+    It returns the augmented images, of the same shape and type; a random fraction of them,
+    `unchanged`, as they were.
     """
     if not strengths:
         return lambda images, seed: images
@@ -81,7 +85,11 @@ def augmenter(strengths: Strengths) -> Callable[[tf.Tensor, Seed], tf.Tensor]:
                 first = transform.number * SEEDS_PER_TRANSFORM
                 numbers = seed.numbers * SEEDS_PER_STEP + first
                 x = transform.apply(x, seed._replace(numbers=numbers), **own_strengths)
-        return tf.cast(tf.clip_by_value(tf.round(x), 0, 255), tf.uint8)
+        x = tf.cast(tf.clip_by_value(tf.round(x), 0, 255), tf.uint8)
+        if not unchanged:
+            return x
+        numbers = seed.numbers * SEEDS_PER_STEP + UNCHANGED_NUMBER * SEEDS_PER_TRANSFORM
+        return apply_to_fraction(x, images, unchanged, seed._replace(numbers=numbers))
 
     return augment
 

@@ -102,7 +102,8 @@ def build_step(state: TrainState) -> ReplicaStep:
     numbers `asks`; all of them summed over the replicas.
     """
     network, recipe, workers = state.network, state.recipe, state.workers
-    variables, augment = network.trainable_variables, augmenter(recipe.augment)
+    variables = network.trainable_variables
+    augment = augmenter(recipe.augment, unchanged=recipe.no_augment_fraction)
     weights = None if state.label_weights is None else tf.constant(state.label_weights)
     seed = tf.constant(state.settings.seed, tf.int64)
     is_alone = workers.replicas == 1
