@@ -27,7 +27,7 @@ from keras import layers
 from PIL import Image
 
 from firstlight import catalog, classification, exports, model
-from firstlight.cli import Format
+from firstlight.cli.use import Format
 from firstlight.datasets import mnist
 from firstlight.errors import ExportError, UsageError
 from firstlight.evaluation.calibration import Calibration

@@ -20,7 +20,7 @@ The way data flows, and where to read about each part of it:
       export       exports/         files for other programs, compared before they are kept
     → use          classification.py, reading/, serve/
 
-`api.py` has a function for each verb, `cli.py` is the command line, `first_graph.py` is the first
+`api.py` has a function for each verb, `cli/` is the command line, `first_graph.py` is the first
 chapter's whole program. A public name is imported when it is used first: `import firstlight` costs
 nothing.
 """
