@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +28,8 @@ from firstlight import file_types
 from firstlight.errors import DataError, UsageError
 
 PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
+for _plugin in ("Png", "Jpeg", "WebP", "Bmp", "Gif", "Tiff", "Avif"):
+    import_module(f"PIL.{_plugin}ImagePlugin")  # else Pillow imports all its forty: 50 ms
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 MAX_PIXELS = 40_000_000  # decoded, they take 160 MB
 MIN_COLOUR_RATIO = 5.0  # of the deviations of a colour and of the lightness

@@ -29,10 +29,11 @@ def segments(mask: Mask) -> Segments:
     """Return the unbroken stretches of True in the rows of a mask (h, w)."""
     height, width = mask.shape
     padded_width = width + 2  # a False on either side keeps the rows apart when flattened
-    padded = np.zeros((height, padded_width), np.int8)
+    padded = np.zeros((height, padded_width), bool)
     padded[:, 1:-1] = mask
-    change = np.diff(padded.ravel())
-    starts, ends = np.flatnonzero(change == 1), np.flatnonzero(change == -1)
+    pixels = padded.ravel()
+    edges = np.flatnonzero(pixels[1:] != pixels[:-1])  # from False to True and back, in turn
+    starts, ends = edges[::2], edges[1::2]
     row = starts // padded_width
     return Segments(row, starts - row * padded_width, ends - row * padded_width)
 

@@ -135,18 +135,8 @@ def estimate_grain(contrast: Floats) -> tuple[Floats, Floats]:
 
 def interpolated(tiles: Floats, height: int, width: int) -> Floats:
     """Return the values of tiles for each pixel (h, w), linear between the tiles' middles."""
-    rows, columns = (
-        tile_weights(length, count)
-        for length, count in zip((height, width), tiles.shape, strict=True)
-    )
-    return np.asarray(rows @ tiles @ columns.T)
-
-
-def tile_weights(length: int, tiles: int) -> Floats:
-    """Return how much of each tile's value a pixel gets, (length, tiles); a row adds up to 1."""
-    position = (np.arange(length) + 0.5) * tiles / length - 0.5
-    distance = np.abs(position.clip(0, tiles - 1)[:, None] - np.arange(tiles))
-    return (1 - distance).clip(0).astype(np.float32)
+    picture = Image.fromarray(tiles)  # a matrix product would be split among threads, which wait
+    return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR))
 
 
 def sliding_extremum(array: NDArray[Any], window: int, extremum: np.ufunc) -> NDArray[Any]:
