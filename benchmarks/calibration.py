@@ -28,7 +28,7 @@ from firstlight.exports.export import validation_logits
 from firstlight.probabilities import softmax
 from firstlight.runs.run import Run
 from firstlight.settings import prepare
-from firstlight.training import loop
+from firstlight.training import trainer
 
 RUNS = HERE.parent / "runs" / "calibration"
 COUNTS = (3, 5, 10, 20, 30, 50, 75, 100, 125, 150, 200, 300, 500, 1000, 2000)
@@ -63,7 +63,7 @@ def logits_and_labels(training: Training, photographs: str) -> tuple[np.ndarray,
     run = Run(RUNS / training.name.replace(", ", "-").replace(" ", "-"))
     if not run.model_file.exists():
         chosen = prepare(training.network, data, training.recipe, **training.settings)
-        loop.train(*chosen, run.folder, quiet=True)
+        trainer.train(*chosen, run.folder, quiet=True)
     network, _ = model.load(run)
     return validation_logits(network, run.dataset(), run.record().settings.recipe)
 

@@ -24,6 +24,7 @@ from firstlight.runs import checkpoint
 from firstlight.runs.run import Run, versions
 from firstlight.settings import prepare
 from firstlight.training import loop
+from firstlight.training.log import Log
 from firstlight.training.state import TrainState
 
 ENDLESS = 1_000_000  # steps: the time decides
@@ -53,7 +54,7 @@ class Clock:
 def measure(network: str, seconds: float, limit: int, root: Path) -> dict[str, Any]:
     """Train for some seconds; return the seconds of checkpoints and their share."""
     clock = Clock()
-    timed = [(TrainState, "save"), (loop.Log, "sync"), (checkpoint, "save")]
+    timed = [(TrainState, "save"), (Log, "sync"), (checkpoint, "save")]
     before = [getattr(*each) for each in timed]
     state = TrainState(prepare(network, limit=limit, steps=ENDLESS))
     state.into(Run.create(state.plan, state.total_steps, root / network))

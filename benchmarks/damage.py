@@ -35,11 +35,11 @@ from firstlight.errors import FirstlightError, Interrupted
 from firstlight.figures import training
 from firstlight.progress import Progress
 from firstlight.runs import checkpoint
-from firstlight.runs.files import CHECKSUM
+from firstlight.runs.files import CHECKSUM, write_json
 from firstlight.runs.run import Run, versions
 from firstlight.serve import run_views
 from firstlight.settings import prepare
-from firstlight.training import loop
+from firstlight.training import loop, trainer
 from firstlight.training.state import TrainState
 
 SECONDS_FOR_A_VERB = 20.0
@@ -305,17 +305,17 @@ def page_summary(run: Run) -> str:
 def make_runs(root: Path, data: str) -> list[Path]:
     """Return a run that is finished and evaluated, an interrupted one, and one of pictures."""
     plan = prepare("softmax", data, limit=100, epochs=3, batch_size=50)
-    finished = loop.train(plan, root / "finished", quiet=True)
+    finished = trainer.train(plan, root / "finished", quiet=True)
     finished.evaluate(quiet=True)
     state = TrainState(plan)
     state.into(Run.create(plan, state.total_steps, root / "interrupted"))
     state.save()
     with Progress(state.total_steps, quiet=True) as progress, contextlib.suppress(Interrupted):
         answers = iter([False, True])
-        loop.write_json(state.run.unfinished_model_file, finished.model_info().to_json())
+        write_json(state.run.unfinished_model_file, finished.model_info().to_json())
         loop.run_training(state, progress, stop_requested=lambda: next(answers))
     shop = prepare("softmax", str(write_pictures(root / "shop")), epochs=3)
-    pictures = loop.train(shop, root / "pictures", quiet=True)
+    pictures = trainer.train(shop, root / "pictures", quiet=True)
     return [root / "finished", root / "interrupted", pictures.folder]
 
 

@@ -374,7 +374,7 @@ def serve(connection: Connection, seed: int, work: Path, has_tensorflow: bool) -
     os.chdir(work)
     if has_tensorflow:  # otherwise it is no part of what is measured
         with tensorflow(verbose=False):
-            import_module("firstlight.training.loop")
+            import_module("firstlight.training.trainer")
     connection.send("ready")
     while True:
         kind, number = connection.recv()

@@ -24,6 +24,7 @@ from firstlight.progress import Progress
 from firstlight.runs.run import Run
 from firstlight.settings import prepare
 from firstlight.training import loop
+from firstlight.training.log import Log
 from firstlight.training.state import TrainState
 from firstlight.training.step import compile_steps
 
@@ -51,7 +52,7 @@ def loop_rate(folder: Path) -> float:
         state.run.metrics_file.open("w", encoding="utf-8") as file,
         Progress(STEPS, quiet=True) as progress,
     ):
-        log = loop.Log(state, file, progress)
+        log = Log(state, file, progress)
         began, skipped = 0.0, 0  # the first call compiles
         for call in loop.batches(state):
             if call.end in state.epoch_ends:

@@ -147,7 +147,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Make:
     the folder copies it first.
     """
     from firstlight.settings import prepare
-    from firstlight.training import loop
+    from firstlight.training import trainer
 
     folder = tmp_path_factory.mktemp("trained")
 
@@ -159,7 +159,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Make:
             plan = prepare(network, str(digits), limit=100, **short)
             recipe = replace(plan.settings.recipe, augment={})
             plan = replace(plan, settings=replace(plan.settings, recipe=recipe))
-            loop.train(plan, folder / network, quiet=True)
+            trainer.train(plan, folder / network, quiet=True)
         return folder / network
 
     return run
@@ -169,10 +169,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Make:
 def run(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Run:
     """A run that has learned something: an mlp, two epochs. A test that changes it copies it."""
     from firstlight.settings import prepare
-    from firstlight.training import loop
+    from firstlight.training import trainer
 
     folder = tmp_path_factory.mktemp("run") / "mlp"
-    loop.train(prepare("mlp", str(digits), epochs=2), folder, quiet=True)
+    trainer.train(prepare("mlp", str(digits), epochs=2), folder, quiet=True)
     return Run(folder)
 
 

@@ -26,7 +26,7 @@ from firstlight.runs.documents import Evaluation, ModelInfo
 from firstlight.runs.files import read_json
 from firstlight.runs.run import Run
 from firstlight.settings import prepare
-from firstlight.training import loop
+from firstlight.training import trainer
 
 NAMES = {"network": "net", "data": "noise", "split": "test", "classes": ()}
 
@@ -137,7 +137,7 @@ def test_a_runs_own_data_by_its_path_is_its_own(copy: Run, digits: Path) -> None
 
 
 def test_an_ensemble_averages_probabilities(copy: Run, digits: Path, here: Path) -> None:
-    loop.train(prepare("softmax", str(digits), steps=20), here / "other", quiet=True)
+    trainer.train(prepare("softmax", str(digits), steps=20), here / "other", quiet=True)
     other = Run.open(here / "other")
     dataset = copy.dataset()
     test = dataset.load("test")

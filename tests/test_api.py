@@ -456,9 +456,9 @@ def test_what_is_trained_is_said_first(digits: Path, here: Path, capsys: Any) ->
 def test_after_the_first_steps_the_time_is_said(
     digits: Path, here: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from firstlight.training import loop
+    from firstlight.training import log
 
-    monkeypatch.setattr(loop, "SECONDS_BEFORE_ESTIMATE", 0.01)
+    monkeypatch.setattr(log, "SECONDS_BEFORE_ESTIMATE", 0.01)
     fl.train("mlp", data=digits, epochs=40)
     assert re.search(r"^this will take about \d+ seconds?$", capsys.readouterr().err, re.MULTILINE)
 

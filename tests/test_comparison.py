@@ -12,7 +12,7 @@ from firstlight.errors import UsageError
 from firstlight.evaluation.comparison import Comparison, compare, mcnemar
 from firstlight.runs.run import Run
 from firstlight.settings import prepare
-from firstlight.training import loop
+from firstlight.training import trainer
 
 pytestmark = pytest.mark.usefixtures("no_figures")
 
@@ -58,7 +58,7 @@ def test_a_tiny_probability_is_not_rounded_to_nothing() -> None:
 def test_a_comparison_adds_up(
     run: Run, digits: Path, here: Path, firstlight: Callable[..., Answer]
 ) -> None:
-    loop.train(prepare("softmax", str(digits), steps=1), here / "bad", quiet=True)
+    trainer.train(prepare("softmax", str(digits), steps=1), here / "bad", quiet=True)
     found = compare(run, Run.open(here / "bad"))
     only = len(found.only_first), len(found.only_second)
     assert found.both_right + found.both_wrong + sum(only) == found.examples == 100
@@ -69,7 +69,7 @@ def test_a_comparison_adds_up(
 
 
 def test_runs_of_different_data_ask_which_data_to_use(run: Run, here: Path) -> None:
-    loop.train(prepare("softmax", "mnist", limit=100, steps=1), here / "other", quiet=True)
+    trainer.train(prepare("softmax", "mnist", limit=100, steps=1), here / "other", quiet=True)
     with pytest.raises(UsageError, match=r"trained on .*; choose with --data"):
         compare(run, Run.open(here / "other"))
 
@@ -81,6 +81,6 @@ def test_runs_of_a_folder_that_has_changed_are_not_paired(here: Path) -> None:
                 (here / "data" / label).mkdir(parents=True, exist_ok=True)
                 grey = 9 * number + (128 if label == "light" else 0)
                 Image.new("L", (40, 40), grey).save(here / "data" / label / f"{number}.png")
-        loop.train(prepare("softmax", str(here / "data"), steps=1), here / name, quiet=True)
+        trainer.train(prepare("softmax", str(here / "data"), steps=1), here / name, quiet=True)
     with pytest.raises(UsageError, match=r"has changed between the two runs; choose with --data"):
         compare(Run.open(here / "before"), Run.open(here / "after"))

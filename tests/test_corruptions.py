@@ -15,7 +15,7 @@ from firstlight.datasets import mnist
 from firstlight.model import predictor
 from firstlight.runs.run import Run
 from firstlight.settings import prepare
-from firstlight.training import loop
+from firstlight.training import trainer
 
 IMAGES = mnist.load("test").images[:300, ..., 0]
 BLACK, WHITE = np.zeros((60, 28, 28), np.uint8), np.full((60, 28, 28), 255, np.uint8)
@@ -192,7 +192,7 @@ def test_canny_finds_only_the_outline() -> None:
 
 
 def test_a_run_is_measured_on_each_corruption(here: Path) -> None:
-    loop.train(prepare("softmax", "mnist", limit=500, steps=20), here / "run", quiet=True)
+    trainer.train(prepare("softmax", "mnist", limit=500, steps=20), here / "run", quiet=True)
     examples = mnist.load("test").first(200)
     (record,) = corruptions.measure([here / "run"], examples)
     logits = predictor(model.load(Run.open(here / "run"))[0])

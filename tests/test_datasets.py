@@ -28,7 +28,7 @@ from firstlight.datasets import (
 from firstlight.errors import DataError
 from firstlight.reading.blobs import Blob
 from firstlight.settings import prepare
-from firstlight.training import loop
+from firstlight.training import trainer
 
 
 def test_mnist_is_as_published() -> None:
@@ -323,7 +323,7 @@ def test_all_of_mnist_is_trained_on_and_that_is_said(here: Path) -> None:
     assert np.array_equal(train.images[55_000:], val.images[:])
     plan = prepare("softmax", "mnist-all", limit=100, steps=2)
     assert any("images that the network has seen" in line for line in plan.settings.notices)
-    loop.train(plan, here / "run", quiet=True)
+    trainer.train(plan, here / "run", quiet=True)
     assert "all 60,000 training images are trained on" in (here / "run/MODEL_CARD.md").read_text()
 
 

@@ -34,7 +34,7 @@ from firstlight.runs.documents import TrainingResult
 from firstlight.runs.files import atomic_write, read_json, write_json, write_text
 from firstlight.runs.run import Run
 from firstlight.settings import Plan, prepare
-from firstlight.training import loop, step
+from firstlight.training import checkpoints, loop, step, trainer
 from firstlight.training.optimizer import adjust_gradients, build_optimizer, clip_filter_norm
 from firstlight.training.precision import bfloat16_speedup
 from firstlight.training.state import TrainState
@@ -60,7 +60,7 @@ def prepared(
 
 
 def train(folder: Path, network: str, data: Path | str, **fields: Any) -> TrainingResult:
-    return loop.train(prepared(network, data, **fields), folder, quiet=True).result
+    return trainer.train(prepared(network, data, **fields), folder, quiet=True).result
 
 
 def run_steps(state: TrainState) -> list[History]:
@@ -169,7 +169,7 @@ def test_a_signal_stops_it_after_a_checkpoint(number: int, digits: Path, here: P
     shorter = read_json(run.record_file)
     shorter["recipe"] |= {"epochs": None, "steps": facts["step"] + 1}
     write_json(run.record_file, shorter)
-    assert loop.resume(run, quiet=True).result.steps == facts["step"] + 1
+    assert trainer.resume(run, quiet=True).result.steps == facts["step"] + 1
 
 
 def stop_at(step: int, monkeypatch: pytest.MonkeyPatch, plan: Plan, folder: Path) -> Run:
@@ -181,7 +181,7 @@ def stop_at(step: int, monkeypatch: pytest.MonkeyPatch, plan: Plan, folder: Path
 
     with monkeypatch.context() as patched, pytest.raises(Interrupted):
         patched.setattr(loop, "run_training", stopping)
-        loop.train(plan, folder, quiet=True)
+        trainer.train(plan, folder, quiet=True)
     return Run(folder)
 
 
@@ -203,7 +203,7 @@ def test_a_stopped_training_is_used_with_the_weights_that_it_would_keep(
     for name, array in model.arrays(expected).items():
         np.testing.assert_array_equal(model.arrays(network)[name], array)
     assert len(classes) == 10 and f"the weights of step {step} of 44" in card_of(run)
-    loop.resume(run, quiet=True)
+    trainer.resume(run, quiet=True)
     assert run.unfinished() is None and "not finished" not in card_of(run)
 
 
@@ -235,10 +235,10 @@ def test_ctrl_c_after_the_last_step_says_that_the_training_is_finished(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(loop, "measure", interrupted)
+        patched.setattr(trainer, "measure", interrupted)
         with pytest.raises(Interrupted, match=r"training is finished.*train --resume run"):
             train(Path("run"), "softmax", digits, steps=3)
-    assert loop.resume(Run(Path("run")), quiet=True).result.test_accuracy is not None
+    assert trainer.resume(Run(Path("run")), quiet=True).result.test_accuracy is not None
 
 
 def test_it_stops_when_validation_no_longer_improves(digits: Path, here: Path) -> None:
@@ -249,7 +249,7 @@ def test_it_stops_when_validation_no_longer_improves(digits: Path, here: Path) -
     assert result.steps == status.step == 17  # three epochs of 550 images, 100 at a time
     assert status.stopped.startswith("validation accuracy has not risen for 2 epochs; kept the")
     logged = run.metrics()
-    assert loop.resume(run, quiet=True).result == result
+    assert trainer.resume(run, quiet=True).result == result
     assert run.metrics() == logged
 
 
@@ -259,7 +259,7 @@ def test_a_run_does_not_go_on_with_other_data(digits: Path, here: Path) -> None:
     labels = data / "train-labels-idx1-ubyte"
     labels.write_bytes(labels.read_bytes()[:-1] + b"\0")
     with pytest.raises(DataError, match=r"has changed since .*run was made"):
-        loop.resume(Run(here / "run"))
+        trainer.resume(Run(here / "run"))
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_a_run_folder_of_another_version_is_refused_in_one_line(
     document = read_json(copy.record_file) | change
     write_json(copy.record_file, {k: v for k, v in document.items() if v is not ...})
     with pytest.raises(DataError, match=message) as error:
-        loop.resume(copy)
+        trainer.resume(copy)
     assert "run.json" in str(error.value) and "\n" not in str(error.value)
 
 
@@ -407,7 +407,7 @@ def test_notices_are_shown_before_training(
 ) -> None:
     plan = prepared("softmax", digits, steps=1, batch_size=8)
     settings = replace(plan.settings, notices=("mind the gap",))
-    loop.train(replace(plan, settings=settings), here / "run")
+    trainer.train(replace(plan, settings=settings), here / "run")
     assert "mind the gap" in capfd.readouterr().err
 
 
@@ -512,7 +512,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_is_used(
     copy = Run(Path(shutil.copytree(run.folder, here / "run")))
     weights = checkpoint.load(copy.weights)[0]
     copy.last.write_bytes(copy.last.read_bytes()[:-50])
-    loop.resume(copy)
+    trainer.resume(copy)
     assert "last.npz: damaged or incomplete checkpoint" in (error := capsys.readouterr().err)
     assert "going on from the one before it, of step" in error
     for name, array in checkpoint.load(copy.weights)[0].items():
@@ -520,12 +520,12 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_is_used(
     copy.last.write_bytes(copy.last.read_bytes()[:-50])
     copy.previous.unlink()
     with pytest.raises(DataError, match=r"last\.npz: damaged .* no other .* delete .*checkpoints"):
-        loop.resume(copy, quiet=True)
+        trainer.resume(copy, quiet=True)
     copy.last.rename(copy.previous)
     shutil.copyfile(run.last, copy.previous)
     copy.last.mkdir()
     with pytest.raises(DataError, match=r"last\.npz: damaged \(it is no file\); remove it"):
-        loop.resume(copy, quiet=True)
+        trainer.resume(copy, quiet=True)
 
 
 @pytest.mark.parametrize("start", ["softmax", None])
@@ -533,15 +533,15 @@ def test_a_run_without_a_checkpoint_begins_at_its_first_step(
     start: str | None, digits: Path, here: Path
 ) -> None:
     plan = prepared("softmax", digits, limit=100, steps=3, steps_per_call=1)
-    first = loop.train(plan, here / "first", quiet=True) if start else None
-    loop.train(plan, here / "whole", quiet=True, start=first)
+    first = trainer.train(plan, here / "first", quiet=True) if start else None
+    trainer.train(plan, here / "whole", quiet=True, start=first)
     state = TrainState(plan)
     if first:
         state.start_from(first)
     state.into(Run.create(state.plan, state.total_steps, here / "cut"))
     (here / "cut" / "checkpoints").mkdir()
     (here / "cut" / "checkpoints" / ".last.npz.1.part").write_bytes(b"half")
-    loop.resume(Run.open(here / "cut"), quiet=True)
+    trainer.resume(Run.open(here / "cut"), quiet=True)
     assert_bit_equal(here / "whole", here / "cut")
     assert not list(here.rglob("*.part"))
 
@@ -561,10 +561,10 @@ def test_a_start_that_was_killed_before_run_json_begins_again_in_its_folder(
     (folder / ".lock").write_text("")
     (folder / ".run.json.77.part").write_text("{")
     (folder / f".curves.png.{dead_process()}.part").write_text("half")
-    assert loop.train(plan, folder, quiet=True).result.steps == 1
+    assert trainer.train(plan, folder, quiet=True).result.steps == 1
     assert not list(folder.rglob("*.part"))
     with pytest.raises(UsageError, match="is not empty"):
-        loop.train(plan, folder, quiet=True)
+        trainer.train(plan, folder, quiet=True)
 
 
 def test_two_trainings_do_not_share_a_run(run: Run, here: Path, firstlight: Firstlight) -> None:
@@ -580,8 +580,8 @@ def test_a_folder_that_is_renamed_while_it_trains_is_not_split_in_two(
     digits: Path, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = prepared("softmax", digits, limit=100, steps=5, steps_per_call=1)
-    loop.train(plan, here / "whole", quiet=True)
-    monkeypatch.setattr(loop, "MIN_SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    trainer.train(plan, here / "whole", quiet=True)
+    monkeypatch.setattr(checkpoints, "MIN_SECONDS_BETWEEN_CHECKPOINTS", 0.0)
     run_call = loop.run_call
 
     def rename(state: TrainState, *rest: Any) -> None:
@@ -591,10 +591,10 @@ def test_a_folder_that_is_renamed_while_it_trains_is_not_split_in_two(
 
     monkeypatch.setattr(loop, "run_call", rename)
     with pytest.raises(DataError, match=r"cut was renamed or removed .* --resume .*moved`"):
-        loop.train(plan, here / "cut", quiet=True)
+        trainer.train(plan, here / "cut", quiet=True)
     monkeypatch.setattr(loop, "run_call", run_call)
     assert not (here / "cut").exists()
-    loop.resume(Run.open(here / "moved"), quiet=True)
+    trainer.resume(Run.open(here / "moved"), quiet=True)
     assert_bit_equal(here / "whole", here / "moved")
 
 
@@ -722,10 +722,10 @@ def test_pictures_resume_to_bit_equal_weights(here: Path, tmp_path: Path) -> Non
         noise = np.random.default_rng(number).integers(0, 256, (40, 44, 3), np.uint8)
         Image.fromarray(noise).save(folder / f"{number}.png")
     plan = prepared("nin-cifar", tmp_path / "shop", steps=8, batch_size=4)
-    loop.train(plan, here / "whole", quiet=True)
+    trainer.train(plan, here / "whole", quiet=True)
     with pytest.raises(Interrupted, match="after step 5"):
         stop_after(5, plan, here / "cut")
-    loop.resume(Run.open(here / "cut"), quiet=True)
+    trainer.resume(Run.open(here / "cut"), quiet=True)
     assert_bit_equal(here / "whole", here / "cut")
 
 
@@ -734,14 +734,14 @@ def test_a_training_that_is_killed_in_its_first_checkpoint_comes_to_the_same_wei
 ) -> None:
     """`benchmarks/kills.py` kills at many moments."""
     plan = prepared("softmax", digits, limit=100, steps=40)
-    whole = loop.train(plan, here / "whole", quiet=True)
+    whole = trainer.train(plan, here / "whole", quiet=True)
     folder = here / "killed"
     verb = [sys.executable, "-m", "firstlight", "train", "softmax", "--data", str(digits)]
     arguments = [*verb, "--limit", "100", "--steps", "40", "--out", str(folder)]
     assert kills.kill_once(arguments, folder, seconds=120, wanted=2)  # run.json, then last.npz
     killed = Run(folder)
     if killed.record_file.exists():
-        loop.resume(killed, quiet=True)
+        trainer.resume(killed, quiet=True)
     else:
-        loop.train(plan, folder, quiet=True)
+        trainer.train(plan, folder, quiet=True)
     assert kills.difference(whole, killed) == "" and not list(folder.rglob("*.part"))

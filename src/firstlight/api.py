@@ -123,14 +123,14 @@ def train(
     """
     given = given_arguments(train, locals())
     with tensorflow(verbose):
-        from firstlight.training import loop
+        from firstlight.training import trainer
         from firstlight.training.workers import start_workers
     if resume is not None:
         refuse_beside_resume(given)
     workers = start_workers(devices, verbose)
     if resume is not None:
         arrays = data if isinstance(data, Dataset) else None
-        return loop.resume(as_run(resume, trust), quiet, arrays, workers)
+        return trainer.resume(as_run(resume, trust), quiet, arrays, workers)
     plan = prepare(
         network or "",
         data,
@@ -149,9 +149,9 @@ def train(
     )
     start = as_run(from_run, trust) if from_run is not None else None
     if dry_run:
-        return loop.dry_run(plan, start, quiet, workers)
+        return trainer.dry_run(plan, start, quiet, workers)
     folder = Path(out) if out else None
-    return loop.train(plan, folder, quiet=quiet, start=start, workers=workers)
+    return trainer.train(plan, folder, quiet=quiet, start=start, workers=workers)
 
 
 def train_first_graph(

@@ -1,4 +1,4 @@
-"""TRAINING: the only loop. Settings and data go in; a run folder comes out.
+"""TRAINING: the only loop, for every network and every dataset. trainer.py begins and ends it.
 
     for each call of the compiled graph:          a thread has its batches ready
         for each step in it:                      forward, loss, gradients, update
@@ -9,255 +9,31 @@ The batch of a step is a function of seed and step alone, and a checkpoint holds
 a run that was killed at any moment resumes to the same weights that it would have reached.
 """
 
-import math
 import os
 import signal
-import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import IntEnum
 from pathlib import Path
 from types import FrameType
-from typing import TextIO
 
 import numpy as np
 import tensorflow as tf
 
 from firstlight import model
-from firstlight.datasets import Dataset, ahead, shuffled
-from firstlight.errors import DataError, FirstlightError, Interrupted
-from firstlight.graphs.operations import trace
+from firstlight.datasets import ahead, shuffled
+from firstlight.errors import FirstlightError, Interrupted
 from firstlight.progress import Progress
-from firstlight.runs import card, checkpoint, lock
-from firstlight.runs.documents import (
-    INTERRUPTED,
-    LoggedStep,
-    ModelInfo,
-    TrainingResult,
-    metrics_line,
-    read_metrics,
-)
-from firstlight.runs.files import remove_parts, write_json
-from firstlight.runs.run import Run, changed_versions, next_folder_of, refuse_used
-from firstlight.settings import Plan
+from firstlight.runs import checkpoint
+from firstlight.runs.documents import INTERRUPTED
 from firstlight.training import advice
-from firstlight.training.events import write_graph, write_scalars
+from firstlight.training.checkpoints import Checkpoints
+from firstlight.training.log import Log
 from firstlight.training.state import TrainState
-from firstlight.training.step import Call, History, RunSteps, compile_steps, cross_entropy
-from firstlight.training.workers import LOST_WORKER, Part, WorkerLost, Workers
-
-MIN_SECONDS_BETWEEN_CHECKPOINTS, MAX_SECONDS_BETWEEN_CHECKPOINTS = 1.0, 60.0
-CHECKPOINT_SHARE = 0.02  # fraction of the time for checkpoints, within the two limits above
-SECONDS_BEFORE_ESTIMATE = 3.0  # of steps, before their speed says how long the training will take
-MAX_LOGGED_STEPS = 1000  # a curve needs no more points, however long the training is
-
-
-def train(
-    plan: Plan,
-    out: Path | None = None,
-    quiet: bool = False,
-    start: Run | None = None,
-    workers: Workers | None = None,
-) -> Run:
-    """Train what was planned (see settings.prepare), and leave a run folder.
-
-    model/ gets the weights that were best on the validation images, or the last ones if the recipe
-    says keep="last"; early stopping always keeps the best. The test images are measured once, at
-    the end.
-
-    Args:
-        out: the run folder; by default the next runs/NETWORK-DATA-N.
-        quiet: show no progress and no notices.
-        start: a run to take the first weights from, wherever name and shape match.
-        workers: the devices and processes that compute; by default this process alone.
-
-    Raises:
-        Interrupted: SIGINT or SIGTERM came; a checkpoint has been written.
-        FirstlightError: the loss is not a number, or another process of the training has ended.
-        DataError, UsageError: the data is damaged, or does not fit the network.
-    """
-    state = TrainState(plan, workers)  # first: what cannot be trained leaves no folder
-    if start:
-        state.start_from(start)
-    with new_run(state, out) as (run, held):
-        state.into(run, held)
-        state.save()
-        if state.events:
-            write_graph(state.events, trace(state.network))
-        finish(state, quiet)
-    return state.run
-
-
-@contextmanager
-def new_run(state: TrainState, out: Path | None) -> Iterator[tuple[Run, lock.Lock | None]]:
-    """Let the chief make the run folder and hold its lock; give the run to each process."""
-    workers = state.workers
-    if not workers.is_chief:
-        yield Run(Path(workers.from_chief("")), plan=state.plan), None
-        return
-    if out:
-        refuse_used(out, state.plan)
-    folder = out or next_folder_of(state.settings)
-    with lock.held(folder) as held:
-        remove_parts(folder, ours=Run(folder).own_files())
-        run = Run.create(state.plan, state.total_steps, folder)
-        workers.from_chief(str(folder))
-        yield run, held
-
-
-def resume(
-    run: Run,
-    quiet: bool = False,
-    arrays: Dataset | None = None,
-    workers: Workers | None = None,
-) -> Run:
-    """Continue from the last checkpoint, or from the first step if there is none; see `train`.
-
-    Args:
-        arrays: the data of a run that was trained on arrays, which its folder does not keep.
-
-    Raises:
-        DataError: the data has changed, or the run is damaged or of another version.
-        UsageError: another process trains the run.
-    """
-    workers = workers or Workers()
-    if not workers.is_chief:
-        return go_on(run, None, quiet, arrays, workers)
-    with lock.held(run.folder) as held:
-        remove_parts(run.folder, ours=run.own_files())
-        return go_on(run, held, quiet, arrays, workers)
-
-
-def go_on(
-    run: Run, held: lock.Lock | None, quiet: bool, arrays: Dataset | None, workers: Workers
-) -> Run:
-    """Do what `resume` does, while the chief holds the run's lock."""
-    settings, dataset = run.record().settings, arrays or run.dataset()
-    if dataset.fingerprint() != settings.sha256:
-        raise DataError(f"{settings.data} has changed since {run.folder} was made; train again")
-    record = run.record()
-    state = TrainState(Plan(settings, run.network(), dataset), workers).into(run, held)
-    notices = (changed_versions(record.versions), state.restore())
-    if workers.is_chief:
-        state.status.logged = run.forget_after(state.status)
-        run.write_record(replace(record, status=None))  # it is no longer interrupted
-    finish(state, quiet, notices=notices)
-    return run
-
-
-def dry_run(
-    plan: Plan, start: Run | None = None, quiet: bool = False, workers: Workers | None = None
-) -> Run:
-    """Do everything that `train` does with a single step on one batch; keep nothing.
-
-    The run has a result, but its folder is gone.
-    """
-    recipe = replace(plan.settings.recipe, epochs=None, steps=1, steps_per_call=1)
-    settings = replace(plan.settings, recipe=recipe, limit=recipe.batch_size)
-    with tempfile.TemporaryDirectory() as folder:
-        state = TrainState(replace(plan, settings=settings), workers)
-        if start:
-            state.start_from(start)
-        with new_run(state, Path(folder)) as (run, held):
-            state.into(run, held)
-            state.save()
-            finish(state, quiet, test_limit=recipe.batch_size)
-        if state.workers.is_chief:
-            state.run.result = replace(state.run.result, run=None)
-        return state.run
-
-
-def finish(
-    state: TrainState,
-    quiet: bool,
-    test_limit: int | None = None,
-    notices: tuple[str, ...] = (),
-) -> None:
-    """Run the steps that are left; the chief writes model, result, model card and figures.
-
-    Args:
-        notices: what a user must know about a training that goes on.
-
-    Raises:
-        Interrupted: also after the last step, before all of it is written.
-    """
-    from firstlight.figures.training import draw_training  # matplotlib takes 0.3 s to import
-
-    kind = state.val.images.kind(state.dataset.classes)
-    data = state.dataset
-    info = ModelInfo(state.settings.network, data.classes, kind, data.values)
-    is_chief = state.workers.is_chief
-    if is_chief:
-        write_json(state.run.unfinished_model_file, info.to_json())
-    notices = (*notices, *state.workers.notices(state.network))
-    with Progress(state.total_steps, state.status.step, quiet or not is_chief) as progress:
-        for line in (*advice.description(state), *state.settings.notices, *filter(None, notices)):
-            progress.say(line)
-        try:
-            run_training(state, progress)
-        except Interrupted:
-            if is_chief:
-                with state.writing():
-                    card.write(state.run, state.network.input_shape[1:], result_of(state))
-            raise
-        progress.say(f"stopped: {state.status.stopped}")
-    if not is_chief:
-        return
-    try:
-        with state.writing():
-            write_result(state, info, test_limit, quiet)
-            draw_training(state.run, state.train, state.dataset.name, state.dataset.classes)
-    except KeyboardInterrupt:
-        raise Interrupted(
-            "interrupted; the training is finished, and its weights are kept; measure them with: "
-            f"{state.run.resume_command()}"
-        ) from None
-
-
-def write_result(state: TrainState, info: ModelInfo, test_limit: int | None, quiet: bool) -> None:
-    """Write model, result and model card of a training that has ended."""
-    run = state.run
-    weights, _ = checkpoint.load(run.best)
-    model.save(run, info, weights)
-    result = measure(state, test_limit, quiet)
-    run.write_record(replace(run.record(), status=state.status, result=result))
-    card.write(run, state.network.input_shape[1:], result)
-
-
-def measure(state: TrainState, test_limit: int | None, quiet: bool) -> TrainingResult:
-    """Measure the kept network on the test images in float32, if the data has test images.
-
-    Args:
-        test_limit: the number of test images to measure; None for all.
-    """
-    accuracy, images = None, None
-    if "test" in state.dataset.splits:
-        network, _ = model.load(state.run)
-        test = state.dataset.load("test").first(test_limit).resized(network.input_shape[1:])
-        logits = model.predictor(network, quiet)(test.images)
-        accuracy, images = float((logits.argmax(1) == test.labels).mean()), len(test)
-    return result_of(state, accuracy, images)
-
-
-def result_of(
-    state: TrainState, test_accuracy: float | None = None, test_images: int | None = None
-) -> TrainingResult:
-    """Return what the training has come to so far; None: the accuracy was not measured."""
-    status = state.status
-    return TrainingResult(
-        network=state.settings.network,
-        data=state.dataset.name,
-        steps=status.step,
-        first_cost=status.first_cost,
-        final_cost=status.final_cost,
-        test_accuracy=test_accuracy,
-        test_images=test_images,
-        seconds=round(status.seconds, 3),
-        run=str(state.run.folder),
-    )
+from firstlight.training.step import Call, RunSteps, compile_steps, cross_entropy
+from firstlight.training.workers import LOST_WORKER, Part, WorkerLost
 
 
 def run_training(
@@ -289,7 +65,7 @@ def run_training(
         ) from None
 
 
-def run_calls(state: TrainState, log: "Log", stop_requested: Callable[[], bool]) -> None:
+def run_calls(state: TrainState, log: Log, stop_requested: Callable[[], bool]) -> None:
     """Run the calls of the graph that are left. Raises what `run_training` raises.
 
     Processes that train together must end after the same call. So each asks for the end with its
@@ -333,7 +109,7 @@ def reason_to_leave(state: TrainState, asked: int) -> FirstlightError:
     )
 
 
-def run_call(state: TrainState, run_steps: RunSteps, call: Call, log: "Log", asks: int) -> int:
+def run_call(state: TrainState, run_steps: RunSteps, call: Call, log: Log, asks: int) -> int:
     """Run the steps of one call, log them, and validate if an epoch ends.
 
     Returns:
@@ -345,39 +121,6 @@ def run_call(state: TrainState, run_steps: RunSteps, call: Call, log: "Log", ask
     if call.end in state.epoch_ends:
         validate(state, log, rate=float(history.learning_rates[-1]))
     return asking
-
-
-class Checkpoints:
-    """Writes a checkpoint from time to time.
-
-    The page redraws weights at each one, so small networks are saved often.
-    """
-
-    def __init__(self, state: TrainState, log: "Log") -> None:
-        self.state, self.log = state, log
-        self.due = time.monotonic() + MIN_SECONDS_BETWEEN_CHECKPOINTS
-        self.failure: OSError | None = None  # such as a full disk; the other processes wait
-
-    def save_if_due(self, is_over: bool) -> None:
-        """Let the chief write a checkpoint if it is time, or if the training is over.
-
-        Raises OSError, unless the other processes must learn of it first: then it is `failure`.
-        """
-        began = time.monotonic()
-        if not self.state.workers.is_chief or (began < self.due and not is_over):
-            return
-        try:
-            self.log.sync()  # a checkpoint says how many lines there are
-            self.state.save()
-        except OSError as error:
-            if is_over or self.state.workers.processes == 1:
-                raise
-            self.failure = error
-        now = time.monotonic()
-        wait = (now - began) / CHECKPOINT_SHARE
-        self.due = now + max(
-            MIN_SECONDS_BETWEEN_CHECKPOINTS, min(wait, MAX_SECONDS_BETWEEN_CHECKPOINTS)
-        )
 
 
 def batches(state: TrainState) -> Iterator[Call]:
@@ -422,76 +165,6 @@ def calls(step: int, epoch_ends: list[int], count: int) -> list[tuple[int, int]]
             bounds.append((step, min(step + count, end)))
             step = bounds[-1][1]
     return bounds
-
-
-class Log:
-    """Writes metrics.jsonl, shows progress, and writes TensorBoard's events if they are wanted."""
-
-    def __init__(self, state: TrainState, file: TextIO, progress: Progress) -> None:
-        self.state, self.file, self.progress = state, file, progress
-        self.crc = read_metrics(state.run.metrics_file)[1]
-        self.every = math.ceil(state.total_steps / MAX_LOGGED_STEPS)
-        self.began = time.monotonic() - state.status.seconds
-        self.first_call: tuple[int, float] | None = None  # its last step, and when it ended
-        self.has_duration = self.has_warned = False
-
-    def steps(self, start: int, history: History) -> None:
-        """Log the steps of one call. Raises FirstlightError at a loss that is not a number."""
-        status = self.state.status
-        status.seconds = time.monotonic() - self.began
-        measured = zip(history.losses, history.accuracies, history.learning_rates, strict=True)
-        for step, (loss, accuracy, rate) in enumerate(measured, start + 1):
-            if not math.isfinite(loss):
-                raise FirstlightError(
-                    f"the cost was {loss} at step {step}: {advice.lower_rate(self.state)}"
-                )
-            if step == 1:
-                status.first_cost = float(loss)
-            if step == 1 or step % self.every == 0:
-                self.line(step, "train", loss=loss, accuracy=accuracy, rate=rate)
-        status.final_cost = float(history.losses[-1])
-        accuracy = history.accuracies[-1]
-        self.say_duration()
-        self.progress.at(status.step, f"cost {status.final_cost:.4f}  accuracy {accuracy:.2%}")
-
-    def say_duration(self) -> None:
-        """Say once how long the training will take, when some steps have shown their speed.
-
-        The first call is not counted: it compiles the graph.
-        """
-        state, now = self.state, time.monotonic()
-        if self.first_call is None:
-            self.first_call = state.status.step, now
-        first_step, first_time = self.first_call
-        if self.has_duration or now - first_time < SECONDS_BEFORE_ESTIMATE:
-            return
-        self.has_duration = True
-        seconds_per_step = (now - first_time) / (state.status.step - first_step)
-        left = seconds_per_step * (state.total_steps - state.status.step)
-        self.progress.say(f"this will take about {advice.rough_duration(left)}")
-
-    def sync(self) -> None:
-        """Put all lines on the disk."""
-        self.file.flush()
-        os.fsync(self.file.fileno())
-
-    def line(self, step: int, split: str, *, loss: float, accuracy: float, rate: float) -> None:
-        """Write one measurement; see LoggedStep for the units."""
-        state = self.state
-        logged = LoggedStep(
-            step=step,
-            epoch=round(step * state.recipe.batch_size / len(state.train), 4),
-            split=split,
-            loss=float(f"{loss:.9g}"),  # nine digits hold all of a float32
-            accuracy=round(float(accuracy), 6),
-            lr=float(f"{rate:.6g}"),
-            seconds=round(state.status.seconds, 3),
-        )
-        line, self.crc = metrics_line(logged, self.crc)
-        self.file.write(line)
-        state.status.logged += 1
-        if state.events:
-            write_scalars(state.events, step, split, loss=loss, accuracy=accuracy)
 
 
 def validate(state: TrainState, log: Log, rate: float) -> None:
