@@ -1,5 +1,6 @@
 """The training loop: the first graph's mathematics, and nothing lost when it is stopped."""
 
+import errno
 import json
 import math
 import os
@@ -616,6 +617,16 @@ def test_a_half_written_file_never_takes_the_name(tmp_path: Path) -> None:
         file.write(b"half")
         raise RuntimeError
     assert path.read_text() == "before" and os.listdir(tmp_path) == ["file"]
+
+
+def test_a_full_disk_names_the_file(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device: 'whole\.json'"):
+        write_json(Path("whole.json"), {})
+    assert not list(here.iterdir())
 
 
 def test_a_shorter_last_call_of_an_epoch_is_filled_up(digits: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TextIO
 from firstlight.errors import FirstlightError
 from firstlight.progress import Progress
 from firstlight.runs.documents import LoggedStep, metrics_line, read_metrics
+from firstlight.runs.files import naming
 from firstlight.training import advice
 from firstlight.training.events import write_scalars
 from firstlight.training.state import TrainState
@@ -65,8 +66,9 @@ class Log:
 
     def sync(self) -> None:
         """Put all lines on the disk."""
-        self.file.flush()
-        os.fsync(self.file.fileno())
+        with naming(self.state.run.metrics_file):
+            self.file.flush()
+            os.fsync(self.file.fileno())
 
     def line(self, step: int, split: str, *, loss: float, accuracy: float, rate: float) -> None:
         """Write one measurement; see LoggedStep for the units."""
@@ -81,7 +83,8 @@ class Log:
             seconds=round(state.status.seconds, 3),
         )
         line, self.crc = metrics_line(logged, self.crc)
-        self.file.write(line)
+        with naming(state.run.metrics_file):
+            self.file.write(line)
         state.status.logged += 1
         if state.events:
             write_scalars(state.events, step, split, loss=loss, accuracy=accuracy)
