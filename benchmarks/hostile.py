@@ -54,6 +54,7 @@ from firstlight.runs.run import versions
 FOLDERS = re.compile(r"/(?:[\w.+-]+/)+")  # of this machine: they are nobody else's business
 MAX_SECONDS = 10.0
 MAX_MEMORY = 10**9  # bytes
+VERBS_WITH_TENSORFLOW = 4  # in one process: each leaves graphs in memory, and a user runs one
 EXIT_CODES = range(6)
 SHARES = {  # kind → how many of 100 inputs
     "pictures": 38,
@@ -430,9 +431,11 @@ class Worker:
         self.seed, self.work = seed, work
         self.process: Any = None
         self.has_tensorflow = False
+        self.verbs = 0  # that the process has run
 
     def run(self, kind: str, number: int | str) -> Outcome:
         self.begin(has_tensorflow=kind == "run" or Path(str(number)).name.startswith("run"))
+        self.verbs += 1
         self.connection.send((kind, number))
         self.connection.recv()
         if self.connection.poll(MAX_SECONDS):
@@ -447,10 +450,11 @@ class Worker:
         return Outcome(kind, number, verb="", code=None, seconds=10, megabytes=0, fault=fault)
 
     def begin(self, has_tensorflow: bool) -> None:
-        if self.process and self.has_tensorflow == has_tensorflow:
+        is_full = self.has_tensorflow and self.verbs >= VERBS_WITH_TENSORFLOW
+        if self.process and self.has_tensorflow == has_tensorflow and not is_full:
             return
         self.end()
-        self.has_tensorflow = has_tensorflow
+        self.has_tensorflow, self.verbs = has_tensorflow, 0
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         arguments = theirs, self.seed, self.work, has_tensorflow

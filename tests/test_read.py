@@ -123,6 +123,14 @@ def test_single_reads_the_whole_picture_as_one_digit(write: Any) -> None:
     assert read(small, single=True).text == "5"
 
 
+def test_a_digit_that_the_frame_cuts_off_is_right_or_unsure() -> None:
+    four = Image.new("L", (50, 50), 250)
+    pen = ImageDraw.Draw(four)
+    for stroke in ((0, 28, 28, 0), (0, 32, 50, 32), (33, 0, 33, 50)):
+        pen.line(stroke, 20)
+    assert read(four, single=True).text in ("4", "?")
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGB", "RGBA", "CMYK", "I;16", "I", "F"])
 def test_every_mode_of_pixels_is_read(write: Any, mode: str) -> None:
     grey = write("728")

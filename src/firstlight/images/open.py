@@ -10,6 +10,7 @@ needs the extra `heic`, and is tried only for a file that begins as one.
 
 import ctypes
 import io
+import logging
 import math
 import warnings
 from collections.abc import Iterator
@@ -30,6 +31,8 @@ from firstlight.errors import DataError, UsageError
 PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
 for _plugin in ("Png", "Jpeg", "WebP", "Bmp", "Gif", "Tiff", "Avif"):
     import_module(f"PIL.{_plugin}ImagePlugin")  # else Pillow imports all its forty: 50 ms
+# Without a handler, Python prints what Pillow logs about damaged files on stderr.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 MAX_PIXELS = 40_000_000  # decoded, they take 160 MB
 MIN_COLOUR_RATIO = 5.0  # of the deviations of a colour and of the lightness

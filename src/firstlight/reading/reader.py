@@ -38,6 +38,8 @@ MIN_WHOLE = 0.5  # of a line: how much of its marks is in it, times how surely t
 # The mean confidence of a line. A single digit needs more: round things are in many photographs.
 MIN_LINE_CONFIDENCE, MIN_LONE_CONFIDENCE = 0.7, 0.88
 MIN_PROBABILITY = 1e-9  # of a digit, so that they have a sum
+# Of a picture's one digit whose ink touches so many sides of the frame: part of it may be cut off.
+CUT_SIDES, MIN_CUT_CONFIDENCE = 3, 0.9
 MIN_BESIDE = 0.4  # of the lower of two lines in one row, the part that is as high as the other
 STRIP_HEIGHTS = (1.3, 1.6)  # over the digits' height: each line is read with these margins
 
@@ -306,8 +308,15 @@ def read_single(picture: Picture, found: ink.Ink, network: Recognizer) -> Readin
         return Reading((), picture, found.contrast)
     marks = locate.find_marks(found.contrast)
     blobs = locate.find_single(marks, found.contrast.shape)
-    digit = to_digits([recognize_single(blobs, found, network)], network, picture.scale)
+    least = MIN_CUT_CONFIDENCE if touched_sides(found.contrast) >= CUT_SIDES else None
+    digit = to_digits([recognize_single(blobs, found, network)], network, picture.scale, least)
     return Reading((Line(tuple(digit)),) if digit else (), picture, found.contrast)
+
+
+def touched_sides(contrast: NDArray[np.float32]) -> int:
+    """Return how many of the four sides of a picture's frame ink touches."""
+    sides = (contrast[0], contrast[-1], contrast[:, 0], contrast[:, -1])
+    return sum(bool(side.any()) for side in sides)
 
 
 def is_one_digit(found: FoundInk, network: Recognizer) -> bool:
