@@ -68,8 +68,9 @@ def evaluate(
     Several runs form an ensemble: their probabilities are averaged.
     """
     from firstlight import api
+    from firstlight.arguments import as_run
 
-    runs = [api.as_run(folder, trust) for folder in folders]
+    runs = [as_run(folder, trust) for folder in folders]
     evaluation = api.evaluate(
         runs, data, split or "", views, predictions=predictions, quiet=quiet, verbose=verbose
     )
