@@ -9,7 +9,8 @@ seconds. Counted are
 
     tracebacks   an exception that is no FirstlightError, an unknown exit code, a process that died
     hangs        more than 10 seconds
-    memory       more than 1 GB of the process, with Python and its modules (TensorFlow: 0.5 GB)
+    memory       more than 1 GB of the process, with Python and its modules (TensorFlow: 0.5 GB);
+                 what the verbs before it have left is subtracted
     strange      lines on stderr that are not firstlight's own
 
 The results go to results/hostile.json, with each fault and the number that makes the input again.
@@ -54,7 +55,6 @@ from firstlight.runs.run import versions
 FOLDERS = re.compile(r"/(?:[\w.+-]+/)+")  # of this machine: they are nobody else's business
 MAX_SECONDS = 10.0
 MAX_MEMORY = 10**9  # bytes
-VERBS_WITH_TENSORFLOW = 4  # in one process: each leaves graphs in memory, and a user runs one
 EXIT_CODES = range(6)
 SHARES = {  # kind → how many of 100 inputs
     "pictures": 38,
@@ -377,15 +377,18 @@ def serve(connection: Connection, seed: int, work: Path, has_tensorflow: bool) -
         with tensorflow(verbose=False):
             import_module("firstlight.training.trainer")
     connection.send("ready")
+    at_first = megabytes("VmRSS")
     while True:
         kind, number = connection.recv()
         arguments = write_input(kind, number, seed, work, work / "here")
         connection.send("begins")
-        connection.send(run_verb_here(arguments))
+        left = max(0.0, megabytes("VmRSS") - at_first)
+        result = run_verb_here(arguments)
+        connection.send(result | {"megabytes": round(megabytes("VmHWM") - left, 1)})
 
 
 def run_verb_here(arguments: list[str]) -> dict[str, Any]:
-    """Run the command line in this process: exit code, seconds, memory, and what was printed."""
+    """Run the command line in this process: exit code, seconds, and what was printed."""
     from firstlight import cli
 
     sys.argv = ["firstlight", *arguments]
@@ -412,16 +415,16 @@ def run_verb_here(arguments: list[str]) -> dict[str, Any]:
         "verb": " ".join(arguments[:2] if arguments[0] == "data" else arguments[:1]),
         "code": code,
         "seconds": round(seconds, 3),
-        "megabytes": peak_megabytes(),
         "fault": fault[:300],
         "said": FOLDERS.sub("…/", said[-600:]),
     }
 
 
-def peak_megabytes() -> float:
+def megabytes(name: str) -> float:
+    """Return the memory of this process: now ("VmRSS"), or at its peak ("VmHWM")."""
     status = Path("/proc/self/status").read_text()
-    (line,) = [line for line in status.splitlines() if line.startswith("VmHWM")]
-    return round(int(line.split()[1]) / 1000, 1)
+    (line,) = [line for line in status.splitlines() if line.startswith(name)]
+    return int(line.split()[1]) * 1024 / 10**6
 
 
 class Worker:
@@ -431,11 +434,9 @@ class Worker:
         self.seed, self.work = seed, work
         self.process: Any = None
         self.has_tensorflow = False
-        self.verbs = 0  # that the process has run
 
     def run(self, kind: str, number: int | str) -> Outcome:
         self.begin(has_tensorflow=kind == "run" or Path(str(number)).name.startswith("run"))
-        self.verbs += 1
         self.connection.send((kind, number))
         self.connection.recv()
         if self.connection.poll(MAX_SECONDS):
@@ -450,11 +451,10 @@ class Worker:
         return Outcome(kind, number, verb="", code=None, seconds=10, megabytes=0, fault=fault)
 
     def begin(self, has_tensorflow: bool) -> None:
-        is_full = self.has_tensorflow and self.verbs >= VERBS_WITH_TENSORFLOW
-        if self.process and self.has_tensorflow == has_tensorflow and not is_full:
+        if self.process and self.has_tensorflow == has_tensorflow:
             return
         self.end()
-        self.has_tensorflow, self.verbs = has_tensorflow, 0
+        self.has_tensorflow = has_tensorflow
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         arguments = theirs, self.seed, self.work, has_tensorflow
