@@ -62,6 +62,15 @@ def test_a_broken_cluster_ends_the_command_with_a_line(
     assert answer.err.startswith("firstlight: TF_CONFIG: there is no worker 5")
 
 
+def test_a_verb_that_ignores_the_cluster_says_so(
+    here: Path, firstlight: Firstlight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TF_CONFIG", config(TWO, {"type": "worker", "index": 1}))
+    for verb in (("find-lr", "softmax"), ("first-graph", "--steps", "1")):
+        answer = firstlight(*verb)
+        assert answer.err.startswith(f"{verb[0]} computes on this machine alone: only `train` use")
+
+
 def test_the_chief_comes_first() -> None:
     clusters = {"chief": ["a:1"], "worker": ["b:1", "c:1"]}
     chief = cluster.from_tf_config(config(clusters, {"type": "chief", "index": 0}))

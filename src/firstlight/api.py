@@ -239,7 +239,10 @@ def find_lr(
     True
     """
     with tensorflow(verbose):
+        from firstlight.training.cluster import notice_alone
         from firstlight.training.rate_search import search_rate
+    if notice := notice_alone("find-lr"):
+        say_notice(notice, quiet=quiet)
     plan = prepare(network, data, recipe, batch_size=batch_size, seed=seed, quiet=quiet)
     return search_rate(plan, Path(out) if out else None, quiet)
 

@@ -50,6 +50,10 @@ def first_graph(
     100 steps, its accuracy on the validation images is printed below the costs so far.
     """
     from firstlight import api
+    from firstlight.training.cluster import notice_alone
+
+    if not quiet and (notice := notice_alone("first-graph")):
+        print(notice, file=sys.stderr)
 
     def on_cost(step: int, cost: float) -> None:
         if not json_ and not quiet and ((step - 1) % log_every == 0 or step == steps):

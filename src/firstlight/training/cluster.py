@@ -52,6 +52,14 @@ def is_chief() -> bool:
     return cluster is None or cluster.index == 0
 
 
+def notice_alone(verb: str) -> str | None:
+    """Return what a verb says that computes on one machine although there is a cluster."""
+    cluster = from_environment()
+    if cluster is None:
+        return None
+    return f"{verb} computes on this machine alone: only `train` uses the cluster of {cluster.size}"
+
+
 def local_addresses(count: int) -> list[str]:
     """Return addresses of this machine, host:port, that nobody uses now."""
     with ExitStack() as stack:
