@@ -152,6 +152,19 @@ def table(lines: list[dict[str, Any]], without: dict[str, float], classes: int) 
     return "\n".join([*rows, "", measured])
 
 
+def in_short(lines: list[dict[str, Any]], without: dict[str, float]) -> str:
+    """Return the table of README: the best without a network, and the deep networks."""
+    rows = ["| method | top-1, % | n |", "|---|--:|--:|"]
+    best = max(without, key=lambda name: without[name])
+    rows.append(f"| {best} | {100 * without[best]:.1f} | |")
+    for row in ROWS[1:]:
+        found = [100 * line["ten-crops_accuracy"] for line in lines if line["row"] == row.name]
+        if found:
+            rows.append(f"| `{row.name}`, ten crops | {spread(found, 1)} | {len(found)} |")
+    where = circumstances(lines[-1]["processor"], lines[-1]["versions"])
+    return "\n".join([*rows, "", where])
+
+
 def picture(lines: list[dict[str, Any]], without: dict[str, float]) -> None:
     """Accuracy after each epoch, a curve a seed, and what is reached without a network."""
     figure = Figure((7.5, 3.6), layout="constrained", dpi=120)
@@ -189,6 +202,7 @@ def main() -> None:
     if lines := done():
         classes = len(catalog.dataset(given.data).classes)
         into_page("pictures", table(lines, without, classes))
+        into_page("pictures in short", in_short(lines, without))
         picture(lines, without)
 
 

@@ -396,6 +396,21 @@ def invented_table(by_reader: dict[str, Any]) -> list[str]:
     return rows
 
 
+def in_short(result: dict[str, Any]) -> str:
+    """Return the table of README: what is read wholly right by each program."""
+    lines = {"line reader": "firstlight", "Tesseract": "Tesseract", "RapidOCR": "RapidOCR"}
+    rows = head("wholly right", list(lines.values()))
+    real = result["strings"]
+    cells = [str(real[name]["right"]) if name in real else "" for name in lines]
+    rows.append(f"| numbers on cheques | {real['pictures']} | {' | '.join(cells)} |")
+    for style in ("clean", "photograph"):
+        of_style = {name: each[style] for name, each in result["pages"].items()}
+        cells = [str(of_style[name]["right"]) if name in of_style else "" for name in lines]
+        count = of_style["line reader"]["lines"]
+        rows.append(f"| composed lines: {style} | {count} | {' | '.join(cells)} |")
+    return "\n".join([*rows, "", circumstances(result["processor"], result["versions"])])
+
+
 def used_versions() -> dict[str, str]:
     """Return the versions of what reads."""
     modules = {"onnxruntime": "onnxruntime", "pillow": "PIL"}
@@ -427,6 +442,8 @@ def main() -> None:
             result[part] = measure[part]()
     FILE.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     into_page("reading", tables(result))
+    if "strings" in result:
+        into_page("reading in short", in_short(result))
 
 
 if __name__ == "__main__":

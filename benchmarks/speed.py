@@ -331,13 +331,14 @@ def seconds_to(curve: list[list[float]], target: float) -> float:
     return next((seconds for _, seconds, accuracy in curve if accuracy >= target), float("inf"))
 
 
-def tables(results: dict[str, Any]) -> str:
-    """The tables of each kind of processor on which ours was measured."""
-    measured = [kind for kind, result in results.items() if result["curves"].get("ours, quick")]
-    return "\n\n".join(tables_of(results[kind]) for kind in measured)
+def write_tables(results: dict[str, Any]) -> None:
+    """Write the tables of each kind of processor on which ours was measured."""
+    measured = [result for result in results.values() if result["curves"].get("ours, quick")]
+    into_page("speed", "\n\n".join(map(table_of_trainings, measured)))
+    into_page("steps", "\n\n".join(map(table_of_steps, measured)))
 
 
-def tables_of(result: dict[str, Any]) -> str:
+def table_of_trainings(result: dict[str, Any]) -> str:
     rows = ["| training | n | seconds to 99.0 % | seconds to 99.5 % | at the end of training |"]
     rows += ["|---|--:|--:|--:|--:|"]
     for name, curves in result["curves"].items():
@@ -354,10 +355,11 @@ def tables_of(result: dict[str, Any]) -> str:
         spread = f" ± {np.std(ends, axis=0, ddof=1)[1]:.2f}" if len(ends) > 1 else ""
         cells.append(f"{accuracy:.2f}{spread} % in {seconds:.1f} s")
         rows.append(f"| {' | '.join(cells)} |")
-    rows += [
-        "",
-        "| training step of `convnet`, batch size 128 | images per second | share of peak |",
-    ]
+    return "\n".join([*rows, "", circumstances(result["processor"], result["versions"])])
+
+
+def table_of_steps(result: dict[str, Any]) -> str:
+    rows = ["| training step of `convnet`, batch size 128 | images per second | share of peak |"]
     rows += ["|---|--:|--:|"]
     for name, found in result["throughput"].items():
         rate = found["images_per_second"]
@@ -394,7 +396,7 @@ def main() -> None:
         return
     if not given.table:
         measure(TARGETS[0] if given.until_99 else TARGETS[1])
-    into_page("speed", tables(json.loads(FILE.read_text())))
+    write_tables(json.loads(FILE.read_text()))
 
 
 if __name__ == "__main__":
