@@ -1,9 +1,10 @@
 """Where the errors on MNIST's test images are: by who wrote them, and beside labels in doubt.
 
-    python benchmarks/errors.py RUN...      of each run, and of several together
+    python benchmarks/errors.py RUN|MODEL.onnx...      of each, and of several together
 
 Runs whose folders differ only in a number at the end (convnet-record-0, convnet-record-1) are one
-network with several seeds. An ensemble is the mean of its networks' probabilities.
+network with several seeds. An ensemble is the mean of probabilities; in one of several networks,
+each network counts alike, however many seeds it has. A model's eleventh class, "none", is left out.
 
 The 23 disputed images are those whose published label fewer than four of five people chose:
 Northcutt, Athalye and Mueller, "Pervasive label errors in test sets", 2021 (cleanlab/label-errors,
@@ -51,7 +52,7 @@ def seeds(runs: list[Path]) -> dict[str, list[Path]]:
     """Return the runs of each network: those whose names differ in the number at their end."""
     networks: dict[str, list[Path]] = {}
     for run in runs:
-        networks.setdefault(re.sub(r"-\d+$", "", run.name), []).append(run)
+        networks.setdefault(re.sub(r"-\d+$", "", run.stem), []).append(run)
     return networks
 
 
@@ -68,26 +69,29 @@ def table(result: dict[str, Any]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN|MODEL.onnx")
     given = parser.parse_args()
     images = mnist.load("test").images[:]
-    probabilities = {run: fl.Run(run).predict(images) for run in given.runs}
+    probabilities = {run: fl.load(run).predict(images)[:, :10] for run in given.runs}
     networks = seeds(given.runs)
-    ensembles = {
-        f"{len(runs)} × `{name}` together": runs for name, runs in networks.items() if len(runs) > 1
+    means = {
+        name: np.mean([probabilities[run] for run in runs], 0) for name, runs in networks.items()
+    }
+    together = {
+        f"{len(networks[name])} × `{name}` together": errors(mean)
+        for name, mean in means.items()
+        if len(networks[name]) > 1
     }
     if len(networks) > 1:
-        ensembles[f"all {len(given.runs)} together"] = given.runs
+        all_networks = " and ".join(f"`{name}`" for name in networks)
+        together[f"{all_networks} together"] = errors(np.mean(list(means.values()), axis=0))
     result = {
         "columns": COLUMNS,
         "alone": {
             name: {run.name: errors(probabilities[run]) for run in runs}
             for name, runs in networks.items()
         },
-        "together": {
-            name: errors(np.mean([probabilities[run] for run in runs], axis=0))
-            for name, runs in ensembles.items()
-        },
+        "together": together,
         "processor": processor(),
         "versions": versions(),
     }

@@ -60,7 +60,9 @@ BENCHMARKS = (
     Benchmark("hostile", "hostile.py"),
     Benchmark("changes", "changes.py"),
     Benchmark("ladder", "ladder.py"),
-    Benchmark("errors", "errors.py runs/ladder/convnet-record-*"),
+    Benchmark(
+        "errors", "errors.py runs/ladder/convnet-record-* src/firstlight/reading/digits.onnx"
+    ),
     Benchmark("corruptions", f"corruptions.py {' '.join(CORRUPTED)}"),
     Benchmark("calibration", "calibration.py {pictures}"),
     Benchmark("pictures", "pictures.py {pictures}"),
