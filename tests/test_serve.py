@@ -30,7 +30,7 @@ from PIL import Image
 from starlette.routing import Route
 
 import firstlight as fl
-from firstlight import cli, file_types
+from firstlight import file_types
 from firstlight.datasets import Listing, flat, mnist
 from firstlight.datasets._folder import list_pictures
 from firstlight.errors import DataError, NotFound
@@ -960,7 +960,7 @@ def test_a_terminal_shows_a_qr_code(
 ) -> None:
     shared = ("--host", "0.0.0.0", "--token", "correct-horse-battery")
     assert "█" not in printed_by_serve(firstlight, monkeypatch, *shared).out
-    monkeypatch.setattr(cli, "draws_blocks", lambda: True)
+    monkeypatch.setattr("firstlight.cli.use.draws_blocks", lambda: True)
     lines = printed_by_serve(firstlight, monkeypatch, *shared).out.splitlines()
     code = [line for line in lines if "█" in line]
     assert any("#draw?token=correct-horse-battery" in line for line in lines)

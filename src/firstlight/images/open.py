@@ -175,17 +175,36 @@ def is_picture(path: Path) -> bool:
         return True
 
 
+class WholeFile(io.BufferedReader):
+    """A file that is not asked for more bytes than it has.
+
+    Python allocates as many bytes as are asked for, and Pillow asks for as many as a damaged PNG
+    claims: gigabytes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path))
+        self.size = path.stat().st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or size < 0:
+            return super().read()
+        return super().read(min(size, max(0, self.size - self.tell())))
+
+
 @contextmanager
 def _opened(path: Path, content: bytes | None = None) -> Iterator[Image.Image]:
     """Open a file without decoding it; turn every error into a DataError that names the file."""
     try:
         if content is None and (special := file_types.special_file(path)):
             raise DataError(special)
-        source = path if content is None else io.BytesIO(content)
         start = _start(path, content)
         if start.startswith(TIFF_BEGINS):
             _silence_libtiff()
-        with Image.open(source, formats=_formats(start)) as image:
+        with (
+            WholeFile(path) if content is None else io.BytesIO(content) as source,
+            Image.open(source, formats=_formats(start)) as image,
+        ):
             yield image
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
