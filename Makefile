@@ -40,7 +40,7 @@ lines: .venv/dev
 	$(BIN)/python -m firstlight.exports.lines reader runs/lines src/firstlight/reading/lines.onnx
 	$(BIN)/python -m firstlight.exports.lines finder runs/finder src/firstlight/reading/finder.onnx
 
-# Every benchmark that needs no other data: most of a day on two idle cores. It continues where it
+# Every benchmark that needs no other data, one after the other: hours. It continues where it was
 # stopped. `make benchmarks DATA="--pictures DIR --real DIR --foreign DIR"` runs the others too.
 benchmarks: .venv/dev
 	$(BIN)/python benchmarks/suite.py $(DATA)

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import scipy
-from report import circumstances, into_page, processor
+from report import FOLDERS, circumstances, into_page, processor
 from scipy import ndimage
 
 from firstlight.datasets import Examples, mnist
@@ -316,7 +316,8 @@ def run_record(run: Run, errors: dict[str, float], examples: int) -> dict[str, A
     corrupted = [error for name, error in errors.items() if name != "clean"]
     return {
         "run": run.folder.resolve().name,
-        **{key: settings[key] for key in ("network", "seed", "command", "recipe")},
+        **{key: settings[key] for key in ("network", "seed", "recipe")},
+        "command": FOLDERS.sub("", settings["command"]),
         "examples": examples,
         "corruption_seed": SEED,
         "clean": errors["clean"],

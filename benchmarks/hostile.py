@@ -22,7 +22,6 @@ import io
 import json
 import multiprocessing
 import os
-import re
 import shutil
 import sys
 import tempfile
@@ -46,13 +45,12 @@ import numpy as np
 import parsers
 from parsers import Sample
 from PIL import Image
-from report import RESULTS, processor
+from report import FOLDERS, RESULTS, processor
 
 from firstlight.datasets import mnist
 from firstlight.quiet import tensorflow
 from firstlight.runs.run import versions
 
-FOLDERS = re.compile(r"/(?:[\w.+-]+/)+")  # of this machine: they are nobody else's business
 MAX_SECONDS = 10.0
 MAX_MEMORY = 10**9  # bytes
 EXIT_CODES = range(6)

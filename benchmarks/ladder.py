@@ -24,10 +24,7 @@ from report import HERE, RESULTS, circumstances, into_page, processor, short_nam
 
 FILE = RESULTS / "ladder.jsonl"
 RUNS = HERE.parent / "runs" / "ladder"
-
-
-# What README shows; benchmarks/README.md shows all.
-IN_SHORT = (
+IN_SHORT = (  # the rungs that README shows; benchmarks/README.md shows all
     "first graph",
     "mlp",
     "lenet5",
@@ -120,7 +117,7 @@ def table(lines: list[dict[str, Any]]) -> str:
 
 
 def in_short(lines: list[dict[str, Any]]) -> str:
-    """Return the table of README: a row for each rung that one climbs."""
+    """Return the table of README: a row for each of the rungs IN_SHORT."""
     rows = ["| network | seconds | test error, % | n | published error |", "|---|--:|--:|--:|---|"]
     for rung in (rung for rung in RUNGS if rung.name in IN_SHORT):
         found = [line for line in lines if line["rung"] == rung.name]

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
+FOLDERS = re.compile(r"/(?:[\w.+-]+/)+")  # of this machine: they are nobody else's business
 PAGES = (HERE / "README.md", HERE.parent / "README.md")
 
 

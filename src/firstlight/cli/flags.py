@@ -62,6 +62,14 @@ RunFolder = Annotated[
     Path,
     typer.Argument(metavar="RUN", help="A run folder.", autocompletion=completion.runs),
 ]
+Model = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUN|MODEL.onnx",
+        help="A run folder, or a network in a file.",
+        autocompletion=completion.runs,
+    ),
+]
 
 
 # Typer reads the allowed values from enums; tests compare these with the code that does the work.

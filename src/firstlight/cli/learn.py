@@ -1,4 +1,4 @@
-"""The verbs of the group Learn: train, and find out what there is."""
+"""The verbs of the group Learn: they train networks, list them, and write the chapters."""
 
 import shlex
 import sys
@@ -354,7 +354,7 @@ def site(
     """Write the series and the guides as a static site.
 
     Any web host can serve it. One can draw a digit on it and see it read; nothing is installed, and
-    no other host is asked.
+    the pages load nothing from other hosts.
     """
     from firstlight import api
 

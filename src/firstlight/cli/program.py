@@ -3,6 +3,7 @@
 import os
 import sys
 import warnings
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
@@ -110,8 +111,9 @@ def prepare_output() -> None:
     # A shell that completes words would show errors beside what is typed.
     if sys.stderr is None or "_FIRSTLIGHT_COMPLETE" in os.environ:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")
-    for stream in (sys.stdout, sys.stderr):  # a file name can have characters they cannot encode
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a file name can have characters it cannot encode
+            stream.reconfigure(errors="backslashreplace")
 
 
 @app.callback(invoke_without_command=True)

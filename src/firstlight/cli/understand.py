@@ -1,4 +1,4 @@
-"""The verbs of the group Understand: measure runs, and look inside them."""
+"""The verbs of the group Understand: they measure runs, and look inside them."""
 
 from enum import StrEnum
 from pathlib import Path

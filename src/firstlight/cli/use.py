@@ -1,4 +1,4 @@
-"""The verbs of the group Use, but `read`: networks at work, and the page."""
+"""The verbs of the group Use without `read`: they use networks, and serve the page."""
 
 import sys
 from enum import StrEnum
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from firstlight import completion, console
-from firstlight.cli.flags import Json, OtherData, Quiet, RunFolder, Trust, Verbose
+from firstlight.cli.flags import Json, Model, OtherData, Quiet, RunFolder, Trust, Verbose
 from firstlight.cli.output import draws_blocks, report_problems, show
 from firstlight.cli.program import USE, app, examples
 
@@ -28,14 +28,7 @@ class Format(StrEnum):
     ),
 )
 def classify(
-    model: Annotated[
-        Path,
-        typer.Argument(
-            metavar="RUN|MODEL.onnx",
-            help="A run folder, or a network in a file.",
-            autocompletion=completion.runs,
-        ),
-    ],
+    model: Model,
     images: Annotated[
         list[Path], typer.Argument(metavar="WHAT", help="Pictures, folders, patterns.")
     ],
@@ -61,14 +54,7 @@ def classify(
     ),
 )
 def predict(
-    model: Annotated[
-        Path,
-        typer.Argument(
-            metavar="RUN|MODEL.onnx",
-            help="A run folder, or a network in a file.",
-            autocompletion=completion.runs,
-        ),
-    ],
+    model: Model,
     what: Annotated[
         list[Path],
         typer.Argument(

@@ -38,8 +38,8 @@ MIN_WHOLE = 0.5  # of a line: how much of its marks is in it, times how surely t
 # The mean confidence of a line. A single digit needs more: round things are in many photographs.
 MIN_LINE_CONFIDENCE, MIN_LONE_CONFIDENCE = 0.7, 0.88
 MIN_PROBABILITY = 1e-9  # of a digit, so that they have a sum
-# Of a picture's one digit whose ink touches so many sides of the frame: part of it may be cut off.
-CUT_SIDES, MIN_CUT_CONFIDENCE = 3, 0.9
+CUT_SIDES = 3  # with ink on so many sides of the frame, the one digit of a picture may be cut off
+MIN_CUT_CONFIDENCE = 0.9  # of such a digit
 MIN_BESIDE = 0.4  # of the lower of two lines in one row, the part that is as high as the other
 STRIP_HEIGHTS = (1.3, 1.6)  # over the digits' height: each line is read with these margins
 

@@ -29,6 +29,7 @@ from firstlight.reading.line_reader import LINES_MODEL
 from firstlight.reading.pages import STANDARD_INPUT, Page
 from firstlight.reading.recognizer import DIGITS_MODEL
 from firstlight.reading.result import UNSURE, Digit, FileReading, Line
+from firstlight.runs.files import naming
 from firstlight.tables import Row, check_table, csv_line, digits_cell, encoded, is_csv, text_of
 
 LINE_COLUMNS = ("file", "page", "line", "text", "confidence", "unsure", "note")
@@ -345,7 +346,7 @@ def growing_table(
     part = out.with_name(f"{out.name}.{digest}.part")
     out.parent.mkdir(parents=True, exist_ok=True)
     refuse_others(out, part)
-    with part.open("a+b") as file:
+    with naming(out), part.open("a+b") as file:
         lock(file, part)
         if not part.exists() or not os.path.samestat(os.fstat(file.fileno()), part.stat()):
             raise UsageError(f"{out} has just been finished by another process")

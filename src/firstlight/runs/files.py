@@ -65,7 +65,7 @@ def replacing(path: Path) -> Iterator[Path]:
         raise UsageError(
             f"{path} cannot be written ({error.strerror}); give another path"
         ) from None
-    with temporary as folder:
+    with naming(path), temporary as folder:
         new = Path(folder) / path.name
         yield new
         if path.is_dir():  # a rename cannot replace a folder that is not empty

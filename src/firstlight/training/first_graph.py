@@ -24,6 +24,7 @@ from firstlight.runs.documents import (
     TrainingStatus,
     metrics_line,
 )
+from firstlight.runs.files import naming
 from firstlight.runs.run import Run
 from firstlight.settings import Plan, Settings
 from firstlight.training.events import event_writer, write_graph, write_scalars
@@ -92,7 +93,7 @@ def train(
     examples, test = mnist.load("train").first(limit), mnist.load("test")
     plan = Plan(settings, catalog.network("softmax"), catalog.dataset("mnist"))
     run = Run.create(plan, total_steps=steps)
-    with run.metrics_file.open("w", encoding="utf-8") as file:
+    with naming(run.metrics_file), run.metrics_file.open("w", encoding="utf-8") as file:
         log = TrainingLog(file, recipe, len(examples), on_cost, on_validation)
         learned = first_graph.train(
             examples,
