@@ -1,4 +1,4 @@
-"""Networks of 2013 on a folder of pictures, beside what is simpler than a network.
+"""Networks for photographs, of 2013 and of today, beside what is simpler than a network.
 
     python benchmarks/pictures.py DIR            train what is not yet trained, write the table
     python benchmarks/pictures.py DIR --table    only write the table
@@ -7,6 +7,10 @@ DIR is laid out as `firstlight data check` wants it. Each training is a process 
 is appended to results/pictures.jsonl when it is done and measured, and its run is kept in
 runs/pictures/: a stopped benchmark goes on where it was, within a training too. Two may run at a
 time, each bound to a core (`taskset -c 0 python ... --only ROW`): a line says on how many it ran.
+
+Seeds of one network also answer together: the mean of their probabilities. That is measured from
+the runs, so it needs all of them; results/pictures_together.json keeps it.
+
 Measured is what evaluation measures: test, or val where there is none; the networks' weights are
 those of the last step, so nothing is chosen by those pictures. The row of the support vector
 machine needs scikit-learn, a dependency of the benchmarks alone. (Softmax keeps its best epoch by
@@ -26,10 +30,14 @@ from matplotlib.figure import Figure
 from PIL import Image
 from report import HERE, RESULTS, circumstances, into_page, processor, spread
 
-from firstlight import catalog
+from firstlight import catalog, model
 from firstlight.datasets import Examples
+from firstlight.evaluation.crops import PREDICT_WITH_CROPS
+from firstlight.runs.run import Run
 
 FILE = RESULTS / "pictures.jsonl"
+TOGETHER = RESULTS / "pictures_together.json"
+VIEWS = ("middle", "ten-crops")
 RUNS = HERE.parent / "runs" / "pictures"
 SIDE = 96  # of the pictures that colours are counted in
 
@@ -44,6 +52,7 @@ ROWS = [
     Row("softmax", ("softmax", "--recipe", "long", "--epochs", "60"), 3),
     Row("zfnet", ("zfnet",), 3),
     Row("nin-imagenet", ("nin-imagenet",), 3),
+    Row("convnet-photos", ("convnet-photos",), 5),
 ]
 
 
@@ -68,7 +77,7 @@ def measure(row: Row, seed: int, data: str) -> None:
         "row": row.name,
         "seed": seed,
         **{key: result[key] for key in ("steps", "first_cost", "final_cost", "seconds")},
-        **{f"{key}_accuracy": None for key in ("middle", "ten-crops")},
+        **{f"{views}_accuracy": None for views in VIEWS},
         "curve": [(m["epoch"], m["accuracy"]) for m in curve if m["split"] == "val"],
         "recipe": record["recipe"],
         "cores": len(os.sched_getaffinity(0)),
@@ -76,13 +85,36 @@ def measure(row: Row, seed: int, data: str) -> None:
         "versions": record["versions"],
         "processor": processor(),
     }
-    for views in ("middle", "ten-crops"):
+    for views in VIEWS:
         facts = firstlight("evaluate", str(folder), "--views", views)
         line[f"{views}_accuracy"] = facts["accuracy"]
         line |= {"examples": facts["examples"], "split": facts["split"]}
     with FILE.open("a") as file:
         file.write(json.dumps(line) + "\n")
     print(f"{row.name}, seed {seed}: {line['middle_accuracy']:.2%} in {line['seconds']:.0f} s")
+
+
+def measure_together(data: str) -> None:
+    """Measure the seeds of each network together, where all runs are there."""
+    kept = teams()
+    dataset = catalog.dataset(data)
+    examples = dataset.load(dataset.evaluation_split)
+    for row in ROWS:
+        runs = [Run(RUNS / f"{row.name}-{seed}") for seed in range(row.seeds)]
+        if row.name not in kept and all(run.model_file.exists() for run in runs):
+            kept[row.name] = {"seeds": row.seeds} | together(runs, examples)
+    TOGETHER.write_text(json.dumps(kept, indent=1) + "\n")
+
+
+def together(runs: list[Run], examples: Examples) -> dict[str, float]:
+    """Return the accuracy of the mean of several runs' probabilities, for each choice of crops."""
+    networks = [model.load(run)[0] for run in runs]
+    images = examples.images.resized(networks[0].input_shape[1:])
+    accuracies = {}
+    for views in VIEWS:
+        mean = np.mean([PREDICT_WITH_CROPS[views](each, images, True) for each in networks], axis=0)
+        accuracies[f"{views}_accuracy"] = float((mean.argmax(axis=1) == examples.labels).mean())
+    return accuracies
 
 
 def colours(examples: Examples) -> np.ndarray:
@@ -124,10 +156,11 @@ def svm(known: np.ndarray, labels: np.ndarray, asked: np.ndarray, expected: np.n
 
 def table(lines: list[dict[str, Any]], without: dict[str, float], classes: int) -> str:
     rows = [
-        "| method | parameters | seconds of training | top-1, % | top-1 with ten crops, % | n |",
-        "|---|--:|--:|--:|--:|--:|",
+        "| method | parameters | seconds of training | top-1, % | top-1 with ten crops, % | n "
+        "| processor |",
+        "|---|--:|--:|--:|--:|--:|---|",
     ]
-    rows += [f"| {name} | | | {100 * value:.1f} | | |" for name, value in without.items()]
+    rows += [f"| {name} | | | {100 * value:.1f} | | | |" for name, value in without.items()]
     for row in ROWS:
         found = [line for line in lines if line["row"] == row.name]
         if found:
@@ -139,17 +172,33 @@ def table(lines: list[dict[str, Any]], without: dict[str, float], classes: int) 
                 for t, n in zip(times, cores, strict=True)
             ]
             accuracies = [
-                spread([100 * line[f"{views}_accuracy"] for line in found], 1)
-                for views in ("middle", "ten-crops")
+                spread([100 * line[f"{views}_accuracy"] for line in found], 1) for views in VIEWS
             ]
-            cells = (row.name, f"{parameters:,}", ", ".join(seconds), *accuracies, len(found))
+            where = ", ".join(sorted({line["processor"] for line in found}))
+            cells = (
+                row.name,
+                f"{parameters:,}",
+                ", ".join(seconds),
+                *accuracies,
+                len(found),
+                where,
+            )
             rows.append(f"| {' | '.join(map(str, cells))} |")
+    for name, facts in teams().items():
+        accuracies = [f"{100 * facts[f'{views}_accuracy']:.1f}" for views in VIEWS]
+        rows.append(f"| {facts['seeds']} × {name} together | | | {' | '.join(accuracies)} | 1 | |")
     last = lines[-1]
+    versions = ", ".join(f"{name} {number}" for name, number in last["versions"].items())
     measured = (
         f"Measured on {last['examples']:,} {last['split']} pictures; mean ± standard deviation "
-        f"over n seeds; {circumstances(last['processor'], last['versions'])}"
+        f"over n seeds; {versions}."
     )
     return "\n".join([*rows, "", measured])
+
+
+def teams() -> dict[str, dict[str, Any]]:
+    """Return what was measured of several seeds together, by network."""
+    return json.loads(TOGETHER.read_text()) if TOGETHER.exists() else {}
 
 
 def in_short(lines: list[dict[str, Any]], without: dict[str, float]) -> str:
@@ -161,8 +210,11 @@ def in_short(lines: list[dict[str, Any]], without: dict[str, float]) -> str:
         found = [100 * line["ten-crops_accuracy"] for line in lines if line["row"] == row.name]
         if found:
             rows.append(f"| `{row.name}`, ten crops | {spread(found, 1)} | {len(found)} |")
-    where = circumstances(lines[-1]["processor"], lines[-1]["versions"])
-    return "\n".join([*rows, "", where])
+    for name, facts in teams().items():
+        accuracy = 100 * facts["ten-crops_accuracy"]
+        rows.append(f"| {facts['seeds']} × `{name}` together, ten crops | {accuracy:.1f} | 1 |")
+    processors = ", ".join(sorted({line["processor"] for line in lines}))
+    return "\n".join([*rows, "", circumstances(processors, lines[-1]["versions"])])
 
 
 def picture(lines: list[dict[str, Any]], without: dict[str, float]) -> None:
@@ -197,6 +249,7 @@ def main() -> None:
             for seed in range(row.seeds) if given.only in ("", row.name) else ():
                 if (row.name, seed) not in there:
                     measure(row, seed, str(Path(given.data).resolve()))
+        measure_together(given.data)
     without = simple(given.data)
     print(without)
     if lines := done():

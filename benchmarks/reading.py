@@ -40,6 +40,7 @@ from report import RESULTS, circumstances, into_page, processor
 
 from firstlight.errors import DataError
 from firstlight.evaluation.accuracy import interval95
+from firstlight.evaluation.calibration import calibration_error
 from firstlight.reading import Reading, read
 from firstlight.reading.reader import read_drawing
 from firstlight.reading.recognizer import DIGITS_MODEL
@@ -149,18 +150,27 @@ def readers(single_line: bool = False) -> dict[str, Read]:
 # How sure
 
 
-def sureness(pairs: Sequence[tuple[Answer, str]]) -> dict[str, int]:
-    """Count the answers, the unsure and the wrong ones, where the number of digits is right."""
+def sureness(pairs: Sequence[tuple[Answer, str]]) -> dict[str, float]:
+    """Count the answers, the unsure and the wrong ones, where the number of digits is right.
+
+    The calibration error is that of the answers that are not unsure.
+    """
     told = [
         (digit, confidence, right)
         for answer, text in pairs
         if len(answer.digits) == len(text.replace("\n", ""))
         for (digit, confidence), right in zip(answer.digits, text.replace("\n", ""), strict=True)
     ]
-    wrong = [confidence for digit, confidence, right in told if digit not in ("?", right)]
+    answered = [each for each in told if each[0] != "?"]
+    wrong = [confidence for digit, confidence, right in answered if digit != right]
+    # Two classes: what was read, and everything else.
+    confidences = [(confidence, 0.0) for _, confidence, _ in answered]
+    classes = [0 if digit == right else 1 for digit, _, right in answered]
+    error = calibration_error(np.array(confidences), np.array(classes)) if answered else 0.0
     return {
         "digits": len(told),
-        "unsure": sum(digit == "?" for digit, _, _ in told),
+        "unsure": len(told) - len(answered),
+        "calibration_error": round(error, 4),
         "wrong": len(wrong),
         "surely_wrong": sum(confidence > SURE for confidence in wrong),
     }
@@ -342,6 +352,7 @@ def tables(result: dict[str, Any]) -> str:
     """Return what benchmarks/README.md shows."""
     rows = real_table(result) if "strings" in result else []
     rows += ["", *pages_table(result["pages"]), "", *invented_table(result["invented"]), ""]
+    rows += [calibration(result["pages"]["line reader"]), ""]
     took = result["times"]
     for name in ("number on a cheque", "photograph of 12 megapixels"):
         if name in took:
@@ -394,6 +405,20 @@ def invented_table(by_reader: dict[str, Any]) -> list[str]:
         cells = [f"{each[kind]['digits']} ({each[kind]['surely']})" for each in by_reader.values()]
         rows.append(f"| {kind} | {facts['pictures']} | {' | '.join(cells)} |")
     return rows
+
+
+def calibration(by_style: dict[str, dict[str, Any]]) -> str:
+    """Return a sentence on how far confidence and accuracy are apart, on papers of this file."""
+    digits = sum(facts["digits"] for facts in by_style.values())
+    error = (
+        sum(facts["calibration_error"] * facts["digits"] for facts in by_style.values()) / digits
+    )
+    worst = max(by_style, key=lambda style: by_style[style]["calibration_error"])
+    return (
+        f"The expected calibration error of the line reader's digits is {error:.2%} over these "
+        f"{len(by_style)} styles; the largest is {by_style[worst]['calibration_error']:.2%}, of "
+        f"{worst!r}. It was not trained on these papers: other programs drew those."
+    )
 
 
 def in_short(result: dict[str, Any]) -> str:

@@ -441,6 +441,7 @@ COMPLETED = {  # a line whose last word is being typed → what a shell is answe
         "convnet-short",
         "convnet-record",
         "convnet-reader",
+        "convnet-photos",
     ],
     "firstlight train convnet --re": ["--recipe", "--resume"],
     "firstlight train convnet --recipe r": ["record", "robust", "reader"],

@@ -111,7 +111,7 @@ def test_the_bundled_network_reads_composed_strips(written: glyphs.Glyphs) -> No
     strips = compose.compose(written, 64, np.random.default_rng(1))
     right = 0
     for pixels, labels in zip(strips.pixels, strips.labels, strict=True):
-        digits = line_reader().read([Strip(pixels[..., 0])])
+        digits = alignment.align([line_reader().logits(Strip(pixels[..., 0]))])
         read = [int(digit.probabilities.argmax()) for digit in digits]
         right += read == labels[labels >= 0].tolist()
     assert right > 0.6 * len(strips.labels)  # some are illegible for a person too

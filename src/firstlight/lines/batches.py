@@ -2,7 +2,9 @@
 
 import multiprocessing
 import os
+import queue
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,24 +39,32 @@ def composed(compose_batch: Compose, out: Path, seed: int, first: int) -> Iterat
     The process ids of both are written to `pids` in the folder `out`.
     """
     context = multiprocessing.get_context("spawn")
-    queue = context.Queue(WAITING_BATCHES)
+    waiting = context.Queue(WAITING_BATCHES)
     process = context.Process(
-        target=fill, args=(compose_batch, queue, out, (seed, first)), daemon=True
+        target=fill, args=(compose_batch, waiting, out, (seed, first)), daemon=True
     )
+    # The new process inherits this. With two threads, a small matrix product mostly waits for the
+    # other thread: a batch then takes ten times as long on a busy machine.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     process.start()
     (out / "pids").write_text(f"{os.getpid()}\n{process.pid}\n")
     while True:
-        yield queue.get()
+        yield waiting.get()
 
 
-def fill(compose_batch: Compose, queue: Any, out: Path, place: tuple[int, int]) -> None:
+def fill(compose_batch: Compose, waiting: Any, out: Path, place: tuple[int, int]) -> None:
     """Compose the batch of each step, and wait while the queue is full; end with the parent.
 
     Args:
         place: the seed, and the step to begin with.
     """
     written = glyphs.load("train", out / "glyphs-train.npy")
+    parent = multiprocessing.parent_process()
+    assert parent is not None
     seed, step = place
-    while os.getppid() != 1:
-        queue.put(compose_batch(written, np.random.default_rng([seed, step])))
-        step += 1
+    batch = compose_batch(written, np.random.default_rng([seed, step]))
+    while parent.is_alive():
+        with suppress(queue.Full):
+            waiting.put(batch, timeout=1)
+            step += 1
+            batch = compose_batch(written, np.random.default_rng([seed, step]))

@@ -8,6 +8,7 @@ distance  (n, 56, 56) uint8: how far each pixel is from the middle of the stroke
 from dataclasses import dataclass
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
@@ -20,7 +21,18 @@ SIDE = 56  # pixels
 DISTANCE_UNITS = 8  # per pixel
 FARTHEST = 9  # pixels from the skeleton; beyond it, distances are not exact
 LETTER_LABEL = 10
-COPIES_OF_LETTER = 20
+COPIES_OF_LETTER = 5  # in each typeface
+# Those that come with Matplotlib and have all letters and signs that are drawn.
+TYPEFACES = (
+    "DejaVuSans",
+    "DejaVuSans-Oblique",
+    "DejaVuSansMono",
+    "DejaVuSerif",
+    "DejaVuSerif-BoldItalic",
+    "STIXGeneral",
+    "STIXGeneralBol",
+    "STIXGeneralItalic",
+)
 
 # A pixel's eight neighbours as shifts (rows, columns), clockwise from the one above.
 NEIGHBOURS = [(1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1)]
@@ -65,16 +77,25 @@ def load(split: str, cache: Path) -> Glyphs:
 def letters() -> Bytes:
     """Return letters and signs that do not look like digits, (n, 28, 28), in the form of MNIST."""
     random = np.random.default_rng(0)
-    drawn = []
-    for letter in LETTERS * COPIES_OF_LETTER:
-        picture = Image.new("L", (112, 112))
-        font = ImageFont.load_default(float(random.uniform(60, 84)))
-        ImageDraw.Draw(picture).text(
-            (56, 56), letter, 255, font, anchor="mm", stroke_width=float(random.uniform(0, 3))
-        )
-        turned = picture.rotate(random.uniform(-10, 10), Image.Resampling.BICUBIC)
-        drawn.append(np.asarray(turned.resize((28, 28), Image.Resampling.BOX)))
+    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    typefaces = [folder / f"{name}.ttf" for name in TYPEFACES]
+    drawn = [
+        letter_image(letter, typeface, random)
+        for typeface in typefaces
+        for letter in LETTERS * COPIES_OF_LETTER
+    ]
     return np.array(drawn, np.uint8)
+
+
+def letter_image(letter: str, typeface: Path, random: np.random.Generator) -> Bytes:
+    """Return a letter of some size and thickness, slightly turned, (28, 28)."""
+    picture = Image.new("L", (112, 112))
+    font = ImageFont.truetype(str(typeface), float(random.uniform(60, 84)))
+    ImageDraw.Draw(picture).text(
+        (56, 56), letter, 255, font, anchor="mm", stroke_width=float(random.uniform(0, 3))
+    )
+    turned = picture.rotate(random.uniform(-10, 10), Image.Resampling.BICUBIC)
+    return np.asarray(turned.resize((28, 28), Image.Resampling.BOX))
 
 
 def fields(images: Bytes) -> Bytes:

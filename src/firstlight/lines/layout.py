@@ -125,7 +125,7 @@ def writing(random: Random, strips: int, width: int) -> Writing:
         pitch=np.where(random.random(strips) < 0.06, height * uniform(random, 0.8, 1.6, strips), 0),
         pen=choose(
             random,
-            np.array([0.4, 0.33, 0.15, 0.12]),
+            np.array([0.36, 0.32, 0.22, 0.1]),
             zero,
             uniform(random, 1.5, 3.5, strips),
             uniform(random, 0.7, 1.5, strips),
@@ -134,7 +134,9 @@ def writing(random: Random, strips: int, width: int) -> Writing:
         european=choose(random, np.array([0.4, 0.35, 0.25]), zero, zero + 0.4, zero + 1),
         joined=choose(random, np.array([0.7, 0.2, 0.1]), zero, zero + 0.2, zero + 0.6),
         marks=choose(random, np.array([0.6, 0.3, 0.1]), zero, zero + 0.12, zero + 0.35),
-        letters=choose(random, np.array([0.93, 0.05, 0.02]), zero, zero + 0.2, zero + 0.8),
+        letters=choose(
+            random, np.array([0.9, 0.05, 0.03, 0.02]), zero, zero + 0.2, zero + 0.8, zero + 1
+        ),
         zeros=np.where(random.random(strips) < 0.15, random.integers(2, 7, strips), 0),
         zero_height=choose(random, np.array([0.5, 0.5]), zero + 1, uniform(random, 0.5, 1, strips)),
         again=choose(random, np.array([0.85, 0.15]), zero, zero + 0.5),

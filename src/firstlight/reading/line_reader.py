@@ -36,10 +36,6 @@ class LineReader:
         (outputs,) = self._session.run(["logits"], {"image": strip.pixels[None, ..., None]})
         return np.asarray(outputs[0])
 
-    def read(self, strips: Sequence[Strip]) -> list[AlignedDigit]:
-        """Return a line's digits from left to right; the strips show it with different margins."""
-        return alignment.align([self.logits(strip) for strip in strips])
-
     def read_single(self, strips: Sequence[Strip]) -> NDArray[np.float64]:
         """Return how probable each digit is, and none, (11,), in the strip that shows one best."""
         digits = [alignment.single_digit(self.logits(strip)) for strip in strips]

@@ -167,14 +167,9 @@ def without_frame(blob: Blob) -> list[Blob]:
     Most blobs have neither, and are returned as they are.
     """
     mask = blob.ink >= 0.5
-    horizontal = thin_lines(mask, 0.8 * blob.width)
-    vertical = thin_lines(mask.T, 0.8 * blob.height).T
-    if at_both_ends(horizontal.any(axis=1)) and at_both_ends(vertical.any(axis=0)):
-        frame = horizontal | vertical
-    elif blob.width > 2 * blob.height:
+    frame = box_around(mask)
+    if not frame.any() and blob.width > 2 * blob.height:
         frame = thin_lines(mask, 1.5 * blob.height)
-    else:
-        return [blob]
     if not frame.any():
         return [blob]
     labels, boxes = components.label(mask & ~frame)
@@ -183,6 +178,17 @@ def without_frame(blob: Blob) -> list[Blob]:
         for number in large_components(boxes)[:MAX_BLOBS]
     ]
     return [replace(part, x=part.x + blob.x, y=part.y + blob.y) for part in parts]
+
+
+def box_around(mask: Mask) -> Mask:
+    """Return the pixels (h, w) of a box: thin lines on all four sides; none if one is missing."""
+    height, width = mask.shape
+    horizontal = thin_lines(mask, 0.8 * width)
+    if at_both_ends(horizontal.any(axis=1)):
+        vertical = thin_lines(mask.T, 0.8 * height).T
+        if at_both_ends(vertical.any(axis=0)):
+            return horizontal | vertical
+    return np.zeros_like(mask)
 
 
 def at_both_ends(filled: Any) -> bool:

@@ -1,6 +1,8 @@
 """What the recogniser says of blobs, and the digits that these become."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -14,13 +16,18 @@ from firstlight.reading.result import UNSURE, Digit
 CANDIDATES = 3  # classes that are reported for a digit
 
 
-class Recognition(NamedTuple):
-    """A blob, the network's input, and the network's output."""
+@dataclass(frozen=True, eq=False)
+class Recognition:
+    """A blob, and which digit it is."""
 
     blob: Blob
-    image: NDArray[np.uint8]  # (28, 28, 1)
     probabilities: NDArray[np.float32]  # (classes,)
     column: float | None = None  # of its line's strip
+
+    @cached_property
+    def image(self) -> NDArray[np.uint8]:
+        """The blob as the recogniser sees it, (28, 28, 1)."""
+        return normalize(self.blob)
 
 
 class Answer(NamedTuple):
@@ -45,7 +52,7 @@ def recognize(blobs: Sequence[Blob], network: Recognizer) -> list[Recognition]:
     """Normalise each blob and give all of them to the network in one batch."""
     images = np.array([normalize(blob) for blob in blobs], np.uint8).reshape(-1, 28, 28, 1)
     probabilities = network.probabilities(images)
-    return [Recognition(*each) for each in zip(blobs, images, probabilities, strict=True)]
+    return [Recognition(*each) for each in zip(blobs, probabilities, strict=True)]
 
 
 def is_digit(recognition: Recognition, network: Recognizer) -> bool:

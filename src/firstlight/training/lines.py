@@ -1,11 +1,11 @@
 """Trains the line reader and the line finder on what is composed anew for each step.
 
-    python -m firstlight.training.lines reader --steps 29000 --out runs/lines
-    python -m firstlight.training.lines finder --steps 6000 --out runs/finder
+    python -m firstlight.training.lines reader --steps 36000 --out runs/lines
+    python -m firstlight.training.lines finder --steps 8000 --out runs/finder
 
 The same command continues after an interruption. A batch depends only on the seed and on the number
 of its step, so a training that was interrupted sees the same batches. Another process composes
-them.
+them. Each training uses one core, so both can run at the same time on two.
 """
 
 import argparse
@@ -43,7 +43,7 @@ class Task:
 
 
 def train(task: Task, out: Path, steps: int) -> None:
-    """Train until `steps` are done; write checkpoints and the log."""
+    """Train until `steps` are done; write checkpoints and the log, and print how far it is."""
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     network, optimizer = build(task)
     state = tf.train.Checkpoint(
@@ -66,7 +66,11 @@ def train(task: Task, out: Path, steps: int) -> None:
         state.seconds.assign_add(min(time.monotonic() - began, 20.0))
         if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS or step + 1 == steps:
             manager.save()
-            log(out, state, losses)
+            line = log(out, state, losses)
+            print(
+                f"{network.name}: step {line['step']:,} of {steps:,}, loss {line['loss']}",
+                flush=True,
+            )
             saved, losses = time.monotonic(), []
 
 
@@ -157,8 +161,8 @@ TASKS = {
 }
 
 
-def log(out: Path, state: Any, losses: list[float]) -> None:
-    """Append the mean loss since the last line to log.jsonl."""
+def log(out: Path, state: Any, losses: list[float]) -> dict[str, float]:
+    """Append the mean loss since the last line to log.jsonl; return the new line."""
     line = {
         "step": int(state.step),
         "seconds": round(float(state.seconds)),
@@ -166,6 +170,7 @@ def log(out: Path, state: Any, losses: list[float]) -> None:
     }
     with (out / "log.jsonl").open("a") as file:
         file.write(json.dumps(line) + "\n")
+    return line
 
 
 def averaged_weights(out: Path) -> tuple[list[np.ndarray], int]:
@@ -190,9 +195,8 @@ def main() -> None:
     parser.add_argument("task", choices=tuple(TASKS))
     parser.add_argument("--steps", type=int, required=True, help="of one batch each")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints")
-    parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
-    tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
+    tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
     train(TASKS[arguments.task], arguments.out, arguments.steps)
