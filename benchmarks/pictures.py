@@ -8,8 +8,8 @@ is appended to results/pictures.jsonl when it is done and measured, and its run 
 runs/pictures/: a stopped benchmark goes on where it was, within a training too. Two may run at a
 time, each bound to a core (`taskset -c 0 python ... --only ROW`): a line says on how many it ran.
 
-Seeds of one network also answer together: the mean of their probabilities. That is measured from
-the runs, so it needs all of them; results/pictures_together.json keeps it.
+The seeds of one network are also measured together, by the mean of their probabilities. That needs
+all of their runs; results/pictures_together.json keeps it.
 
 Measured is what evaluation measures: test, or val where there is none; the networks' weights are
 those of the last step, so nothing is chosen by those pictures. The row of the support vector
@@ -30,10 +30,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 from report import HERE, RESULTS, circumstances, into_page, processor, spread
 
-from firstlight import catalog, model
+from firstlight import catalog
 from firstlight.datasets import Examples
-from firstlight.evaluation.crops import PREDICT_WITH_CROPS
-from firstlight.runs.run import Run
 
 FILE = RESULTS / "pictures.jsonl"
 TOGETHER = RESULTS / "pictures_together.json"
@@ -52,7 +50,7 @@ ROWS = [
     Row("softmax", ("softmax", "--recipe", "long", "--epochs", "60"), 3),
     Row("zfnet", ("zfnet",), 3),
     Row("nin-imagenet", ("nin-imagenet",), 3),
-    Row("convnet-photos", ("convnet-photos",), 5),
+    Row("convnet-photos", ("convnet-photos",), 3),
 ]
 
 
@@ -94,27 +92,23 @@ def measure(row: Row, seed: int, data: str) -> None:
     print(f"{row.name}, seed {seed}: {line['middle_accuracy']:.2%} in {line['seconds']:.0f} s")
 
 
-def measure_together(data: str) -> None:
-    """Measure the seeds of each network together, where all runs are there."""
+def measure_together() -> None:
+    """Measure the seeds of each deep network together, where all runs are there."""
     kept = teams()
-    dataset = catalog.dataset(data)
-    examples = dataset.load(dataset.evaluation_split)
-    for row in ROWS:
-        runs = [Run(RUNS / f"{row.name}-{seed}") for seed in range(row.seeds)]
-        if row.name not in kept and all(run.model_file.exists() for run in runs):
-            kept[row.name] = {"seeds": row.seeds} | together(runs, examples)
+    for row in ROWS[1:]:
+        runs = [RUNS / f"{row.name}-{seed}" for seed in range(row.seeds)]
+        measured = kept.get(row.name, {}).get("seeds") == row.seeds
+        if not measured and all((run / "model").exists() for run in runs):
+            kept[row.name] = {"seeds": row.seeds} | together(runs)
     TOGETHER.write_text(json.dumps(kept, indent=1) + "\n")
 
 
-def together(runs: list[Run], examples: Examples) -> dict[str, float]:
+def together(runs: list[Path]) -> dict[str, float]:
     """Return the accuracy of the mean of several runs' probabilities, for each choice of crops."""
-    networks = [model.load(run)[0] for run in runs]
-    images = examples.images.resized(networks[0].input_shape[1:])
-    accuracies = {}
-    for views in VIEWS:
-        mean = np.mean([PREDICT_WITH_CROPS[views](each, images, True) for each in networks], axis=0)
-        accuracies[f"{views}_accuracy"] = float((mean.argmax(axis=1) == examples.labels).mean())
-    return accuracies
+    return {
+        f"{views}_accuracy": firstlight("evaluate", *map(str, runs), "--views", views)["accuracy"]
+        for views in VIEWS
+    }
 
 
 def colours(examples: Examples) -> np.ndarray:
@@ -249,7 +243,7 @@ def main() -> None:
             for seed in range(row.seeds) if given.only in ("", row.name) else ():
                 if (row.name, seed) not in there:
                     measure(row, seed, str(Path(given.data).resolve()))
-        measure_together(given.data)
+        measure_together()
     without = simple(given.data)
     print(without)
     if lines := done():

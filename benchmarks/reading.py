@@ -150,10 +150,10 @@ def readers(single_line: bool = False) -> dict[str, Read]:
 # How sure
 
 
-def sureness(pairs: Sequence[tuple[Answer, str]]) -> dict[str, float]:
+def sureness(pairs: Sequence[tuple[Answer, str]]) -> dict[str, float | None]:
     """Count the answers, the unsure and the wrong ones, where the number of digits is right.
 
-    The calibration error is that of the answers that are not unsure.
+    The calibration error is that of the answers that are not unsure; None if there are none.
     """
     told = [
         (digit, confidence, right)
@@ -166,11 +166,11 @@ def sureness(pairs: Sequence[tuple[Answer, str]]) -> dict[str, float]:
     # Two classes: what was read, and everything else.
     confidences = [(confidence, 0.0) for _, confidence, _ in answered]
     classes = [0 if digit == right else 1 for digit, _, right in answered]
-    error = calibration_error(np.array(confidences), np.array(classes)) if answered else 0.0
+    error = calibration_error(np.array(confidences), np.array(classes)) if answered else None
     return {
         "digits": len(told),
         "unsure": len(told) - len(answered),
-        "calibration_error": round(error, 4),
+        "calibration_error": None if error is None else round(error, 4),
         "wrong": len(wrong),
         "surely_wrong": sum(confidence > SURE for confidence in wrong),
     }
@@ -352,7 +352,8 @@ def tables(result: dict[str, Any]) -> str:
     """Return what benchmarks/README.md shows."""
     rows = real_table(result) if "strings" in result else []
     rows += ["", *pages_table(result["pages"]), "", *invented_table(result["invented"]), ""]
-    rows += [calibration(result["pages"]["line reader"]), ""]
+    if sentence := calibration(result["pages"]["line reader"]):
+        rows += [sentence, ""]
     took = result["times"]
     for name in ("number on a cheque", "photograph of 12 megapixels"):
         if name in took:
@@ -408,16 +409,24 @@ def invented_table(by_reader: dict[str, Any]) -> list[str]:
 
 
 def calibration(by_style: dict[str, dict[str, Any]]) -> str:
-    """Return a sentence on how far confidence and accuracy are apart, on papers of this file."""
-    digits = sum(facts["digits"] for facts in by_style.values())
-    error = (
-        sum(facts["calibration_error"] * facts["digits"] for facts in by_style.values()) / digits
-    )
-    worst = max(by_style, key=lambda style: by_style[style]["calibration_error"])
+    """Return a sentence on how far the line reader's confidence is from its accuracy.
+
+    It is empty if no calibration error was measured.
+    """
+    answered = {
+        style: facts["digits"] - facts["unsure"]
+        for style, facts in by_style.items()
+        if facts.get("calibration_error") is not None
+    }
+    if not answered:
+        return ""
+    errors = {style: by_style[style]["calibration_error"] for style in answered}
+    mean = np.average(list(errors.values()), weights=list(answered.values()))
+    worst = max(errors, key=lambda style: errors[style])
     return (
-        f"The expected calibration error of the line reader's digits is {error:.2%} over these "
-        f"{len(by_style)} styles; the largest is {by_style[worst]['calibration_error']:.2%}, of "
-        f"{worst!r}. It was not trained on these papers: other programs drew those."
+        f"On average over the {len(errors)} kinds of composed pages, the expected calibration "
+        f"error of the line reader is {mean:.2%}; it is largest for `{worst}`, "
+        f"{errors[worst]:.2%}. The line reader was not trained on these papers."
     )
 
 

@@ -149,7 +149,7 @@ def page() -> str:
         parts.append(f"## {title}\n")
         parts += [function(f"fl.{name}", getattr(fl, name)) for name in names]
     parts.append(
-        "### Their recipes\n\nThe first is the default; for photographs it is `pictures`.\n"
+        "### Their recipes\n\nThe first is the default. For photographs, a network that has `pictures` takes that.\n"
     )
     parts.append(table([(name, ", ".join(recipes)) for name, recipes in recipe_names().items()]))
     parts.append(OWN_NETWORK)

@@ -2,8 +2,10 @@
 
 import itertools
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +117,79 @@ def test_the_bundled_network_reads_composed_strips(written: glyphs.Glyphs) -> No
         read = [int(digit.probabilities.argmax()) for digit in digits]
         right += read == labels[labels >= 0].tolist()
     assert right > 0.6 * len(strips.labels)  # some are illegible for a person too
+
+
+def test_glyphs_are_made_again_if_their_file_has_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    few = mnist.load("val").first(20)
+    monkeypatch.setattr(mnist, "load", lambda split: few)
+    made = glyphs.load("val", tmp_path / "new.npy")
+    np.save(tmp_path / "old.npy", made.fields[:, :-1])
+    again = glyphs.load("val", tmp_path / "old.npy")
+    assert np.array_equal(made.fields, again.fields)
+    assert len(again.boxes) == len(again.labels) == again.fields.shape[1]
+
+
+# Run as a program; the composing process imports it too.
+TAKES_ONE_BATCH = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from firstlight.errors import FirstlightError
+from firstlight.lines import batches, glyphs
+
+glyphs.load = lambda split, cache: None
+
+def large_batch(written, random):  # more than fits into the pipe between two processes
+    return np.zeros((64, 32, 400, 1)), np.zeros((64, 12))
+
+def no_batch(written, random):
+    raise MemoryError
+
+if __name__ == "__main__":
+    compose, out = {"large": large_batch, "none": no_batch}[sys.argv[1]], Path(sys.argv[2])
+    try:
+        next(batches.composed(compose, out, 0, 0))
+    except FirstlightError as error:
+        print(error)
+    print("took a batch", flush=True)
+    time.sleep(60)
+"""
+
+
+def start_parent(compose_batch: str, folder: Path) -> subprocess.Popen[str]:
+    program = folder / "parent.py"
+    program.write_text(TAKES_ONE_BATCH)
+    command = [sys.executable, str(program), compose_batch, str(folder)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
+@pytest.mark.parametrize("signal_", [signal.SIGKILL, signal.SIGTERM])
+def test_the_composing_process_ends_with_its_parent(
+    signal_: signal.Signals, tmp_path: Path
+) -> None:
+    with start_parent("large", tmp_path) as parent:
+        assert parent.stdout is not None and parent.stdout.readline() == "took a batch\n"
+        composing = int((tmp_path / "pids").read_text().split()[1])
+        assert is_running(composing)
+        parent.send_signal(signal_)
+    ended_by = time.monotonic() + 10
+    while is_running(composing) and time.monotonic() < ended_by:
+        time.sleep(0.1)
+    assert not is_running(composing)
+
+
+def is_running(process: int) -> bool:
+    status = Path(f"/proc/{process}/stat")
+    return status.exists() and status.read_text().split()[2] != "Z"
+
+
+def test_a_training_says_that_the_composing_process_ended(tmp_path: Path) -> None:
+    with start_parent("none", tmp_path) as parent:
+        assert parent.stdout is not None
+        assert "the process that composes batches" in parent.stdout.readline()
+        parent.kill()
 
 
 @pytest.mark.large

@@ -25,7 +25,9 @@ from firstlight.reading import (
     normalize,
     read,
     reader,
+    recognition,
     recognizer,
+    strip,
     unread,
 )
 from firstlight.reading.blobs import Blob
@@ -72,6 +74,31 @@ def test_a_line_has_the_readers_strip_and_the_places_of_its_digits(write: Any) -
     assert columns == sorted(columns) and 0 < columns[0] < columns[-1] < line.strip.shape[1]
     boxes = [digit.box[0] + digit.box[2] / 2 for digit in line.digits]
     assert np.corrcoef(columns, boxes)[0, 1] > 0.99
+
+
+def test_only_an_unsure_digit_is_looked_at_again(
+    write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recognized, strips = [], []
+
+    def recognize(blobs: Any, network: Any) -> Any:
+        recognized.extend(blobs)
+        return recognition.recognize(blobs, network)
+
+    def cut_area(*arguments: Any) -> Any:
+        strips.append(arguments)
+        return strip.cut_area(*arguments)
+
+    monkeypatch.setattr(reader, "recognize", recognize)
+    monkeypatch.setattr(reader, "cut_area", cut_area)
+    picture = write("7210")
+    assert read(picture).text == "7210"
+    lines = len(strips)  # one line, which the finder may find in two sizes
+    assert lines and not recognized
+    monkeypatch.setattr(reader, "RECOGNIZER_BELOW", 1.1)
+    monkeypatch.setattr(reader, "SECOND_MARGIN_BELOW", 1.1)
+    assert read(picture).text == "7210"
+    assert (len(recognized), len(strips) - lines) == (4 * lines, 2 * lines)
 
 
 def test_uneven_light_and_a_hard_shadow_do_no_harm(write: Any) -> None:

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from firstlight.errors import FirstlightError
 from firstlight.lines import compose, glyphs, pages
 from firstlight.lines.glyphs import Glyphs
 
 STRIPS, PAGES = 64, 8  # of a batch
 WAITING_BATCHES = 6
+SECONDS_BETWEEN_CHECKS = 1  # whether the other process still runs
 
 Batch = tuple[NDArray[Any], NDArray[Any]]  # inputs, and the right answers
 Compose = Callable[[Glyphs, np.random.Generator], Batch]
@@ -37,6 +39,9 @@ def composed(compose_batch: Compose, out: Path, seed: int, first: int) -> Iterat
     """Yield the batch of each step from `first` on, composed in another process.
 
     The process ids of both are written to `pids` in the folder `out`.
+
+    Raises:
+        FirstlightError: the other process ended.
     """
     context = multiprocessing.get_context("spawn")
     waiting = context.Queue(WAITING_BATCHES)
@@ -49,7 +54,13 @@ def composed(compose_batch: Compose, out: Path, seed: int, first: int) -> Iterat
     process.start()
     (out / "pids").write_text(f"{os.getpid()}\n{process.pid}\n")
     while True:
-        yield waiting.get()
+        try:
+            yield waiting.get(timeout=SECONDS_BETWEEN_CHECKS)
+        except queue.Empty:
+            if not process.is_alive():
+                raise FirstlightError(
+                    f"the process that composes batches for {out} ended; run the command again"
+                ) from None
 
 
 def fill(compose_batch: Compose, waiting: Any, out: Path, place: tuple[int, int]) -> None:
@@ -58,6 +69,8 @@ def fill(compose_batch: Compose, waiting: Any, out: Path, place: tuple[int, int]
     Args:
         place: the seed, and the step to begin with.
     """
+    # At its end a process waits until its queue was read; nobody reads it if the parent was killed.
+    waiting.cancel_join_thread()
     written = glyphs.load("train", out / "glyphs-train.npy")
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -65,6 +78,6 @@ def fill(compose_batch: Compose, waiting: Any, out: Path, place: tuple[int, int]
     batch = compose_batch(written, np.random.default_rng([seed, step]))
     while parent.is_alive():
         with suppress(queue.Full):
-            waiting.put(batch, timeout=1)
+            waiting.put(batch, timeout=SECONDS_BETWEEN_CHECKS)
             step += 1
             batch = compose_batch(written, np.random.default_rng([seed, step]))

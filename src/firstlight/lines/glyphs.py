@@ -22,7 +22,7 @@ DISTANCE_UNITS = 8  # per pixel
 FARTHEST = 9  # pixels from the skeleton; beyond it, distances are not exact
 LETTER_LABEL = 10
 COPIES_OF_LETTER = 5  # in each typeface
-# Those that come with Matplotlib and have all letters and signs that are drawn.
+# Eight of Matplotlib's typefaces. Each has all letters and signs that are drawn.
 TYPEFACES = (
     "DejaVuSans",
     "DejaVuSans-Oblique",
@@ -60,15 +60,16 @@ def load(split: str, cache: Path) -> Glyphs:
     """Return the digits of MNIST's split, and letters.
 
     Args:
-        cache: a file for the fields, which take a minute or two; it is written if it is missing,
-            and mapped into memory, so that several processes share it.
+        cache: a file for the fields, which take a minute or two; it is written if it is missing or
+            has another number of glyphs, and mapped into memory, so that processes share it.
     """
     examples = mnist.load(split)
     images = np.concatenate([examples.images[:].reshape(-1, 28, 28), letters()])
-    if not cache.exists():
+    stored = np.load(cache, mmap_mode="r") if cache.exists() else None
+    if stored is None or stored.shape[1] != len(images):
         with atomic_write(cache) as file:
             np.save(file, fields(images))
-    stored = np.load(cache, mmap_mode="r")
+        stored = np.load(cache, mmap_mode="r")
     missing = len(images) - len(examples)
     labels = np.concatenate([examples.labels, np.full(missing, LETTER_LABEL)]).astype(np.int64)
     return Glyphs(stored, ink_boxes(stored[0]), labels)

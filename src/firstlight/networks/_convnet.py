@@ -1,4 +1,4 @@
-"""What the three convnets share: the convolution with batch norm, and the recipe for many passes.
+"""What the convnets share: the convolution with batch norm, and the recipe for many passes.
 
 Strided convolutions instead of pooling layers halve the work. Batch norm allows a high learning
 rate.

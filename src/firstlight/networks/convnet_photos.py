@@ -1,9 +1,9 @@
 """A convolutional network with batch norm for photographs, a thousand or so: minutes, not an hour.
 
-Networks of 2013 had large filters, large dense layers and no batch norm. This one has what came
+ZFNet and OverFeat have large filters, large dense layers and no batch norm. This one has what came
 after them: 3×3 filters (Simonyan and Zisserman, arXiv 1409.1556), batch norm (Ioffe and Szegedy,
-arXiv 1502.03167), strides instead of pooling, and global average pooling, which Network in Network
-introduced. It takes a quarter of their pixels.
+arXiv 1502.03167), and strides instead of pooling. Like Network in Network it ends with a global
+average pool. It sees 112×112 pixels, a quarter of what they see.
 """
 
 from dataclasses import replace
@@ -17,7 +17,7 @@ from firstlight.networks._recipes import FEW_PICTURES
 
 INPUT = (112, 112, 3)
 PARAMETERS = 1_168_042
-RECIPES = {"photos": replace(FEW_PICTURES, epochs=100, learning_rate=0.1, ema_decay=0.99)}
+RECIPES = {"modern": replace(FEW_PICTURES, epochs=100, learning_rate=0.1, ema_decay=0.99)}
 
 
 def build(classes: int) -> keras.Model:

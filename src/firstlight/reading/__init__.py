@@ -16,8 +16,8 @@ The steps, and the modules that take them:
     locate.py       connected ink becomes blobs (blobs.py, components.py)
     seams.py        blobs are cut between two digits
     normalize.py    each digit's ink becomes a 28×28 image like MNIST's
-    recognizer.py   a network has a say in which digit that is
-    recognition.py  what it says of each piece of ink becomes digits
+    recognizer.py   a network is asked which digit that is, where the line reader is not sure
+    recognition.py  what both networks say becomes digits
     unread.py       ink that may be a digit and was not read
     reader.py       all of these in order
     result.py       what was read: a Reading with its lines and digits

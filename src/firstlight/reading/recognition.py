@@ -1,4 +1,4 @@
-"""What the recogniser says of blobs, and the digits that these become."""
+"""What networks say of blobs, and the digits that these become."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Recognition:
 
     @cached_property
     def image(self) -> NDArray[np.uint8]:
-        """The blob as the recogniser sees it, (28, 28, 1)."""
+        """The ink of the blob as an image like MNIST's, (28, 28, 1)."""
         return normalize(self.blob)
 
 

@@ -21,7 +21,7 @@ class Digit:
     confidence: float  # 0..1, the probability of the most probable class
     box: tuple[int, int, int, int]  # x, y, width, height in pixels of the original picture
     candidates: tuple[tuple[str, float], ...]  # the three most probable classes, probabilities
-    image: NDArray[np.uint8] = field(repr=False)  # (28, 28, 1), 0..255: the recogniser's input
+    image: NDArray[np.uint8] = field(repr=False)  # (28, 28, 1), 0..255: its ink, like MNIST's
     probabilities: tuple[float, ...] = field(repr=False)  # of all classes: the digits, and none
     column: float | None = None  # of its line's strip, where the line reader sees it
 

@@ -1,4 +1,4 @@
-"""Draws how pictures were read: the ink, the lines as strips, and the recogniser's input."""
+"""Draws how pictures were read: the ink, the lines as strips, and each digit's ink."""
 
 import math
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ MIN_SURE = 0.8  # confidence below which a digit has DOUBTFUL_COLOR
 LEFT_CAPTION = "the digits that were read"
 RIGHT_CAPTION = "the ink that was found"
 STRIPS_CAPTION = "the line reader's input, 32 pixels high, and where it sees which digit"
-CARDS_CAPTION = "the recogniser's input, 28 by 28 pixels, and the three most probable answers"
+CARDS_CAPTION = "the ink of each digit, 28 by 28 pixels, and the three most probable answers"
 
 
 def draw_sheet(readings: Sequence[tuple[str, Reading]], path: Path) -> None:

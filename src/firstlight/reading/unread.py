@@ -48,7 +48,7 @@ def left_out(marks: locate.Marks, looked_at: Sequence[Blob], height: float) -> l
     """Return the marks in no line that may be as high as a digit, if the network agrees.
 
     Args:
-        looked_at: what the network has seen in the lines.
+        looked_at: what was looked at in the lines.
         height: of the digits that were read.
     """
     # A shadow in a line must not hide the digits that lie in its box.

@@ -5,7 +5,7 @@
 
 The same command continues after an interruption. A batch depends only on the seed and on the number
 of its step, so a training that was interrupted sees the same batches. Another process composes
-them. Each training uses one core, so both can run at the same time on two.
+them. TensorFlow computes in one thread here, so both trainings can share two cores.
 """
 
 import argparse

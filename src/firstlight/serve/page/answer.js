@@ -4,7 +4,7 @@ import { h, percent, svg } from "./dom.js";
 import { decode, greyPicture } from "./pixels.js";
 
 const MIN_PROBABILITY = 0.1; // of a third digit that is named when the network is not sure
-const CAPTION = "What the recogniser sees: 28\u00a0×\u00a028 pixels.";
+const CAPTION = "The ink of each digit, like MNIST's: 28\u00a0×\u00a028 pixels.";
 const STRIP_CAPTION =
   "What the line reader sees: the line, 32\u00a0pixels high. Below it: where it sees which digit.";
 const BAR_WIDTH = 18;
