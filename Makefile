@@ -31,7 +31,7 @@ digits: .venv/dev
 	$(FIRSTLIGHT) train convnet --recipe reader --data cutouts --out runs/reader
 	$(FIRSTLIGHT) evaluate runs/reader --data mnist
 	$(FIRSTLIGHT) export runs/reader --format onnx --out src/firstlight/reading/digits.onnx
-	cp runs/reader/MODEL_CARD.md src/firstlight/reading/digits.md
+	sed 's|`model/weights.npz`, as arrays by name|`digits.onnx`|' runs/reader/MODEL_CARD.md > src/firstlight/reading/digits.md
 
 # The networks that find and read lines: some two hours on two cores, both at the same time, since a
 # second core makes the finder's training no faster. It continues where it stopped.

@@ -1,4 +1,4 @@
-"""How fast the reader's network answers, beside Keras `predict` and PyTorch on the same layers.
+"""How fast the recogniser answers, beside Keras `predict` and PyTorch on the same layers.
 
     python benchmarks/classifier.py
 
@@ -93,7 +93,7 @@ def main() -> None:
     }
     result = {"processor": processor(), "versions": versions(), "medians": medians}
     (RESULTS / "classifier.json").write_text(json.dumps(result | {"rounds": results}) + "\n")
-    rows = ["| the reader's network | images per second, batches of 500 | one image alone, ms |"]
+    rows = ["| the recogniser | images per second, batches of 500 | one image alone, ms |"]
     rows += ["|---|--:|--:|"]
     rows += [
         f"| {name} | {m['images_per_second']:,.0f} | {m['milliseconds_alone']:.2f} |"

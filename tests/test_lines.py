@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from firstlight.datasets import mnist
 from firstlight.lines import compose, glyphs, pages
@@ -65,8 +66,18 @@ def test_a_page_says_where_its_lines_are_and_how_high(written: glyphs.Glyphs) ->
     is_line = np.concatenate([page.lines[..., 0].ravel() for page in made])
     heights = np.concatenate([page.lines[..., 1].ravel() for page in made])
     assert set(np.unique(is_line)) == {0, 1}
-    assert (heights[is_line > 0] >= np.log2(pages.MIN_HEIGHT) - 0.01).all()
+    least = pages.MIN_HEIGHT / max(pages.DISTANCES)
+    assert (heights[is_line > 0] >= np.log2(least) - 0.01).all()
     assert (heights[is_line == 0] == 0).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_turned_page_has_the_heights_that_its_lines_have_then(seed: int) -> None:
+    page = np.zeros((400, 400), np.float32)
+    page[180:220, 150:250] = 1
+    turn, scale = pages.turning(page.shape, np.random.default_rng(seed))
+    turned = pages.turned(page, turn, Image.Resampling.BILINEAR)
+    assert (turned.sum() / page.sum()) ** 0.5 == pytest.approx(scale, rel=0.05)
 
 
 @pytest.mark.parametrize(
@@ -171,13 +182,14 @@ def test_the_composing_process_ends_with_its_parent(
 ) -> None:
     with start_parent("large", tmp_path) as parent:
         assert parent.stdout is not None and parent.stdout.readline() == "took a batch\n"
-        composing = int((tmp_path / "pids").read_text().split()[1])
-        assert is_running(composing)
+        of_parent = ["ps", "-o", "pid=", "--ppid", str(parent.pid)]
+        children = [int(line) for line in subprocess.check_output(of_parent).split()]
+        assert children and all(map(is_running, children))
         parent.send_signal(signal_)
     ended_by = time.monotonic() + 10
-    while is_running(composing) and time.monotonic() < ended_by:
+    while any(map(is_running, children)) and time.monotonic() < ended_by:
         time.sleep(0.1)
-    assert not is_running(composing)
+    assert not any(map(is_running, children))
 
 
 def is_running(process: int) -> bool:

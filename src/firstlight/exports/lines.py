@@ -2,8 +2,8 @@
 
     python -m firstlight.exports.lines reader RUN lines.onnx
 
-RUN is the folder of `firstlight.training.lines`. Weights take half the space; ONNX Runtime computes
-with single precision.
+RUN is the folder that `firstlight.training.lines` wrote. Weights take half the space; ONNX Runtime
+computes with single precision.
 """
 
 import argparse
@@ -46,17 +46,17 @@ def export(task: lines.Task, run: Path, path: Path) -> None:
     network.set_weights(weights)
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "whole.onnx"
-        write_onnx(network, whole, metadata(network, steps))
+        write_onnx(network, whole, metadata(network, task.outputs, steps))
         proto = onnx.load(whole)
     with_half_weights(proto.graph)
     onnx.checker.check_model(proto, full_check=True)
     onnx.save(proto, path)
 
 
-def metadata(network: keras.Model, steps: int) -> Metadata:
+def metadata(network: keras.Model, outputs: tuple[str, ...], steps: int) -> Metadata:
     return Metadata(
         network=network.name,
-        classes=(*"0123456789", "blank"),
+        classes=outputs,
         input=network.input_shape[1:],
         image_kind="digits",
         data="lines composed of MNIST's training digits",

@@ -38,7 +38,8 @@ def compose_pages(written: Glyphs, random: np.random.Generator) -> Batch:
 def composed(compose_batch: Compose, out: Path, seed: int, first: int) -> Iterator[Batch]:
     """Yield the batch of each step from `first` on, composed in another process.
 
-    The process ids of both are written to `pids` in the folder `out`.
+    Args:
+        out: a folder; the glyphs are kept there.
 
     Raises:
         FirstlightError: the other process ended.
@@ -46,13 +47,12 @@ def composed(compose_batch: Compose, out: Path, seed: int, first: int) -> Iterat
     context = multiprocessing.get_context("spawn")
     waiting = context.Queue(WAITING_BATCHES)
     process = context.Process(
-        target=fill, args=(compose_batch, waiting, out, (seed, first)), daemon=True
+        target=fill, args=(compose_batch, waiting, out, seed, first), daemon=True
     )
     # The new process inherits this. With two threads, a small matrix product mostly waits for the
     # other thread: a batch then takes ten times as long on a busy machine.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     process.start()
-    (out / "pids").write_text(f"{os.getpid()}\n{process.pid}\n")
     while True:
         try:
             yield waiting.get(timeout=SECONDS_BETWEEN_CHECKS)
@@ -63,18 +63,13 @@ def composed(compose_batch: Compose, out: Path, seed: int, first: int) -> Iterat
                 ) from None
 
 
-def fill(compose_batch: Compose, waiting: Any, out: Path, place: tuple[int, int]) -> None:
-    """Compose the batch of each step, and wait while the queue is full; end with the parent.
-
-    Args:
-        place: the seed, and the step to begin with.
-    """
+def fill(compose_batch: Compose, waiting: Any, out: Path, seed: int, step: int) -> None:
+    """Compose the batches from a step on, and wait while the queue is full; end with the parent."""
     # At its end a process waits until its queue was read; nobody reads it if the parent was killed.
     waiting.cancel_join_thread()
     written = glyphs.load("train", out / "glyphs-train.npy")
     parent = multiprocessing.parent_process()
     assert parent is not None
-    seed, step = place
     batch = compose_batch(written, np.random.default_rng([seed, step]))
     while parent.is_alive():
         with suppress(queue.Full):

@@ -42,7 +42,7 @@ def compose(glyphs: Glyphs, strips: int, random: Random) -> Strips:
 
 
 def cut_to_writing(pixels: NDArray[np.uint8], lines: layout.Lines, random: Random) -> None:
-    """Replace what is beside the writing with plain paper, as the reader fills up a batch."""
+    """Replace what is beside the writing with plain paper, in two of five strips."""
     chosen = (random.random(len(pixels)) < 0.4) & (lines.right > lines.left)
     margins: Floats = random.uniform(1, 12, (2, len(pixels), 1)).astype(np.float32)
     columns = np.arange(pixels.shape[2])

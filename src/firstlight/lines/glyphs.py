@@ -110,7 +110,7 @@ def fields(images: Bytes) -> Bytes:
 
 
 def enlarge(images: Bytes) -> Bytes:
-    """Enlarge images (n, 28, 28) twice, bicubically."""
+    """Enlarge images (n, 28, 28) to twice their size, bicubically."""
     column = Image.fromarray(images.reshape(-1, 28))
     tall = column.resize((SIDE, 28 * len(images)), Image.Resampling.BICUBIC, reducing_gap=None)
     across = np.asarray(tall).reshape(-1, 28, SIDE).transpose(0, 2, 1).reshape(-1, 28)

@@ -21,7 +21,9 @@ MAX_DIGITS = 12
 # How much of a digit at the strip's end is visible: less than the first is drawn, but not read;
 # more than the second is read; between them, where even a person would hesitate, nothing is drawn.
 MAX_PIECE, MIN_WHOLE = 0.3, 0.8
-PIXELS_PER_SIDE = 40  # of a field: MNIST's digits were fitted into 20×20, and enlarged twice
+FITTED_SIDE = (
+    40  # of a field: MNIST's digits were fitted into 20×20, and enlarged to twice their size
+)
 
 Floats = NDArray[np.floating[Any]]  # float32 for whatever is as large as a batch
 Ints = NDArray[np.int64]
@@ -74,7 +76,7 @@ class Lines:
     writing: Writing
     left: Floats  # (n,): where the writing begins and ends, in pixels
     right: Floats
-    cells: Floats  # (n,): the middle of the first printed cell
+    cells: Floats  # (n,): the left side of the first printed cell
 
 
 def choose(random: Random, chosen: Floats, *options: Floats) -> Floats:
@@ -206,7 +208,7 @@ def draw_glyphs(
     box = glyphs.boxes[rows]
     heights = style.height[strip] * np.exp(random.normal(0, style.unequal[strip]))
     heights = np.where(is_round(style, place), heights * style.zero_height[strip], heights)
-    fitted = np.where(random.random(count) < 0.3, box[:, 3] - box[:, 1], PIXELS_PER_SIDE)
+    fitted = np.where(random.random(count) < 0.3, box[:, 3] - box[:, 1], FITTED_SIDE)
     scale = (heights / np.maximum(fitted, 20)).astype(np.float32)  # strip's pixels per field's
     stretch = style.stretch[strip] * np.exp(random.normal(0, 0.06, count))
     slant = style.slant[strip] + random.normal(0, 0.06, count)
@@ -269,7 +271,7 @@ def pen_strokes(
 def interpolate(
     fields: NDArray[np.uint8], which: Ints, rows: Ints, at: tuple[Floats, Floats]
 ) -> Floats:
-    """Look up values between pixels (bilinear); outside a field lies its corner's value."""
+    """Look up values between pixels (bilinear); outside a field, the nearest value is taken."""
     across = np.clip(at[0] - 0.5, 0, SIDE - 1.001)
     down = np.clip(at[1] - 0.5, 0, SIDE - 1.001)
     left, top = across.astype(np.int32), down.astype(np.int32)

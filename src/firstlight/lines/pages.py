@@ -17,9 +17,10 @@ from firstlight.reading.finder import CELL
 from firstlight.reading.strip import STRIP_HEIGHT
 
 SIZES = ((384, 512), (512, 384), (256, 512), (448, 448), (128, 512), (256, 256))  # rows, columns
-STRIPS = 48  # from which the lines of a batch are taken
+LINES = 48  # that a batch's lines are taken from
 STRIP_WIDTHS = (64, 128, 192, 256, 352, 480)
 MIN_HEIGHT = 8.0  # pixels of a digit
+DISTANCES = (0.85, 1.25)  # of the camera, if a page is turned; a larger one makes it smaller
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,15 @@ def compose(glyphs: Glyphs, count: int, random: Random) -> Pages:
 def some_lines(glyphs: Glyphs, random: Random) -> Lines:
     """Write lines for a batch; some of them consist of letters."""
     width = int(random.choice(STRIP_WIDTHS))
-    style = layout.writing(random, STRIPS, width)
-    is_text = random.random(STRIPS) < 0.2
-    free = np.minimum(style.height, 29)
+    style = layout.writing(random, LINES, width)
+    is_text = random.random(LINES) < 0.2
+    height = np.minimum(style.height, 29)
     style = replace(
         style,
         count=np.maximum(style.count, 1),
         letters=is_text.astype(np.float32),
-        height=free,
-        baseline=((STRIP_HEIGHT + free) / 2).astype(np.float32),
+        height=height,
+        baseline=((STRIP_HEIGHT + height) / 2).astype(np.float32),
     )
     lines = layout.write(glyphs, style, width, random)
     paper.broken_ink(lines.ink, random)
@@ -128,10 +129,10 @@ def photograph(canvas: Canvas, random: Random) -> tuple[NDArray[np.uint8], Float
 def finish(page: Floats, heights: Floats, random: Random) -> tuple[NDArray[np.uint8], Floats]:
     """Turn and tilt a page on its table, add light and noise."""
     if random.random() < 0.6:
-        turn = turning(page.shape, random)
+        turn, scale = turning(page.shape, random)
         table = random.uniform(0.05, 0.9)
         page = turned(page - table, turn, Image.Resampling.BILINEAR) + table
-        heights = turned(heights, turn, Image.Resampling.NEAREST)
+        heights = scale * turned(heights, turn, Image.Resampling.NEAREST)
     page = page * shadow((page.shape[0], page.shape[1]), random)
     noise = random.standard_normal(page.shape, np.float32)
     page = page + noise * np.float32(0.005 * 8 ** random.random())
@@ -203,11 +204,14 @@ def shadow(shape: tuple[int, int], random: Random) -> Floats:
     return np.asarray(light, np.float32)
 
 
-def turning(shape: tuple[int, ...], random: Random) -> list[float]:
-    """Return the coefficients of a rotation and a slight perspective."""
+def turning(shape: tuple[int, ...], random: Random) -> tuple[list[float], float]:
+    """Return the coefficients of a rotation and a slight perspective, and how they scale a page.
+
+    The coefficients say where in the old page each pixel of the new page comes from.
+    """
     rows, columns = shape
-    angle, grow = random.normal(0, 0.06), random.uniform(0.85, 1.25)
-    cos, sin = np.cos(angle) * grow, np.sin(angle) * grow
+    angle, distance = random.normal(0, 0.06), random.uniform(*DISTANCES)
+    cos, sin = np.cos(angle) * distance, np.sin(angle) * distance
     tilt = random.normal(0, 0.12, 2) / (columns, rows)
     cx, cy = columns / 2, rows / 2
     # Around the middle of the page: (x, y) → (a·x + b·y + c, d·x + e·y + f) / (g·x + h·y + 1).
@@ -216,7 +220,7 @@ def turning(shape: tuple[int, ...], random: Random) -> list[float]:
         [[1, 0, -cx], [0, 1, -cy], [0, 0, 1]]
     )
     matrix = np.array([[1, 0, cx], [0, 1, cy], [0, 0, 1]]) @ matrix
-    return list((matrix / matrix[2, 2]).ravel()[:8])
+    return list((matrix / matrix[2, 2]).ravel()[:8]), 1 / distance
 
 
 def turned(page: Floats, turn: list[float], how: Image.Resampling) -> Floats:

@@ -21,7 +21,7 @@ from firstlight.lines.layout import (
 )
 from firstlight.reading.strip import STRIP_HEIGHT
 
-LENSES = 4  # kinds of blur in a batch
+LENSES = 4  # groups of strips in a batch: two are blurred, two lose pixels
 BLANK_STROKES = 4  # at most, in a strip without digits
 
 
@@ -76,7 +76,7 @@ def level_lines(rows: Ints, y: Floats, width: int, random: Random) -> Floats:
 
 
 def ruled(lines: Lines, random: Random) -> Drawn:
-    """One line, mostly near the foot of the digits; sometimes two or three."""
+    """Draw a printed line, mostly near the foot of the digits; sometimes two."""
     rows = some(random, 0.28, len(lines.ink))
     style = lines.writing
     y = style.baseline[rows] + random.normal(0.5, 2.5, len(rows))
@@ -90,7 +90,7 @@ def ruled(lines: Lines, random: Random) -> Drawn:
 
 
 def squared(lines: Lines, random: Random) -> Drawn:
-    """Squared paper: thin lines in both directions, with one distance."""
+    """Draw squared paper: thin lines in both directions, with one distance."""
     width = lines.ink.shape[2]
     pictures, ends = [], []
     for row in some(random, 0.08, len(lines.ink)).tolist():
@@ -105,7 +105,7 @@ def squared(lines: Lines, random: Random) -> Drawn:
 
 
 def cells(lines: Lines, random: Random) -> Drawn:
-    """A printed box for each digit: upright sides, often double, and lines above and below."""
+    """Draw a printed box for each digit: upright sides, often double, and lines above and below."""
     width = lines.ink.shape[2]
     style = lines.writing
     pictures, ends = [], []
@@ -126,7 +126,7 @@ def cells(lines: Lines, random: Random) -> Drawn:
 
 
 def boxed(lines: Lines, random: Random) -> Drawn:
-    """One box around the whole line."""
+    """Draw one box around the whole line."""
     rows = [
         row
         for row in some(random, 0.07, len(lines.ink)).tolist()
@@ -166,7 +166,7 @@ def same_pen(
 
 
 def dark_edges(lines: Lines, random: Random) -> Drawn:
-    """A table's or a frame's edge along a side of the strip."""
+    """Draw the edge of a table or a frame along a side of the strip."""
     rows = some(random, 0.05, len(lines.ink))
     width = lines.ink.shape[2]
     y = random.choice([0.0, STRIP_HEIGHT], len(rows)).astype(np.float32)
@@ -180,7 +180,7 @@ def dark_edges(lines: Lines, random: Random) -> Drawn:
 
 
 def scribbles(lines: Lines, random: Random) -> Drawn:
-    """In strips without digits: strokes that are no digits, level or leaving the strip."""
+    """Draw strokes that are no digits, level or leaving the strip, in strips without digits."""
     blank = np.flatnonzero((lines.labels[:, 0] < 0) & (random.random(len(lines.ink)) < 0.5))
     rows = np.repeat(blank, random.integers(1, BLANK_STROKES + 1, len(blank)))
     width = lines.ink.shape[2]
@@ -318,7 +318,7 @@ def blur(side: int, strength: float) -> Floats:
 
 
 def few_pixels(side: int, strength: float) -> Floats:
-    """Return as a matrix (side, side): fewer pixels, at most 2.4 times, and enlarged again."""
+    """Return a matrix (side, side) that reduces a side by up to 2.4 times and enlarges it again."""
     few = max(2, round(side / (1 + 1.4 * strength)))
     identity = np.eye(side, dtype=np.float32)
     smaller = Image.fromarray(identity).resize((side, few), Image.Resampling.BOX)

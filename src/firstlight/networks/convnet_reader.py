@@ -1,4 +1,4 @@
-"""The convolutional network that `firstlight read` uses: fast without a graphics card.
+"""The recogniser of `firstlight read`: a convolutional network, fast without a graphics card.
 
 It learns from what the reader cuts out of pictures, digits and other things:
 `firstlight train convnet --recipe reader --data cutouts`.

@@ -38,8 +38,8 @@ class AlignedDigit(NamedTuple):
 def align(views: Sequence[NDArray[np.float32]]) -> list[AlignedDigit]:
     """Return the digits of a line.
 
-    Each strip has its likeliest text. Of these texts, the one is taken whose probabilities in all
-    strips have the largest product.
+    Each strip has its likeliest text. Of these, the text with the largest product of its
+    probabilities in all strips is returned.
 
     Args:
         views: the logits (steps, 11) of one or more strips that show the line with different
@@ -47,7 +47,11 @@ def align(views: Sequence[NDArray[np.float32]]) -> list[AlignedDigit]:
     """
     outputs = [log_softmax(logits) for logits in views]
     texts = sorted({likeliest_text(each) for each in outputs})
-    text = max(texts, key=lambda text: in_all(outputs, text)) if len(texts) > 1 else texts[0]
+    text = (
+        max(texts, key=lambda text: log_probability_in_all(outputs, text))
+        if len(texts) > 1
+        else texts[0]
+    )
     if not text:
         return []
     places = middle_steps(outputs[0], text)
@@ -55,7 +59,7 @@ def align(views: Sequence[NDArray[np.float32]]) -> list[AlignedDigit]:
     return [AlignedDigit(*each) for each in zip(probabilities, places, strict=True)]
 
 
-def in_all(outputs: Sequence[Floats], text: Text) -> float:
+def log_probability_in_all(outputs: Sequence[Floats], text: Text) -> float:
     """Return the logarithm of the product of a text's probabilities in all strips."""
     one = np.array([text], np.int64).reshape(1, -1)
     return sum(float(log_probability(each, one)[0]) for each in outputs)

@@ -19,8 +19,8 @@ from firstlight.reading import components
 from firstlight.reading.strip import Area
 
 FINDER_MODEL = Path(__file__).parent / "finder.onnx"
-# Pixels to which the longer side is reduced, and which heights of digits are looked for there:
-# small ones, most of them, large ones, and one that fills the picture.
+# The sizes of the page: its longer side, and the least and the largest height of digits that are
+# taken from it, all in pixels of that size.
 PAGE_SIDES = ((1024, 0, 80), (512, 0, 300), (176, 28, 110), (64, 18, 64))
 MIN_LARGEST_SIDE, MAX_ENLARGED = 512, 1.3  # a small picture is not looked at on a large page
 MULTIPLE = 32  # pixels: the network halves a page five times
@@ -29,7 +29,7 @@ MIN_LOGIT = 0.0  # of a cell in the middle of a line
 MIN_CELLS = 2  # of a line
 MIN_SCORE = 0.5  # the mean of the logits of a line's cells; of scraps it is lower
 MAX_LINES = 60
-OVERLAPPING = 1.4  # heights: lines are never as near to each other as half of this
+SAME_LINE = 0.7  # heights: two lines whose middles are nearer to each other than this are the same
 MAX_SHARED = 0.5  # of the smaller of two lines that are not the same
 MIN_SLOPE = 0.01  # rows per column: less is not worth a correction
 
@@ -66,8 +66,8 @@ class FoundLine:
         return replace(self, left=left, right=right, x=x, y=self.y + self.slope * (x - self.x))
 
     def overlaps(self, other: "FoundLine") -> bool:
-        """Return whether the middle of one is in the other, or half of the smaller one is."""
-        one, two = self.area(OVERLAPPING), other.area(OVERLAPPING)
+        """Return whether two lines are the same, or share more than half of the smaller one."""
+        one, two = self.area(2 * SAME_LINE), other.area(2 * SAME_LINE)
         if one.contains(other.x, other.y) or two.contains(self.x, self.y):
             return True
         smaller = min(self.size, other.size)
@@ -97,7 +97,12 @@ class FoundLine:
         return min(max(0.0, (self.height + other.height) / 2 - abs(one - two)), lower)
 
     def area(self, relative_height: float = 1.0) -> Area:
-        """Return the line with margins: its digits are not all equally high."""
+        """Return the line with half a height beside it.
+
+        Args:
+            relative_height: above 1, also a margin above and below, since digits are not all
+                equally high.
+        """
         height = relative_height * self.height
         return Area(
             left=self.left - self.height / 2,

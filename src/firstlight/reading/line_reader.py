@@ -1,7 +1,8 @@
 """The line reader: a network that reads a whole line of digits, without cutting it (see alignment).
 
-It says which digits are in a strip, and where. The ink between two of them is divided along the
-cheapest path, only to show where each digit is.
+It says which digits are in a strip, and where. The ink between two digits is divided along the
+cheapest path. Its parts show where each digit is, and the recogniser or a model of the user's is
+asked about them.
 """
 
 import functools
@@ -37,7 +38,10 @@ class LineReader:
         return np.asarray(outputs[0])
 
     def read_single(self, strips: Sequence[Strip]) -> NDArray[np.float64]:
-        """Return how probable each digit is, and none, (11,), in the strip that shows one best."""
+        """Return the probabilities (11,) of the ten digits and of none.
+
+        They are those of the strip that most probably shows one digit.
+        """
         digits = [alignment.single_digit(self.logits(strip)) for strip in strips]
         return max(digits, key=lambda digit: digit.evidence).probabilities
 
@@ -53,7 +57,7 @@ def column_of(digit: AlignedDigit) -> float:
     return COLUMNS_PER_STEP * digit.step + FIRST_STEP_MIDDLE
 
 
-def digit_blobs(line: Sequence[Blob], strip: Strip, digits: Sequence[AlignedDigit]) -> list[Blob]:
+def ink_of_digits(line: Sequence[Blob], strip: Strip, digits: Sequence[AlignedDigit]) -> list[Blob]:
     """Return the ink of each digit: the line's ink, cut between the middles of neighbours.
 
     Where a digit has no ink in the line's blobs, the place without ink is returned.

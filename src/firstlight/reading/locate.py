@@ -18,10 +18,10 @@ Mask = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 Labels = NDArray[np.int32]
 
-MIN_DIGIT_HEIGHT = 10  # pixels of the working picture; fewer are not enough to recognise a digit
+MIN_LONGEST_SIDE = 5  # pixels of the working picture; what is smaller is a speck
 MIN_RELATIVE_DARKNESS = 0.35  # compared with the average ink; a pencil beside a pen has half
 MAX_LINE_SLOPE = 0.12  # for ruled lines: the sheet may be turned by 7 degrees
-STRIP_WIDTH = 400  # pixels; within a strip, all ruled lines have the same slope
+BAND_WIDTH = 400  # pixels; within an upright band, all ruled lines have the same slope
 MAX_BLOBS = 400  # in a picture: foliage has thousands, which would take minutes
 MAX_COVERING = 3  # times that the boxes of blobs may cover the picture
 MAX_SINGLE_BLOBS = 8  # in a picture of one digit: the digit's parts and its neighbours
@@ -37,7 +37,7 @@ class MeasuredBlob(NamedTuple):
 class Marks(NamedTuple):
     """All connected ink of a picture, without specks and ruled lines."""
 
-    blobs: list[MeasuredBlob]  # the MAX_BLOBS largest
+    blobs: list[MeasuredBlob]  # at most MAX_BLOBS
     others: Ints  # (n, 4): left, top, right, bottom of those that are too many to be cut out
 
 
@@ -55,7 +55,7 @@ def find_single(marks: Marks, shape: tuple[int, ...]) -> list[Blob]:
 def find_marks(contrast: Floats) -> Marks:
     """Return connected ink.
 
-    What is less than half as dark as the ink that it is connected to is not ink.
+    A pixel that is less than half as dark as its component does not count as ink.
     """
     labels, boxes = components.label(contrast > 0)
     darkness = component_darkness(contrast, labels, len(boxes))
@@ -95,7 +95,7 @@ def large_components(boxes: Ints) -> Ints:
     """Return the numbers (from 1) of the components that are not specks, the largest first."""
     longest_side = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0)
     order = np.argsort(-longest_side, kind="stable")
-    return np.asarray(order[longest_side[order] >= MIN_DIGIT_HEIGHT / 2] + 1)
+    return np.asarray(order[longest_side[order] >= MIN_LONGEST_SIDE] + 1)
 
 
 def beside_each_other(numbers: Ints, boxes: Ints, pixels: int) -> Ints:
@@ -213,11 +213,11 @@ def ruled_lines(mask: Mask) -> Mask:
 
     They are searched strip by strip: on a sheet photographed from the side, their slope changes.
     """
-    strips = np.array_split(mask, max(1, mask.shape[1] // STRIP_WIDTH), axis=1)
-    return np.concatenate([ruled_lines_of_strip(strip) for strip in strips], axis=1)
+    strips = np.array_split(mask, max(1, mask.shape[1] // BAND_WIDTH), axis=1)
+    return np.concatenate([ruled_lines_of_band(strip) for strip in strips], axis=1)
 
 
-def ruled_lines_of_strip(mask: Mask) -> Mask:
+def ruled_lines_of_band(mask: Mask) -> Mask:
     """Return the pixels (h, w) of lines that are level after the strip's slope is sheared away."""
     width = mask.shape[1]
     descent = line_descent(mask)

@@ -19,7 +19,7 @@ from firstlight.reading import ink, locate
 from firstlight.reading.alignment import AlignedDigit, align
 from firstlight.reading.blobs import Blob, merge
 from firstlight.reading.finder import FoundLine, line_finder
-from firstlight.reading.line_reader import column_of, digit_blobs, line_reader
+from firstlight.reading.line_reader import column_of, ink_of_digits, line_reader
 from firstlight.reading.recognition import (
     Answer,
     Recognition,
@@ -30,25 +30,30 @@ from firstlight.reading.recognition import (
 )
 from firstlight.reading.recognizer import DIGITS_MODEL, NOT_A_DIGIT, Recognizer, recognizer
 from firstlight.reading.result import UNSURE, Digit, Line, Reading
-from firstlight.reading.strip import Area, Strip, cut_area, cut_strip
+from firstlight.reading.strip import Area, Strip, cut_area, cut_digit
 from firstlight.reading.unread import find_unread
 
 # The recogniser is asked where the line reader is no surer than this, at about one digit in ten. On
 # 500 composed pages and 20 real numbers as many lines were right as if it were always asked.
 RECOGNIZER_BELOW = 0.99
-SAY, MIN_SAY = 0.3, 0.001  # exponent and least value of the recogniser's probabilities
+# Exponent and least value of the recogniser's probabilities, where both networks are asked.
+RECOGNIZER_EXPONENT, MIN_RECOGNIZER_PROBABILITY = 0.3, 0.001
 MIN_CONFIDENCE = 0.55  # of a digit; below it, the digit is "?"
-MIN_WHOLE = 0.5  # of a line: how much of its marks is in it, times how surely they are digits
+# Of a line: the share of its marks that is in it, times the mean probability that they are digits.
+MIN_WHOLE = 0.5
 # The mean confidence of a line. A single digit needs more: round things are in many photographs.
 MIN_LINE_CONFIDENCE, MIN_LONE_CONFIDENCE = 0.7, 0.88
-MIN_PROBABILITY = 1e-9  # of a digit, so that they have a sum
+MIN_PROBABILITY = 1e-9  # of a digit, so that the sum of all is never 0
 CUT_SIDES = 3  # with ink on so many sides of the frame, the one digit of a picture may be cut off
 MIN_CUT_CONFIDENCE = 0.9  # of such a digit
-MIN_BESIDE = 0.4  # of the lower of two lines in one row, the part that is as high as the other
+MIN_BESIDE = 0.4  # two lines are one row if they share more than this part of the lower one's rows
 # Over the digits' height. A line is cut out with the first margin. If a digit of it is no surer
 # than SECOND_MARGIN_BELOW, or none is found, it is cut out with the second margin too.
 STRIP_HEIGHTS = (1.3, 1.6)
 SECOND_MARGIN_BELOW = 0.95
+# A line that is found again, in another size of the page, is read again only if a digit of it was
+# no surer than this.
+READ_AGAIN_BELOW = 0.95
 
 
 class FoundInk(NamedTuple):
@@ -182,24 +187,42 @@ def read_places(
     inks: Mapping[bool, FoundInk],
     network: Recognizer,
 ) -> list[ReadLine]:
-    """Return the lines in which digits were read, from top to bottom: one of those that overlap."""
-    lines = []
+    """Return the lines in which digits were read, from top to bottom.
+
+    Of lines that overlap, the surest is returned.
+    """
+    lines: list[ReadLine] = []
     for place in places:
-        strip, aligned = align_line(place, inks[place.is_dark])
-        recognized = recognize_unsure(aligned, strip, place, inks[place.is_dark].blobs, network)
-        digits = [each for each in recognized if is_digit(each, network)]
-        if digits:
-            first, last = (strip.x + strip.scale * column for column in ends(digits))
-            line = ReadLine(
-                place=place.narrowed(first, last),
-                recognized=recognized,
-                digits=digits,
-                answers=[Answer.of(each.probabilities, network, MIN_CONFIDENCE) for each in digits],
-                strip=strip.pixels,
-                whole=inner_fraction(place, inks[place.is_dark].blobs),
-            )
-            lines.append(line)
+        if not any(is_read(place, line) for line in lines):
+            lines += read_line(place, inks[place.is_dark], network)
     return surest(lines)
+
+
+def is_read(place: FoundLine, line: ReadLine) -> bool:
+    """Return whether a place is in a line that was read surely already."""
+    reach = line.place.height / 2
+    is_inside = line.place.left - reach < place.left and place.right < line.place.right + reach
+    is_sure = min(answer.confidence for answer in line.answers) > READ_AGAIN_BELOW
+    return is_sure and is_inside and line.place.overlaps(place) and is_writing(line)
+
+
+def read_line(place: FoundLine, found: FoundInk, network: Recognizer) -> list[ReadLine]:
+    """Return what is read at a place, or nothing if no digit is there."""
+    strip, aligned = align_line(place, found)
+    recognized = recognize_unsure(aligned, strip, place, found.blobs, network)
+    digits = [each for each in recognized if is_digit(each, network)]
+    if not digits:
+        return []
+    first, last = (strip.x + strip.scale * column for column in ends(digits))
+    line = ReadLine(
+        place=place.narrowed(first, last),
+        recognized=recognized,
+        digits=digits,
+        answers=[Answer.of(each.probabilities, network, MIN_CONFIDENCE) for each in digits],
+        strip=strip.pixels,
+        whole=inner_fraction(place, found.blobs),
+    )
+    return [line]
 
 
 def ends(digits: Sequence[Recognition]) -> tuple[float, float]:
@@ -234,7 +257,7 @@ def recognize_unsure(
         blobs: all ink that may be digits.
     """
     inside = [blob for blob in blobs if place.area().contains(*blob.center)]
-    parts = digit_blobs(inside, strip, digits)
+    parts = ink_of_digits(inside, strip, digits)
     # Where ink is too pale to be cut out, the recogniser would see nothing.
     asked = [
         number
@@ -323,14 +346,14 @@ def combine(
 ) -> NDArray[np.float32]:
     """Return what both networks say of a digit: the product of their probabilities, scaled to 1.
 
-    The recogniser's are raised to the power SAY, so they count for less.
+    The recogniser's are raised to the power RECOGNIZER_EXPONENT, so they count for less.
 
     Args:
         line_probabilities: (11,), what the line reader says of the ten digits and of none.
         recognized: (classes,), what the recogniser says.
     """
-    says = np.maximum(network.digits_and_none(recognized), MIN_SAY) ** SAY
-    product = line_probabilities * says
+    lifted = np.maximum(network.digits_and_none(recognized), MIN_RECOGNIZER_PROBABILITY)
+    product = line_probabilities * lifted**RECOGNIZER_EXPONENT
     return np.asarray(product / product.sum(), np.float32)
 
 
@@ -367,7 +390,7 @@ def recognize_single(blobs: list[Blob], found: ink.Ink, network: Recognizer) -> 
     blobs are left out. The line reader's "none" decides how sure the digit is, not which it is.
     """
     whole = Blob(0, 0, found.contrast)
-    strips = [cut_strip(found.measured, part) for part in (blobs, [whole]) if part]
+    strips = [cut_digit(found.measured, part) for part in (blobs, [whole]) if part]
     *digits, none = line_reader().read_single(strips)
     [recognition] = recognize([merge(blobs or [whole])], network)
     which = np.array([*np.maximum(digits, MIN_PROBABILITY), 0.0])

@@ -1,4 +1,4 @@
-"""What networks say of blobs, and the digits that these become."""
+"""Turns what networks say of blobs into digits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

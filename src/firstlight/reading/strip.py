@@ -20,10 +20,8 @@ COLUMNS_PER_STEP = 4  # of the strip, for each of the line reader's outputs
 LOWEST, HIGHEST = -0.25, 1.25  # contrasts over the ink's, as pixels 0 and 255; grain may be light
 MIN_INK = 0.04  # the least contrast that counts as ink's: grain alone must not become black
 INK_PERCENTILE = 99.0
-PAPER_PIXEL = round(255 * LOWEST / (LOWEST - HIGHEST))  # what paper without grain becomes
-MARGIN_ABOVE, MARGIN_BESIDE = 0.08, 0.6  # around the line's ink, over its height
-MAX_SLOPE = 0.2  # of a line, rows per column
-MIN_SLOPED = 3  # blobs: the middles of fewer say little about a line's slope
+PAPER_PIXEL = int(255 * LOWEST / (LOWEST - HIGHEST) + 0.5)  # what paper without grain becomes
+MARGIN, MARGIN_BESIDE = 0.08, 0.6  # above and below a digit's ink, and beside it, over its height
 MAX_ASPECT = 40  # width over height
 MIN_WIDTH = 16  # columns of a strip
 
@@ -80,36 +78,22 @@ def cut_area(contrast: Floats, area: Area) -> Strip:
     return Strip(strip_pixels(np.asarray(reduced)), left, first, width / across, area.slope)
 
 
-def cut_strip(contrast: Floats, line: Sequence[Blob]) -> Strip:
-    """Cut the line that some blobs are in out of a picture's measured contrast (h, w).
+def cut_digit(contrast: Floats, parts: Sequence[Blob]) -> Strip:
+    """Cut one digit out of a picture's measured contrast (h, w).
 
-    What is around its blobs is in the strip too: the line reader judges it, not a rule.
+    What is around its parts is in the strip too: the line reader judges it, not a rule.
     """
-    slope, middle = line_slope(line)
-    shifts = [slope * (blob.center[0] - middle) for blob in line]
-    top = min(blob.y - shift for blob, shift in zip(line, shifts, strict=True))
-    bottom = max(blob.bottom - shift for blob, shift in zip(line, shifts, strict=True))
-    margin = (bottom - top) * MARGIN_ABOVE
-    beside = MARGIN_BESIDE * (bottom - top)
+    left, right = min(part.x for part in parts), max(part.right for part in parts)
+    top, bottom = min(part.y for part in parts), max(part.bottom for part in parts)
+    height = bottom - top
     area = Area(
-        left=min(blob.x for blob in line) - beside,
-        right=max(blob.right for blob in line) + beside,
-        middle=middle,
-        top=top - margin,
-        height=bottom - top + 2 * margin,
-        slope=slope,
+        left=left - MARGIN_BESIDE * height,
+        right=right + MARGIN_BESIDE * height,
+        middle=(left + right) / 2,
+        top=top - MARGIN * height,
+        height=(1 + 2 * MARGIN) * height,
     )
     return cut_area(contrast, area)
-
-
-def line_slope(line: Sequence[Blob]) -> tuple[float, float]:
-    """Return the slope of a line, in rows per column, and the column of its middle."""
-    x, y = np.array([blob.center for blob in line]).T
-    middle = float((x.min() + x.max()) / 2)
-    height = float(np.median([blob.height for blob in line]))
-    if len(line) < MIN_SLOPED or np.ptp(x) < 2 * height:
-        return 0.0, middle
-    return float(np.clip(np.polyfit(x, y, 1)[0], -MAX_SLOPE, MAX_SLOPE)), middle
 
 
 def level_area(

@@ -1,4 +1,4 @@
-"""What was read as a file that grows page by page, and that is continued where it was stopped.
+"""Writes what was read into a file, page by page; what was stopped is continued.
 
 The rows go into `OUT.HASH.part`, which is renamed to OUT when it is complete. HASH stands for what
 decides the rows: the model and the flags. The rows of a page are written at once, in the order of

@@ -1,8 +1,7 @@
 """Finds the ink that may be a digit and was not read, so that nothing is lost without a word.
 
-Ink is left out at several steps: along the picture's border, if it is pale, if it is small beside a
-digit, if there is too much of it, and where the network sees no digit in a line. Most of that is no
-digit. What is as high as the digits that were read may be one.
+Ink is not read where no line was found, and where the networks see no digit in a line. Most of it
+is no digit. What is as high as the digits that were read may be one.
 """
 
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from firstlight.reading.recognition import Recognition, is_digit, recognize
 from firstlight.reading.recognizer import Recognizer
 
 MIN_RELATIVE_HEIGHT, MAX_RELATIVE_HEIGHT = 0.5, 2.0  # of what may be a digit, to those read
-MIN_SMALL_HEIGHT = 0.15  # the same, for what the network has to take for a digit too
+MIN_SMALL_HEIGHT = 0.15  # the same, for what the recogniser has to take for a digit too
 MIN_WIDTH = 0.1  # over the height of the digits that were read: the edge of a shadow has less
 MIN_OVERLAP = 0.5  # of the smaller of two boxes: their ink has been looked at together
 
@@ -31,7 +30,6 @@ def find_unread(
     in_lines = [
         each.blob
         for line in lines
-        if any(is_digit(other, network) for other in line)
         for each in line
         if not is_digit(each, network) and is_as_high(each.blob.height, height)
     ]
@@ -45,7 +43,7 @@ def find_unread(
 
 
 def left_out(marks: locate.Marks, looked_at: Sequence[Blob], height: float) -> list[Blob]:
-    """Return the marks in no line that may be as high as a digit, if the network agrees.
+    """Return the marks outside the lines that the recogniser is asked about.
 
     Args:
         looked_at: what was looked at in the lines.

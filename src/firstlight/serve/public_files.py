@@ -32,7 +32,7 @@ PUBLIC_FILES: dict[str, Callable[[], bytes]] = {
     "mnist-few.bin": partial(examples, "train", 20),
     "mnist-train.bin.gz": partial(packed, "train", 5000),
     "mnist-val.bin.gz": partial(packed, "val", 1000),
-    "digits.onnx": DIGITS_MODEL.read_bytes,  # the reader's network
+    "digits.onnx": DIGITS_MODEL.read_bytes,  # the recogniser
 }
 
 

@@ -40,6 +40,7 @@ class Task:
     loss: Callable[[Any, Any], Any]  # of outputs and answers
     inputs: Any  # TensorSpec: the shape and type of a batch's inputs,
     answers: Any  # and of its right answers
+    outputs: tuple[str, ...]  # what they are called in the exported file
 
 
 def train(task: Task, out: Path, steps: int) -> None:
@@ -150,6 +151,7 @@ TASKS = {
         loss=ctc_loss,
         inputs=tf.TensorSpec((STRIPS, 32, None, 1), tf.uint8),
         answers=tf.TensorSpec((STRIPS, None), tf.int32),
+        outputs=(*"0123456789", "blank"),
     ),
     "finder": Task(
         network="_line_finder",
@@ -157,6 +159,7 @@ TASKS = {
         loss=finder_loss,
         inputs=tf.TensorSpec((PAGES, None, None, 1), tf.uint8),
         answers=tf.TensorSpec((PAGES, None, None, 3), tf.float32),
+        outputs=("middle of a line", "log2 of its height", "dark ink"),
     ),
 }
 
