@@ -50,7 +50,7 @@ ROWS = [
     Row("softmax", ("softmax", "--recipe", "long", "--epochs", "60"), 3),
     Row("zfnet", ("zfnet",), 3),
     Row("nin-imagenet", ("nin-imagenet",), 3),
-    Row("convnet-photos", ("convnet-photos",), 3),
+    Row("convnet-photos", ("convnet-photos",), 5),
 ]
 
 

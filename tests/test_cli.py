@@ -156,7 +156,7 @@ def test_networks_are_listed_in_the_order_of_the_ladder(firstlight: Firstlight) 
     assert [name for name in names if name in climb] == climb
     printed = firstlight("list").out.splitlines()
     assert max(map(len, printed)) <= 100
-    assert "For photographs, start with `firstlight train zfnet --data DIR`." in printed
+    assert "For photographs, start with `firstlight train convnet-photos --data DIR`." in printed
 
 
 def test_a_network_needs_no_paper_and_no_measurement(

@@ -51,9 +51,6 @@ MIN_BESIDE = 0.4  # two lines are one row if they share more than this part of t
 # than SECOND_MARGIN_BELOW, or none is found, it is cut out with the second margin too.
 STRIP_HEIGHTS = (1.3, 1.6)
 SECOND_MARGIN_BELOW = 0.95
-# A line that is found again, in another size of the page, is read again only if a digit of it was
-# no surer than this.
-READ_AGAIN_BELOW = 0.95
 
 
 class FoundInk(NamedTuple):
@@ -191,30 +188,19 @@ def read_places(
 
     Of lines that overlap, the surest is returned.
     """
-    lines: list[ReadLine] = []
-    for place in places:
-        if not any(is_read(place, line) for line in lines):
-            lines += read_line(place, inks[place.is_dark], network)
-    return surest(lines)
+    lines = [read_line(place, inks[place.is_dark], network) for place in places]
+    return surest([line for line in lines if line])
 
 
-def is_read(place: FoundLine, line: ReadLine) -> bool:
-    """Return whether a place is in a line that was read surely already."""
-    reach = line.place.height / 2
-    is_inside = line.place.left - reach < place.left and place.right < line.place.right + reach
-    is_sure = min(answer.confidence for answer in line.answers) > READ_AGAIN_BELOW
-    return is_sure and is_inside and line.place.overlaps(place) and is_writing(line)
-
-
-def read_line(place: FoundLine, found: FoundInk, network: Recognizer) -> list[ReadLine]:
-    """Return what is read at a place, or nothing if no digit is there."""
+def read_line(place: FoundLine, found: FoundInk, network: Recognizer) -> ReadLine | None:
+    """Return what is read at a place, or None if no digit is there."""
     strip, aligned = align_line(place, found)
     recognized = recognize_unsure(aligned, strip, place, found.blobs, network)
     digits = [each for each in recognized if is_digit(each, network)]
     if not digits:
-        return []
+        return None
     first, last = (strip.x + strip.scale * column for column in ends(digits))
-    line = ReadLine(
+    return ReadLine(
         place=place.narrowed(first, last),
         recognized=recognized,
         digits=digits,
@@ -222,7 +208,6 @@ def read_line(place: FoundLine, found: FoundInk, network: Recognizer) -> list[Re
         strip=strip.pixels,
         whole=inner_fraction(place, found.blobs),
     )
-    return [line]
 
 
 def ends(digits: Sequence[Recognition]) -> tuple[float, float]:
