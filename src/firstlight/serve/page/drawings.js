@@ -21,7 +21,7 @@ export const DIGITS = [
   {
     name: "4 or 9?",
     ink:
-      "bg46bd46ba46b746b346b047ax47ai4ua7589x5n9n629c6i926x8u7c8n7r8f8j8n909b97a198au92" +
+      "bj46bg46bc46b946b546b247ay47aj4ua8589x5n9n629c6i926x8u7c8n7r8f8j8n909b97a198au92" +
       "bi8uc18lc78i.cz4hcy5bcw60cv6pct7gcr88co92cm9wckavchbwcfcucddi",
   },
 ];
