@@ -21,9 +21,7 @@ MAX_DIGITS = 12
 # How much of a digit at the strip's end is visible: less than the first is drawn, but not read;
 # more than the second is read; between them, where even a person would hesitate, nothing is drawn.
 MAX_PIECE, MIN_WHOLE = 0.3, 0.8
-FITTED_SIDE = (
-    40  # of a field: MNIST's digits were fitted into 20×20, and enlarged to twice their size
-)
+FITTED_SIDE = 40  # of a field: MNIST's digits were fitted into 20×20, and fields are twice as large
 
 Floats = NDArray[np.floating[Any]]  # float32 for whatever is as large as a batch
 Ints = NDArray[np.int64]

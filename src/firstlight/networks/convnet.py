@@ -2,8 +2,8 @@
 
 It needs one pass over the images for 99 % (`quick`). Wider networks of the same kind profit from
 more passes, in which each image is a little different each time (see training/augment.py):
-`convnet-short` takes five for 99.5 %, `convnet-record` many. `convnet-reader` is the
-recogniser of `firstlight read`. `convnet-photos` takes photographs.
+`convnet-short` takes five for 99.5 %, `convnet-record` many. `convnet-reader` is the recogniser of
+`firstlight read`. `convnet-photos` takes photographs.
 """
 
 from dataclasses import replace

@@ -47,11 +47,9 @@ def align(views: Sequence[NDArray[np.float32]]) -> list[AlignedDigit]:
     """
     outputs = [log_softmax(logits) for logits in views]
     texts = sorted({likeliest_text(each) for each in outputs})
-    text = (
-        max(texts, key=lambda text: log_probability_in_all(outputs, text))
-        if len(texts) > 1
-        else texts[0]
-    )
+    text = texts[0]
+    if len(texts) > 1:
+        text = max(texts, key=lambda text: log_probability_in_all(outputs, text))
     if not text:
         return []
     places = middle_steps(outputs[0], text)
