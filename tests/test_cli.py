@@ -380,6 +380,24 @@ def test_a_second_ctrl_c_ends_at_once_what_has_caught_the_first() -> None:
     assert done.stderr == "firstlight: interrupted\n"
 
 
+def test_a_ctrl_c_that_python_drops_ends_a_training_before_its_first_step() -> None:
+    program = (
+        "import os, signal\n"
+        "from firstlight import interrupt\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "class Dropping:\n"
+        "    def __del__(self):\n        os.kill(os.getpid(), signal.SIGINT)\n"
+        "def run():\n"
+        "    Dropping()\n"
+        "    from firstlight.training.loop import stop_signals\n"
+        "    with stop_signals():\n        print('trained', flush=True)\n"
+        "interrupt.guarded(run)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr.endswith("firstlight: interrupted\n")
+
+
 def test_in_the_background_of_a_script_ctrl_c_stays_ignored() -> None:
     program = (
         "import os, signal\n"

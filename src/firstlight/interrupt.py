@@ -19,6 +19,7 @@ EXIT_CODE = 130  # as shells have it: 128 + the number of SIGINT
 Handler = Callable[[int, FrameType | None], None]
 
 _is_command_line = False
+_has_come = False  # whether Ctrl-C has been raised in `guarded`
 
 
 def end(stderr: int = 2) -> NoReturn:
@@ -39,11 +40,12 @@ def guarded(program: Callable[[], int]) -> int:
 
     The first Ctrl-C is a KeyboardInterrupt; a second one ends the process at once.
     """
-    has_come = False
+    global _has_come
+    _has_come = False
 
     def raise_first(number: int, frame: FrameType | None) -> None:
-        nonlocal has_come
-        has_come = True
+        global _has_come
+        _has_come = True
         _handle(lambda number, frame: end())
         raise KeyboardInterrupt
 
@@ -53,11 +55,20 @@ def guarded(program: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         end()
     except Exception:
-        if has_come:  # a package that was being imported has made another error of it
+        if _has_come:  # a package that was being imported has made another error of it
             end()
         raise
     _handle(lambda number, frame: end())  # Python's own end takes time too
     return code
+
+
+def raise_if_lost() -> None:
+    """Raise KeyboardInterrupt if Ctrl-C has come and its KeyboardInterrupt was lost.
+
+    Python drops exceptions in `__del__` and in callbacks of its own imports.
+    """
+    if _has_come:
+        raise KeyboardInterrupt
 
 
 @contextmanager

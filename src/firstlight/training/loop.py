@@ -22,7 +22,7 @@ from types import FrameType
 import numpy as np
 import tensorflow as tf
 
-from firstlight import model
+from firstlight import interrupt, model
 from firstlight.datasets import ahead, shuffled
 from firstlight.errors import FirstlightError, Interrupted
 from firstlight.progress import Progress
@@ -250,6 +250,7 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
 
     before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
+        interrupt.raise_if_lost()  # the training would go on
         yield lambda: is_requested
     finally:
         for number, handler in before.items():
