@@ -16,7 +16,7 @@ The steps, and the modules that take them:
     locate.py       connected ink becomes blobs (blobs.py, components.py)
     seams.py        blobs are cut between two digits
     normalize.py    each digit's ink becomes a 28×28 image like MNIST's
-    recognizer.py   a network is asked which digit that is, where the line reader is not sure
+    recognizer.py   a network reads the ink of each digit that the line reader is not sure of
     recognition.py  what both networks say becomes digits
     unread.py       ink that may be a digit and was not read
     reader.py       all of these in order

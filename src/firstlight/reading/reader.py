@@ -33,8 +33,8 @@ from firstlight.reading.result import UNSURE, Digit, Line, Reading
 from firstlight.reading.strip import Area, Strip, cut_area, cut_digit
 from firstlight.reading.unread import find_unread
 
-# The recogniser is asked where the line reader is no surer than this, at about one digit in ten. On
-# 500 composed pages and 20 real numbers as many lines were right as if it were always asked.
+# The recogniser gets the digits of which the line reader is at most this sure, about one in ten. On
+# 500 composed pages and 20 real numbers, as many lines were right as if it got all digits.
 RECOGNIZER_BELOW = 0.99
 # Exponent and least value of the recogniser's probabilities, where both networks are asked.
 RECOGNIZER_EXPONENT, MIN_RECOGNIZER_PROBABILITY = 0.3, 0.001

@@ -43,7 +43,7 @@ def find_unread(
 
 
 def left_out(marks: locate.Marks, looked_at: Sequence[Blob], height: float) -> list[Blob]:
-    """Return the marks outside the lines that the recogniser is asked about.
+    """Return the marks outside the lines that the recogniser decides about.
 
     Args:
         looked_at: what was looked at in the lines.
